@@ -1,0 +1,178 @@
+import type { Brand } from '../base/brand.ts';
+import type { Position } from '../base/finding.ts';
+
+/** DNS-label-like: `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, at most 63 characters. */
+export type ServiceName = Brand<string, 'ServiceName'>;
+/** Lower-case SPIFFE trust domain name: `[a-z0-9.-_]+`, at most 255 characters. */
+export type TrustDomain = Brand<string, 'TrustDomain'>;
+/** A version label such as `v1`: `[a-z0-9]([a-z0-9._-]*[a-z0-9])?`, at most 63 characters. */
+export type VersionName = Brand<string, 'VersionName'>;
+/** Stable across commits that do not touch the rule; unique in its service. Never holds a line number or commit. */
+export type RuleId = Brand<string, 'RuleId'>;
+export type RouteId = Brand<string, 'RouteId'>;
+export type RoleName = Brand<string, 'RoleName'>;
+
+export type Protocol = 'http' | 'http2' | 'grpc' | 'tcp';
+
+/** What a folder of YAML says, parsed and checked as a whole. Immutable; the input of compile and policy. */
+export interface Intent {
+  readonly mesh: Mesh;
+  /** Sorted by name. */
+  readonly services: ReadonlyMap<ServiceName, Service>;
+}
+
+export interface Mesh {
+  readonly at: Position;
+  readonly name: string;
+  readonly trustDomain: TrustDomain;
+  /** Role name to its services, roles inside roles resolved; sorted. */
+  readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
+  readonly defaults: Defaults;
+}
+
+export interface Defaults {
+  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly svidTtlSeconds: number;
+}
+
+export interface Service {
+  readonly name: ServiceName;
+  readonly at: Position;
+  readonly owner: string;
+  readonly protocol: Protocol;
+  /** Where the application listens on its own host. */
+  readonly port: number;
+  readonly health: HealthCheck | undefined;
+  readonly identity: Identity;
+  readonly allow: readonly Rule[];
+  readonly deny: readonly Rule[];
+  /** In file order: the first match wins. Always ends with a route that matches everything. */
+  readonly routes: readonly Route[];
+  /** Versions this service runs or routes to; sorted; at least one. */
+  readonly versions: readonly VersionName[];
+  /** How `chancery up` starts the application, one entry a version. Empty: `up` does not start it. */
+  readonly run: ReadonlyMap<VersionName, RunCommand>;
+  /** TCP upstreams this service wants on a local port of its own, and other caller-side wishes. */
+  readonly calls: readonly Call[];
+  readonly tests: readonly IntentTest[];
+}
+
+/** `health: GET /healthz` or, for tcp and grpc, `health: connect` / `health: grpc`. */
+export type HealthCheck =
+  | { readonly kind: 'http'; readonly method: 'GET' | 'HEAD'; readonly path: string }
+  | { readonly kind: 'grpc' }
+  | { readonly kind: 'connect' };
+
+/** Selectors a process must show to be this service; all that are given must hold. */
+export interface Identity {
+  readonly at: Position;
+  readonly selectors: readonly Selector[];
+}
+
+export interface Selector {
+  /** For example `unix:user`, `unix:uid`, `unix:group`, `unix:path`, `unix:sha256`, `systemd:unit`. */
+  readonly kind: string;
+  readonly value: string;
+}
+
+export interface Rule {
+  readonly id: RuleId;
+  readonly at: Position;
+  readonly effect: 'allow' | 'deny';
+  readonly from: readonly Principal[];
+  /** A request matches the rule when it matches any of these; never empty. */
+  readonly to: readonly Operation[];
+  readonly description: string | undefined;
+}
+
+/** Who. A role is kept by name (for the reason) next to its members. */
+export type Principal =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'service'; readonly service: ServiceName }
+  | { readonly kind: 'role'; readonly role: RoleName; readonly services: readonly ServiceName[] };
+
+/** What. `tcp` services have only `{ kind: 'connect' }`. */
+export type Operation =
+  | {
+      readonly kind: 'http';
+      /** An upper-case method, or `*` for any. */
+      readonly method: string;
+      readonly path: PathPattern;
+    }
+  | { readonly kind: 'grpc'; /** `pkg.Service` or `*`. */ readonly service: string; /** `Method` or `*`. */ readonly method: string }
+  | { readonly kind: 'connect' };
+
+/**
+ * `/a/b` exact, `*` one whole segment, a final `**` any rest (also none: `/a/**` matches `/a`, `/a/` and `/a/b`).
+ * `text` is what the file says; `segments` holds literals, `*` and at most one final `**`.
+ */
+export interface PathPattern {
+  readonly text: string;
+  readonly segments: readonly string[];
+}
+
+export interface Route {
+  /** `default` for the route that matches everything, else derived from the match or given. */
+  readonly id: RouteId;
+  readonly at: Position;
+  readonly match: RouteMatch;
+  /** Sums to 100; sorted by version. `to: v2` is one entry of weight 100. */
+  readonly split: readonly WeightedVersion[];
+  readonly timeoutMs: number | undefined;
+  readonly retry: Retry | undefined;
+}
+
+export interface RouteMatch {
+  readonly path: PathPattern | undefined;
+  readonly method: string | undefined;
+  readonly headers: readonly ValueMatch[];
+  readonly query: readonly ValueMatch[];
+}
+
+/** `"1"` exact; `"*"` present with any value. Names of headers are lower-case. */
+export interface ValueMatch {
+  readonly name: string;
+  readonly value: { readonly kind: 'exact'; readonly text: string } | { readonly kind: 'present' };
+}
+
+export interface WeightedVersion {
+  readonly version: VersionName;
+  readonly weight: number;
+}
+
+export interface Retry {
+  /** Retries after the first attempt: 1 to 5. */
+  readonly attempts: number;
+  readonly perTryTimeoutMs: number | undefined;
+  /** Default `safe`: connect failures and refused streams always, 5xx only for GET, HEAD, OPTIONS and PUT-free reads. */
+  readonly on: 'safe' | 'always';
+}
+
+export interface RunCommand {
+  readonly at: Position;
+  /** Split into words by shell-like quoting; run without a shell, in the intent folder. */
+  readonly command: readonly string[];
+  readonly env: ReadonlyMap<string, string>;
+  /** Own port of this version's process; undefined: the service's port for the first version, a free one for others. */
+  readonly port: number | undefined;
+}
+
+export interface Call {
+  readonly at: Position;
+  readonly service: ServiceName;
+  /** For tcp services: the local port on which the caller reaches it. */
+  readonly localPort: number | undefined;
+}
+
+export interface IntentTest {
+  readonly at: Position;
+  readonly name: string;
+  readonly from: ServiceName;
+  readonly to: ServiceName;
+  readonly method: string;
+  /** Path with query, as sent. */
+  readonly path: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly expect: 'allow' | 'deny';
+}
