@@ -1,0 +1,191 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Clock, systemClock } from '../base/clock.ts';
+import type { Finding } from '../base/finding.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { type Commit, type CommitId, parseCommitId, parseCommitObject } from './commit.ts';
+import {
+  commitUnreadable,
+  folderMissing,
+  foreignOwner,
+  gitFailed,
+  noCommitYet,
+  notARepository,
+} from './findings.ts';
+import { commitBytesMax, gitErrorBytesMax, gitTimeoutMs } from './limits.ts';
+import { type GitHost, type GitOutput, runGit } from './process.ts';
+import { type IntentFiles, readCommitTree } from './tree.ts';
+import { type HeadState, watchHead } from './watch-head.ts';
+import { readWorkingTree, realFolder } from './working-tree.ts';
+
+/** The intent folder in a Git repository. Holds no process and no lock; every call reads afresh. */
+export interface Repository {
+  /** The intent folder, absolute, links resolved. */
+  readonly dir: string;
+  /** The intent folder below the top of the repository: empty, or ending in a slash. */
+  readonly prefix: string;
+  /** False for a bare repository: there are commits only, no files to edit. */
+  readonly hasWorkTree: boolean;
+  /** The commit that HEAD names now. Errors: CH5302 (none), CH5313, and those of running git. */
+  head(): Promise<Result<Commit, Finding>>;
+  /** Any commit by its id. Errors: CH5313, and those of running git. */
+  commit(id: CommitId): Promise<Result<Commit, Finding>>;
+  /** The intent files of a commit. Errors: CH5307 to CH5313, all that apply at once. */
+  readTree(commit: CommitId): Promise<Result<IntentFiles, readonly Finding[]>>;
+  /** Paths of intent files on disk that differ from HEAD or exist on one side only, sorted. Empty: clean. */
+  dirty(): Promise<Result<readonly string[], readonly Finding[]>>;
+  /**
+   * Calls back whenever HEAD has come to rest on another commit, within some 200 ms. `since`: the commit the caller
+   * has, so that a change between reading and watching is not lost. The returned function ends the watch.
+   */
+  watchHead(
+    onChange: (state: HeadState) => void,
+    options: { readonly clock: Clock; readonly since?: CommitId },
+  ): () => void;
+}
+
+export interface OpenOptions {
+  readonly clock?: Clock;
+  /** PATH, HOME and XDG_CONFIG_HOME are passed to git; the rest is not. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly timeoutMs?: number;
+}
+
+interface Layout {
+  readonly dir: string;
+  readonly prefix: string;
+  readonly gitDir: string;
+  readonly commonDir: string;
+  readonly hasWorkTree: boolean;
+}
+
+/**
+ * Opens the repository that holds `dir`: its top, a subfolder, a linked worktree, a submodule (a `.git` file), or a
+ * bare repository. Errors: CH5300 to CH5306.
+ */
+export async function openRepository(
+  dir: string,
+  options: OpenOptions = {},
+): Promise<Result<Repository, Finding>> {
+  const host: GitHost = {
+    clock: options.clock ?? systemClock,
+    env: options.env ?? process.env,
+    timeoutMs: options.timeoutMs ?? gitTimeoutMs,
+  };
+  const real = await realFolder(dir);
+  if (real === undefined) return err(folderMissing(dir));
+  const layout = await readLayout(real, host);
+  if (!layout.ok) return layout;
+  const repository = createRepository(layout.value, host);
+  const head = await repository.head();
+  return head.ok ? ok(repository) : head;
+}
+
+function createRepository(layout: Layout, host: GitHost): Repository {
+  const { dir, prefix, hasWorkTree } = layout;
+  const source = { host, gitDir: layout.gitDir, prefix };
+  const readTree = (commit: CommitId): Promise<Result<IntentFiles, readonly Finding[]>> =>
+    readCommitTree(source, commit);
+  return {
+    dir,
+    prefix,
+    hasWorkTree,
+    head: () => readCommit(layout, host, 'HEAD'),
+    commit: (id) => readCommit(layout, host, id),
+    readTree,
+    dirty: async () => {
+      if (!hasWorkTree) return ok([]);
+      const head = await readCommit(layout, host, 'HEAD');
+      if (!head.ok) return err([head.error]);
+      const committed = await readTree(head.value.id);
+      if (!committed.ok && !committed.error.every((one) => one.code === 'CH5312')) return committed;
+      const onDisk = await readWorkingTree(dir);
+      if (!onDisk.ok) return onDisk;
+      return ok(differences(committed.ok ? committed.value : new Map(), onDisk.value));
+    },
+    watchHead: (onChange, watchOptions) => {
+      const resolveHead = () => headState(layout, host);
+      return watchHead(layout, onChange, { ...watchOptions, resolve: resolveHead });
+    },
+  };
+}
+
+async function headState(layout: Layout, host: GitHost): Promise<HeadState> {
+  const head = await readCommit(layout, host, 'HEAD');
+  if (head.ok) return { kind: 'commit', id: head.value.id };
+  return { kind: head.error.code === 'CH5302' ? 'unborn' : 'gone' };
+}
+
+async function readLayout(dir: string, host: GitHost): Promise<Result<Layout, Finding>> {
+  const run = await runGit({
+    dir,
+    args: [
+      'rev-parse',
+      '--is-inside-work-tree',
+      '--absolute-git-dir',
+      '--git-common-dir',
+      '--show-prefix',
+    ],
+    outputBytesMax: gitErrorBytesMax,
+    host,
+  });
+  if (!run.ok) return run;
+  if (run.value.status !== 0) return err(openFailure(dir, run.value));
+  const [inside = '', gitDir = '', commonDir = '', ...rest] = run.value.stdout
+    .toString('utf8')
+    .split('\n');
+  // The last answer ends in one line end; a folder name may hold others.
+  const prefix = rest.join('\n').slice(0, -1);
+  if (!existsSync(join(gitDir, 'HEAD'))) return err(gitFailed('rev-parse', `no HEAD in ${gitDir}`));
+  const hasWorkTree = inside === 'true';
+  // Without a work tree the folder must be the repository or point to it; a folder inside `.git` is neither.
+  const isRepository = dir === gitDir || existsSync(join(dir, '.git'));
+  if (!hasWorkTree && !isRepository) return err(notARepository(dir));
+  return ok({ dir, prefix, gitDir, commonDir: resolve(dir, commonDir), hasWorkTree });
+}
+
+/** git 2.35 called it "unsafe repository", later ones "dubious ownership". */
+function openFailure(dir: string, output: GitOutput): Finding {
+  if (/dubious ownership|unsafe repository/.test(output.stderr)) {
+    const top = /repository (?:at )?\(?'([^']+)'/.exec(output.stderr)?.[1];
+    return foreignOwner(top ?? dir);
+  }
+  if (/not a git repository/.test(output.stderr)) return notARepository(dir);
+  return gitFailed('rev-parse', output.stderr);
+}
+
+/** Reads a commit with one process, by plumbing that no setting of the user changes. */
+async function readCommit(
+  layout: Layout,
+  host: GitHost,
+  name: CommitId | 'HEAD',
+): Promise<Result<Commit, Finding>> {
+  const run = await runGit({
+    dir: layout.gitDir,
+    args: [`--git-dir=${layout.gitDir}`, 'cat-file', '--batch'],
+    input: `${name}\n`,
+    outputBytesMax: commitBytesMax,
+    host,
+  });
+  if (!run.ok) return run;
+  const { stdout, stderr } = run.value;
+  const lineEnd = stdout.indexOf('\n');
+  const header = stdout.toString('latin1', 0, Math.max(lineEnd, 0));
+  if (header === 'HEAD missing' && !/fatal|error/.test(stderr)) return err(noCommitYet(layout.dir));
+  const match = /^([0-9a-f]+) commit (\d+)$/.exec(header);
+  const id = parseCommitId(match?.[1] ?? '');
+  if (id === undefined) return err(commitUnreadable(name, stderr || header || 'no answer'));
+  const start = lineEnd + 1;
+  const commit = parseCommitObject(id, stdout.subarray(start, start + Number(match?.[2])));
+  return commit === undefined ? err(commitUnreadable(id, 'malformed commit object')) : ok(commit);
+}
+
+/** Line ends do not count: git may convert them on checkout, and YAML reads both alike. */
+function differences(committed: IntentFiles, onDisk: IntentFiles): readonly string[] {
+  const paths = new Set([...committed.keys(), ...onDisk.keys()]);
+  return [...paths].filter((path) => plain(committed.get(path)) !== plain(onDisk.get(path))).sort();
+}
+
+function plain(text: string | undefined): string | undefined {
+  return text?.replaceAll('\r\n', '\n');
+}
