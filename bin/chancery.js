@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// Plain JavaScript, so that an old Node says what is wrong instead of failing on the first type.
+const [major] = process.versions.node.split('.').map(Number);
+if (major < 24) {
+  process.stderr.write(
+    `error[CH5001]: chancery needs Node 24 or later, this is ${process.version}\n` +
+      '  help: run it through npm (npm run chancery -- …), which brings its own Node, or install Node 26\n',
+  );
+  process.exit(1);
+}
+const { main } = await import('../src/cli/main.ts');
+process.exitCode = await main(process.argv.slice(2));

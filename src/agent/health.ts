@@ -1,0 +1,122 @@
+import { request } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import type { HealthCheck } from '../model/types.ts';
+
+const probeTimeoutMs = 1_000;
+/** Until the first success, so that a mesh comes up fast; afterwards the calmer pace. */
+const probeFastMs = 100;
+const probeSteadyMs = 1_000;
+/** One slow answer is not an outage. */
+const failuresToUnhealthy = 2;
+
+/**
+ * `unknown`: not yet seen healthy. `healthy`: counts failures in a row. `unhealthy`: says the last failure.
+ */
+export type Health =
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'healthy'; readonly failures: number }
+  | { readonly kind: 'unhealthy'; readonly reason: string };
+
+export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export function nextHealth(health: Health, result: ProbeResult): Health {
+  if (result.ok) return { kind: 'healthy', failures: 0 };
+  switch (health.kind) {
+    case 'unknown':
+      return { kind: 'unknown', reason: result.reason };
+    case 'unhealthy':
+      return { kind: 'unhealthy', reason: result.reason };
+    case 'healthy':
+      return health.failures + 1 >= failuresToUnhealthy
+        ? { kind: 'unhealthy', reason: result.reason }
+        : { kind: 'healthy', failures: health.failures + 1 };
+  }
+}
+
+/** Probes the application on 127.0.0.1 until the returned function is called. */
+export function watchHealth(options: {
+  readonly check: HealthCheck | undefined;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly onChange: (health: Health) => void;
+}): () => void {
+  let health: Health = { kind: 'unknown', reason: 'not probed yet' };
+  let stopped = false;
+  let cancel = (): void => {};
+  const round = async (): Promise<void> => {
+    const result = await probe(options.check ?? { kind: 'connect' }, options.port);
+    if (stopped) return;
+    const before = health;
+    health = nextHealth(health, result);
+    if (health.kind !== before.kind) options.onChange(health);
+    const delayMs = health.kind === 'healthy' ? probeSteadyMs : probeFastMs;
+    cancel = options.clock.after(delayMs, () => void round());
+  };
+  void round();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}
+
+export function probe(check: HealthCheck, port: number): Promise<ProbeResult> {
+  switch (check.kind) {
+    case 'connect':
+      return probeConnect(port);
+    case 'grpc':
+      return probeHttp2(port);
+    case 'http':
+      return probeHttp(check.method, check.path, port);
+  }
+}
+
+function probeConnect(port: number): Promise<ProbeResult> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const done = (result: ProbeResult): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.setTimeout(probeTimeoutMs, () => done(failed('the connection timed out')));
+    socket.once('connect', () => done({ ok: true }));
+    socket.once('error', (error) => done(failed(error.message)));
+  });
+}
+
+function probeHttp(method: string, path: string, port: number): Promise<ProbeResult> {
+  return new Promise((resolve) => {
+    const call = request({ host: '127.0.0.1', port, method, path, timeout: probeTimeoutMs });
+    call.once('response', (response) => {
+      response.resume();
+      const status = response.statusCode ?? 0;
+      resolve(
+        status >= 200 && status < 400
+          ? { ok: true }
+          : failed(`${method} ${path} answered ${status}`),
+      );
+    });
+    call.once('timeout', () => call.destroy(new Error(`${method} ${path} timed out`)));
+    call.once('error', (error) => resolve(failed(error.message)));
+    call.end();
+  });
+}
+
+/** A gRPC application is up when it speaks HTTP/2: its settings frame has come. */
+function probeHttp2(port: number): Promise<ProbeResult> {
+  return new Promise((resolve) => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    const done = (result: ProbeResult): void => {
+      session.destroy();
+      resolve(result);
+    };
+    session.setTimeout(probeTimeoutMs, () => done(failed('no HTTP/2 settings came')));
+    session.once('remoteSettings', () => done({ ok: true }));
+    session.once('error', (error) => done(failed(error.message)));
+  });
+}
+
+function failed(reason: string): ProbeResult {
+  return { ok: false, reason };
+}

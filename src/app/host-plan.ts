@@ -1,0 +1,99 @@
+import type { Workload, WorkloadId } from '../compile/inventory.ts';
+import { calleesOf } from '../model/tree.ts';
+import type { HealthCheck, Intent, Service, ServiceName } from '../model/types.ts';
+
+/** Ports that stay with a workload from one start to the next. */
+export interface Ports {
+  readonly egressPort: number;
+  readonly ingressPort: number;
+  readonly appPort: number;
+}
+
+export type PortBook = Readonly<Record<string, Ports>>;
+
+/** One workload of this machine and how its application is started. */
+export interface PlannedWorkload {
+  readonly workload: Workload;
+  readonly health: HealthCheck | undefined;
+  readonly command: readonly string[];
+  readonly env: ReadonlyMap<string, string>;
+}
+
+export const firstEgressPort = 15_001;
+export const firstIngressPort = 15_101;
+const firstSparePort = 15_201;
+const lastPort = 15_999;
+
+export const localHost = 'local';
+
+/**
+ * One workload per `run:` entry. Entry points come first, so that a mesh's front door has the well-known egress port.
+ * `isFree` says whether a port may be handed out anew; ports in the book are kept.
+ */
+export function planHost(
+  intent: Intent,
+  book: PortBook,
+  isFree: (port: number) => boolean,
+): readonly PlannedWorkload[] {
+  const taken = new Set(Object.values(book).flatMap((ports) => Object.values(ports)));
+  for (const service of intent.services.values()) taken.add(service.port);
+  const claim = (first: number): number => {
+    for (let port = first; port <= lastPort; port += 1) {
+      if (taken.has(port) || !isFree(port)) continue;
+      taken.add(port);
+      return port;
+    }
+    throw new Error(`no free port from ${first} to ${lastPort}`);
+  };
+  return byDepth(intent).flatMap((service) =>
+    [...service.run].map(([version, run], index) => {
+      const id = `${service.name}-${version}` as WorkloadId;
+      const known = book[id];
+      const declared = run.port ?? (index === 0 ? service.port : undefined);
+      return {
+        workload: {
+          id,
+          service: service.name,
+          version,
+          host: localHost,
+          address: '127.0.0.1',
+          egressPort: known?.egressPort ?? claim(firstEgressPort),
+          ingressPort: known?.ingressPort ?? claim(firstIngressPort),
+          appPort: declared ?? known?.appPort ?? claim(firstSparePort),
+          state: 'unhealthy' as const,
+        },
+        health: service.health,
+        command: run.command,
+        env: run.env,
+      };
+    }),
+  );
+}
+
+export function portBookOf(planned: readonly PlannedWorkload[]): PortBook {
+  return Object.fromEntries(
+    planned.map(({ workload: { id, egressPort, ingressPort, appPort } }) => [
+      id,
+      { egressPort, ingressPort, appPort },
+    ]),
+  );
+}
+
+/** Services with the longest way down the call graph first; equals by name. */
+function byDepth(intent: Intent): Service[] {
+  const depths = new Map<ServiceName, number>();
+  const visit = (name: ServiceName): number => {
+    const known = depths.get(name);
+    if (known !== undefined) return known;
+    // A call cycle ends here: the service counts as a leaf while it is being visited.
+    depths.set(name, 0);
+    const depth = Math.max(0, ...calleesOf(intent, name).map((callee) => 1 + visit(callee)));
+    depths.set(name, depth);
+    return depth;
+  };
+  const services = [...intent.services.values()];
+  for (const service of services) visit(service.name);
+  return services.sort(
+    (a, b) => (depths.get(b.name) ?? 0) - (depths.get(a.name) ?? 0) || (a.name < b.name ? -1 : 1),
+  );
+}

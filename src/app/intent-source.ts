@@ -1,0 +1,94 @@
+import type { Clock } from '../base/clock.ts';
+import type { Finding } from '../base/finding.ts';
+import { contentHash } from '../compile/pack.ts';
+import { openRepository, type Repository } from '../git/repository.ts';
+import type { IntentFiles } from '../git/tree.ts';
+import { watchWorkingTree } from '../git/watch-working-tree.ts';
+import { readWorkingTree } from '../git/working-tree.ts';
+
+/** One state of the intent folder. `commit` is a Git commit, or `working-<hash>` of the files as they lie. */
+export interface IntentTree {
+  readonly commit: string;
+  readonly subject: string;
+  readonly files: IntentFiles;
+}
+
+export type TreeReading =
+  | { readonly kind: 'tree'; readonly tree: IntentTree }
+  | {
+      readonly kind: 'unreadable';
+      readonly commit: string;
+      readonly subject: string;
+      readonly findings: readonly Finding[];
+    };
+
+/** Where intent comes from: a repository's HEAD, or with `dev` the files on disk. */
+export interface IntentSource {
+  read(): Promise<TreeReading>;
+  /** Calls back when there is something else to read; the returned function ends the watch. */
+  watch(onChange: () => void): () => void;
+}
+
+export async function openIntentSource(options: {
+  readonly dir: string;
+  readonly dev: boolean;
+  readonly clock: Clock;
+}): Promise<IntentSource> {
+  return options.dev ? workingTreeSource(options.dir, options.clock) : headSource(options);
+}
+
+function workingTreeSource(dir: string, clock: Clock): IntentSource {
+  return {
+    read: async () => {
+      const files = await readWorkingTree(dir);
+      if (!files.ok) {
+        return {
+          kind: 'unreadable',
+          commit: 'working',
+          subject: 'working tree',
+          findings: files.error,
+        };
+      }
+      const parts = [...files.value].flat();
+      const commit = `working-${contentHash(...parts).slice(0, 12)}`;
+      return { kind: 'tree', tree: { commit, subject: 'working tree', files: files.value } };
+    },
+    watch: (onChange) => watchWorkingTree(dir, onChange, { clock }),
+  };
+}
+
+/** A folder that is not in Git is not an error here but a reading, so that `up` can say it with its help. */
+async function headSource(options: {
+  readonly dir: string;
+  readonly clock: Clock;
+}): Promise<IntentSource> {
+  const opened = await openRepository(options.dir, { clock: options.clock });
+  if (!opened.ok) {
+    const finding = withDevHint(opened.error);
+    return {
+      read: async () => ({ kind: 'unreadable', commit: 'HEAD', subject: '', findings: [finding] }),
+      watch: () => () => {},
+    };
+  }
+  const repository = opened.value;
+  return {
+    read: () => readHead(repository),
+    watch: (onChange) => repository.watchHead(onChange, { clock: options.clock }),
+  };
+}
+
+async function readHead(repository: Repository): Promise<TreeReading> {
+  const head = await repository.head();
+  if (!head.ok) {
+    return { kind: 'unreadable', commit: 'HEAD', subject: '', findings: [withDevHint(head.error)] };
+  }
+  const { id, subject } = head.value;
+  const files = await repository.readTree(id);
+  if (!files.ok) return { kind: 'unreadable', commit: id, subject, findings: files.error };
+  return { kind: 'tree', tree: { commit: id, subject, files: files.value } };
+}
+
+function withDevHint(finding: Finding): Finding {
+  const notes = [...(finding.notes ?? []), '--dev follows the files on disk instead of Git'];
+  return { ...finding, notes };
+}

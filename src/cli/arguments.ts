@@ -1,0 +1,49 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { ChanceryError, messageOf } from '../base/error.ts';
+
+export interface Help {
+  readonly usage: string;
+  readonly text: string;
+  readonly example: string;
+}
+
+export interface Arguments {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly positionals: readonly string[];
+  /** The text to print and stop with, when --help was given. */
+  readonly help: string | undefined;
+}
+
+/** Flags and positionals of one verb; an unknown flag is a coded error that names the usage. */
+export function parseArguments(
+  args: readonly string[],
+  options: ParseArgsOptionsConfig,
+  help: Help,
+): Arguments {
+  try {
+    const parsed = parseArgs({
+      args: [...args],
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    });
+    const values = parsed.values as Record<string, string | boolean | undefined>;
+    return {
+      values,
+      positionals: parsed.positionals,
+      help: values['help'] === true ? helpText(help) : undefined,
+    };
+  } catch (cause) {
+    throw new ChanceryError(
+      { code: 'CH5003', message: messageOf(cause), help: `usage: chancery ${help.usage}` },
+      { cause },
+    );
+  }
+}
+
+export function usageError(message: string, help: Help): ChanceryError {
+  return new ChanceryError({ code: 'CH5003', message, help: `usage: chancery ${help.usage}` });
+}
+
+function helpText(help: Help): string {
+  return `usage: chancery ${help.usage}\n\n${help.text}\n\nexample:\n  ${help.example}`;
+}

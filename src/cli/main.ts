@@ -1,0 +1,97 @@
+import { ChanceryError } from '../base/error.ts';
+import { paint, processTerminal, type Terminal } from './terminal.ts';
+
+/** 0 fine, 1 usage or internal, 2 problems found: scripts rely on these. */
+export type ExitCode = 0 | 1 | 2;
+
+interface Verb {
+  readonly usage: string;
+  readonly summary: string;
+  /** Loaded on demand, so that a small verb starts fast. */
+  readonly load: () => Promise<(args: readonly string[], terminal: Terminal) => Promise<ExitCode>>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  up: {
+    usage: 'up DIR [--check] [--dev]',
+    summary: 'run the whole mesh of an intent folder on this machine',
+    load: async () => (await import('./up.ts')).up,
+  },
+  check: {
+    usage: 'check DIR [--json]',
+    summary: 'parse and validate an intent folder as it lies on disk',
+    load: async () => (await import('./check.ts')).check,
+  },
+  test: {
+    usage: 'test DIR [--json]',
+    summary: 'decide every `tests:` entry with the policy engine, without a proxy',
+    load: async () => (await import('./test.ts')).test,
+  },
+  status: {
+    usage: 'status [DIR] [--json]',
+    summary: 'show proxies, workloads and problems of a running mesh',
+    load: async () => (await import('./status.ts')).status,
+  },
+  init: {
+    usage: 'init DIR',
+    summary: 'write a small intent folder to start from',
+    load: async () => (await import('./init.ts')).init,
+  },
+  envoy: {
+    usage: 'envoy path',
+    summary: 'find or fetch the pinned Envoy and print where it is',
+    load: async () => (await import('./envoy.ts')).envoy,
+  },
+  help: {
+    usage: 'help [CODE]',
+    summary: 'this text, or the page of a code such as CH1101',
+    load: async () => (await import('./help.ts')).help,
+  },
+  server: {
+    usage: 'server --dir DIR [--dev]',
+    summary: 'the control plane alone; `up` starts it for you',
+    load: async () => (await import('./server.ts')).server,
+  },
+  agent: {
+    usage: 'agent --host-file FILE',
+    summary: 'the host agent alone; `up` starts it for you',
+    load: async () => (await import('./agent.ts')).agent,
+  },
+};
+
+export async function main(args: readonly string[]): Promise<number> {
+  const terminal = processTerminal();
+  const [name = 'help', ...rest] = args;
+  if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
+    terminal.out(overview(terminal));
+    return 0;
+  }
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (verb === undefined) {
+    terminal.err(`error[CH5002]: there is no command "${name}"`);
+    terminal.err(overview(terminal));
+    return 1;
+  }
+  try {
+    const run = await verb.load();
+    return await run(rest, terminal);
+  } catch (error) {
+    if (!(error instanceof ChanceryError)) throw error;
+    terminal.findings([error.finding]);
+    return 1;
+  }
+}
+
+function overview(terminal: Terminal): string {
+  const width = Math.max(...Object.values(verbs).map((verb) => verb.usage.length));
+  const lines = Object.values(verbs).map(
+    (verb) => `  chancery ${verb.usage.padEnd(width)}  ${verb.summary}`,
+  );
+  return [
+    `${paint(terminal, 'bold', 'chancery')}: a service mesh around Envoy in which every answer has a reason`,
+    '',
+    ...lines,
+    '',
+    'Each command has --help with an example. A first try: chancery up examples/shop',
+  ].join('\n');
+}

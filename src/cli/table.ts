@@ -1,0 +1,51 @@
+/** A plain text table that fits the terminal: the widest shrinkable column gives way, with an ellipsis. */
+export function table(options: {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly width: number;
+}): string {
+  const rows = [options.header, ...options.rows];
+  const widths = options.header.map((_, column) =>
+    Math.max(...rows.map((row) => visibleLength(row[column] ?? ''))),
+  );
+  shrink(widths, options.width);
+  return rows
+    .map((row) =>
+      widths
+        .map((width, column) => pad(cut(row[column] ?? '', width), width))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const narrowest = 8;
+
+function shrink(widths: number[], available: number): void {
+  const gaps = 2 * (widths.length - 1);
+  for (;;) {
+    const total = widths.reduce((sum, width) => sum + width, gaps);
+    const widest = Math.max(...widths);
+    if (total <= available || widest <= narrowest) return;
+    widths[widths.indexOf(widest)] = Math.max(narrowest, widest - (total - available));
+  }
+}
+
+function cut(text: string, width: number): string {
+  if (visibleLength(text) <= width) return text;
+  return `${stripColor(text).slice(0, Math.max(0, width - 1))}…`;
+}
+
+function pad(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - visibleLength(text)));
+}
+
+function visibleLength(text: string): number {
+  return stripColor(text).length;
+}
+
+const colorSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+
+export function stripColor(text: string): string {
+  return text.replaceAll(colorSequence, '');
+}

@@ -1,0 +1,68 @@
+import { create } from '@bufbuild/protobuf';
+import { HealthStatus } from '../gen/envoy/config/core/v3/health_check_pb.js';
+import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { Service, VersionName } from '../model/types.ts';
+import type { Inventory, Workload } from './inventory.ts';
+import { versionCluster } from './names.ts';
+import { resource } from './pack.ts';
+import { type Resource, typeUrls } from './resource.ts';
+
+/**
+ * The instances of one version. A version without any is an empty assignment, never a missing one (rule H4).
+ * `clusterVersion` is mixed in: a changed cluster warms only when its endpoints are sent again (rule G1).
+ */
+export function versionEndpoints(options: {
+  readonly service: Service;
+  readonly version: VersionName;
+  readonly inventory: Inventory;
+  readonly clusterVersion: string;
+}): Resource {
+  const { service, version, inventory } = options;
+  const clusterName = versionCluster(service.name, version);
+  const instances = inventory.filter(
+    (workload) => workload.service === service.name && workload.version === version,
+  );
+  const message = create(ClusterLoadAssignmentSchema, {
+    clusterName,
+    endpoints: instances.length === 0 ? [] : [{ lbEndpoints: instances.map(endpoint) }],
+  });
+  return resource({
+    typeUrl: typeUrls.endpoints,
+    name: clusterName,
+    schema: ClusterLoadAssignmentSchema,
+    message,
+    from: [service.at],
+    versionSalt: options.clusterVersion,
+  });
+}
+
+function endpoint(workload: Workload) {
+  return {
+    healthStatus: healthStatus(workload.state),
+    hostIdentifier: {
+      case: 'endpoint' as const,
+      value: {
+        address: {
+          address: {
+            case: 'socketAddress' as const,
+            value: {
+              address: workload.address,
+              portSpecifier: { case: 'portValue' as const, value: workload.ingressPort },
+            },
+          },
+        },
+      },
+    },
+  };
+}
+
+function healthStatus(state: Workload['state']): HealthStatus {
+  switch (state) {
+    case 'ready':
+      return HealthStatus.HEALTHY;
+    case 'unhealthy':
+      return HealthStatus.UNHEALTHY;
+    case 'draining':
+      return HealthStatus.DRAINING;
+  }
+}

@@ -1,0 +1,150 @@
+import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
+import {
+  HttpProtocolOptions_HeadersWithUnderscoresAction,
+  type HttpProtocolOptionsSchema,
+} from '../gen/envoy/config/core/v3/protocol_pb.js';
+import { ExtAuthzSchema } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
+import {
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation,
+  HttpConnectionManagerSchema,
+} from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { attemptLog, requestLog, type Side } from './access-log.ts';
+import { localReplyConfig } from './local-replies.ts';
+import { agentCluster, authzFilter } from './names.ts';
+import { any, duration, type Init } from './pack.ts';
+
+type HcmInit = Init<typeof HttpConnectionManagerSchema>;
+type FilterInit = NonNullable<HcmInit['httpFilters']>[number];
+
+/** A stream on which nothing moves for this long is ended; long polls and gRPC streams with pings live on. */
+const streamIdleTimeoutMs = 300_000;
+/** A peer that dribbles its headers is cut off. */
+const requestHeadersTimeoutMs = 10_000;
+const requestHeadersKbMax = 64;
+const headersCountMax = 128;
+const concurrentStreamsMax = 1_024;
+/** The desk is on the same host and answers in under a millisecond; past this it counts as down. */
+const deskTimeoutMs = 500;
+
+export interface HttpSide {
+  readonly side: Side;
+  readonly service: string;
+  readonly proxy: string;
+  readonly routeConfigName: string;
+  readonly filters: readonly FilterInit[];
+}
+
+/**
+ * The connection manager of both sides, hardened alike: a path means the same to routing, policy and the
+ * application, and what cannot be normalised is refused before anything looks at it.
+ */
+export function httpConnectionManager(options: HttpSide) {
+  const { side, service, proxy } = options;
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    configType: {
+      case: 'typedConfig' as const,
+      value: any(HttpConnectionManagerSchema, {
+        statPrefix: side,
+        ...hardening,
+        ...clientDetails(side),
+        routeSpecifier: {
+          case: 'rds',
+          value: {
+            routeConfigName: options.routeConfigName,
+            configSource: {
+              resourceApiVersion: ApiVersion.V3,
+              configSourceSpecifier: { case: 'ads', value: {} },
+            },
+          },
+        },
+        httpFilters: [...options.filters, router({ side, service, proxy })],
+        accessLog: [requestLog({ side, service, proxy })],
+        localReplyConfig: localReplyConfig(side, service),
+      }),
+    },
+  };
+}
+
+const commonHttp: Init<typeof HttpProtocolOptionsSchema> = {
+  headersWithUnderscoresAction: HttpProtocolOptions_HeadersWithUnderscoresAction.REJECT_REQUEST,
+  maxHeadersCount: headersCountMax,
+};
+
+const hardening: HcmInit = {
+  normalizePath: true,
+  mergeSlashes: true,
+  pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
+  stripPortMode: { case: 'stripAnyHostPort', value: true },
+  stripTrailingHostDot: true,
+  commonHttpProtocolOptions: commonHttp,
+  http2ProtocolOptions: {
+    maxConcurrentStreams: concurrentStreamsMax,
+    allowConnect: true,
+  },
+  streamIdleTimeout: duration(streamIdleTimeoutMs),
+  requestHeadersTimeout: duration(requestHeadersTimeoutMs),
+  maxRequestHeadersKb: requestHeadersKbMax,
+  serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+  // A request id that the application or an edge gave is the id everywhere.
+  preserveExternalRequestId: true,
+  alwaysSetRequestIdInResponse: true,
+  // Nobody is "internal": x-envoy-* control headers of a peer are dropped, whatever its address.
+  useRemoteAddress: true,
+  internalAddressConfig: {},
+  upgradeConfigs: [{ upgradeType: 'websocket' }],
+};
+
+function clientDetails(side: Side): HcmInit {
+  if (side === 'egress') {
+    return {
+      skipXffAppend: true,
+      forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
+    };
+  }
+  return {
+    forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+    setCurrentClientCertDetails: { uri: true },
+  };
+}
+
+function router(origin: { side: Side; service: string; proxy: string }): FilterInit {
+  return {
+    name: 'envoy.filters.http.router',
+    configType: {
+      case: 'typedConfig',
+      value: any(RouterSchema, {
+        suppressEnvoyHeaders: true,
+        upstreamLog: [attemptLog(origin)],
+      }),
+    },
+  };
+}
+
+/** Asks the agent's policy desk. `disabled`: only where a route turns it on. Unreachable is 503, never a 403. */
+export function deskFilter(options: { readonly disabled: boolean }): FilterInit {
+  return {
+    name: authzFilter,
+    disabled: options.disabled,
+    configType: {
+      case: 'typedConfig',
+      value: any(ExtAuthzSchema, {
+        transportApiVersion: ApiVersion.V3,
+        services: {
+          case: 'grpcService',
+          value: {
+            targetSpecifier: { case: 'envoyGrpc', value: { clusterName: agentCluster } },
+            timeout: duration(deskTimeoutMs),
+          },
+        },
+        failureModeAllow: false,
+        statusOnError: { code: 503 },
+        encodeRawHeaders: true,
+        metadataContextNamespaces: ['envoy.filters.http.rbac'],
+      }),
+    },
+  };
+}

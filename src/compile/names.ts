@@ -1,0 +1,31 @@
+import type { ServiceName, VersionName } from '../model/types.ts';
+
+/** Names of compiled resources and of the static clusters in every proxy's bootstrap. One place, so that they agree. */
+export const egressListener = 'egress';
+export const ingressListener = 'ingress';
+export const egressRoutes = 'egress';
+export const ingressRoutes = 'ingress';
+/** The local application. */
+export const appCluster = 'app';
+/** The agent's socket of this workload: SDS and the policy desk. */
+export const agentCluster = 'agent';
+/** The control plane: ADS. */
+export const controlPlaneCluster = 'control-plane';
+/** The workload's own certificate and key. */
+export const ownSecret = 'default';
+/** The SPIFFE validator with the trust bundles. */
+export const trustSecret = 'ROOTCA';
+export const authzFilter = 'chancery.authz';
+export const rbacFilter = 'envoy.filters.http.rbac';
+/** The key of Chancery's own metadata on routes. */
+export const metadataKey = 'chancery';
+/** Written to the proxy's working folder, which differs by host; the resource does not. */
+export const accessLogFile = 'access.jsonl';
+
+export function versionCluster(service: ServiceName, version: VersionName): string {
+  return `${service}/${version}`;
+}
+
+export function tcpListener(service: ServiceName): string {
+  return `tcp/${service}`;
+}

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import {
+  create,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { type Any, AnySchema, type Duration, DurationSchema } from '@bufbuild/protobuf/wkt';
+import type { Position } from '../base/finding.ts';
+import type { Resource, TypeUrl } from './resource.ts';
+
+/** The literal form of a message: plain nested objects, never a message that exists already. */
+export type Init<Desc extends DescMessage> = Exclude<
+  MessageInitShape<Desc>,
+  { readonly $typeName: string }
+>;
+
+/** A message inside a `google.protobuf.Any`, checked against its schema by the type checker. */
+export function any<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>): Any {
+  return create(AnySchema, {
+    typeUrl: `type.googleapis.com/${schema.typeName}`,
+    value: toBinary(schema, create(schema, init)),
+  });
+}
+
+export function duration(valueMs: number): Duration {
+  const seconds = Math.floor(valueMs / 1000);
+  return create(DurationSchema, {
+    seconds: BigInt(seconds),
+    nanos: Math.round((valueMs - seconds * 1000) * 1e6),
+  });
+}
+
+/** 128 bits of SHA-256 in hex: equal content has an equal version on every replica and after a restart (rule F5). */
+export function contentHash(...parts: readonly (Uint8Array | string)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    hash.update(part);
+    hash.update('\0');
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+export function resource<Desc extends DescMessage>(options: {
+  readonly typeUrl: TypeUrl;
+  readonly name: string;
+  readonly schema: Desc;
+  readonly message: MessageShape<Desc>;
+  readonly from: readonly Position[];
+  /** Mixed into the version: see rule G1 for endpoints. */
+  readonly versionSalt?: string;
+}): Resource {
+  const bytes = toBinary(options.schema, options.message);
+  return {
+    typeUrl: options.typeUrl,
+    name: options.name,
+    version: contentHash(bytes, options.versionSalt ?? ''),
+    bytes,
+    from: options.from,
+  };
+}

@@ -1,0 +1,159 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  FilterConfigSchema,
+  type RetryPolicySchema,
+  type RouteActionSchema,
+  type RouteSchema,
+  type VirtualHost,
+  VirtualHostSchema,
+} from '../gen/envoy/config/route/v3/route_components_pb.js';
+import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
+import { ExtAuthzPerRouteSchema } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import type { Mesh, Retry, Route, Service } from '../model/types.ts';
+import { envoyMatch } from './match.ts';
+import { authzFilter, egressRoutes, metadataKey, versionCluster } from './names.ts';
+import { any, duration, type Init, resource } from './pack.ts';
+import { type Resource, typeUrls } from './resource.ts';
+
+type EnvoyRoute = Init<typeof RouteSchema>;
+type RetryInit = Init<typeof RetryPolicySchema>;
+
+/** Repeats only what cannot have reached the application: no connection, a refused stream, nothing written yet. */
+const retryUnsent = 'connect-failure,refused-stream,reset-before-request';
+const retryFailed = `${retryUnsent},reset,5xx`;
+const defaultRetryCount = 2;
+/** Methods that RFC 9110 section 9.2.1 calls safe. */
+const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
+
+/** How every caller reaches one service; built once and shared by all of them. */
+export function serviceVirtualHost(mesh: Mesh, service: Service): VirtualHost {
+  return create(VirtualHostSchema, {
+    name: service.name,
+    domains: [service.name],
+    routes: service.routes.flatMap((route) => envoyRoutes(mesh, service, route)),
+    includeRequestAttemptCount: true,
+  });
+}
+
+function envoyRoutes(mesh: Mesh, service: Service, route: Route): EnvoyRoute[] {
+  const timeoutMs = route.timeoutMs ?? mesh.defaults.timeoutMs;
+  const build = (suffix: string, retryPolicy: RetryInit, methods?: readonly string[]) => ({
+    name: `${service.name}/${route.id}${suffix}`,
+    match: envoyMatch(route.match, methods),
+    metadata: { filterMetadata: { [metadataKey]: { route: `${service.name}/${route.id}` } } },
+    action: {
+      case: 'route' as const,
+      value: { ...target(service, route), timeout: duration(timeoutMs), retryPolicy },
+    },
+  });
+  const { retry } = route;
+  if (retry === undefined) return [build('', unsentOnly())];
+  if (retry.on === 'always') return [build('', failedToo(retry))];
+  if (route.match.method !== undefined && route.match.method !== '*') {
+    return [build('', safeMethods.includes(route.match.method) ? failedToo(retry) : unsentOnly())];
+  }
+  return [build('/safe', failedToo(retry), safeMethods), build('', unsentOnly())];
+}
+
+function target(
+  service: Service,
+  route: Route,
+): Pick<Init<typeof RouteActionSchema>, 'clusterSpecifier'> {
+  const weighted = route.split.filter((entry) => entry.weight > 0);
+  const [only] = weighted;
+  if (weighted.length === 1 && only !== undefined) {
+    const value = versionCluster(service.name, only.version);
+    return { clusterSpecifier: { case: 'cluster', value } };
+  }
+  return {
+    clusterSpecifier: {
+      case: 'weightedClusters',
+      value: {
+        clusters: weighted.map((entry) => ({
+          name: versionCluster(service.name, entry.version),
+          weight: entry.weight,
+        })),
+      },
+    },
+  };
+}
+
+function unsentOnly(): RetryInit {
+  return {
+    retryOn: retryUnsent,
+    numRetries: defaultRetryCount,
+    retryBackOff: { baseInterval: duration(10), maxInterval: duration(100) },
+  };
+}
+
+function failedToo(retry: Retry): RetryInit {
+  return {
+    retryOn: retryFailed,
+    numRetries: retry.attempts,
+    retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
+    ...(retry.perTryTimeoutMs === undefined
+      ? {}
+      : { perTryTimeout: duration(retry.perTryTimeoutMs) }),
+  };
+}
+
+/**
+ * All destinations of one caller. Any other host goes to the policy desk, which answers why there is no way
+ * there; the direct response behind it is only what a desk that allows would leave.
+ */
+export function egressRouteConfiguration(options: {
+  readonly caller: Service;
+  readonly callees: readonly { readonly service: Service; readonly virtualHost: VirtualHost }[];
+}): Resource {
+  const { caller, callees } = options;
+  const message = create(RouteConfigurationSchema, {
+    name: egressRoutes,
+    virtualHosts: [...callees.map((callee) => callee.virtualHost), unknownDestination(caller.name)],
+    ignorePortInHostMatching: true,
+    requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],
+    maxDirectResponseBodySizeBytes: 4096,
+  });
+  return resource({
+    typeUrl: typeUrls.routes,
+    name: egressRoutes,
+    schema: RouteConfigurationSchema,
+    message,
+    from: [caller.at, ...callees.map((callee) => callee.service.at)],
+  });
+}
+
+function unknownDestination(caller: string): VirtualHost {
+  return create(VirtualHostSchema, {
+    name: 'unknown-destination',
+    domains: ['*'],
+    routes: [
+      {
+        name: 'unknown-destination',
+        match: { pathSpecifier: { case: 'prefix', value: '/' } },
+        metadata: { filterMetadata: { [metadataKey]: { route: 'unknown-destination' } } },
+        action: {
+          case: 'directResponse',
+          value: {
+            status: 403,
+            body: {
+              specifier: { case: 'inlineString', value: 'CH2103: no way to this destination\n' },
+            },
+          },
+        },
+        typedPerFilterConfig: { [authzFilter]: askDesk('egress', caller) },
+      },
+    ],
+  });
+}
+
+/** Turns the policy desk on for a route or virtual host where the filter is off by default. */
+export function askDesk(side: 'ingress' | 'egress', service: string) {
+  return any(FilterConfigSchema, {
+    config: any(ExtAuthzPerRouteSchema, {
+      override: {
+        case: 'checkSettings',
+        value: { contextExtensions: { 'chancery.side': side, 'chancery.service': service } },
+      },
+    }),
+  });
+}

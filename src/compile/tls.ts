@@ -1,0 +1,136 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type TransportSocket,
+  TransportSocketSchema,
+} from '../gen/envoy/config/core/v3/base_pb.js';
+import {
+  ApiConfigSource_ApiType,
+  ApiVersion,
+  type ConfigSource,
+  ConfigSourceSchema,
+} from '../gen/envoy/config/core/v3/config_source_pb.js';
+import {
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from '../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
+import {
+  type SdsSecretConfig,
+  SdsSecretConfigSchema,
+} from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import { workloadId } from '../identity/spiffe-id.ts';
+import type { ServiceName, TrustDomain } from '../model/types.ts';
+import { agentCluster, ownSecret, trustSecret } from './names.ts';
+import { any, duration } from './pack.ts';
+
+/** A secret that never arrives fails the listener or cluster rather than hanging it (rule G6). */
+const secretFetchTimeoutMs = 10_000;
+
+/** Secrets come by delta SDS from the agent's unix socket, so that keys never leave the host. */
+function agentSds(): ConfigSource {
+  return create(ConfigSourceSchema, {
+    resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout: duration(secretFetchTimeoutMs),
+    configSourceSpecifier: {
+      case: 'apiConfigSource',
+      value: {
+        apiType: ApiConfigSource_ApiType.DELTA_GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [
+          {
+            targetSpecifier: {
+              case: 'envoyGrpc',
+              value: {
+                clusterName: agentCluster,
+                retryPolicy: {
+                  retryBackOff: { baseInterval: duration(200), maxInterval: duration(2_000) },
+                },
+              },
+            },
+          },
+        ],
+      },
+    },
+  });
+}
+
+function secret(name: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, { name, sdsConfig: agentSds() });
+}
+
+/** Between proxies only modern TLS is spoken: both ends are ours. */
+const tlsParams = {
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+};
+
+/** Ingress: a client certificate is required and checked by the SPIFFE validator. */
+export function ingressTls(alpn: readonly string[]): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: {
+      case: 'typedConfig',
+      value: any(DownstreamTlsContextSchema, {
+        requireClientCertificate: true,
+        commonTlsContext: {
+          tlsParams,
+          alpnProtocols: [...alpn],
+          tlsCertificateSdsSecretConfigs: [secret(ownSecret)],
+          validationContextType: {
+            case: 'validationContextSdsSecretConfig',
+            value: secret(trustSecret),
+          },
+        },
+      }),
+    },
+  });
+}
+
+/** The identity an upstream must show: a service of the mesh, or a part of the mesh itself. */
+export function upstreamTls(options: {
+  readonly spiffeId: string;
+  readonly sni: string;
+  readonly alpn: readonly string[];
+}): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: {
+      case: 'typedConfig',
+      value: any(UpstreamTlsContextSchema, {
+        sni: options.sni,
+        commonTlsContext: {
+          tlsParams,
+          alpnProtocols: [...options.alpn],
+          tlsCertificateSdsSecretConfigs: [secret(ownSecret)],
+          validationContextType: {
+            case: 'combinedValidationContext',
+            value: {
+              defaultValidationContext: {
+                matchTypedSubjectAltNames: [
+                  {
+                    sanType: SubjectAltNameMatcher_SanType.URI,
+                    matcher: { matchPattern: { case: 'exact', value: options.spiffeId } },
+                  },
+                ],
+              },
+              validationContextSdsSecretConfig: secret(trustSecret),
+            },
+          },
+        },
+      }),
+    },
+  });
+}
+
+/** The caller checks that the server is the service it asked for, not just any member of the mesh. */
+export function serviceTls(
+  trustDomain: TrustDomain,
+  service: ServiceName,
+  alpn: readonly string[],
+): TransportSocket {
+  return upstreamTls({ spiffeId: workloadId(trustDomain, service), sni: service, alpn });
+}
