@@ -1,0 +1,70 @@
+import { err, ok, type Result } from '../base/result.ts';
+import type { Refusal } from './canonical.ts';
+
+/** Longer than any path an application routes on, and far under Envoy's 60 KiB of headers. Counts the query too. */
+export const pathLengthMax = 16_384;
+
+/** Only characters that stand for themselves; such a path without empty or dot segments is canonical as it is. */
+const plain = /^\/[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
+/** Fragments do not belong in a request target (RFC 9112 section 3.2); a backslash is a slash to some readers. */
+const notInTarget = /[^\x21-\x7e]|[\\#]/;
+const pathParameter = /;|%3b/i;
+const malformedEscape = /%(?![0-9a-f]{2})/i;
+/** A slash, a backslash or a control character that hides from whoever splits the path before decoding it. */
+const encodedSeparator = /%(?:2f|5c|[01][0-9a-f]|7f)/i;
+const escapeLeft = /%[0-9a-f]{2}/i;
+
+/** Takes the path with its query; gives the path alone. */
+export function canonicalPath(target: string): Result<string, Refusal> {
+  if (target.length > pathLengthMax) {
+    return err({ code: 'CH2129', reason: `the path is longer than ${pathLengthMax} characters` });
+  }
+  const query = target.indexOf('?');
+  const raw = query === -1 ? target : target.slice(0, query);
+  if (plain.test(raw) && !raw.includes('//') && !raw.includes('/.')) return ok(raw);
+  if (!raw.startsWith('/'))
+    return err({ code: 'CH2121', reason: 'the path does not start with "/"' });
+  if (notInTarget.test(raw)) {
+    return err({ code: 'CH2121', reason: 'the path holds a character that must be encoded' });
+  }
+  if (pathParameter.test(raw)) {
+    return err({ code: 'CH2125', reason: 'the path holds ";", which some applications cut away' });
+  }
+  const decoded = decodeOnce(raw);
+  return decoded.ok ? ok(resolveSegments(decoded.value)) : decoded;
+}
+
+function decodeOnce(raw: string): Result<string, Refusal> {
+  if (!raw.includes('%')) return ok(raw);
+  if (malformedEscape.test(raw)) {
+    return err({ code: 'CH2124', reason: 'the path holds "%" without two hexadecimal digits' });
+  }
+  if (encodedSeparator.test(raw)) {
+    return err({
+      code: 'CH2122',
+      reason: 'the path holds an encoded slash, backslash or control character',
+    });
+  }
+  let decoded: string;
+  try {
+    // Strict UTF-8 by ECMA-262: overlong forms and surrogates throw.
+    decoded = decodeURIComponent(raw);
+  } catch {
+    return err({ code: 'CH2124', reason: 'the path is not valid UTF-8 once decoded' });
+  }
+  if (escapeLeft.test(decoded)) return err({ code: 'CH2123', reason: 'the path is encoded twice' });
+  return ok(decoded);
+}
+
+/** Removes dot segments as RFC 3986 section 5.2.4 does, and merges slashes first, as Envoy does. */
+function resolveSegments(path: string): string {
+  const parts = path.split('/');
+  const kept: string[] = [];
+  for (const part of parts) {
+    if (part === '..') kept.pop();
+    else if (part !== '' && part !== '.') kept.push(part);
+  }
+  const last = parts.at(-1);
+  const endsInSlash = last === '' || last === '.' || last === '..';
+  return kept.length === 0 ? '/' : `/${kept.join('/')}${endsInSlash ? '/' : ''}`;
+}

@@ -1,0 +1,68 @@
+import type { Code } from '../base/finding.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { canonicalHost } from './canonical-host.ts';
+import { canonicalPath } from './canonical-path.ts';
+import { type Caller, canonicalCaller } from './canonical-principal.ts';
+
+/** A request as the proxy reports it; nothing in it is trusted but the principal. */
+export interface RawRequest {
+  /** The URI SAN of the verified peer certificate; empty when there was none. Never XFCC. */
+  readonly principal: string;
+  readonly method: string;
+  /** With the query, as Envoy's `path` attribute has it. */
+  readonly path: string;
+  readonly host: string;
+  /** Either one entry a header line, or a map with repeated headers joined by commas. */
+  readonly headers: Iterable<readonly [name: string, value: string]>;
+}
+
+/** The one reading of a request that rules are matched against. */
+export interface CanonicalRequest {
+  /** Undefined when the peer showed no certificate, as on the side of an own application. */
+  readonly caller: Caller | undefined;
+  readonly method: string;
+  /** Decoded once, without query, dot segments or empty inner segments; a final `/` is kept. */
+  readonly path: string;
+  /** Lower case, without port and trailing dot. */
+  readonly host: string;
+}
+
+/** Why a request has no single reading. It is denied: two readers could take it for two things. */
+export interface Refusal {
+  readonly code: Code;
+  /** One sentence without a final period. */
+  readonly reason: string;
+}
+
+/** The longest registered method has 17 characters (`UPDATEREDIRECTREF`). */
+const methodLengthMax = 32;
+/** Upper case only: methods are case-sensitive (RFC 9110 section 9.1), but some applications fold them. */
+const methodShape = /^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/;
+const secondCredential = /,\s*(?:basic|bearer|digest|negotiate|dpop)\s/i;
+
+/** Envoy's hardened listener normalises first; this does not rely on it, so any listener gets the same decision. */
+export function canonicalize(raw: RawRequest): Result<CanonicalRequest, Refusal> {
+  const caller = canonicalCaller(raw.principal);
+  if (!caller.ok) return caller;
+  const path = canonicalPath(raw.path);
+  if (!path.ok) return path;
+  const host = canonicalHost(raw.host);
+  if (!host.ok) return host;
+  if (raw.method.length > methodLengthMax || !methodShape.test(raw.method)) {
+    return err({ code: 'CH2126', reason: 'the method is not an upper-case HTTP method' });
+  }
+  if (hasSeveralCredentials(raw.headers)) {
+    return err({ code: 'CH2128', reason: 'the request carries more than one Authorization value' });
+  }
+  return ok({ caller: caller.value, method: raw.method, path: path.value, host: host.value });
+}
+
+function hasSeveralCredentials(headers: RawRequest['headers']): boolean {
+  let seen = false;
+  for (const [name, value] of headers) {
+    if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue;
+    if (seen || secondCredential.test(value)) return true;
+    seen = true;
+  }
+  return false;
+}
