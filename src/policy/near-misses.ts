@@ -29,7 +29,7 @@ interface Miss {
   readonly holding: number;
 }
 
-/** The allow rules of which most clauses hold; between equals the one that names the caller, then the longer path. */
+/** The allow rules of which most holds; that a rule names the caller weighs two. */
 export function nearMisses(asked: Asked): readonly NearMiss[] {
   return candidates(asked)
     .map((rule) => missOf(asked, rule))
@@ -66,26 +66,26 @@ function missOf(asked: Asked, rule: PolicyRule): Miss {
       : clauses.failed;
   return {
     nearMiss: { rule: ruleRef(asked.service.policy, rule), ...failed },
-    holding: clauses.holding + (named ? 1.5 : 0),
+    holding: clauses.holding + (named ? 2 : 0),
   };
 }
 
 interface Clauses {
-  /** One for each clause that holds, and a part of one for the share of a path that does. */
+  /** Weights of what holds: the path two, or less than one for its first segments; the method one. */
   readonly holding: number;
   readonly failed: Omit<NearMiss, 'rule'> | undefined;
 }
 
 function clauseOf(operation: Operation, action: Action): Clauses {
   if (operation.kind === 'connect' || action.kind === 'connect') {
-    if (operation.kind === action.kind) return { holding: 2, failed: undefined };
+    if (operation.kind === action.kind) return { holding: 3, failed: undefined };
     const [wanted, got] = [kindText(operation.kind), kindText(action.kind)];
     return { holding: 0, failed: { clause: 'protocol', wanted, got } };
   }
   const { method, segments } = requestOf(operation);
   const methodHolds = method === '*' || method === action.method;
   const pathHolds = matchesSegments(segments, action.path.split('/').slice(1));
-  const holding = (methodHolds ? 1 : 0) + (pathHolds ? 1 : sharedPart(segments, action.path));
+  const holding = (methodHolds ? 1 : 0) + (pathHolds ? 2 : sharedPart(segments, action.path));
   if (!methodHolds) {
     return { holding, failed: { clause: 'method', wanted: method, got: action.method } };
   }
@@ -94,11 +94,11 @@ function clauseOf(operation: Operation, action: Action): Clauses {
   return { holding, failed: { clause: 'path', wanted, got: clip(action.path) } };
 }
 
-/** The share of the pattern's first segments that the path has too, below one half. */
+/** The share of the pattern's first segments that the path has too, below one. */
 function sharedPart(segments: readonly string[], path: string): number {
   const found = path.split('/', segments.length + 1).slice(1);
   const differs = segments.findIndex((segment, at) => segment !== '*' && segment !== found[at]);
-  return (differs === -1 ? segments.length : differs) / (2 * segments.length + 1);
+  return (differs === -1 ? segments.length : differs) / (segments.length + 1);
 }
 
 function kindText(kind: 'http' | 'grpc' | 'connect'): string {

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Operation, PathPattern } from '../model/types.ts';
+import { compilePolicy } from './compiled-policy.ts';
+import { decide } from './decide.ts';
+import type { Action, Decision } from './decision.ts';
+import type { PolicyDocument, PolicyRule } from './document.ts';
+import { buildPathIndex, findPath, matchesSegments } from './path-index.ts';
+import {
+  randomAction,
+  randomCaller,
+  randomPath,
+  randomPattern,
+  randomPolicy,
+  seeded,
+} from './random.fixture.ts';
+
+/** The rules of the language, read out plainly: every rule is looked at, none is indexed. */
+function plainly(document: PolicyDocument, caller: string, callee: string, action: Action): string {
+  const service = document.services.find(({ name }) => name === callee);
+  if (service === undefined) return 'CH2104';
+  if (!document.services.some(({ name }) => name === caller)) return 'CH2105';
+  const named = (rule: PolicyRule) =>
+    rule.from.some(
+      (who) =>
+        who.kind === 'any' ||
+        (who.kind === 'service' && who.service === caller) ||
+        (who.kind === 'role' &&
+          document.roles.some(
+            (role) => role.name === who.role && role.services.some((member) => member === caller),
+          )),
+    );
+  const hits = service.rules.filter(
+    (rule) => named(rule) && rule.to.some((operation) => covers(rule.effect, operation, action)),
+  );
+  const denies = hits.filter((rule) => rule.effect === 'deny');
+  if (denies.length > 0) return `deny ${denies.map((rule) => rule.id).join()}`;
+  return hits.length > 0 ? `allow ${hits.map((rule) => rule.id).join()}` : 'CH2101';
+}
+
+function covers(effect: PolicyRule['effect'], operation: Operation, action: Action): boolean {
+  if (operation.kind === 'connect' || action.kind === 'connect') {
+    return operation.kind === action.kind;
+  }
+  if (operation.kind === 'grpc') {
+    const [, service, method, ...more] = action.path.split('/');
+    const named = (wanted: string, got: string | undefined) =>
+      got !== undefined && got !== '' && (wanted === '*' || wanted === got);
+    const fits = named(operation.service, service) && named(operation.method, method);
+    const ends = effect === 'deny' ? more.join('/') === '' : more.length === 0;
+    return action.method === 'POST' && fits && ends;
+  }
+  const holdsMethod = operation.method === '*' || operation.method === action.method;
+  const trimmed = action.path.length > 1 ? action.path.replace(/\/$/, '') : action.path;
+  if (effect === 'allow') return holdsMethod && matchesPlainly(operation.path, action.path);
+  const segments = operation.path.segments;
+  const pattern = segments.length > 1 && segments.at(-1) === '' ? segments.slice(0, -1) : segments;
+  return holdsMethod && matchesPlainly({ ...operation.path, segments: pattern }, trimmed);
+}
+
+function matchesPlainly(pattern: PathPattern, path: string): boolean {
+  const source = pattern.segments
+    .map((segment) => (segment === '**' ? '(?:/.*)?' : segment === '*' ? '/[^/]+' : `/${segment}`))
+    .join('');
+  return new RegExp(`^${source}$`).test(path);
+}
+
+function brief(decision: Decision): string {
+  if (decision.kind === 'allow') return `allow ${decision.rule.id}`;
+  return decision.rule === undefined ? decision.code : `deny ${decision.rule.id}`;
+}
+
+/** The index names one rule; the plain reading names all that hold. */
+function agrees(found: string, expected: string): boolean {
+  const [kind, id] = found.split(' ');
+  const [expectedKind, ids = ''] = expected.split(' ');
+  return kind === expectedKind && (id === undefined ? ids === '' : ids.split(',').includes(id));
+}
+
+test('the index decides 20,000 random requests as a plain reading of the rules does', () => {
+  const kinds = new Map<string, number>();
+  for (let seed = 1; seed <= 100; seed += 1) {
+    const random = seeded(seed);
+    const document = randomPolicy(random);
+    const policy = compilePolicy(document);
+    for (let at = 0; at < 200; at += 1) {
+      const [caller, callee] = [randomCaller(random), randomCaller(random)];
+      const action = randomAction(random);
+      const found = brief(
+        decide(policy, { caller: { trustDomain: 'acme', name: caller }, callee, action }),
+      );
+      const expected = plainly(document, caller, callee, action);
+      const context = `seed ${seed}: ${caller} -> ${callee} ${JSON.stringify(action)}`;
+      assert.ok(agrees(found, expected), `${context}: ${found} but ${expected}`);
+      const kind = found.split(' ')[0] ?? '';
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    }
+  }
+  for (const kind of ['allow', 'deny', 'CH2101', 'CH2104', 'CH2105']) {
+    assert.ok((kinds.get(kind) ?? 0) > 400, `${kind} was met ${kinds.get(kind)} times only`);
+  }
+});
+
+test('the order of services, roles, rules and alternatives never changes a decision or the rule it names', () => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const random = seeded(seed);
+    const document = randomPolicy(random);
+    const shuffle = <T>(items: readonly T[]): T[] =>
+      items
+        .map((item) => ({ item, key: random() }))
+        .sort((a, b) => a.key - b.key)
+        .map(({ item }) => item);
+    const shuffled: PolicyDocument = {
+      ...document,
+      roles: shuffle(document.roles).map((role) => ({ ...role, services: shuffle(role.services) })),
+      services: shuffle(document.services).map((service) => ({
+        ...service,
+        rules: shuffle(service.rules).map((rule) => ({
+          ...rule,
+          from: shuffle(rule.from),
+          to: shuffle(rule.to),
+        })),
+      })),
+    };
+    const [one, other] = [compilePolicy(document), compilePolicy(shuffled)];
+    for (let at = 0; at < 100; at += 1) {
+      const request = {
+        caller: { trustDomain: 'acme', name: randomCaller(random) },
+        callee: randomCaller(random),
+        action: randomAction(random),
+      };
+      const [first, second] = [decide(one, request), decide(other, request)];
+      assert.equal(brief(first), brief(second), `seed ${seed}: ${JSON.stringify(request)}`);
+    }
+  }
+});
+
+test('an index of one pattern, the pattern alone and a regular expression match the same paths', () => {
+  const random = seeded(7);
+  let matched = 0;
+  for (let at = 0; at < 20_000; at += 1) {
+    const [pattern, path] = [randomPattern(random), randomPath(random)];
+    const expected = matchesPlainly(pattern, path);
+    const alone = matchesSegments(pattern.segments, path.split('/').slice(1));
+    const indexed = findPath(buildPathIndex([[pattern.segments, true]]), path) ?? false;
+    assert.deepEqual([alone, indexed], [expected, expected], `${pattern.text} against ${path}`);
+    if (expected) matched += 1;
+  }
+  assert.ok(matched > 1_000);
+});
