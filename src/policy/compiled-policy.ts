@@ -21,8 +21,6 @@ export interface CompiledPolicy {
   readonly services: ReadonlyMap<string, CompiledService>;
   /** Every known caller with the principals that name it: itself, its roles, any. The nearest comes first. */
   readonly callers: ReadonlyMap<string, readonly string[]>;
-  /** Members of roles, for answers to people. */
-  readonly roles: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface CompiledService {
@@ -31,6 +29,7 @@ export interface CompiledService {
   readonly allow: RuleIndex<Allow>;
   /** Allow rules by principal, each list sorted by id: where near misses are looked for. */
   readonly allowRules: ReadonlyMap<string, readonly PolicyRule[]>;
+  readonly allAllowRules: readonly PolicyRule[];
 }
 
 /** By principal. */
@@ -50,7 +49,6 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     trustDomain: document.trustDomain,
     services: new Map(document.services.map((service) => [service.name, compileService(service)])),
     callers: callerPrincipals(document),
-    roles: new Map(document.roles.map((role) => [role.name, role.services])),
   };
 }
 
@@ -126,6 +124,7 @@ function compileService(policy: ServicePolicy): CompiledService {
       (segments) => segments,
     ),
     allowRules: byPrincipal(allows),
+    allAllowRules: allows,
   };
 }
 

@@ -37,7 +37,7 @@ export function decide(policy: CompiledPolicy, request: PolicyRequest): Decision
   }
   return (
     findRule(service.allow, principals, action) ??
-    notAllowed({ policy, service, caller: request.caller.name, principals, action })
+    notAllowed({ service, caller: request.caller.name, principals, action })
   );
 }
 
@@ -80,7 +80,6 @@ function unknownCallerReason(policy: CompiledPolicy, caller: Caller | undefined)
 }
 
 function notAllowed(asked: {
-  readonly policy: CompiledPolicy;
   readonly service: CompiledService;
   readonly caller: string;
   readonly principals: readonly string[];

@@ -1,104 +1,120 @@
 import type { Operation } from '../model/types.ts';
-import {
-  type CompiledPolicy,
-  type CompiledService,
-  principalKey,
-  requestOf,
-  ruleRef,
-} from './compiled-policy.ts';
+import { type CompiledService, requestOf, ruleRef } from './compiled-policy.ts';
 import { type Action, clip, type NearMiss } from './decision.ts';
-import { compareText, type PolicyPrincipal, type PolicyRule } from './document.ts';
+import type { PolicyPrincipal, PolicyRule } from './document.ts';
 import { matchesSegments } from './path-index.ts';
 
 /** Two are read at a glance. */
 export const nearMissesMax = 2;
 /** A deny may be asked for by anyone, so its cost is bounded; the rules that name the caller are looked at first. */
-const rulesLookedAtMax = 256;
+const rulesLookedAtMax = 128;
 const namesShownMax = 5;
 
+/** How much each clause counts. A rule for the same path by another method is nearer than the other way about. */
+const weights = { from: 2, path: 2, method: 1 } as const;
+
 interface Asked {
-  readonly policy: CompiledPolicy;
   readonly service: CompiledService;
   readonly caller: string;
   readonly principals: readonly string[];
   readonly action: Action;
 }
 
-interface Miss {
-  readonly nearMiss: NearMiss;
-  readonly holding: number;
+interface Candidate {
+  readonly rule: PolicyRule;
+  readonly named: boolean;
+  /** The alternative of the rule that comes nearest. */
+  readonly operation: Operation;
+  readonly score: number;
 }
 
-/** The allow rules of which most holds; that a rule names the caller weighs two. */
+/** The allow rules of which most holds, each with its first clause that does not. */
 export function nearMisses(asked: Asked): readonly NearMiss[] {
-  return candidates(asked)
-    .map((rule) => missOf(asked, rule))
-    .sort((a, b) => b.holding - a.holding || compareText(a.nearMiss.rule.id, b.nearMiss.rule.id))
-    .slice(0, nearMissesMax)
-    .map((miss) => miss.nearMiss);
+  const segments = asked.action.kind === 'http' ? asked.action.path.split('/').slice(1) : [];
+  const best: Candidate[] = [];
+  for (const [rule, named] of rulesToLookAt(asked)) {
+    const candidate = nearestOperation({ rule, named, action: asked.action, segments });
+    if (candidate === undefined) continue;
+    const place = best.findIndex((other) => isNearer(candidate, other));
+    best.splice(place === -1 ? best.length : place, 0, candidate);
+    best.length = Math.min(best.length, nearMissesMax);
+  }
+  return best.map((candidate) => ({
+    rule: ruleRef(asked.service.policy, candidate.rule),
+    ...failedClause(candidate, asked, segments),
+  }));
 }
 
-function candidates({ service, principals }: Asked): PolicyRule[] {
-  const found = new Set<PolicyRule>();
-  for (const principal of principals) {
-    for (const rule of service.allowRules.get(principal) ?? []) {
-      if (found.size >= rulesLookedAtMax) return [...found];
-      found.add(rule);
-    }
-  }
-  for (const rules of service.allowRules.values()) {
-    for (const rule of rules) {
-      if (found.size >= rulesLookedAtMax) return [...found];
-      found.add(rule);
-    }
-  }
-  return [...found];
+function isNearer(a: Candidate, b: Candidate): boolean {
+  return a.score > b.score || (a.score === b.score && a.rule.id < b.rule.id);
 }
 
-function missOf(asked: Asked, rule: PolicyRule): Miss {
-  const named = rule.from.some((who) => asked.principals.includes(principalKey(who)));
-  const clauses = rule.to
-    .map((operation) => clauseOf(operation, asked.action))
-    .reduce((best, next) => (next.holding > best.holding ? next : best));
-  const failed: Omit<NearMiss, 'rule'> =
-    !named || clauses.failed === undefined
-      ? { clause: 'from', wanted: fromText(rule.from), got: asked.caller }
-      : clauses.failed;
-  return {
-    nearMiss: { rule: ruleRef(asked.service.policy, rule), ...failed },
-    holding: clauses.holding + (named ? 2 : 0),
+/** With whether the rule names the caller. */
+function rulesToLookAt({ service, principals }: Asked): Map<PolicyRule, boolean> {
+  const found = new Map<PolicyRule, boolean>();
+  const take = (rules: readonly PolicyRule[] | undefined, named: boolean) => {
+    for (const rule of rules ?? []) {
+      if (found.size >= rulesLookedAtMax) return;
+      if (!found.has(rule)) found.set(rule, named);
+    }
   };
+  for (const principal of principals) take(service.allowRules.get(principal), true);
+  take(service.allAllowRules, false);
+  return found;
 }
 
-interface Clauses {
-  /** Weights of what holds: the path two, or less than one for its first segments; the method one. */
-  readonly holding: number;
-  readonly failed: Omit<NearMiss, 'rule'> | undefined;
+function nearestOperation(given: {
+  readonly rule: PolicyRule;
+  readonly named: boolean;
+  readonly action: Action;
+  readonly segments: readonly string[];
+}): Candidate | undefined {
+  const { rule, named, action, segments } = given;
+  let best: Candidate | undefined;
+  for (const operation of rule.to) {
+    const score = (named ? weights.from : 0) + operationScore(operation, action, segments);
+    if (best === undefined || score > best.score) best = { rule, named, operation, score };
+  }
+  return best;
 }
 
-function clauseOf(operation: Operation, action: Action): Clauses {
+function operationScore(operation: Operation, action: Action, segments: readonly string[]): number {
   if (operation.kind === 'connect' || action.kind === 'connect') {
-    if (operation.kind === action.kind) return { holding: 3, failed: undefined };
-    const [wanted, got] = [kindText(operation.kind), kindText(action.kind)];
-    return { holding: 0, failed: { clause: 'protocol', wanted, got } };
+    return operation.kind === action.kind ? weights.method + weights.path : 0;
   }
-  const { method, segments } = requestOf(operation);
-  const methodHolds = method === '*' || method === action.method;
-  const pathHolds = matchesSegments(segments, action.path.split('/').slice(1));
-  const holding = (methodHolds ? 1 : 0) + (pathHolds ? 2 : sharedPart(segments, action.path));
-  if (!methodHolds) {
-    return { holding, failed: { clause: 'method', wanted: method, got: action.method } };
-  }
-  if (pathHolds) return { holding, failed: undefined };
-  const wanted = operation.kind === 'http' ? operation.path.text : `/${segments.join('/')}`;
-  return { holding, failed: { clause: 'path', wanted, got: clip(action.path) } };
+  const wanted = requestOf(operation);
+  return (
+    (wanted.method === '*' || wanted.method === action.method ? weights.method : 0) +
+    (matchesSegments(wanted.segments, segments)
+      ? weights.path
+      : sharedPart(wanted.segments, segments))
+  );
 }
 
 /** The share of the pattern's first segments that the path has too, below one. */
-function sharedPart(segments: readonly string[], path: string): number {
-  const found = path.split('/', segments.length + 1).slice(1);
-  const differs = segments.findIndex((segment, at) => segment !== '*' && segment !== found[at]);
-  return (differs === -1 ? segments.length : differs) / (segments.length + 1);
+function sharedPart(pattern: readonly string[], path: readonly string[]): number {
+  let shared = 0;
+  while (shared < pattern.length && (pattern[shared] === '*' || pattern[shared] === path[shared])) {
+    shared += 1;
+  }
+  return shared / (pattern.length + 1);
+}
+
+function failedClause(
+  { rule, named, operation }: Candidate,
+  { action, caller }: Asked,
+  segments: readonly string[],
+): Omit<NearMiss, 'rule'> {
+  if (!named) return { clause: 'from', wanted: fromText(rule.from), got: caller };
+  if (operation.kind === 'connect' || action.kind === 'connect') {
+    return { clause: 'protocol', wanted: kindText(operation.kind), got: kindText(action.kind) };
+  }
+  const wanted = requestOf(operation);
+  if (wanted.method !== '*' && wanted.method !== action.method) {
+    return { clause: 'method', wanted: wanted.method, got: action.method };
+  }
+  const path = operation.kind === 'http' ? operation.path.text : `/${wanted.segments.join('/')}`;
+  return { clause: 'path', wanted: path, got: clip(`/${segments.join('/')}`) };
 }
 
 function kindText(kind: 'http' | 'grpc' | 'connect'): string {
