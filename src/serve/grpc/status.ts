@@ -1,0 +1,32 @@
+/** The codes of gRPC that are used here (google.rpc.Code). */
+export const grpcStatus = {
+  ok: 0,
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+} as const;
+
+export type GrpcCode = (typeof grpcStatus)[keyof typeof grpcStatus];
+
+/** How a call ends when it does not end well. Thrown by handlers, sent as trailers. */
+export class GrpcError extends Error {
+  readonly code: GrpcCode;
+
+  constructor(code: GrpcCode, message: string) {
+    super(message);
+    this.name = 'GrpcError';
+    this.code = code;
+  }
+}
+
+/** Percent-encoding of `grpc-message` (gRPC over HTTP/2, "Percent-Encoded"). */
+export function encodeMessage(message: string): string {
+  return message.replaceAll(/[^\x20-\x24\x26-\x7e]/gu, (char) => encodeURIComponent(char));
+}
