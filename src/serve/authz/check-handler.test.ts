@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  CheckRequestSchema,
+  CheckResponseSchema,
+} from '../../gen/envoy/service/auth/v3/external_auth_pb.js';
+import { type CompiledPolicy, compilePolicy } from '../../policy/compiled-policy.ts';
+import { sketchPolicy } from '../../policy/policy.fixture.ts';
+import { checkHandler, type DecisionRecord, type Desk, newDeskCounters } from './check-handler.ts';
+
+const shop = compilePolicy(
+  sketchPolicy({
+    services: {
+      cart: [],
+      checkout: [],
+      payments: ['allow checkout POST /v1/charges', 'deny * * /v1/internal/**'],
+      ledger: ['allow payments POST /v1/entries'],
+    },
+  }),
+);
+
+function desk(change: Partial<Desk> = {}) {
+  const records: DecisionRecord[] = [];
+  return {
+    policy: (): CompiledPolicy | undefined => shop,
+    clock: { nowMs: () => 1_700_000_000_000 },
+    nextId: () => 'd-1',
+    onDecision: (record: DecisionRecord) => {
+      records.push(record);
+    },
+    counters: newDeskCounters(),
+    records,
+    ...change,
+  };
+}
+
+type Http = Partial<Record<'method' | 'path' | 'host', string>>;
+
+interface Question {
+  readonly principal?: string;
+  readonly side?: string;
+  readonly named?: string;
+  readonly http?: Http;
+  readonly headers?: readonly (readonly [string, string])[];
+}
+
+const charge = { method: 'POST', path: '/v1/charges?key=hidden', host: 'payments' };
+
+function bytesOf(question: Question): Uint8Array {
+  const { principal = 'spiffe://acme/checkout', side = 'ingress', headers = [] } = question;
+  const message = create(CheckRequestSchema, {
+    attributes: {
+      source: { principal },
+      request: {
+        http: {
+          ...charge,
+          ...question.http,
+          headerMap: {
+            headers: headers.map(([key, value]) => ({ key, rawValue: Buffer.from(value) })),
+          },
+        },
+      },
+      contextExtensions: {
+        'chancery.side': side,
+        'chancery.service': question.named ?? 'payments',
+      },
+    },
+  });
+  return toBinary(CheckRequestSchema, message);
+}
+
+function check(given: Desk, request: Uint8Array, service = 'payments') {
+  const result = checkHandler(given)(request, service);
+  assert.ok(result.ok);
+  const response = fromBinary(CheckResponseSchema, result.value);
+  const { httpResponse } = response;
+  const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : undefined;
+  return {
+    status: response.status?.code,
+    ok: httpResponse.case === 'okResponse' ? httpResponse.value : undefined,
+    httpStatus: denied?.status?.code,
+    body: denied?.body ?? '',
+    headers: new Map(denied?.headers.map(({ header }) => [header?.key, header?.value])),
+    metadata: response.dynamicMetadata,
+  };
+}
+
+function errorOf(body: string) {
+  assert.ok(body.endsWith('}\n') && !body.slice(0, -1).includes('\n'));
+  return JSON.parse(body).error;
+}
+
+describe('at ingress', () => {
+  test('an allowed request is OK, and its rule is in the metadata', () => {
+    const found = check(desk(), bytesOf({}));
+    assert.equal(found.status, 0);
+    assert.deepEqual(found.metadata, { decision: 'd-1', kind: 'allow', rule: 'r1' });
+  });
+
+  test('headers of ours that the caller sent do not reach the application', () => {
+    const headers = [
+      ['x-chancery-decision', 'd-forged'],
+      ['x-chancery-decision', 'd-again'],
+      ['x-chancery-anything', '1'],
+      ['x-other', '1'],
+    ] as const;
+    assert.deepEqual(check(desk(), bytesOf({ headers })).ok?.headersToRemove, [
+      'x-chancery-decision',
+      'x-chancery-anything',
+    ]);
+  });
+
+  test('a denied request is a 403 with its code, its reason and what would have been near', () => {
+    const found = check(desk(), bytesOf({ principal: 'spiffe://acme/cart' }));
+    assert.equal(found.status, 7);
+    assert.equal(found.httpStatus, 403);
+    assert.equal(found.headers.get('x-chancery-code'), 'CH2101');
+    assert.equal(found.headers.get('x-chancery-decision'), 'd-1');
+    assert.equal(found.headers.get('content-type'), 'application/json');
+    assert.deepEqual(found.metadata, { decision: 'd-1', kind: 'deny', code: 'CH2101' });
+    assert.deepEqual(errorOf(found.body), {
+      code: 'CH2101',
+      message:
+        'cart may not POST /v1/charges on payments: no allow rule in services/payments.yaml names cart',
+      decision: 'd-1',
+      help: 'add to services/payments.yaml:\n  allow:\n    - from: cart\n      to: POST /v1/charges',
+      closest: [
+        {
+          rule: 'r1',
+          at: 'services/payments.yaml:1',
+          clause: 'from',
+          wanted: 'checkout',
+          got: 'cart',
+        },
+      ],
+    });
+  });
+
+  test('a deny rule is named in the body and the metadata', () => {
+    const found = check(desk(), bytesOf({ http: { path: '/v1/internal/x' } }));
+    assert.equal(errorOf(found.body).rule, 'r2');
+    assert.deepEqual(found.metadata, {
+      decision: 'd-1',
+      kind: 'deny',
+      rule: 'r2',
+      code: 'CH2102',
+    });
+  });
+
+  test('a caller that is not known learns no rule and no file', () => {
+    for (const principal of ['', 'spiffe://other/checkout', 'spiffe://acme/ghost', 'CN=checkout']) {
+      const found = check(desk(), bytesOf({ principal }));
+      assert.equal(found.httpStatus, 403);
+      assert.doesNotMatch(found.body, /services\/|r1|help/);
+    }
+  });
+
+  test('the query is not in the reason, the record or the metadata', () => {
+    const given = desk();
+    const found = check(given, bytesOf({ principal: 'spiffe://acme/cart' }));
+    assert.doesNotMatch(found.body + JSON.stringify([found.metadata, given.records]), /hidden/);
+  });
+
+  test('the service is that of the socket, whatever the extension says', () => {
+    const found = check(desk(), bytesOf({ named: 'payments' }), 'ledger');
+    assert.equal(errorOf(found.body).code, 'CH2101');
+    assert.match(errorOf(found.body).message, / on ledger: /);
+  });
+
+  test('a caller of gRPC gets a plain sentence', () => {
+    const headers = [['content-type', 'application/grpc+proto']] as const;
+    const found = check(desk(), bytesOf({ principal: 'spiffe://acme/cart', headers }));
+    assert.match(found.body, /^CH2101: cart may not POST .* names cart \(d-1\)$/);
+    assert.equal(found.headers.has('content-type'), false);
+  });
+
+  test('a path that has two readings is denied before any rule is looked at', () => {
+    const found = check(desk(), bytesOf({ http: { path: '/v1/charges;x=1' } }));
+    assert.equal(found.headers.get('x-chancery-code'), 'CH2125');
+    assert.equal(found.httpStatus, 403);
+  });
+
+  test('a TCP connection is decided by its peer alone', () => {
+    const request = toBinary(
+      CheckRequestSchema,
+      create(CheckRequestSchema, { attributes: { source: { principal: 'spiffe://acme/cart' } } }),
+    );
+    const found = check(desk(), request);
+    assert.match(errorOf(found.body).message, /^cart may not connect on payments/);
+  });
+});
+
+describe('at egress', () => {
+  const ask = (host: string) =>
+    check(desk(), bytesOf({ principal: '', side: 'egress', http: { host } }), 'cart');
+
+  test('a service that does not name the caller is a 403 with the lines to add', () => {
+    const found = ask('Ledger:8080');
+    assert.equal(found.httpStatus, 403);
+    assert.equal(found.headers.get('x-chancery-code'), 'CH2103');
+    assert.match(errorOf(found.body).help, /^add to services\/ledger\.yaml:/);
+  });
+
+  test('a service that does not exist is a 404 with the nearest name', () => {
+    const found = ask('legder');
+    assert.equal(found.httpStatus, 404);
+    assert.deepEqual(errorOf(found.body).nearest, ['ledger']);
+  });
+
+  test('the caller is the service of the socket, not what a certificate might say', () => {
+    const bytes = bytesOf({
+      principal: 'spiffe://acme/payments',
+      side: 'egress',
+      http: { host: 'ledger' },
+    });
+    assert.match(errorOf(check(desk(), bytes, 'cart').body).message, /^cart may not call ledger/);
+  });
+
+  test('no denial is a 503, which says that the desk was not reached', () => {
+    const bytes = bytesOf({ side: 'egress', http: { host: 'ledger' } });
+    assert.equal(check(desk(), bytes, 'payments').httpStatus, 502);
+  });
+});
+
+describe('when something is wrong with the desk', () => {
+  test('without a policy it is unavailable, and counts that', () => {
+    const given = desk({ policy: () => undefined });
+    const result = checkHandler(given)(bytesOf({}), 'payments');
+    assert.equal(result.ok, false);
+    assert.equal(!result.ok && result.error.code, 'CH2191');
+    assert.equal(given.counters.unavailable, 1);
+  });
+
+  test('a fault in deciding is a denial that is counted and recorded', () => {
+    const services: CompiledPolicy['services'] = new Map();
+    services.get = () => {
+      throw new Error('broken index');
+    };
+    const given = desk({ policy: () => ({ ...shop, services }) });
+    const found = check(given, bytesOf({}));
+    assert.equal(found.headers.get('x-chancery-code'), 'CH2192');
+    assert.equal(found.httpStatus, 500);
+    assert.doesNotMatch(found.body, /broken/);
+    assert.deepEqual([given.counters.faults, given.counters.denied], [1, 1]);
+    assert.equal(given.records[0]?.fault, 'broken index');
+  });
+
+  test('bytes that are no message are denied', () => {
+    for (const bytes of [
+      new Uint8Array([0x0a, 0x7f]),
+      new Uint8Array([0x08, 0x01]),
+      new Uint8Array([7]),
+    ]) {
+      assert.equal(check(desk(), bytes).headers.get('x-chancery-code'), 'CH2192');
+    }
+  });
+
+  test('no bytes at all are a connection without identity', () => {
+    assert.equal(check(desk(), new Uint8Array()).headers.get('x-chancery-code'), 'CH2105');
+  });
+
+  test('a proxy that does not say its side is denied', () => {
+    const found = check(desk(), bytesOf({ side: 'both' }));
+    assert.equal(found.headers.get('x-chancery-code'), 'CH2193');
+  });
+
+  test('a decision log that throws changes no answer, and is counted', () => {
+    const given = desk({
+      onDecision: () => {
+        throw new Error('full');
+      },
+    });
+    assert.equal(check(given, bytesOf({})).status, 0);
+    assert.equal(given.counters.unrecorded, 1);
+  });
+});
+
+test('a record joins the decision with the access log', () => {
+  const given = desk();
+  check(given, bytesOf({ headers: [['x-request-id', 'abc']] }));
+  assert.deepEqual(given.records, [
+    {
+      id: 'd-1',
+      timeMs: 1_700_000_000_000,
+      side: 'ingress',
+      service: 'payments',
+      principal: 'spiffe://acme/checkout',
+      method: 'POST',
+      path: '/v1/charges',
+      host: 'payments',
+      requestId: 'abc',
+      kind: 'allow',
+      code: undefined,
+      rule: 'r1',
+      fault: undefined,
+    },
+  ]);
+});

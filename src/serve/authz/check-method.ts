@@ -1,0 +1,24 @@
+import type { CallStream } from '../grpc/call.ts';
+import type { Method } from '../grpc/method.ts';
+import { GrpcError, grpcStatus } from '../grpc/status.ts';
+import type { CheckHandler } from './check-handler.ts';
+
+/** `serviceOf` says whose proxy is on the other end of the socket; undefined when that is not known. */
+export function checkMethod(options: {
+  readonly handler: CheckHandler;
+  readonly serviceOf: (call: CallStream) => string | undefined;
+}): Method {
+  return {
+    kind: 'unary',
+    path: '/envoy.service.auth.v3.Authorization/Check',
+    handle: (request, call) => {
+      const service = options.serviceOf(call);
+      if (service === undefined) {
+        throw new GrpcError(grpcStatus.permissionDenied, 'this socket belongs to no workload');
+      }
+      const response = options.handler(request, service);
+      if (!response.ok) throw new GrpcError(grpcStatus.unavailable, response.error.message);
+      return response.value;
+    },
+  };
+}
