@@ -1,0 +1,143 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
+import type { Random } from '../base/random.ts';
+import type { TrustDomain } from '../model/types.ts';
+import { keyId, writeCertificate } from './certificate-write.ts';
+import { distinguishedName } from './csr.ts';
+import { oid } from './oids.ts';
+import { toPem } from './pem.ts';
+import type { SpiffeId } from './spiffe-id.ts';
+
+/** A signing CA: its certificate and, in memory only, its key. */
+export interface Ca {
+  readonly trustDomain: TrustDomain;
+  readonly certificateDer: Uint8Array;
+  readonly privateKey: KeyObject;
+  readonly subject: Uint8Array;
+  readonly keyId: Uint8Array;
+  readonly notAfterMs: number;
+}
+
+export interface IssuedSvid {
+  readonly certificateDer: Uint8Array;
+  /** Leaf first; the root is not in it (X509-SVID section 3). */
+  readonly chainPem: string;
+  readonly serialHex: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** Clocks of two hosts differ; a certificate is valid a little before it is made. */
+export const backdateMs = 10_000;
+const serialBytes = 16;
+const certSeconds = 1_000;
+
+export function createRootKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+}
+
+/** A self-signed root with a subject of its own: many roots of one name exhaust verifiers. */
+export function createRoot(given: {
+  readonly trustDomain: TrustDomain;
+  readonly privateKey: KeyObject;
+  readonly nowMs: number;
+  readonly lifetimeSeconds: number;
+  readonly random: Random;
+}): Ca {
+  const serial = randomSerial(given.random);
+  const serialText = Buffer.from(serial).toString('hex');
+  const subject = distinguishedName([
+    [oid.organization, 'Chancery'],
+    [oid.commonName, given.trustDomain],
+    [oid.serialNumber, serialText],
+  ]);
+  const publicKeySpki = spkiOf(given.privateKey);
+  const notAfterMs = given.nowMs + given.lifetimeSeconds * certSeconds;
+  const certificateDer = writeCertificate(
+    {
+      serial,
+      issuer: subject,
+      subject,
+      notBeforeMs: given.nowMs - backdateMs,
+      notAfterMs,
+      publicKeySpki,
+      issuerKeyId: keyId(publicKeySpki),
+      role: 'ca',
+      uri: `spiffe://${given.trustDomain}`,
+      dnsNames: [],
+    },
+    given.privateKey,
+  );
+  const { trustDomain, privateKey } = given;
+  return {
+    trustDomain,
+    certificateDer,
+    privateKey,
+    subject,
+    keyId: keyId(publicKeySpki),
+    notAfterMs,
+  };
+}
+
+/** Signs one leaf. It never outlives its issuer. Times are whole seconds, as certificates hold them. */
+export function issueSvid(given: {
+  readonly ca: Ca;
+  readonly spiffeId: SpiffeId;
+  readonly publicKeySpki: Uint8Array;
+  readonly ttlSeconds: number;
+  readonly dnsNames?: readonly string[];
+  readonly nowMs: number;
+  readonly random: Random;
+}): IssuedSvid {
+  const { ca } = given;
+  const serial = randomSerial(given.random);
+  const notBeforeMs = wholeSeconds(given.nowMs - backdateMs);
+  const notAfterMs = wholeSeconds(
+    Math.min(given.nowMs + given.ttlSeconds * certSeconds, ca.notAfterMs),
+  );
+  const certificateDer = writeCertificate(
+    {
+      serial,
+      issuer: ca.subject,
+      subject: distinguishedName([[oid.organization, 'Chancery']]),
+      notBeforeMs,
+      notAfterMs,
+      publicKeySpki: given.publicKeySpki,
+      issuerKeyId: ca.keyId,
+      role: 'leaf',
+      uri: given.spiffeId,
+      dnsNames: given.dnsNames ?? [],
+    },
+    ca.privateKey,
+  );
+  return {
+    certificateDer,
+    chainPem: toPem('CERTIFICATE', certificateDer),
+    serialHex: Buffer.from(serial).toString('hex'),
+    notBeforeMs,
+    notAfterMs,
+  };
+}
+
+/** 127 random bits and a leading one: positive, never zero, never shorter. */
+function randomSerial(random: Random): Uint8Array {
+  const serial = Uint8Array.from(random.bytes(serialBytes));
+  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
+  return serial;
+}
+
+function wholeSeconds(atMs: number): number {
+  return Math.floor(atMs / certSeconds) * certSeconds;
+}
+
+export function spkiOf(privateKey: KeyObject): Uint8Array {
+  return createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+}
+
+export function privateKeyFromPkcs8(der: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });
+}

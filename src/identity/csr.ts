@@ -1,0 +1,91 @@
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { err, ok, type Result } from '../base/result.ts';
+import {
+  contextTag,
+  readBits,
+  readChildren,
+  readOid,
+  readOne,
+  tag,
+  write,
+  writeBitString,
+  writeOid,
+  writeText,
+  writeUnsigned,
+} from './der.ts';
+import { oid } from './oids.ts';
+
+/** A PKCS#10 request (RFC 2986) in DER. The name is for people; the issuer decides about the identity. */
+export function createCsr(given: {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+  readonly commonName: string;
+}): Uint8Array {
+  const spki = given.publicKey.export({ type: 'spki', format: 'der' });
+  const info = write(
+    tag.sequence,
+    writeUnsigned(Uint8Array.of(0)),
+    distinguishedName([[oid.commonName, given.commonName]]),
+    spki,
+    write(contextTag(0, true)),
+  );
+  const signature = sign('sha256', info, given.privateKey);
+  return write(tag.sequence, info, signatureAlgorithm(), writeBitString(signature));
+}
+
+/** Checks the request's own signature: whoever asks holds the key. Only P-256 is taken. */
+export function readCsr(der: Uint8Array): Result<{ readonly publicKeySpki: Uint8Array }, string> {
+  const outer = readOne(der);
+  if (!outer.ok) return outer;
+  const parts = readChildren(outer.value);
+  if (!parts.ok) return parts;
+  const [info, algorithm, signature] = parts.value;
+  if (info === undefined || algorithm === undefined || signature === undefined) {
+    return err('a request has three parts');
+  }
+  if (!isEcdsaSha256(algorithm.whole)) return err('the signature is not ecdsa-with-SHA256');
+  const bits = readBits(signature);
+  if (!bits.ok) return bits;
+  const fields = readChildren(info);
+  if (!fields.ok) return fields;
+  const spki = fields.value[2];
+  if (spki === undefined) return err('the request has no public key');
+  const key = p256Key(spki.whole);
+  if (!key.ok) return key;
+  return verify('sha256', info.whole, key.value, bits.value.bytes)
+    ? ok({ publicKeySpki: spki.whole })
+    : err('the signature does not fit the key');
+}
+
+export function p256Key(spkiDer: Uint8Array): Result<KeyObject, string> {
+  try {
+    const key = createPublicKey({ key: Buffer.from(spkiDer), format: 'der', type: 'spki' });
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+      ? ok(key)
+      : err('the key is not on P-256');
+  } catch {
+    return err('the public key cannot be read');
+  }
+}
+
+export function signatureAlgorithm(): Uint8Array {
+  return write(tag.sequence, writeOid(oid.ecdsaWithSha256));
+}
+
+function isEcdsaSha256(der: Uint8Array): boolean {
+  const outer = readOne(der);
+  const parts = outer.ok ? readChildren(outer.value) : outer;
+  const [first] = parts.ok ? parts.value : [];
+  const read = first === undefined ? undefined : readOid(first);
+  return read?.ok === true && read.value === oid.ecdsaWithSha256;
+}
+
+/** One attribute in each relative name. */
+export function distinguishedName(attributes: readonly (readonly [string, string])[]): Uint8Array {
+  return write(
+    tag.sequence,
+    ...attributes.map(([type, value]) =>
+      write(tag.set, write(tag.sequence, writeOid(type), writeText(tag.utf8String, value))),
+    ),
+  );
+}

@@ -1,0 +1,195 @@
+import { err, ok, type Result } from '../base/result.ts';
+
+/** Tags of the universal class that certificates use, with the constructed bit where it belongs. */
+export const tag = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  oid: 0x06,
+  utf8String: 0x0c,
+  printableString: 0x13,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** `[n]` of the context class; constructed unless it holds a primitive. */
+export function contextTag(number: number, constructed: boolean): number {
+  return 0x80 | (constructed ? 0x20 : 0) | number;
+}
+
+// === Writing ===
+
+export function write(tagByte: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  const length = contents.reduce((sum, content) => sum + content.length, 0);
+  return Buffer.concat([header(tagByte, length), ...contents]);
+}
+
+function header(tagByte: number, length: number): Uint8Array {
+  if (length < 0x80) return Uint8Array.of(tagByte, length);
+  const bytes: number[] = [];
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
+  return Uint8Array.of(tagByte, 0x80 | bytes.length, ...bytes);
+}
+
+export function writeOid(dotted: string): Uint8Array {
+  const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
+  const bytes = [first * 40 + second, ...rest].flatMap((arc) => {
+    const groups = [arc & 0x7f];
+    for (let left = arc >>> 7; left > 0; left >>>= 7) groups.unshift((left & 0x7f) | 0x80);
+    return groups;
+  });
+  return write(tag.oid, Uint8Array.from(bytes));
+}
+
+/** A non-negative integer from its big-endian bytes, in the fewest octets (X.690 section 8.3.2). */
+export function writeUnsigned(bytes: Uint8Array): Uint8Array {
+  let start = 0;
+  while (start < bytes.length - 1 && bytes[start] === 0) start += 1;
+  const trimmed = bytes.subarray(start);
+  const negative = ((trimmed[0] ?? 0) & 0x80) !== 0;
+  return negative
+    ? write(tag.integer, Uint8Array.of(0), trimmed)
+    : write(tag.integer, trimmed.length === 0 ? Uint8Array.of(0) : trimmed);
+}
+
+export function writeBitString(bytes: Uint8Array, unusedBits = 0): Uint8Array {
+  return write(tag.bitString, Uint8Array.of(unusedBits), bytes);
+}
+
+export function writeText(tagByte: number, text: string): Uint8Array {
+  return write(tagByte, Buffer.from(text, 'utf8'));
+}
+
+/** UTCTime until 2049, GeneralizedTime after (RFC 5280 section 4.1.2.5). Whole seconds. */
+export function writeTime(atMs: number): Uint8Array {
+  const digits = new Date(Math.floor(atMs / 1000) * 1000)
+    .toISOString()
+    .replaceAll(/[-:T]|\.\d+/g, '');
+  return Number(digits.slice(0, 4)) < 2050
+    ? writeText(tag.utcTime, digits.slice(2))
+    : writeText(tag.generalizedTime, digits);
+}
+
+// === Reading ===
+
+/** One element. `content` excludes the header, `whole` includes it; both are views of the input. */
+export interface Element {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  readonly whole: Uint8Array;
+}
+
+/** No certificate that we issue or accept comes near it. */
+const inputBytesMax = 64 * 1024;
+
+/** Exactly one element, nothing behind it. */
+export function readOne(bytes: Uint8Array): Result<Element, string> {
+  if (bytes.length > inputBytesMax) return err(`more than ${inputBytesMax} bytes`);
+  const element = readElement(bytes, 0);
+  if (!element.ok) return element;
+  return element.value.whole.length === bytes.length
+    ? element
+    : err('bytes follow the outermost element');
+}
+
+/** The elements inside a constructed one, all of them. */
+export function readChildren(parent: Element): Result<readonly Element[], string> {
+  if ((parent.tag & 0x20) === 0) return err('the element is not constructed');
+  const children: Element[] = [];
+  for (let offset = 0; offset < parent.content.length; ) {
+    const child = readElement(parent.content, offset);
+    if (!child.ok) return child;
+    children.push(child.value);
+    offset += child.value.whole.length;
+  }
+  return ok(children);
+}
+
+/** Definite lengths in their shortest form only (X.690 section 10.1); low tag numbers only. */
+function readElement(bytes: Uint8Array, offset: number): Result<Element, string> {
+  const tagByte = bytes[offset];
+  const first = bytes[offset + 1];
+  if (tagByte === undefined || first === undefined) return err('the element is cut off');
+  if ((tagByte & 0x1f) === 0x1f) return err('a tag number above 30');
+  let length = first;
+  let start = offset + 2;
+  if (first >= 0x80) {
+    const count = first & 0x7f;
+    if (count === 0 || count > 3) return err('an indefinite or overlong length');
+    length = 0;
+    for (let index = 0; index < count; index += 1) {
+      const byte = bytes[start + index];
+      if (byte === undefined) return err('the length is cut off');
+      length = length * 256 + byte;
+    }
+    start += count;
+    if (length < 0x80 || length < 256 ** (count - 1)) return err('a length that is not minimal');
+  }
+  const end = start + length;
+  if (end > bytes.length) return err('the element is cut off');
+  return ok({
+    tag: tagByte,
+    content: bytes.subarray(start, end),
+    whole: bytes.subarray(offset, end),
+  });
+}
+
+export function readOid(element: Element): Result<string, string> {
+  const { content } = element;
+  if (element.tag !== tag.oid || content.length === 0) return err('not an object identifier');
+  const arcs: number[] = [];
+  let arc = 0;
+  for (const [index, byte] of content.entries()) {
+    if (arc === 0 && byte === 0x80) return err('an object identifier that is not minimal');
+    if (arc > 2 ** 40) return err('an object identifier with a huge arc');
+    arc = arc * 128 + (byte & 0x7f);
+    if ((byte & 0x80) !== 0) {
+      if (index === content.length - 1) return err('an object identifier that is cut off');
+      continue;
+    }
+    arcs.push(arc);
+    arc = 0;
+  }
+  const [first = 0, ...rest] = arcs;
+  const top = Math.min(Math.floor(first / 40), 2);
+  return ok([top, first - top * 40, ...rest].join('.'));
+}
+
+/** The bytes of a BIT STRING that ends on a byte boundary, or with its unused bits zero. */
+export function readBits(
+  element: Element,
+): Result<{ readonly bytes: Uint8Array; readonly unused: number }, string> {
+  const unused = element.content[0];
+  if (element.tag !== tag.bitString || unused === undefined || unused > 7)
+    return err('not a bit string');
+  const bytes = element.content.subarray(1);
+  const last = bytes.at(-1);
+  if (last === undefined) return unused === 0 ? ok({ bytes, unused }) : err('not a bit string');
+  if ((last & ((1 << unused) - 1)) !== 0) return err('unused bits that are not zero');
+  return ok({ bytes, unused });
+}
+
+export function readBoolean(element: Element): Result<boolean, string> {
+  const [value] = element.content;
+  if (element.tag !== tag.boolean || element.content.length !== 1) return err('not a boolean');
+  if (value !== 0 && value !== 0xff) return err('a boolean that is neither 00 nor ff');
+  return ok(value === 0xff);
+}
+
+/** Milliseconds since the epoch. Only the `Z` forms with seconds that RFC 5280 allows. */
+export function readTime(element: Element): Result<number, string> {
+  const text = Buffer.from(element.content).toString('latin1');
+  const short = element.tag === tag.utcTime && /^\d{12}Z$/.test(text);
+  const long = element.tag === tag.generalizedTime && /^\d{14}Z$/.test(text);
+  if (!short && !long) return err('not a time of RFC 5280');
+  const century = Number(text.slice(0, 2)) < 50 ? '20' : '19';
+  const digits = short ? century + text : text;
+  const iso = digits.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6.000Z');
+  const atMs = Date.parse(iso);
+  if (Number.isNaN(atMs) || new Date(atMs).toISOString() !== iso)
+    return err('a time that does not exist');
+  return ok(atMs);
+}
