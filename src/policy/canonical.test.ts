@@ -153,6 +153,18 @@ describe('methods and credentials', () => {
   });
 });
 
+describe('a peer certificate with several URI names', () => {
+  const withXfcc = (value: string) => outcome({ headers: [['x-forwarded-client-cert', value]] });
+  test('is refused, though Envoy reports the first name as the principal', () => {
+    assert.equal(withXfcc('Hash=ab;URI=spiffe://acme/cart;URI=spiffe://acme/payments'), 'CH2120');
+    assert.equal(withXfcc('URI=spiffe://acme/cart,URI=spiffe://acme/payments'), 'CH2120');
+  });
+  test('is not one with a single name', () => {
+    assert.match(withXfcc('Hash=ab;URI=spiffe://acme/cart'), /^acme/);
+    assert.match(withXfcc('Hash=ab'), /^acme/);
+  });
+});
+
 type Seen = RawRequest & {
   readonly name: string;
   readonly listener: string;

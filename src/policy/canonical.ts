@@ -38,6 +38,11 @@ export interface Refusal {
 const methodLengthMax = 32;
 /** Upper case only: methods are case-sensitive (RFC 9110 section 9.1), but some applications fold them. */
 const methodShape = /^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/;
+/**
+ * Envoy reports only the first URI SAN as the principal, but all of them in XFCC. The header is believed for this
+ * refusal alone: whoever forges it shuts himself out.
+ */
+const severalIdentities = /(?:^|[;,])\s*URI=.*[;,]\s*URI=/i;
 const secondCredential = /,\s*(?:basic|bearer|digest|negotiate|dpop)\s/i;
 
 /** Envoy's hardened listener normalises first; this does not rely on it, so any listener gets the same decision. */
@@ -51,18 +56,26 @@ export function canonicalize(raw: RawRequest): Result<CanonicalRequest, Refusal>
   if (raw.method.length > methodLengthMax || !methodShape.test(raw.method)) {
     return err({ code: 'CH2126', reason: 'the method is not an upper-case HTTP method' });
   }
-  if (hasSeveralCredentials(raw.headers)) {
-    return err({ code: 'CH2128', reason: 'the request carries more than one Authorization value' });
-  }
+  const repeated = repeatedHeader(raw.headers);
+  if (repeated !== undefined) return err(repeated);
   return ok({ caller: caller.value, method: raw.method, path: path.value, host: host.value });
 }
 
-function hasSeveralCredentials(headers: RawRequest['headers']): boolean {
-  let seen = false;
+function repeatedHeader(headers: RawRequest['headers']): Refusal | undefined {
+  let credentials = 0;
   for (const [name, value] of headers) {
-    if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue;
-    if (seen || secondCredential.test(value)) return true;
-    seen = true;
+    if (isNamed(name, 'authorization')) {
+      credentials += secondCredential.test(value) ? 2 : 1;
+    } else if (isNamed(name, 'x-forwarded-client-cert') && severalIdentities.test(value)) {
+      return { code: 'CH2120', reason: 'the certificate of the caller carries several identities' };
+    }
   }
-  return false;
+  return credentials > 1
+    ? { code: 'CH2128', reason: 'the request carries more than one Authorization value' }
+    : undefined;
+}
+
+/** The lengths differ for almost every other header, and then nothing is folded. */
+function isNamed(name: string, wanted: string): boolean {
+  return name.length === wanted.length && name.toLowerCase() === wanted;
 }
