@@ -100,7 +100,11 @@ export type Operation =
       readonly method: string;
       readonly path: PathPattern;
     }
-  | { readonly kind: 'grpc'; /** `pkg.Service` or `*`. */ readonly service: string; /** `Method` or `*`. */ readonly method: string }
+  | {
+      readonly kind: 'grpc' /** `pkg.Service` or `*`. */;
+      readonly service: string /** `Method` or `*`. */;
+      readonly method: string;
+    }
   | { readonly kind: 'connect' };
 
 /**

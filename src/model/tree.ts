@@ -1,0 +1,58 @@
+import type { Intent, Principal, Service, ServiceName } from './types.ts';
+
+/** Services that some allow rule lets call this one, without itself; sorted. */
+export function callersOf(intent: Intent, name: ServiceName): readonly ServiceName[] {
+  return callGraph(intent).callers.get(name) ?? [];
+}
+
+/** Services that let this one call them, without itself; sorted. */
+export function calleesOf(intent: Intent, name: ServiceName): readonly ServiceName[] {
+  return callGraph(intent).callees.get(name) ?? [];
+}
+
+interface CallGraph {
+  readonly callers: ReadonlyMap<ServiceName, readonly ServiceName[]>;
+  readonly callees: ReadonlyMap<ServiceName, readonly ServiceName[]>;
+}
+
+/** Derived once for each intent, which never changes. */
+const graphs = new WeakMap<Intent, CallGraph>();
+
+function callGraph(intent: Intent): CallGraph {
+  const known = graphs.get(intent);
+  if (known !== undefined) return known;
+  const callers = new Map<ServiceName, readonly ServiceName[]>();
+  const callees = new Map<ServiceName, ServiceName[]>();
+  for (const service of intent.services.values()) {
+    const allowed = allowedCallers(intent, service);
+    callers.set(service.name, allowed);
+    for (const caller of allowed) {
+      const list = callees.get(caller);
+      if (list === undefined) callees.set(caller, [service.name]);
+      else list.push(service.name);
+    }
+  }
+  const graph = { callers, callees };
+  graphs.set(intent, graph);
+  return graph;
+}
+
+function allowedCallers(intent: Intent, service: Service): readonly ServiceName[] {
+  const allowed = new Set<ServiceName>();
+  for (const principal of service.allow.flatMap((rule) => rule.from)) {
+    for (const member of membersOf(intent, principal)) allowed.add(member);
+  }
+  allowed.delete(service.name);
+  return [...allowed].filter((name) => intent.services.has(name)).sort();
+}
+
+function membersOf(intent: Intent, principal: Principal): Iterable<ServiceName> {
+  switch (principal.kind) {
+    case 'any':
+      return intent.services.keys();
+    case 'service':
+      return [principal.service];
+    case 'role':
+      return principal.services;
+  }
+}
