@@ -249,7 +249,7 @@ describe('when something is wrong with the desk', () => {
   test('bytes that are no message are denied', () => {
     for (const bytes of [
       new Uint8Array([0x0a, 0x7f]),
-      new Uint8Array([0x08, 0x01]),
+      new Uint8Array([0x0a, 0x05, 0x22, 0x7f, 1, 2, 3]),
       new Uint8Array([7]),
     ]) {
       assert.equal(check(desk(), bytes).headers.get('x-chancery-code'), 'CH2192');

@@ -35,8 +35,11 @@ interface GrowingHttp {
  */
 export function readCheckRequest(bytes: Uint8Array): CheckFacts {
   const facts: Growing = { principal: '', http: undefined, extensions: new Map() };
-  eachField(bytes, {
-    1: (reader) => readAttributes(reader.bytes(), facts),
+  const reader = new BinaryReader(bytes, utf8Text);
+  eachField(reader, reader.len, (field) => {
+    if (field !== 1) return false;
+    readAttributes(reader, facts);
+    return true;
   });
   return facts;
 }
@@ -45,80 +48,127 @@ export function headerOf(http: HttpFacts | undefined, wanted: string): string | 
   return http?.headers.find(([name]) => name === wanted)?.[1];
 }
 
-type Readers = { readonly [field: number]: (reader: BinaryReader) => void };
-
 /** All fields that are read here are length-delimited; another wire type at one of them is no such message. */
 const lengthDelimited: WireType.LengthDelimited = 2;
 
-function eachField(bytes: Uint8Array, readers: Readers): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
+/** `read` takes the value of a field from the reader, or returns false to have it skipped. */
+type ReadField = (field: number) => boolean;
+
+/** One reader goes through the whole message: making one for each part costs more than reading it. */
+function eachField(reader: BinaryReader, end: number, read: ReadField): void {
+  if (end > reader.len) throw new Error('a part is longer than the message');
+  while (reader.pos < end) {
     const [field, wireType] = reader.tag();
-    const read = readers[field];
-    if (read === undefined) reader.skip(wireType, field);
-    else if (wireType === lengthDelimited) read(reader);
-    else throw new Error(`field ${field} has the wire type ${wireType}`);
+    if (wireType !== lengthDelimited || !read(field)) reader.skip(wireType, field);
   }
+  if (reader.pos !== end) throw new Error('a field is longer than its message');
 }
 
-function readAttributes(bytes: Uint8Array, facts: Growing): void {
-  eachField(bytes, {
-    1: (source) =>
-      eachField(source.bytes(), {
-        4: (peer) => {
-          facts.principal = peer.string(true);
-        },
-      }),
-    4: (request) =>
-      eachField(request.bytes(), {
-        2: (http) => {
-          facts.http ??= { method: '', path: '', host: '', headers: [] };
-          readHttp(http.bytes(), facts.http);
-        },
-      }),
-    10: (extension) => {
-      const [name, value] = readEntry(extension.bytes());
-      facts.extensions.set(name, value);
-    },
+function eachFieldOfPart(reader: BinaryReader, read: ReadField): void {
+  const length = reader.uint32();
+  eachField(reader, reader.pos + length, read);
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Nearly every text here is short and ASCII, where a decoder call costs more than all the rest of reading. */
+function utf8Text(bytes: Uint8Array): string {
+  for (const byte of bytes) {
+    if (byte > 0x7f) return strictUtf8.decode(bytes);
+  }
+  return latin1Text(bytes);
+}
+
+function readAttributes(reader: BinaryReader, facts: Growing): void {
+  eachFieldOfPart(reader, (field) => {
+    switch (field) {
+      case 1:
+        readSource(reader, facts);
+        return true;
+      case 4:
+        readRequest(reader, facts);
+        return true;
+      case 10: {
+        const [name, value] = readEntry(reader);
+        facts.extensions.set(name, value);
+        return true;
+      }
+      default:
+        return false;
+    }
   });
 }
 
-function readHttp(bytes: Uint8Array, http: GrowingHttp): void {
-  eachField(bytes, {
-    2: (reader) => {
-      http.method = reader.string(true);
-    },
-    3: (reader) => {
-      http.headers.push(readEntry(reader.bytes()));
-    },
-    4: (reader) => {
-      http.path = reader.string(true);
-    },
-    5: (reader) => {
-      http.host = reader.string(true);
-    },
-    13: (map) =>
-      eachField(map.bytes(), {
-        1: (reader) => {
-          http.headers.push(readEntry(reader.bytes()));
-        },
-      }),
+function readSource(reader: BinaryReader, facts: Growing): void {
+  eachFieldOfPart(reader, (field) => {
+    if (field !== 4) return false;
+    facts.principal = reader.string();
+    return true;
+  });
+}
+
+function readRequest(reader: BinaryReader, facts: Growing): void {
+  eachFieldOfPart(reader, (field) => {
+    if (field !== 2) return false;
+    facts.http ??= { method: '', path: '', host: '', headers: [] };
+    readHttp(reader, facts.http);
+    return true;
+  });
+}
+
+function readHttp(reader: BinaryReader, http: GrowingHttp): void {
+  eachFieldOfPart(reader, (field) => {
+    switch (field) {
+      case 2:
+        http.method = reader.string();
+        return true;
+      case 3:
+        http.headers.push(readEntry(reader));
+        return true;
+      case 4:
+        http.path = reader.string();
+        return true;
+      case 5:
+        http.host = reader.string();
+        return true;
+      case 13:
+        readHeaderMap(reader, http);
+        return true;
+      default:
+        return false;
+    }
+  });
+}
+
+function readHeaderMap(reader: BinaryReader, http: GrowingHttp): void {
+  eachFieldOfPart(reader, (field) => {
+    if (field !== 1) return false;
+    http.headers.push(readEntry(reader));
+    return true;
   });
 }
 
 /** A map entry (key 1, value 2) or a HeaderValue, whose third field holds the value as raw bytes. */
-function readEntry(bytes: Uint8Array): [string, string] {
+function readEntry(reader: BinaryReader): [string, string] {
   const entry: [string, string] = ['', ''];
-  eachField(bytes, {
-    1: (reader) => {
-      entry[0] = reader.string(true);
-    },
-    2: (reader) => {
-      entry[1] = reader.string(true);
-    },
-    3: (reader) => {
-      entry[1] = Buffer.from(reader.bytes()).toString('latin1');
-    },
+  eachFieldOfPart(reader, (field) => {
+    switch (field) {
+      case 1:
+        entry[0] = reader.string();
+        return true;
+      case 2:
+        entry[1] = reader.string();
+        return true;
+      case 3:
+        entry[1] = latin1Text(reader.bytes());
+        return true;
+      default:
+        return false;
+    }
   });
   return entry;
+}
+
+function latin1Text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
