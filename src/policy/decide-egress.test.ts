@@ -48,7 +48,7 @@ test('for a gRPC callee the lines name the method', () => {
 test('a name that does not exist comes with the nearest', () => {
   const decision = ask('leger');
   assert.equal(decision.code, 'CH2104');
-  assert.deepEqual(decision.nearest, ['ledger']);
+  assert.equal(decision.nearest, 'ledger');
   assert.equal(decision.help, 'did you mean ledger?');
 });
 

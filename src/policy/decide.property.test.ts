@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { matchesPath } from '../model/path-pattern.ts';
 import type { Operation, PathPattern } from '../model/types.ts';
 import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
@@ -135,7 +136,7 @@ test('the order of services, roles, rules and alternatives never changes a decis
   }
 });
 
-test('an index of one pattern, the pattern alone and a regular expression match the same paths', () => {
+test('an index of one pattern, the pattern alone, the model and a regular expression match the same paths', () => {
   const random = seeded(7);
   let matched = 0;
   for (let at = 0; at < 20_000; at += 1) {
@@ -143,7 +144,12 @@ test('an index of one pattern, the pattern alone and a regular expression match 
     const expected = matchesPlainly(pattern, path);
     const alone = matchesSegments(pattern.segments, path.split('/').slice(1));
     const indexed = findPath(buildPathIndex([[pattern.segments, true]]), path) ?? false;
-    assert.deepEqual([alone, indexed], [expected, expected], `${pattern.text} against ${path}`);
+    const model = matchesPath(pattern, path);
+    assert.deepEqual(
+      [alone, indexed, model],
+      [expected, expected, expected],
+      `${pattern.text} against ${path}`,
+    );
     if (expected) matched += 1;
   }
   assert.ok(matched > 1_000);

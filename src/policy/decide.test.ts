@@ -169,7 +169,7 @@ describe('reasons', () => {
   });
   test('an unknown service comes with the nearest names', () => {
     const decision = denied(ask('checkout', 'paymnets', 'GET', '/'));
-    assert.deepEqual(decision.nearest, ['payments']);
+    assert.equal(decision.nearest, 'payments');
     assert.equal(decision.reason, 'there is no service "paymnets" in this mesh');
   });
   test('a long path is cut in the reason', () => {

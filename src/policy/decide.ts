@@ -1,8 +1,8 @@
+import { nearestName } from '../base/nearest.ts';
 import type { Caller } from './canonical-principal.ts';
 import { type CompiledPolicy, type CompiledService, findRule } from './compiled-policy.ts';
 import { type Action, actionText, clip, type Decision, type Deny, deny } from './decision.ts';
 import { nearMisses } from './near-misses.ts';
-import { nearestNames } from './nearest-names.ts';
 import { allowSuggestion } from './suggestion.ts';
 
 /** Who asks what of whom, in canonical form. */
@@ -54,12 +54,12 @@ export function unknownCaller(policy: CompiledPolicy, caller: Caller | undefined
 }
 
 export function unknownService(policy: CompiledPolicy, name: string): Deny {
-  const nearest = nearestNames(name, policy.services.keys());
+  const nearest = nearestName(name, policy.services.keys());
   return deny({
     code: 'CH2104',
     reason: `there is no service "${clip(name)}" in this mesh`,
     nearest,
-    help: nearest.length === 0 ? undefined : `did you mean ${nearest.join(' or ')}?`,
+    help: nearest === undefined ? undefined : `did you mean ${nearest}?`,
   });
 }
 

@@ -19,8 +19,8 @@ export interface Deny {
   readonly rule: RuleRef | undefined;
   /** Allow rules that come nearest, best first; at most `nearMissesMax`. */
   readonly closest: readonly NearMiss[];
-  /** Known service names near to one that is not known, best first. */
-  readonly nearest: readonly string[];
+  /** The known service that a name which is not known most likely meant. */
+  readonly nearest: string | undefined;
   /** What to change, where the asker may know it. */
   readonly help: string | undefined;
 }
@@ -53,7 +53,7 @@ export function deny(given: Pick<Deny, 'code' | 'reason'> & Partial<Omit<Deny, '
     reason: given.reason,
     rule: given.rule,
     closest: given.closest ?? [],
-    nearest: given.nearest ?? [],
+    nearest: given.nearest,
     help: given.help,
   };
 }

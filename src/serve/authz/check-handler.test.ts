@@ -205,7 +205,7 @@ describe('at egress', () => {
   test('a service that does not exist is a 404 with the nearest name', () => {
     const found = ask('legder');
     assert.equal(found.httpStatus, 404);
-    assert.deepEqual(errorOf(found.body).nearest, ['ledger']);
+    assert.equal(errorOf(found.body).nearest, 'ledger');
   });
 
   test('the caller is the service of the socket, not what a certificate might say', () => {

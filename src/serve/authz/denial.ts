@@ -56,7 +56,7 @@ function jsonBody(decision: Deny, id: string): string {
     decision: id,
     ...(rule === undefined ? {} : { rule: rule.id, at: `${rule.at.file}:${rule.at.line}` }),
     ...(help === undefined ? {} : { help }),
-    ...(nearest.length === 0 ? {} : { nearest }),
+    ...(nearest === undefined ? {} : { nearest }),
     ...(closest.length === 0
       ? {}
       : {
