@@ -1,0 +1,283 @@
+/**
+ * The fields of the language, in one place: the parser refuses what is not here, and the JSON Schemas for
+ * editors are made from the same tables.
+ */
+export interface FieldSpec {
+  readonly description: string;
+  readonly example: string;
+  readonly required?: true;
+  /** Known to the design, not to this version: refused with that reason. */
+  readonly later?: true;
+  /** JSON Schema of the value. */
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+export type FieldTable = Readonly<Record<string, FieldSpec>>;
+
+const text = { type: 'string' };
+const name = { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' };
+const duration = { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$' };
+const port = { type: 'integer', minimum: 1, maximum: 65_535 };
+const oneOrMany = (items: unknown): FieldSpec['schema'] => ({
+  anyOf: [items, { type: 'array', items, minItems: 1 }],
+});
+const textMap = { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } };
+
+function object(table: () => FieldTable): FieldSpec['schema'] {
+  return schemaOf(table());
+}
+
+/** JSON Schema of a map with these fields and no others. */
+export function schemaOf(table: FieldTable): FieldSpec['schema'] {
+  const present = Object.entries(table).filter(([, field]) => field.later !== true);
+  return {
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(
+      present.map(([key, field]) => [key, { description: field.description, ...field.schema }]),
+    ),
+    required: present.filter(([, field]) => field.required === true).map(([key]) => key),
+  };
+}
+
+function later(description: string): FieldSpec {
+  return { description, example: '', later: true, schema: {} };
+}
+
+export const defaultsFields: FieldTable = {
+  timeout: {
+    description: 'how long a route may take, unless it says itself',
+    example: '15s',
+    schema: duration,
+  },
+  connect_timeout: {
+    description: 'how long a connection to another proxy may take',
+    example: '1s',
+    schema: duration,
+  },
+  svid_ttl: { description: 'lifetime of workload certificates', example: '1h', schema: duration },
+};
+
+export const meshFields: FieldTable = {
+  mesh: { description: 'the name of the mesh', example: 'shop', required: true, schema: name },
+  trust_domain: {
+    description: 'the SPIFFE trust domain: every identity starts with it',
+    example: 'shop.test',
+    required: true,
+    schema: { type: 'string', pattern: '^[a-z0-9._-]+$' },
+  },
+  description: { description: 'for people', example: 'what this mesh is for', schema: text },
+  roles: {
+    description: 'groups of services: each role lists services and other roles (role:NAME)',
+    example: '{ support: [reports] }',
+    schema: { type: 'object', additionalProperties: { type: 'array', items: text, minItems: 1 } },
+  },
+  defaults: {
+    description: 'values for services that do not say',
+    example: '{ timeout: 15s }',
+    schema: object(() => defaultsFields),
+  },
+  issuers: later('token issuers'),
+  peers: later('federated trust domains'),
+};
+
+export const ruleFields: FieldTable = {
+  from: {
+    description: 'who: a service, a list of them, role:NAME, or "*" for every service',
+    example: 'checkout',
+    required: true,
+    schema: oneOrMany(text),
+  },
+  to: {
+    description:
+      'what: "METHOD PATH" with * and **, or "pkg.Service/Method" for gRPC; everything when left out',
+    example: 'GET /v1/charges/*',
+    schema: oneOrMany(text),
+  },
+  id: {
+    description: 'a stable name of the rule; derived from its content when left out',
+    example: 'read-charges',
+    schema: name,
+  },
+  description: { description: 'why the rule is there', example: 'monthly report', schema: text },
+  when: later('a condition in CEL'),
+  token: later('what the request token must hold'),
+  mode: later('enforce or audit'),
+};
+
+export const matchFields: FieldTable = {
+  path: { description: 'a path pattern', example: '/v2/**', schema: text },
+  method: { description: 'an HTTP method', example: 'GET', schema: text },
+  header: {
+    description: 'headers and their exact values, "*" for any',
+    example: '{ x-beta: "1" }',
+    schema: textMap,
+  },
+  query: {
+    description: 'query parameters and their exact values, "*" for any',
+    example: '{ beta: "1" }',
+    schema: textMap,
+  },
+};
+
+export const retryFields: FieldTable = {
+  attempts: {
+    description: 'retries after the first attempt',
+    example: '2',
+    required: true,
+    schema: { type: 'integer', minimum: 1, maximum: 5 },
+  },
+  per_try_timeout: {
+    description: 'how long one attempt may take',
+    example: '600ms',
+    schema: duration,
+  },
+  on: {
+    description:
+      'safe: failures are repeated for GET, HEAD and OPTIONS only; always: for every method',
+    example: 'safe',
+    schema: { enum: ['safe', 'always'] },
+  },
+};
+
+export const routeFields: FieldTable = {
+  id: { description: 'a stable name of the route', example: 'beta', schema: name },
+  match: {
+    description: 'which requests; all when left out',
+    example: '{ header: { x-beta: "1" } }',
+    schema: object(() => matchFields),
+  },
+  to: { description: 'the version that gets them', example: 'v2', schema: text },
+  split: {
+    description: 'versions and their shares, which add to 100',
+    example: '{ v1: 90, v2: 10 }',
+    schema: { type: 'object', additionalProperties: { type: 'integer', minimum: 0, maximum: 100 } },
+  },
+  timeout: { description: 'how long the whole request may take', example: '2s', schema: duration },
+  retry: {
+    description: 'repeats of failed attempts',
+    example: '{ attempts: 2 }',
+    schema: object(() => retryFields),
+  },
+  failover: later('where to go when no instance is near'),
+};
+
+export const runFields: FieldTable = {
+  command: {
+    description: 'the program and its arguments, run in the intent folder',
+    example: 'node apps/payments.ts',
+    required: true,
+    schema: text,
+  },
+  env: { description: 'environment variables', example: '{ LOG: debug }', schema: textMap },
+  port: {
+    description: 'where this version listens, when not on the service port',
+    example: '8092',
+    schema: port,
+  },
+};
+
+export const callFields: FieldTable = {
+  service: {
+    description: 'the service to be called',
+    example: 'ledger-db',
+    required: true,
+    schema: name,
+  },
+  local_port: { description: 'the local port for a tcp service', example: '15432', schema: port },
+};
+
+export const testFields: FieldTable = {
+  name: { description: 'what is tested', example: 'reports may read', schema: text },
+  from: { description: 'the calling service', example: 'checkout', required: true, schema: name },
+  request: {
+    description: '"METHOD PATH", or "pkg.Service/Method" for gRPC',
+    example: 'POST /v1/charges',
+    required: true,
+    schema: text,
+  },
+  headers: { description: 'headers of the request', example: '{ x-beta: "1" }', schema: textMap },
+  expect: {
+    description: 'allow or deny',
+    example: 'allow',
+    required: true,
+    schema: { enum: ['allow', 'deny'] },
+  },
+};
+
+export const serviceFields: FieldTable = {
+  service: {
+    description: 'the name of the service, which is also the name of the file',
+    example: 'payments',
+    required: true,
+    schema: name,
+  },
+  owner: {
+    description: 'the team that answers for it',
+    example: 'team-payments',
+    required: true,
+    schema: text,
+  },
+  description: { description: 'for people', example: 'takes money', schema: text },
+  protocol: {
+    description: 'what the application speaks; declared, never sniffed',
+    example: 'http',
+    required: true,
+    schema: { enum: ['http', 'http2', 'grpc', 'tcp'] },
+  },
+  port: {
+    description: 'where the application listens on its own host',
+    example: '8080',
+    required: true,
+    schema: port,
+  },
+  health: {
+    description: '"GET /path", "grpc" or "connect"',
+    example: 'GET /healthz',
+    schema: text,
+  },
+  identity: {
+    description: 'what a process must show to be this service',
+    example: '{ unix: { user: payments } }',
+    schema: { type: 'object', additionalProperties: textMap },
+  },
+  allow: {
+    description: 'who may call what; nobody unless named',
+    example: '[{ from: checkout }]',
+    schema: { type: 'array', items: object(() => ruleFields), minItems: 1 },
+  },
+  deny: {
+    description: 'who may not, whatever allow says',
+    example: '[{ from: "*", to: "* /internal/**" }]',
+    schema: { type: 'array', items: object(() => ruleFields), minItems: 1 },
+  },
+  routes: {
+    description: 'which version gets which requests; the first match wins',
+    example: '[{ to: v1 }]',
+    schema: { type: 'array', items: object(() => routeFields), minItems: 1 },
+  },
+  run: {
+    description: 'how `chancery up` starts the application: a command, or one for each version',
+    example: 'node apps/payments.ts',
+    schema: {
+      anyOf: [
+        text,
+        { type: 'object', additionalProperties: { anyOf: [text, object(() => runFields)] } },
+      ],
+    },
+  },
+  calls: {
+    description: 'tcp services on a local port, and other wishes of the caller',
+    example: '[{ service: db, local_port: 15432 }]',
+    schema: { type: 'array', items: { anyOf: [name, object(() => callFields)] }, minItems: 1 },
+  },
+  tests: {
+    description: 'requests and whether they are allowed',
+    example: '[{ from: checkout, request: GET /, expect: allow }]',
+    schema: { type: 'array', items: object(() => testFields), minItems: 1 },
+  },
+  limits: later('rate limits'),
+  rollout: later('a gradual change of versions'),
+  secrets: later('secrets and who may read them'),
+  tokens: later('tokens and who may mint them'),
+};

@@ -1,0 +1,91 @@
+import { isMap } from 'yaml';
+import type { Position } from '../base/finding.ts';
+import { defaultsFields, meshFields } from './fields.ts';
+import { readDurationMs, readLabel } from './scalars.ts';
+import type { Defaults, RoleName, TrustDomain } from './types.ts';
+import type { YamlFile, YamlNode } from './yaml-file.ts';
+
+export interface MeshDraft {
+  readonly file: YamlFile;
+  readonly at: Position;
+  readonly name: string;
+  readonly trustDomain: TrustDomain;
+  readonly roles: ReadonlyMap<RoleName, RoleDraft>;
+  readonly defaults: Defaults;
+}
+
+export interface RoleDraft {
+  readonly node: YamlNode;
+  readonly members: readonly { readonly text: string; readonly node: YamlNode }[];
+}
+
+export const defaultsUnlessSaid: Defaults = {
+  timeoutMs: 15_000,
+  connectTimeoutMs: 1_000,
+  svidTtlSeconds: 3_600,
+};
+/** Below this a certificate ends before slow clocks and a missed renewal are made good. */
+const svidTtlSecondsMin = 10;
+
+export function readMeshFile(file: YamlFile): MeshDraft | undefined {
+  const fields = file.fields(file.root, meshFields, 'a mesh');
+  if (fields === undefined) return undefined;
+  const nameNode = fields.get('mesh');
+  const name =
+    nameNode === undefined ? undefined : readLabel(file, nameNode, 'the name of the mesh');
+  const trustDomain = readTrustDomain(file, fields.get('trust_domain'));
+  const roles = readRoles(file, fields.get('roles'));
+  const defaults = readDefaults(file, fields.get('defaults'));
+  if (name === undefined || trustDomain === undefined) return undefined;
+  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults };
+}
+
+function readTrustDomain(file: YamlFile, node: YamlNode): TrustDomain | undefined {
+  if (node === undefined) return undefined;
+  const text = file.text(node, 'a trust domain');
+  if (text === undefined) return undefined;
+  if (/^[a-z0-9._-]{1,255}$/.test(text)) return text as TrustDomain;
+  file.report('CH1024', node, `"${text}" is no trust domain`, {
+    expected: 'small letters, digits, ".", "-" and "_", at most 255; no scheme, port or path',
+  });
+  return undefined;
+}
+
+function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDraft> {
+  const roles = new Map<RoleName, RoleDraft>();
+  if (node === undefined) return roles;
+  if (!isMap(node)) {
+    file.wrongType(node, 'roles and their members');
+    return roles;
+  }
+  for (const { keyNode, value } of file.entries(node)) {
+    const name = readLabel(file, keyNode, 'the name of a role') as RoleName | undefined;
+    const items = file.list(value, 'a role lists its members', false) ?? [];
+    const members = items.flatMap((item) => {
+      const text = file.text(item, 'a service or role:NAME');
+      return text === undefined ? [] : [{ text, node: item }];
+    });
+    if (name !== undefined) roles.set(name, { node: keyNode, members });
+  }
+  return roles;
+}
+
+function readDefaults(file: YamlFile, node: YamlNode): Defaults {
+  const fields = node === undefined ? undefined : file.fields(node, defaultsFields, '`defaults`');
+  if (fields === undefined) return defaultsUnlessSaid;
+  const ttlNode = fields.get('svid_ttl');
+  const ttlMs = readDurationMs(file, ttlNode);
+  const svidTtlSeconds =
+    ttlMs === undefined ? defaultsUnlessSaid.svidTtlSeconds : Math.floor(ttlMs / 1_000);
+  if (svidTtlSeconds < svidTtlSecondsMin) {
+    file.report('CH1018', ttlNode, 'the lifetime of certificates is too short', {
+      expected: `at least ${svidTtlSecondsMin}s`,
+    });
+  }
+  return {
+    timeoutMs: readDurationMs(file, fields.get('timeout')) ?? defaultsUnlessSaid.timeoutMs,
+    connectTimeoutMs:
+      readDurationMs(file, fields.get('connect_timeout')) ?? defaultsUnlessSaid.connectTimeoutMs,
+    svidTtlSeconds,
+  };
+}

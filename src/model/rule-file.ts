@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import type { Position } from '../base/finding.ts';
+import { ruleFields } from './fields.ts';
+import { everything, operationText, parseOperation } from './operation.ts';
+import { readLabel } from './scalars.ts';
+import type { Operation, Protocol, RuleId } from './types.ts';
+import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
+
+/** A rule as its file says it; names are looked up when the whole tree is known. */
+export interface RuleDraft {
+  readonly id: RuleId;
+  readonly idNode: YamlNode;
+  readonly at: Position;
+  readonly effect: 'allow' | 'deny';
+  readonly from: readonly { readonly text: string; readonly node: YamlNode }[];
+  readonly to: readonly Operation[];
+  readonly description: string | undefined;
+}
+
+export function readRules(
+  file: YamlFile,
+  service: Fields,
+  effect: 'allow' | 'deny',
+  protocol: Protocol,
+): readonly RuleDraft[] {
+  const node = service.get(effect);
+  if (node === undefined) return [];
+  const items = file.list(node, `each item of \`${effect}\` is a rule`, false) ?? [];
+  return items.flatMap((item) => readRule(file, item, effect, protocol) ?? []);
+}
+
+function readRule(
+  file: YamlFile,
+  node: YamlNode,
+  effect: 'allow' | 'deny',
+  protocol: Protocol,
+): RuleDraft | undefined {
+  const fields = file.fields(node, ruleFields, `a rule of \`${effect}\``);
+  if (fields === undefined) return undefined;
+  const from = readFrom(file, fields.get('from'));
+  const to = readTo(file, fields.get('to'), protocol);
+  const idNode = fields.get('id');
+  const given = idNode === undefined ? undefined : readLabel(file, idNode, 'the id of a rule');
+  const descriptionNode = fields.get('description');
+  const description =
+    descriptionNode === undefined ? undefined : file.text(descriptionNode, 'a text');
+  if (from.length === 0 || to.length === 0) return undefined;
+  const id = (given ?? derivedId(effect, from, to)) as RuleId;
+  return { id, idNode, at: file.at(node), effect, from, to, description };
+}
+
+function readFrom(file: YamlFile, node: YamlNode): RuleDraft['from'] {
+  if (node === undefined) return [];
+  const items = file.list(node, '`from` names who', true) ?? [];
+  return items.flatMap((item) => {
+    const text = file.text(item, 'a service, role:NAME or "*"');
+    return text === undefined ? [] : [{ text, node: item }];
+  });
+}
+
+function readTo(file: YamlFile, node: YamlNode, protocol: Protocol): readonly Operation[] {
+  if (node === undefined) return [everything(protocol)];
+  const items = file.list(node, '`to` names what', true) ?? [];
+  return items.flatMap((item) => {
+    const text = file.text(item, expectedOperation(protocol));
+    const operation = text === undefined ? undefined : parseOperation(text, protocol);
+    if (operation === undefined) return [];
+    if (operation.ok) return [operation.value];
+    file.report('CH1034', item, `"${text}" is no operation: ${operation.error}`, {
+      expected: expectedOperation(protocol),
+    });
+    return [];
+  });
+}
+
+function expectedOperation(protocol: Protocol): string {
+  switch (protocol) {
+    case 'tcp':
+      return 'nothing: a tcp service is called as a whole';
+    case 'grpc':
+      return '"pkg.Service/Method", "pkg.Service/*" or "*"';
+    case 'http':
+    case 'http2':
+      return '"METHOD PATH", such as "GET /v1/charges/*" or "* /internal/**"';
+  }
+}
+
+const idCharactersMax = 63;
+
+/** From the content alone: it stays when rules around it move, and changes when the rule means something else. */
+function derivedId(effect: string, from: RuleDraft['from'], to: readonly Operation[]): string {
+  const words = [effect, ...from.map((who) => who.text), ...to.map(operationText)];
+  const exact = words.join(' ');
+  const readable = exact
+    .toLowerCase()
+    .replaceAll('**', 'all')
+    .replaceAll('*', 'any')
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
+  if (readable.length <= idCharactersMax) return readable;
+  const hash = createHash('sha256').update(exact).digest('hex').slice(0, 8);
+  return `${readable.slice(0, idCharactersMax - 9).replace(/-$/, '')}-${hash}`;
+}

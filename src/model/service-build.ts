@@ -1,0 +1,207 @@
+import type { MeshDraft } from './mesh-file.ts';
+import { coversPath } from './path-pattern.ts';
+import { reportUnknownRole, reportUnknownService } from './roles.ts';
+import { coversMatch, matchesAll, type RouteDraft, versionsOf } from './route-file.ts';
+import type { RuleDraft } from './rule-file.ts';
+import type { ServiceDraft } from './service-file.ts';
+import type {
+  Call,
+  IntentTest,
+  Principal,
+  RoleName,
+  Route,
+  RouteId,
+  Rule,
+  Service,
+  ServiceName,
+  VersionName,
+} from './types.ts';
+
+/** What one service may look up in the rest of the tree. */
+export interface Tree {
+  readonly mesh: MeshDraft;
+  readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
+  readonly drafts: ReadonlyMap<ServiceName, ServiceDraft>;
+}
+
+/** Resolves the names of one service file; what does not resolve is a finding in that file. */
+export function buildService(draft: ServiceDraft, tree: Tree): Service {
+  checkRuleIds(draft);
+  const versions = versionsOfService(draft);
+  return {
+    name: draft.name,
+    at: draft.at,
+    owner: draft.owner,
+    protocol: draft.protocol,
+    port: draft.port,
+    health: draft.health,
+    identity: {
+      at: draft.identityNode === undefined ? draft.at : draft.file.at(draft.identityNode),
+      selectors:
+        draft.selectors.length > 0 ? draft.selectors : [{ kind: 'unix:user', value: draft.name }],
+    },
+    allow: draft.allow.map((rule) => buildRule(draft, rule, tree)),
+    deny: draft.deny.map((rule) => buildRule(draft, rule, tree)),
+    routes: buildRoutes(draft, versions),
+    versions,
+    run: draft.run,
+    calls: buildCalls(draft, tree),
+    tests: buildTests(draft, tree),
+  };
+}
+
+function buildRule(draft: ServiceDraft, rule: RuleDraft, tree: Tree): Rule {
+  const { id, at, effect, to, description } = rule;
+  const from = rule.from.flatMap((who) => buildPrincipal(draft, who, tree) ?? []);
+  return { id, at, effect, from, to, description };
+}
+
+function buildPrincipal(
+  draft: ServiceDraft,
+  who: RuleDraft['from'][number],
+  tree: Tree,
+): Principal | undefined {
+  const { text, node } = who;
+  if (text === '*') return { kind: 'any' };
+  if (text.startsWith('role:')) {
+    const role = text.slice('role:'.length) as RoleName;
+    const services = tree.roles.get(role);
+    if (services !== undefined) return { kind: 'role', role, services };
+    reportUnknownRole(tree.mesh, draft.file, node, role);
+    return undefined;
+  }
+  const service = text as ServiceName;
+  if (tree.drafts.has(service)) return { kind: 'service', service };
+  reportUnknownService(draft.file, node, text, tree.drafts.keys());
+  return undefined;
+}
+
+/** A given id is used once; of derived ids, a second one means that the rule stands twice. */
+function checkRuleIds(draft: ServiceDraft): void {
+  const seen = new Map<string, RuleDraft>();
+  for (const rule of [...draft.allow, ...draft.deny]) {
+    const first = seen.get(rule.id);
+    if (first === undefined) {
+      seen.set(rule.id, rule);
+      continue;
+    }
+    const related = [{ at: first.at, message: 'first here' }];
+    const message =
+      rule.idNode === undefined
+        ? 'the same rule stands twice'
+        : `the rule id "${rule.id}" is used twice`;
+    draft.file.findings.push({ code: 'CH1037', severity: 'error', message, at: rule.at, related });
+  }
+}
+
+/** What runs, or where nothing runs here, what is routed to; `v1` when neither says. */
+function versionsOfService(draft: ServiceDraft): readonly VersionName[] {
+  const named = [...draft.run.keys(), ...(draft.run.size === 0 ? versionsOf(draft.routes) : [])];
+  const unique = [...new Set(named)].sort();
+  return unique.length === 0 ? ['v1' as VersionName] : unique;
+}
+
+function buildRoutes(draft: ServiceDraft, versions: readonly VersionName[]): readonly Route[] {
+  checkVersions(draft, versions);
+  checkReachable(draft);
+  const routes = draft.routes.map(({ split, ...route }) => ({
+    ...route,
+    split: split.map(({ version, weight }) => ({ version, weight })),
+  }));
+  const hasCatchAll = draft.routes.some((route) => matchesEverything(route));
+  if (hasCatchAll) return routes;
+  const [only] = versions;
+  if (versions.length > 1 || only === undefined) {
+    draft.file.findings.push({
+      code: 'CH1043',
+      severity: 'error',
+      message: `${draft.name} has several versions and no route for the rest of its requests`,
+      at: draft.at,
+      expected: 'a last route without `match`',
+      help: `end \`routes:\` with  - split: { ${versions.map((version, index) => `${version}: ${index === 0 ? 100 : 0}`).join(', ')} }`,
+    });
+    return routes;
+  }
+  const rest: Route = {
+    id: 'default' as RouteId,
+    at: draft.at,
+    match: matchesAll,
+    split: [{ version: only, weight: 100 }],
+    timeoutMs: undefined,
+    retry: undefined,
+  };
+  return [...routes, rest];
+}
+
+function matchesEverything({ match }: RouteDraft): boolean {
+  return coversMatch(match, matchesAll, coversPath) || (match.path?.text === '/**' && bare(match));
+}
+
+function bare(match: RouteDraft['match']): boolean {
+  return match.method === undefined && match.headers.length === 0 && match.query.length === 0;
+}
+
+function checkVersions(draft: ServiceDraft, versions: readonly VersionName[]): void {
+  for (const share of draft.routes.flatMap((route) => route.split)) {
+    if (versions.includes(share.version)) continue;
+    draft.file.report('CH1041', share.node, `${draft.name} has no version "${share.version}"`, {
+      expected: `one of ${versions.join(', ')}`,
+      help: 'add it to `run:`, or route to a version that runs',
+    });
+  }
+}
+
+/** The first match wins: what an earlier route takes whole, a later one never sees. */
+function checkReachable(draft: ServiceDraft): void {
+  for (const [index, route] of draft.routes.entries()) {
+    const earlier = draft.routes
+      .slice(0, index)
+      .find(
+        (other) => coversMatch(other.match, route.match, coversPath) || matchesEverything(other),
+      );
+    if (earlier === undefined) continue;
+    draft.file.findings.push({
+      code: 'CH1042',
+      severity: 'error',
+      message: 'no request can reach this route',
+      at: route.at,
+      related: [{ at: earlier.at, message: 'takes all of its requests' }],
+      help: 'move it up, or take it out',
+    });
+  }
+}
+
+function buildCalls(draft: ServiceDraft, tree: Tree): readonly Call[] {
+  return draft.calls.flatMap((call) => {
+    const callee = tree.drafts.get(call.service);
+    if (callee === undefined) {
+      reportUnknownService(draft.file, call.node, call.service, tree.drafts.keys());
+      return [];
+    }
+    if ((callee.protocol === 'tcp') !== (call.localPort !== undefined)) {
+      const isTcp = callee.protocol === 'tcp';
+      draft.file.report(
+        'CH1051',
+        call.localPortNode ?? call.node,
+        isTcp
+          ? `${call.service} speaks tcp and needs a local port`
+          : `${call.service} needs no local port`,
+        {
+          expected: isTcp
+            ? `{ service: ${call.service}, local_port: … }`
+            : 'its name as the host, through the egress port',
+        },
+      );
+    }
+    return [{ at: call.at, service: call.service, localPort: call.localPort }];
+  });
+}
+
+function buildTests(draft: ServiceDraft, tree: Tree): readonly IntentTest[] {
+  return draft.tests.map(({ fromNode, ...test }) => {
+    if (!tree.drafts.has(test.from)) {
+      reportUnknownService(draft.file, fromNode, test.from, tree.drafts.keys());
+    }
+    return { ...test, to: draft.name };
+  });
+}

@@ -1,0 +1,197 @@
+import { isMap } from 'yaml';
+import type { Position } from '../base/finding.ts';
+import { callFields, serviceFields, testFields } from './fields.ts';
+import { parseOperation } from './operation.ts';
+import { type RouteDraft, readRoutes } from './route-file.ts';
+import { type RuleDraft, readRules } from './rule-file.ts';
+import { readRun, readTexts } from './run-file.ts';
+import { readLabel, readPort, readServiceName, readWord } from './scalars.ts';
+import type {
+  HealthCheck,
+  Protocol,
+  RunCommand,
+  Selector,
+  ServiceName,
+  VersionName,
+} from './types.ts';
+import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
+
+/** One service file, each field checked by itself; what concerns other files is checked later. */
+export interface ServiceDraft {
+  readonly file: YamlFile;
+  readonly name: ServiceName;
+  readonly nameNode: YamlNode;
+  readonly at: Position;
+  readonly owner: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+  readonly portNode: YamlNode;
+  readonly health: HealthCheck | undefined;
+  readonly identityNode: YamlNode;
+  readonly selectors: readonly Selector[];
+  readonly allow: readonly RuleDraft[];
+  readonly deny: readonly RuleDraft[];
+  readonly routes: readonly RouteDraft[];
+  readonly run: ReadonlyMap<VersionName, RunCommand>;
+  readonly calls: readonly CallDraft[];
+  readonly tests: readonly TestDraft[];
+}
+
+export interface CallDraft {
+  readonly node: YamlNode;
+  readonly at: Position;
+  readonly service: ServiceName;
+  readonly localPort: number | undefined;
+  readonly localPortNode: YamlNode;
+}
+
+export interface TestDraft {
+  readonly at: Position;
+  readonly name: string;
+  readonly from: ServiceName;
+  readonly fromNode: YamlNode;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly expect: 'allow' | 'deny';
+}
+
+export function readServiceFile(file: YamlFile): ServiceDraft | undefined {
+  const fields = file.fields(file.root, serviceFields, 'a service');
+  if (fields === undefined) return undefined;
+  const nameNode = fields.get('service');
+  const name = nameNode === undefined ? undefined : readServiceName(file, nameNode);
+  const ownerNode = fields.get('owner');
+  const owner = ownerNode === undefined ? '' : (file.text(ownerNode, 'a team') ?? '');
+  const protocol = readWord(file, fields.get('protocol'), ['http', 'http2', 'grpc', 'tcp']);
+  const port = readPort(file, fields.get('port'));
+  const known = protocol ?? 'http';
+  const draft = {
+    allow: readRules(file, fields, 'allow', known),
+    deny: readRules(file, fields, 'deny', known),
+    routes: readRoutes(file, fields),
+    run: readRun(file, fields),
+    calls: readCalls(file, fields),
+    tests: readTests(file, fields, known),
+    health: readHealth(file, fields.get('health')),
+    identityNode: fields.key('identity'),
+    selectors: readSelectors(file, fields.get('identity')),
+  };
+  if (name === undefined || protocol === undefined || port === undefined) return undefined;
+  const portNode = fields.get('port');
+  return { file, name, nameNode, at: file.at(nameNode), owner, protocol, port, portNode, ...draft };
+}
+
+function readHealth(file: YamlFile, node: YamlNode): HealthCheck | undefined {
+  if (node === undefined) return undefined;
+  const text = file.text(node, 'a health check');
+  if (text === undefined) return undefined;
+  if (text === 'grpc' || text === 'connect') return { kind: text };
+  const match = /^(GET|HEAD) (\/\S*)$/.exec(text);
+  if (match !== null) {
+    return { kind: 'http', method: match[1] as 'GET' | 'HEAD', path: match[2] ?? '/' };
+  }
+  file.report('CH1017', node, `"${text}" is no health check`, {
+    expected: '"GET /path", "HEAD /path", "grpc" or "connect"',
+  });
+  return undefined;
+}
+
+const selectorKinds: Readonly<Record<string, readonly string[]>> = {
+  unix: ['user', 'uid', 'group', 'gid', 'supplementary_group', 'path', 'sha256'],
+  systemd: ['unit'],
+  container: ['id'],
+};
+
+function readSelectors(file: YamlFile, node: YamlNode): readonly Selector[] {
+  if (node === undefined) return [];
+  if (!isMap(node)) {
+    file.wrongType(node, 'selectors, such as { unix: { user: payments } }');
+    return [];
+  }
+  const selectors = file.entries(node).flatMap(({ key, keyNode, value }) => {
+    const kinds = Object.hasOwn(selectorKinds, key) ? selectorKinds[key] : undefined;
+    if (kinds === undefined) {
+      file.report('CH1010', keyNode, `\`identity\` has no field \`${key}\``, {
+        expected: `one of ${Object.keys(selectorKinds).join(', ')}`,
+      });
+      return [];
+    }
+    return [...readTexts(file, value)].flatMap(([kind, text]) => {
+      if (kinds.includes(kind)) return [{ kind: `${key}:${kind}`, value: text }];
+      file.report('CH1010', value, `\`${key}\` has no selector \`${kind}\``, {
+        expected: `one of ${kinds.join(', ')}`,
+      });
+      return [];
+    });
+  });
+  return selectors.sort((a, b) => (a.kind < b.kind ? -1 : 1));
+}
+
+function readCalls(file: YamlFile, service: Fields): readonly CallDraft[] {
+  const node = service.get('calls');
+  if (node === undefined) return [];
+  const items = file.list(node, 'each item of `calls` is a service', false) ?? [];
+  return items.flatMap((item) => {
+    const at = file.at(item);
+    if (!isMap(item)) {
+      const name = readServiceName(file, item);
+      if (name === undefined) return [];
+      return [{ node: item, at, service: name, localPort: undefined, localPortNode: undefined }];
+    }
+    const fields = file.fields(item, callFields, 'a call');
+    const nameNode = fields?.get('service');
+    const name = nameNode === undefined ? undefined : readServiceName(file, nameNode);
+    if (fields === undefined || name === undefined) return [];
+    const localPortNode = fields.get('local_port');
+    const localPort = readPort(file, localPortNode);
+    return [{ node: nameNode, at, service: name, localPort, localPortNode }];
+  });
+}
+
+function readTests(file: YamlFile, service: Fields, protocol: Protocol): readonly TestDraft[] {
+  const node = service.get('tests');
+  if (node === undefined) return [];
+  const items = file.list(node, 'each item of `tests` is a test', false) ?? [];
+  return items.flatMap((item) => readTest(file, item, protocol) ?? []);
+}
+
+function readTest(file: YamlFile, node: YamlNode, protocol: Protocol): TestDraft | undefined {
+  const fields = file.fields(node, testFields, 'a test');
+  if (fields === undefined) return undefined;
+  const fromNode = fields.get('from');
+  const from = fromNode === undefined ? undefined : readLabel(file, fromNode, 'a service');
+  const expect = readWord(file, fields.get('expect'), ['allow', 'deny']);
+  const requestNode = fields.get('request');
+  const text = requestNode === undefined ? undefined : file.text(requestNode, 'a request');
+  const request = text === undefined ? undefined : readRequest(text, protocol);
+  if (text !== undefined && request === undefined) {
+    file.report('CH1060', requestNode, `"${text}" is no request`, {
+      expected: protocol === 'grpc' ? '"pkg.Service/Method"' : '"METHOD /path"',
+    });
+  }
+  if (from === undefined || expect === undefined || request === undefined) return undefined;
+  const nameNode = fields.get('name');
+  const name = nameNode === undefined ? undefined : file.text(nameNode, 'a text');
+  return {
+    at: file.at(node),
+    name: name ?? `${from}: ${text}`,
+    from: from as ServiceName,
+    fromNode,
+    ...request,
+    headers: readTexts(file, fields.get('headers')),
+    expect,
+  };
+}
+
+function readRequest(
+  text: string,
+  protocol: Protocol,
+): { readonly method: string; readonly path: string } | undefined {
+  if (protocol === 'grpc') {
+    const operation = parseOperation(text, 'grpc');
+    return operation.ok && !text.includes('*') ? { method: 'POST', path: `/${text}` } : undefined;
+  }
+  const match = /^([A-Z]{1,32}) (\/\S*)$/.exec(text);
+  return match === null ? undefined : { method: match[1] ?? '', path: match[2] ?? '' };
+}

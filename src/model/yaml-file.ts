@@ -1,0 +1,218 @@
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from 'yaml';
+import type { Code, Finding, Position } from '../base/finding.ts';
+import { nearestName } from '../base/nearest.ts';
+import type { FieldTable } from './fields.ts';
+
+export type YamlNode = ParsedNode | Node | null | undefined;
+
+const fileBytesMax = 512 * 1024;
+const depthMax = 20;
+
+/** One YAML file: its nodes with their places, and the findings about it. Nothing here throws on any input. */
+export class YamlFile {
+  readonly file: string;
+  readonly findings: Finding[] = [];
+  readonly root: YamlNode;
+  readonly #lines = new LineCounter();
+  readonly #text: string;
+
+  constructor(file: string, text: string) {
+    this.file = file;
+    this.#text = text;
+    this.root = this.#parse(text);
+  }
+
+  #parse(text: string): YamlNode {
+    if (text.length > fileBytesMax) {
+      this.report('CH1003', undefined, `the file is larger than ${fileBytesMax} bytes`, {
+        help: 'one service has one file; generated data belongs elsewhere',
+      });
+      return undefined;
+    }
+    const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    for (const problem of document.errors) {
+      const duplicate = problem.code === 'DUPLICATE_KEY';
+      this.findings.push({
+        code: duplicate ? 'CH1002' : 'CH1001',
+        severity: 'error',
+        message: duplicate
+          ? 'a key stands twice in one map'
+          : `not YAML: ${sentence(problem.message)}`,
+        at: this.#range(problem.pos[0], problem.pos[1]),
+        ...(duplicate ? { help: 'join the two, or remove one' } : {}),
+      });
+    }
+    if (document.errors.length > 0) return undefined;
+    return this.#refuseTricks(document.contents);
+  }
+
+  /** Aliases make one text stand for another, out of the reader's sight; depth costs stack. */
+  #refuseTricks(contents: YamlNode): YamlNode {
+    let bad = false;
+    visit(contents as Node, {
+      Alias: (_key, node) => {
+        bad = true;
+        this.report('CH1004', node, 'anchors and aliases are not part of the language', {
+          help: 'write the value out where it is meant',
+        });
+      },
+      Collection: (_key, node, path) => {
+        if (path.length <= depthMax * 2) return undefined;
+        bad = true;
+        this.report('CH1004', node, 'the file is nested too deeply');
+        return visit.BREAK;
+      },
+    });
+    return bad ? undefined : contents;
+  }
+
+  /** The place of a node; of the file's first character when there is none. */
+  at(node: YamlNode): Position {
+    const range = node?.range;
+    return range ? this.#range(range[0], range[1]) : this.#range(0, 1);
+  }
+
+  #range(start: number, end: number): Position {
+    const from = Math.min(start, this.#text.length);
+    const { line, col } = this.#lines.linePos(from);
+    const lineEnd = this.#text.indexOf('\n', from);
+    const stop = Math.min(end, lineEnd < 0 ? this.#text.length : lineEnd);
+    return {
+      file: this.file,
+      line: Math.max(1, line),
+      column: Math.max(1, col),
+      length: Math.max(1, stop - from),
+    };
+  }
+
+  report(
+    code: Code,
+    node: YamlNode,
+    message: string,
+    more: Partial<Omit<Finding, 'code' | 'message' | 'at'>> = {},
+  ): void {
+    this.findings.push({ severity: 'error', ...more, code, message, at: this.at(node) });
+  }
+
+  /** A map whose keys are all in the table; others are named with the nearest that is. */
+  fields(node: YamlNode, table: FieldTable, what: string): Fields | undefined {
+    if (!isMap(node)) {
+      this.wrongType(node, `a map with the fields of ${what}`);
+      return undefined;
+    }
+    const entries = this.entries(node);
+    for (const { key, keyNode } of entries) {
+      const field = Object.hasOwn(table, key) ? table[key] : undefined;
+      if (field === undefined) this.#unknownField(key, keyNode, table, what);
+      else if (field.later === true) {
+        this.report('CH1009', keyNode, `\`${key}\` is not supported in this version`, {
+          help: 'take the field out; it would have no effect',
+        });
+      }
+    }
+    const fields = new Fields(node, entries);
+    for (const [name, field] of Object.entries(table)) {
+      if (field.required === true && fields.get(name) === undefined) {
+        this.report('CH1012', node, `${what} needs the field \`${name}\``, {
+          expected: field.description,
+          help: `add \`${name}: ${field.example}\``,
+        });
+      }
+    }
+    return fields;
+  }
+
+  #unknownField(key: string, keyNode: YamlNode, table: FieldTable, what: string): void {
+    const known = Object.keys(table).filter((name) => table[name]?.later !== true);
+    const nearest = nearestName(key, known);
+    this.report('CH1010', keyNode, `${what} has no field \`${key}\``, {
+      expected: `one of ${known.join(', ')}`,
+      ...(nearest === undefined ? {} : { nearest }),
+    });
+  }
+
+  entries(node: YAMLMap): readonly Entry[] {
+    return node.items.map((item) => ({
+      key: isScalar(item.key) ? String(item.key.value) : '',
+      keyNode: item.key as YamlNode,
+      value: item.value as YamlNode,
+    }));
+  }
+
+  /** A string; numbers and booleans that stand without quotes are taken as they were written. */
+  text(node: YamlNode, what: string): string | undefined {
+    if (isScalar(node) && node.value !== null) {
+      return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+    }
+    this.wrongType(node, what);
+    return undefined;
+  }
+
+  /** The nodes of a list; a single value counts as a list of one where `orOne` says so. An empty list is an error. */
+  list(node: YamlNode, what: string, orOne: boolean): readonly YamlNode[] | undefined {
+    if (isSeq(node)) {
+      if (node.items.length > 0) return node.items as readonly YamlNode[];
+      this.report('CH1033', node, `an empty list means nothing here: ${what}`, {
+        help: 'leave the field out, or name at least one',
+      });
+      return undefined;
+    }
+    if (orOne && node !== null && node !== undefined && !isAlias(node)) return [node];
+    this.wrongType(node, `a list: ${what}`);
+    return undefined;
+  }
+
+  wrongType(node: YamlNode, expected: string): void {
+    this.report('CH1011', node, 'the value has the wrong type', { expected, found: kindOf(node) });
+  }
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly keyNode: YamlNode;
+  readonly value: YamlNode;
+}
+
+/** The fields of one map, by name. */
+export class Fields {
+  readonly node: YamlNode;
+  readonly #entries: ReadonlyMap<string, Entry>;
+
+  constructor(node: YamlNode, entries: readonly Entry[]) {
+    this.node = node;
+    this.#entries = new Map(entries.map((entry) => [entry.key, entry]));
+  }
+
+  /** Undefined when the field is missing or has no value. */
+  get(name: string): YamlNode {
+    const value = this.#entries.get(name)?.value;
+    return value === null || (isScalar(value) && value.value === null) ? undefined : value;
+  }
+
+  key(name: string): YamlNode {
+    return this.#entries.get(name)?.keyNode;
+  }
+}
+
+function kindOf(node: YamlNode): string {
+  if (isMap(node)) return 'a map';
+  if (isSeq(node)) return 'a list';
+  if (isScalar(node) && node.value !== null) return `\`${node.source ?? String(node.value)}\``;
+  return 'nothing';
+}
+
+function sentence(text: string): string {
+  const first = text.split('\n')[0] ?? text;
+  return first.charAt(0).toLowerCase() + first.slice(1).replace(/[.:]$/, '');
+}
