@@ -118,6 +118,23 @@ describe('rules', () => {
   });
 });
 
+test('of two roles that let a caller in, the same one is named whatever their order', () => {
+  const services = { cart: [], payments: ['allow role:red GET /a', 'allow role:blue GET /a'] };
+  const request = {
+    caller: { trustDomain: 'acme', name: 'cart' },
+    callee: 'payments',
+    action: { kind: 'http', method: 'GET', path: '/a' },
+  } as const;
+  for (const names of [
+    ['red', 'blue'],
+    ['blue', 'red'],
+  ]) {
+    const roles = Object.fromEntries(names.map((name) => [name, ['cart']]));
+    const found = decide(compilePolicy(sketchPolicy({ services, roles })), request);
+    assert.equal(found.rule?.id, 'r2', names.join());
+  }
+});
+
 describe('reasons', () => {
   function denied(decision: Decision) {
     assert.equal(decision.kind, 'deny');

@@ -30,6 +30,8 @@ export function seeded(seed: number): RandomNumber {
 }
 
 const services = ['a', 'b', 'c', 'd', 'e'] as ServiceName[];
+/** Named by rules and roles, but no service of the mesh. */
+const ghost = 'ghost' as ServiceName;
 const roles = ['red', 'blue', 'idle'] as RoleName[];
 const methods = ['GET', 'POST', 'PUT', '*'];
 /** Few and short, so that patterns and paths meet often. */
@@ -40,7 +42,10 @@ export function randomPolicy(random: RandomNumber): PolicyDocument {
   return {
     version: documentVersion,
     trustDomain: 'acme' as TrustDomain,
-    roles: roles.map((name) => ({ name, services: services.filter(() => random() < 0.4) })),
+    roles: roles.map((name) => ({
+      name,
+      services: [...services, ghost].filter(() => random() < 0.4),
+    })),
     services: services.map((name) => ({
       name,
       protocol: 'http',
@@ -52,7 +57,7 @@ export function randomPolicy(random: RandomNumber): PolicyDocument {
 
 /** Mostly a known service. */
 export function randomCaller(random: RandomNumber): string {
-  return pick(random, [...services, ...services, 'ghost']);
+  return pick(random, [...services, ...services, ghost]);
 }
 
 export function randomAction(random: RandomNumber): Action {
@@ -93,7 +98,7 @@ function randomPrincipal(random: RandomNumber): PolicyPrincipal {
   if (kind < 0.15) return { kind: 'any' };
   return kind < 0.4
     ? { kind: 'role', role: pick(random, roles) }
-    : { kind: 'service', service: pick(random, services) };
+    : { kind: 'service', service: pick(random, [...services, ghost]) };
 }
 
 function randomOperation(random: RandomNumber): Operation {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { HeaderValueOption_HeaderAppendAction } from '../../gen/envoy/config/core/v3/base_pb.js';
 import {
   CheckRequestSchema,
   CheckResponseSchema,
@@ -135,6 +136,18 @@ describe('at ingress', () => {
         },
       ],
     });
+  });
+
+  test('headers of a denial replace what stands there', () => {
+    const result = checkHandler(desk())(bytesOf({ principal: '' }), 'payments');
+    const { httpResponse } = fromBinary(
+      CheckResponseSchema,
+      result.ok ? result.value : new Uint8Array(),
+    );
+    assert.ok(httpResponse.case === 'deniedResponse');
+    for (const { appendAction } of httpResponse.value.headers) {
+      assert.equal(appendAction, HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD);
+    }
   });
 
   test('a deny rule is named in the body and the metadata', () => {

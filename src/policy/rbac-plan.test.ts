@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { canonicalize } from './canonical.ts';
+import { compilePolicy } from './compiled-policy.ts';
+import { decide } from './decide.ts';
+import type { Decision } from './decision.ts';
+import { sketchPolicy } from './policy.fixture.ts';
+import {
+  pick,
+  type RandomNumber,
+  randomCaller,
+  randomPath,
+  randomPolicy,
+  seeded,
+} from './random.fixture.ts';
+import { type RbacPlan, rbacPlan } from './rbac-plan.ts';
+import { evaluatePlan, type PlanInput } from './rbac-plan-evaluate.fixture.ts';
+
+function planOf(rules: readonly string[]): RbacPlan {
+  const services = { cart: [], checkout: [], payments: rules };
+  const plan = rbacPlan(sketchPolicy({ services }), 'payments');
+  assert.ok(plan !== undefined);
+  return plan;
+}
+
+function ask(rules: readonly string[], caller: string, method: string, path: string): string {
+  const verdict = evaluatePlan(planOf(rules), { caller: `spiffe://acme/${caller}`, method, path });
+  return `${verdict.kind}/${verdict.id}`;
+}
+
+describe('a plan', () => {
+  const cases: readonly (readonly [
+    rule: string,
+    rules: readonly string[],
+    asked: [string, string, string],
+    verdict: string,
+  ])[] = [
+    ['allows what a rule allows', ['allow cart GET /a'], ['cart', 'GET', '/a'], 'allow/r1'],
+    ['asks about another method', ['allow cart GET /a'], ['cart', 'POST', '/a'], 'ask/default'],
+    ['asks about another caller', ['allow cart GET /a'], ['checkout', 'GET', '/a'], 'ask/default'],
+    [
+      'asks where a deny rule holds',
+      ['allow cart * /**', 'deny cart GET /a'],
+      ['cart', 'GET', '/a'],
+      'ask/r2',
+    ],
+    [
+      'asks where a deny rule holds with a final slash',
+      ['allow cart * /**', 'deny * * /a/*'],
+      ['cart', 'GET', '/a/b/'],
+      'ask/r2',
+    ],
+    [
+      'does not take a longer name for a rest',
+      ['allow cart GET /pay/**'],
+      ['cart', 'GET', '/payroll'],
+      'ask/default',
+    ],
+    ['takes no rest for a rest', ['allow cart GET /pay/**'], ['cart', 'GET', '/pay'], 'allow/r1'],
+    [
+      'falls back to a shorter prefix',
+      ['allow cart GET /a/**', 'allow checkout GET /a/b/**'],
+      ['cart', 'GET', '/a/b/c'],
+      'allow/r1',
+    ],
+    [
+      'falls back from the exact path to a prefix',
+      ['allow cart GET /a/**', 'allow checkout GET /a/b'],
+      ['cart', 'GET', '/a/b'],
+      'allow/r1',
+    ],
+    [
+      'falls back from the method to any method',
+      ['allow cart * /a', 'allow checkout GET /a'],
+      ['cart', 'GET', '/a'],
+      'allow/r1',
+    ],
+    [
+      'asks about a dot that a pattern holds elsewhere',
+      ['allow cart GET /a.b/*'],
+      ['cart', 'GET', '/axb/c'],
+      'ask/default',
+    ],
+    [
+      'allows names that begin with a dot',
+      ['allow cart GET /.well-known/**'],
+      ['cart', 'GET', '/.well-known/x'],
+      'allow/r1',
+    ],
+    [
+      'asks about a caller that is no service',
+      ['allow * GET /a'],
+      ['ghost', 'GET', '/a'],
+      'ask/unknown-caller',
+    ],
+    [
+      'asks about a peer with several names',
+      ['allow * GET /a'],
+      ['cart,spiffe://acme/checkout', 'GET', '/a'],
+      'ask/unknown-caller',
+    ],
+    [
+      'asks about a method in lower case',
+      ['allow cart * /a'],
+      ['cart', 'get', '/a'],
+      'ask/unusual-method',
+    ],
+  ];
+  for (const [rule, rules, asked, verdict] of cases) {
+    test(rule, () => assert.equal(ask(rules, ...asked), verdict));
+  }
+
+  for (const path of [
+    '/a;x',
+    '/a%2fb',
+    '/a%61',
+    '/a%3bx',
+    '/a\\b',
+    '//a',
+    '/a//b',
+    '/./a',
+    '/a/..',
+    '/a/./b',
+    '',
+    'a',
+    '/ü',
+    '/a b',
+  ]) {
+    test(`asks about the path ${JSON.stringify(path)}, which may have a second reading`, () => {
+      assert.equal(ask(['allow cart * /**'], 'cart', 'GET', path), 'ask/unusual-path');
+    });
+  }
+
+  test('of a service that does not exist is none', () => {
+    assert.equal(rbacPlan(sketchPolicy({ services: {} }), 'payments'), undefined);
+  });
+
+  test('carries no guard for callers or methods that no rule can let in', () => {
+    assert.deepEqual(
+      planOf(['allow cart GET /a']).guards.map(({ input }) => input),
+      ['path'],
+    );
+  });
+});
+
+const oddities = [';x', '%2f', '%61', '//', '/./', '/../', '/..', '.', '%', '\\'];
+
+function randomInput(random: RandomNumber): PlanInput {
+  const path = randomPath(random);
+  const at = Math.floor(random() * (path.length + 1));
+  const odd = `${path.slice(0, at)}${pick(random, oddities)}${path.slice(at)}`;
+  const caller = `spiffe://acme/${randomCaller(random)}`;
+  return {
+    caller: pick(random, [
+      caller,
+      caller,
+      caller,
+      caller,
+      `${caller},spiffe://acme/a`,
+      `spiffe://other/a`,
+    ]),
+    method: pick(random, ['GET', 'GET', 'POST', 'POST', 'PUT', 'LIST', 'get']),
+    path: random() < 0.9 ? path : odd,
+  };
+}
+
+test('over 40,000 random requests a plan allows only what is decided to be allowed, and asks otherwise', () => {
+  const met = { both: 0, denied: 0, asked: 0 };
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const random = seeded(seed);
+    const document = randomPolicy(random);
+    const policy = compilePolicy(document);
+    const callee = pick(random, document.services);
+    const plan = rbacPlan(document, callee.name);
+    assert.ok(plan !== undefined);
+    for (let at = 0; at < 200; at += 1) {
+      const input = randomInput(random);
+      const raw = {
+        principal: input.caller,
+        method: input.method,
+        path: input.path,
+        host: 'x',
+        headers: [],
+      };
+      const canonical = canonicalize(raw);
+      const decision: Decision | undefined = canonical.ok
+        ? decide(policy, {
+            caller: canonical.value.caller,
+            callee: callee.name,
+            action: { kind: 'http', method: canonical.value.method, path: canonical.value.path },
+          })
+        : undefined;
+      const verdict = evaluatePlan(plan, input);
+      const context = `seed ${seed}: ${JSON.stringify(input)} at ${callee.name}: ${verdict.id}`;
+      if (verdict.kind === 'allow') {
+        assert.equal(decision?.kind, 'allow', context);
+        const rule = callee.rules.find(({ id }) => id === verdict.id);
+        assert.equal(rule?.effect, 'allow', context);
+        met.both += 1;
+      } else if (decision?.kind === 'allow') {
+        // What has one plain reading and is allowed never costs a question.
+        assert.notEqual(verdict.id, 'default', context);
+        met.asked += 1;
+      } else {
+        met.denied += 1;
+      }
+    }
+  }
+  assert.ok(met.both > 2_000 && met.denied > 4_000 && met.asked > 50, JSON.stringify(met));
+});
+
+test('a rule that a plan names allows the request by itself', () => {
+  for (let seed = 1; seed <= 100; seed += 1) {
+    const random = seeded(seed);
+    const document = randomPolicy(random);
+    const callee = pick(random, document.services);
+    const plan = rbacPlan(document, callee.name);
+    assert.ok(plan !== undefined);
+    for (let at = 0; at < 30; at += 1) {
+      const caller = randomCaller(random);
+      const [method, path] = [pick(random, ['GET', 'POST']), randomPath(random)];
+      const verdict = evaluatePlan(plan, { caller: `spiffe://acme/${caller}`, method, path });
+      if (verdict.kind !== 'allow') continue;
+      const only = {
+        ...document,
+        services: document.services.map((service) => ({
+          ...service,
+          rules: service === callee ? service.rules.filter(({ id }) => id === verdict.id) : [],
+        })),
+      };
+      const decision = decide(compilePolicy(only), {
+        caller: { trustDomain: 'acme', name: caller },
+        callee: callee.name,
+        action: { kind: 'http', method, path },
+      });
+      assert.equal(
+        decision.kind,
+        'allow',
+        `seed ${seed}: ${caller} ${method} ${path} by ${verdict.id}`,
+      );
+    }
+  }
+});
