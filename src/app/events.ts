@@ -1,40 +1,4 @@
-import type { Finding, Position } from '../base/finding.ts';
-
-/** What happened in the control plane, as people and scripts see it (`up`, `/v1/events`). */
-export type MeshEvent =
-  | {
-      readonly kind: 'accepted';
-      readonly commit: string;
-      readonly subject: string;
-      readonly services: number;
-      readonly warnings: readonly Finding[];
-    }
-  | {
-      readonly kind: 'refused';
-      readonly commit: string;
-      readonly subject: string;
-      readonly findings: readonly Finding[];
-      readonly sources: Readonly<Record<string, string>>;
-    }
-  | {
-      /** Every proxy that the change concerns has taken it. */
-      readonly kind: 'live';
-      readonly commit: string;
-      readonly proxies: readonly {
-        readonly proxy: string;
-        readonly resources: readonly string[];
-      }[];
-      readonly tookMs: number;
-    }
-  | {
-      readonly kind: 'nacked';
-      readonly proxy: string;
-      readonly resource: string;
-      readonly message: string;
-      readonly from: readonly Position[];
-    }
-  | { readonly kind: 'connected' | 'disconnected'; readonly proxy: string }
-  | { readonly kind: 'problem'; readonly finding: Finding };
+import type { MeshEvent } from '../serve/api/wire.ts';
 
 /** Fans events out to followers; late followers get what is kept. */
 export interface EventBus {

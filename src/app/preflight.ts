@@ -56,6 +56,24 @@ export function isPortFree(port: number): Promise<boolean> {
   });
 }
 
+/** Which ports of the mesh's range nobody listens on, looked at once. */
+export async function freePortFinder(): Promise<(port: number) => boolean> {
+  const busy = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningPorts(file)));
+  return (port) => !busy.has(port);
+}
+
+function listeningPorts(file: string): number[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields[3] === '0A')
+      .map((fields) => Number.parseInt(fields[1]?.split(':').at(-1) ?? '', 16));
+  } catch {
+    return [];
+  }
+}
+
 /** The path of a program as the shell would find it, from `cwd`. */
 export function findProgram(
   program: string,

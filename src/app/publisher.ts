@@ -3,7 +3,7 @@ import type { Inventory, WorkloadId } from '../compile/inventory.ts';
 import type { Snapshot } from '../compile/resource.ts';
 import { compileRevision } from '../compile/revision.ts';
 import type { Intent } from '../model/types.ts';
-import type { MeshEvent } from './events.ts';
+import type { MeshEvent } from '../serve/api/wire.ts';
 
 /** What the xDS service offers to the publisher. */
 export interface SnapshotSink {

@@ -17,7 +17,7 @@ export interface FilesWatchOptions {
   readonly clock: Clock;
   /** A look follows this long after the last of several events. */
   readonly quietMs: number;
-  /** Called after events have settled and once a second. Looks never overlap; it must not reject. */
+  /** Called at once, after events have settled, and once a second. Looks never overlap; it must not reject. */
   readonly look: () => Promise<void>;
   /** False: only the poll. For disks without events, and to test that the poll alone is enough. */
   readonly events?: boolean;
@@ -47,7 +47,7 @@ class PolledWatch implements FilesWatch {
   constructor(options: FilesWatchOptions) {
     this.#options = options;
     this.#schedulePoll();
-    this.#onEvent();
+    void this.#look();
   }
 
   watch(dirs: readonly string[]): void {

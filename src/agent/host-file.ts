@@ -1,0 +1,68 @@
+import { readFileSync, renameSync, watch, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Workload } from '../compile/inventory.ts';
+import type { HealthCheck } from '../model/types.ts';
+
+/** What a host's agent serves. Written by whoever starts the workloads, read again when it changes. */
+export interface HostFile {
+  readonly host: string;
+  readonly controlSocket: string;
+  readonly svidTtlSeconds: number;
+  readonly workloads: readonly HostWorkload[];
+}
+
+export interface HostWorkload {
+  readonly workload: Workload;
+  readonly health: HealthCheck | undefined;
+  /** The workload's own socket: SDS and policy desk. Whoever may open it is this workload. */
+  readonly agentSocket: string;
+  readonly adminSocket: string;
+}
+
+/** Replaces the file in one step, so that a reader never sees half of it. */
+export function writeHostFile(path: string, content: HostFile): void {
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, JSON.stringify(content, undefined, 2), { mode: 0o600 });
+  renameSync(temporary, path);
+}
+
+export function readHostFile(path: string): HostFile {
+  return JSON.parse(readFileSync(path, 'utf8')) as HostFile;
+}
+
+const pollMs = 1_000;
+
+/** Calls back with each new content. A file that is away or broken for a moment is skipped. */
+export function watchHostFile(
+  path: string,
+  clock: Clock,
+  onChange: (content: HostFile) => void,
+): () => void {
+  let last = '';
+  const look = (): void => {
+    try {
+      const text = readFileSync(path, 'utf8');
+      if (text === last) return;
+      const content = JSON.parse(text) as HostFile;
+      last = text;
+      onChange(content);
+    } catch {
+      // The next look finds it.
+    }
+  };
+  const watcher = watch(dirname(path), (_event, name) => {
+    if (name === basename(path)) look();
+  });
+  watcher.unref();
+  let cancel = (): void => {};
+  const poll = (): void => {
+    look();
+    cancel = clock.after(pollMs, poll);
+  };
+  poll();
+  return () => {
+    watcher.close();
+    cancel();
+  };
+}

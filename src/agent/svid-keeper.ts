@@ -1,0 +1,97 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/error.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { createCsr } from '../identity/csr.ts';
+import { renewalDelayMs } from '../identity/renewal.ts';
+import type { SvidReply } from '../serve/api/wire.ts';
+
+/** A workload's present certificate with its key. */
+export interface Svid extends SvidReply {
+  readonly privateKeyPem: string;
+}
+
+/**
+ * `absent`: none yet. `held`: renewed at half its life. `overdue`: renewal failed and is tried again; the SVID
+ * serves on until it ends.
+ */
+export type SvidState =
+  | { readonly kind: 'absent'; readonly problem: string }
+  | { readonly kind: 'held'; readonly svid: Svid }
+  | { readonly kind: 'overdue'; readonly svid: Svid; readonly problem: string };
+
+const retryFirstMs = 200;
+const retryLongestMs = 5_000;
+
+export interface SvidKeeperOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly spiffeName: string;
+  readonly request: (csrDerBase64: string, reason: 'first' | 'renewal') => Promise<SvidReply>;
+  readonly onSvid: (svid: Svid) => void;
+}
+
+/** Keeps one workload's SVID fresh. The key is made here, is new for each certificate, and never leaves the process. */
+export class SvidKeeper {
+  readonly #options: SvidKeeperOptions;
+  #state: SvidState = { kind: 'absent', problem: 'not asked for yet' };
+  #failures = 0;
+  #cancel = (): void => {};
+  #stopped = false;
+
+  constructor(options: SvidKeeperOptions) {
+    this.#options = options;
+  }
+
+  get state(): SvidState {
+    return this.#state;
+  }
+
+  start(): void {
+    void this.#renew();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel();
+  }
+
+  async #renew(): Promise<void> {
+    const { spiffeName, request } = this.#options;
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    try {
+      const csr = createCsr({ privateKey, publicKey, commonName: spiffeName });
+      const reason = this.#state.kind === 'absent' ? 'first' : 'renewal';
+      const reply = await request(Buffer.from(csr).toString('base64'), reason);
+      if (this.#stopped) return;
+      const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      this.#hold({ ...reply, privateKeyPem });
+    } catch (error) {
+      if (!this.#stopped) this.#retry(messageOf(error));
+    }
+  }
+
+  #hold(svid: Svid): void {
+    const { clock, random, onSvid } = this.#options;
+    this.#failures = 0;
+    this.#state = { kind: 'held', svid };
+    onSvid(svid);
+    const { notBeforeMs, notAfterMs } = svid;
+    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
+    this.#cancel = clock.after(delayMs, () => void this.#renew());
+  }
+
+  #retry(problem: string): void {
+    const { clock, log, spiffeName } = this.#options;
+    this.#state =
+      this.#state.kind === 'absent'
+        ? { kind: 'absent', problem }
+        : { kind: 'overdue', svid: this.#state.svid, problem };
+    if (this.#failures === 0) log.warn('no SVID from the control plane', { spiffeName, problem });
+    const delayMs = Math.min(retryFirstMs * 2 ** this.#failures, retryLongestMs);
+    this.#failures = Math.min(this.#failures + 1, 16);
+    this.#cancel = clock.after(delayMs, () => void this.#renew());
+  }
+}

@@ -1,0 +1,48 @@
+import { workloadId } from '../identity/spiffe-id.ts';
+import type { Intent, IntentTest } from '../model/types.ts';
+import { canonicalize } from '../policy/canonical.ts';
+import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
+import { decide } from '../policy/decide.ts';
+import { policyDocument } from '../policy/document.ts';
+
+export interface DecidedTest {
+  readonly test: IntentTest;
+  readonly passed: boolean;
+  readonly got: 'allow' | 'deny';
+  readonly rule: string | undefined;
+  readonly reason: string | undefined;
+}
+
+/** Decides one `tests:` entry as the callee's policy desk would. */
+export function decideTest(intent: Intent, test: IntentTest): DecidedTest {
+  const decided = decideRequest(intent, test);
+  return { test, passed: decided.got === test.expect, ...decided };
+}
+
+const policies = new WeakMap<Intent, CompiledPolicy>();
+
+function policyOf(intent: Intent): CompiledPolicy {
+  const known = policies.get(intent) ?? compilePolicy(policyDocument(intent));
+  policies.set(intent, known);
+  return known;
+}
+
+function decideRequest(
+  intent: Intent,
+  test: IntentTest,
+): Pick<DecidedTest, 'got' | 'rule' | 'reason'> {
+  const request = canonicalize({
+    principal: workloadId(intent.mesh.trustDomain, test.from),
+    method: test.method,
+    path: test.path,
+    host: test.to,
+    headers: test.headers,
+  });
+  if (!request.ok) return { got: 'deny', rule: undefined, reason: request.error.reason };
+  const { caller, method, path } = request.value;
+  const action = { kind: 'http' as const, method, path };
+  const decision = decide(policyOf(intent), { caller, callee: test.to, action });
+  return decision.kind === 'allow'
+    ? { got: 'allow', rule: decision.rule.id, reason: undefined }
+    : { got: 'deny', rule: decision.rule?.id, reason: `${decision.code} ${decision.reason}` };
+}

@@ -1,0 +1,240 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { proxyBootstrap } from '../agent/bootstrap.ts';
+import { type HostWorkload, writeHostFile } from '../agent/host-file.ts';
+import type { Clock } from '../base/clock.ts';
+import { controlPlaneId } from '../identity/spiffe-id.ts';
+import type { Intent } from '../model/types.ts';
+import { type Child, type ChildSpec, type ChildState, createChild } from './child.ts';
+import {
+  localHost,
+  type PlannedWorkload,
+  type PortBook,
+  planHost,
+  portBookOf,
+} from './host-plan.ts';
+import { adminSocket, agentSocket, type Layout, proxyDir } from './layout.ts';
+
+export const controlPlanePort = 15_010;
+const stopGraceMs = 3_000;
+/** Callers' proxies have taken a removal long before; its processes end after that. */
+const leaveDelayMs = 1_500;
+const proxyDrainSeconds = 10;
+const accessLogFlushMs = 200;
+
+export interface LocalMeshOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly envoyPath: string;
+  readonly dev: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  readonly onChild: (child: Child, before: ChildState) => void;
+}
+
+/** Every process of a mesh on this machine: control plane, agent, and a proxy and an application per workload. */
+export class LocalMesh {
+  readonly #options: LocalMeshOptions;
+  readonly #children = new Map<string, Child>();
+  #planned: readonly PlannedWorkload[] = [];
+
+  constructor(options: LocalMeshOptions) {
+    this.#options = options;
+  }
+
+  get planned(): readonly PlannedWorkload[] {
+    return this.#planned;
+  }
+
+  get children(): readonly Child[] {
+    return [...this.#children.values()];
+  }
+
+  child(name: string): Child | undefined {
+    return this.#children.get(name);
+  }
+
+  /** Plans without starting anything, so that ports and programs can be checked first. */
+  plan(intent: Intent, isFree: (port: number) => boolean): readonly PlannedWorkload[] {
+    const { layout } = this.#options;
+    this.#planned = planHost(intent, readPortBook(layout.portsFile), isFree);
+    return this.#planned;
+  }
+
+  start(intent: Intent): void {
+    this.#writePlan(intent);
+    this.#run(this.#controlPlaneSpec());
+    this.#run(this.#agentSpec());
+    for (const planned of this.#planned) this.#startWorkload(intent, planned);
+  }
+
+  /** Starts what is new, restarts what is run differently, and ends what has left. */
+  reconcile(intent: Intent, isFree: (port: number) => boolean): void {
+    const before = new Map(this.#planned.map((planned) => [planned.workload.id, planned]));
+    const after = this.plan(intent, isFree);
+    this.#writePlan(intent);
+    for (const planned of after) {
+      const old = before.get(planned.workload.id);
+      before.delete(planned.workload.id);
+      if (old === undefined) this.#startWorkload(intent, planned);
+      else if (commandKey(old) !== commandKey(planned)) void this.#restartApp(planned);
+    }
+    for (const id of before.keys()) {
+      this.#options.clock.after(leaveDelayMs, () => void this.#stopWorkload(id));
+    }
+  }
+
+  /** Ends everything: applications first, so that their last requests still have a proxy. */
+  async stop(): Promise<void> {
+    const named = (prefix: string): Child[] =>
+      this.children.filter((child) => child.spec.name.startsWith(prefix));
+    for (const group of [
+      named('app '),
+      named('proxy '),
+      [...named('agent'), ...named('control')],
+    ]) {
+      await Promise.all(group.map((child) => child.stop(stopGraceMs)));
+    }
+  }
+
+  #writePlan(intent: Intent): void {
+    const { layout } = this.#options;
+    writeFileSync(layout.portsFile, JSON.stringify(portBookOf(this.#planned), undefined, 2));
+    const workloads = this.#planned.map((planned): HostWorkload => {
+      const { workload, health } = planned;
+      return {
+        workload,
+        health,
+        agentSocket: agentSocket(layout, workload.id),
+        adminSocket: adminSocket(layout, workload.id),
+      };
+    });
+    writeHostFile(layout.hostFile, {
+      host: localHost,
+      controlSocket: layout.controlSocket,
+      svidTtlSeconds: intent.mesh.defaults.svidTtlSeconds,
+      workloads,
+    });
+  }
+
+  #startWorkload(intent: Intent, planned: PlannedWorkload): void {
+    this.#run(this.#proxySpec(intent, planned));
+    this.#run(this.#appSpec(planned));
+  }
+
+  async #restartApp(planned: PlannedWorkload): Promise<void> {
+    const name = `app ${planned.workload.id}`;
+    await this.#children.get(name)?.stop(stopGraceMs);
+    this.#run(this.#appSpec(planned));
+  }
+
+  async #stopWorkload(id: string): Promise<void> {
+    for (const name of [`app ${id}`, `proxy ${id}`]) {
+      await this.#children.get(name)?.stop(stopGraceMs);
+      this.#children.delete(name);
+    }
+  }
+
+  #run(spec: ChildSpec): void {
+    const { clock, onChild } = this.#options;
+    const child = createChild(spec, { clock, onChange: onChild });
+    this.#children.set(spec.name, child);
+    child.start();
+  }
+
+  #controlPlaneSpec(): ChildSpec {
+    const { layout, dev } = this.#options;
+    return this.#ownSpec('control plane', [
+      'server',
+      '--dir',
+      layout.intentDir,
+      '--port',
+      String(controlPlanePort),
+      ...(dev ? ['--dev'] : []),
+    ]);
+  }
+
+  #agentSpec(): ChildSpec {
+    return this.#ownSpec('agent', ['agent', '--host-file', this.#options.layout.hostFile]);
+  }
+
+  #ownSpec(name: string, args: readonly string[]): ChildSpec {
+    const { layout, env } = this.#options;
+    const entry = fileURLToPath(new URL('../../bin/chancery.js', import.meta.url));
+    return {
+      name,
+      command: [process.execPath, entry, ...args],
+      cwd: layout.stateDir,
+      env: textEnv(env),
+      logFile: join(layout.logsDir, `${name.replaceAll(' ', '-')}.log`),
+    };
+  }
+
+  #proxySpec(intent: Intent, { workload }: PlannedWorkload): ChildSpec {
+    const { layout, envoyPath, env } = this.#options;
+    const dir = proxyDir(layout, workload.id);
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const bootstrap = proxyBootstrap({
+      workload: workload.id,
+      service: workload.service,
+      agentSocket: agentSocket(layout, workload.id),
+      adminSocket: adminSocket(layout, workload.id),
+      controlPlane: {
+        address: '127.0.0.1',
+        port: controlPlanePort,
+        spiffeId: controlPlaneId(intent.mesh.trustDomain),
+      },
+    });
+    writeFileSync(join(dir, 'bootstrap.pb'), bootstrap);
+    return {
+      name: `proxy ${workload.id}`,
+      command: [
+        ...[envoyPath, '-c', 'bootstrap.pb', '--disable-hot-restart', '--concurrency', '1'],
+        ...['--log-level', 'warning', '--file-flush-interval-msec', String(accessLogFlushMs)],
+        ...['--drain-time-s', String(proxyDrainSeconds)],
+      ],
+      cwd: dir,
+      env: textEnv(env),
+      logFile: join(layout.logsDir, `proxy-${workload.id}.log`),
+    };
+  }
+
+  #appSpec({ workload, command, env }: PlannedWorkload): ChildSpec {
+    const { layout } = this.#options;
+    const proxy = `http://127.0.0.1:${workload.egressPort}`;
+    return {
+      name: `app ${workload.id}`,
+      command,
+      cwd: layout.intentDir,
+      env: {
+        ...textEnv(this.#options.env),
+        PORT: String(workload.appPort),
+        HTTP_PROXY: proxy,
+        http_proxy: proxy,
+        NO_PROXY: 'localhost,127.0.0.1',
+        SERVICE_VERSION: workload.version,
+        ...Object.fromEntries(env),
+      },
+      logFile: join(layout.logsDir, `app-${workload.id}.log`),
+    };
+  }
+}
+
+function commandKey(planned: PlannedWorkload): string {
+  return JSON.stringify([planned.command, [...planned.env], planned.workload.appPort]);
+}
+
+function textEnv(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
+
+/** A missing or broken book only means that ports are handed out anew. */
+function readPortBook(file: string): PortBook {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as PortBook;
+  } catch {
+    return {};
+  }
+}

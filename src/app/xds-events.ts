@@ -1,0 +1,51 @@
+import type { Clock } from '../base/clock.ts';
+import type { WorkloadId } from '../compile/inventory.ts';
+import type { TypeUrl } from '../compile/resource.ts';
+import type { XdsEvent } from '../serve/xds/service.ts';
+import type { Store } from '../store/store.ts';
+import type { ControlPlane } from './control-plane.ts';
+
+/** What proxies did, to the ledger and to whoever watches. */
+export function xdsEventSink(options: {
+  readonly plane: ControlPlane;
+  readonly store: Store;
+  readonly clock: Clock;
+}): (event: XdsEvent) => void {
+  const { plane, store, clock } = options;
+  const record = (kind: string, subject: string, facts: Record<string, string | number>): void =>
+    store.record({ atMs: clock.nowMs(), kind, subject, facts });
+  return (event) => {
+    switch (event.kind) {
+      case 'connected':
+      case 'disconnected':
+        plane.events.emit({ kind: event.kind, proxy: event.proxy });
+        record(`proxy-${event.kind}`, event.proxy, { agent: event.node.userAgent });
+        return;
+      case 'nacked': {
+        const resource = `${shortType(event.type)} ${event.names.join(', ')}`.trim();
+        const { proxy, message, from } = event;
+        plane.events.emit({ kind: 'nacked', proxy, resource, message, from });
+        record('nack', proxy, { resource, message });
+        return;
+      }
+      case 'acked':
+        record('ack', event.proxy, { type: shortType(event.type), names: event.names.join(',') });
+        return;
+      case 'converged':
+        plane.publisher.converged(event.proxy as WorkloadId);
+        return;
+      case 'stuck': {
+        const message = `${event.proxy} does not acknowledge ${shortType(event.type)}`;
+        const finding = { code: 'CH5420' as const, severity: 'error' as const, message };
+        plane.events.emit({ kind: 'problem', finding });
+        return;
+      }
+      case 'sent':
+        return;
+    }
+  };
+}
+
+function shortType(type: TypeUrl): string {
+  return type.slice(type.lastIndexOf('.') + 1);
+}

@@ -1,0 +1,67 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ChanceryError } from '../base/error.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import type { ExitCode } from './main.ts';
+import type { Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'init DIR',
+  text: 'Writes a small intent folder to start from: a mesh of two services. Nothing that exists is overwritten.',
+  example: 'chancery init my-mesh && cd my-mesh && git init && git add . && git commit -m "a mesh"',
+};
+
+const files: Readonly<Record<string, string>> = {
+  'mesh.yaml': `mesh: hello
+trust_domain: hello.test
+`,
+  'services/greeter.yaml': `service: greeter
+owner: team-hello
+protocol: http
+port: 8081
+health: GET /
+run: python3 -m http.server 8081 --bind 127.0.0.1
+allow:
+  - from: caller
+    to: GET /**
+tests:
+  - { from: caller, request: GET /, expect: allow }
+  - { from: caller, request: POST /, expect: deny }
+`,
+  'services/caller.yaml': `service: caller
+owner: team-hello
+protocol: http
+port: 8080
+health: GET /
+run: python3 -m http.server 8080 --bind 127.0.0.1
+`,
+};
+
+export async function init(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(args, {}, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const [dir, ...more] = parsed.positionals;
+  if (dir === undefined || more.length > 0) throw usageError('init takes one folder', usage);
+  const taken = Object.keys(files).filter((file) => existsSync(join(dir, file)));
+  if (taken.length > 0) {
+    throw new ChanceryError({
+      code: 'CH5004',
+      message: `"${dir}" holds an intent already`,
+      found: taken.join(', '),
+      help: 'choose another folder',
+    });
+  }
+  mkdirSync(join(dir, 'services'), { recursive: true });
+  for (const [file, text] of Object.entries(files)) {
+    writeFileSync(join(dir, file), text, { flag: 'wx' });
+    terminal.out(`wrote ${join(dir, file)}`);
+  }
+  terminal.out(
+    `\nnext: git init ${dir} && git -C ${dir} add . && git -C ${dir} commit -m "a mesh"`,
+  );
+  terminal.out(`      chancery up ${dir}`);
+  return 0;
+}

@@ -1,0 +1,62 @@
+import { realpathSync } from 'node:fs';
+import { layoutOf } from '../app/layout.ts';
+import { callApi } from '../serve/api/client.ts';
+import { paths, type StatusReply } from '../serve/api/wire.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import type { ExitCode } from './main.ts';
+import { table } from './table.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'status [DIR] [--json]',
+  text: 'Shows the proxies and workloads of a running mesh. 0: all in sync and ready; 2: something is not.',
+  example: 'chancery status examples/shop',
+};
+
+export async function status(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const [dir = '.', ...more] = parsed.positionals;
+  if (more.length > 0) throw usageError('status takes one folder', usage);
+  const { controlSocket } = layoutOf(realpathSync(dir), process.env);
+  const reply = (await callApi(controlSocket, {
+    method: 'GET',
+    path: paths.status,
+  })) as StatusReply;
+  const fine = reply.workloads.every(isFine) && reply.refused === undefined;
+  if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
+  else terminal.out(statusText(reply, terminal));
+  return fine ? 0 : 2;
+}
+
+function isFine(one: StatusReply['workloads'][number]): boolean {
+  return one.connected && one.inSync && one.rejected.length === 0 && one.workload.state === 'ready';
+}
+
+function statusText(reply: StatusReply, terminal: Terminal): string {
+  const rows = reply.workloads.map(({ workload, connected, inSync, rejected }) => [
+    workload.service,
+    workload.version,
+    workload.host,
+    paint(terminal, workload.state === 'ready' ? 'green' : 'yellow', workload.state),
+    connected ? 'connected' : paint(terminal, 'red', 'away'),
+    inSync ? 'in sync' : paint(terminal, 'yellow', 'behind'),
+    rejected.map(({ resource, message }) => `${resource}: ${message}`).join('; '),
+  ]);
+  const header = ['service', 'version', 'host', 'state', 'proxy', 'configuration', 'refused'];
+  const commit = `${reply.mesh} at ${reply.commit.slice(0, 12)} ${reply.subject}`;
+  const refused =
+    reply.refused === undefined
+      ? []
+      : [
+          paint(
+            terminal,
+            'red',
+            `refused: ${reply.refused.commit.slice(0, 12)} (${reply.refused.codes.join(', ')}); the commit above goes on`,
+          ),
+        ];
+  return [commit, ...refused, '', table({ header, rows, width: terminal.width })].join('\n');
+}

@@ -1,0 +1,54 @@
+import { testsOf } from '../app/checks.ts';
+import { decideTest } from '../app/intent-tests.ts';
+import { readWorkingTree } from '../git/working-tree.ts';
+import { parseIntent } from '../model/parse.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import type { ExitCode } from './main.ts';
+import { table } from './table.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'test DIR [--json]',
+  text: 'Decides every `tests:` entry with the engine that proxies use. 0: all as expected; 1: errors; 2: some not.',
+  example: 'chancery test examples/shop',
+};
+
+export async function test(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const [dir, ...more] = parsed.positionals;
+  if (dir === undefined || more.length > 0) throw usageError('test takes one folder', usage);
+  const files = await readWorkingTree(dir);
+  if (!files.ok) {
+    terminal.findings(files.error);
+    return 1;
+  }
+  const { intent, findings } = parseIntent(files.value);
+  if (intent === undefined) {
+    terminal.findings(findings, files.value);
+    return 1;
+  }
+  const results = testsOf(intent).map((one) => decideTest(intent, one));
+  const failed = results.filter((result) => !result.passed).length;
+  if (parsed.values['json'] === true) {
+    terminal.out(JSON.stringify({ passed: results.length - failed, failed, results }));
+    return failed === 0 ? 0 : 2;
+  }
+  const rows = results.map(({ test: one, passed, got, rule, reason }) => [
+    passed ? paint(terminal, 'green', 'pass') : paint(terminal, 'red', 'FAIL'),
+    one.from,
+    one.to,
+    `${one.method} ${one.path}`,
+    one.expect,
+    got,
+    rule ?? '',
+    reason ?? '',
+  ]);
+  const header = ['', 'from', 'to', 'request', 'expect', 'got', 'rule', 'reason'];
+  terminal.out(table({ header, rows, width: terminal.width }));
+  terminal.out(`${results.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 2;
+}

@@ -1,0 +1,129 @@
+import type { CheckResult } from '../app/checks.ts';
+import type { LocalMesh } from '../app/local-mesh.ts';
+import { renderFindings } from '../base/finding-text.ts';
+import { unreachable } from '../base/result.ts';
+import type { MeshEvent, StatusReply } from '../serve/api/wire.ts';
+import { table } from './table.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+type Look = Pick<Terminal, 'color' | 'width'>;
+
+/** One line per workload: what runs, as which process, and where to reach it. */
+export function meshTable(mesh: LocalMesh, status: StatusReply | undefined, look: Look): string {
+  const rows = mesh.planned.map(({ workload }) => {
+    const known = status?.workloads.find((one) => one.workload.id === workload.id);
+    const app = mesh.child(`app ${workload.id}`)?.state;
+    const proxy = mesh.child(`proxy ${workload.id}`)?.state;
+    const state = known?.workload.state ?? 'unknown';
+    return [
+      workload.service,
+      workload.version,
+      paint(look, state === 'ready' ? 'green' : 'yellow', state),
+      pidOf(app),
+      pidOf(proxy),
+      `127.0.0.1:${workload.appPort}`,
+      `127.0.0.1:${workload.egressPort}`,
+      `${workload.address}:${workload.ingressPort}`,
+    ];
+  });
+  const header = [
+    'service',
+    'version',
+    'state',
+    'app pid',
+    'proxy pid',
+    'app',
+    'egress',
+    'ingress (mTLS)',
+  ];
+  return `\n${table({ header, rows, width: look.width })}\n`;
+}
+
+function pidOf(state: { readonly kind: string; readonly pid?: number } | undefined): string {
+  return state?.pid === undefined ? (state?.kind ?? '-') : String(state.pid);
+}
+
+/** Three commands that show something, made for this very mesh. */
+export function tryNext(mesh: LocalMesh, look: Pick<Terminal, 'color'>): string {
+  const tests = mesh.planned
+    .map((planned) => planned.workload)
+    .filter(
+      (workload, index, all) => all.findIndex((one) => one.service === workload.service) === index,
+    );
+  const [first, second] = tests;
+  const last = tests.at(-1);
+  if (first === undefined || second === undefined || last === undefined) return '';
+  return [
+    paint(look, 'bold', 'try'),
+    `  curl -x 127.0.0.1:${first.egressPort} http://${second.service}/healthz     as ${first.service}, through its proxy`,
+    `  curl -x 127.0.0.1:${first.egressPort} http://${last.service}/     what ${first.service} may not do, with the reason`,
+    '  chancery status     proxies, workloads and problems',
+    '  git commit     a change of the intent is live within a second',
+    '',
+  ].join('\n');
+}
+
+export function checkTable(results: readonly CheckResult[], look: Look): string {
+  const rows = results.map((result) => [
+    result.passed ? paint(look, 'green', 'pass') : paint(look, 'red', 'FAIL'),
+    result.test.from,
+    result.test.to,
+    `${result.test.method} ${result.test.path}`,
+    result.test.expect,
+    result.got,
+    `${result.status}${result.code === undefined ? '' : ` ${result.code}`}`,
+    result.passed ? '' : result.detail.replaceAll(/\s+/g, ' '),
+  ]);
+  const header = ['', 'from', 'to', 'request', 'expect', 'got', 'answer', ''];
+  return table({ header, rows, width: look.width });
+}
+
+/** One event as a line, or the whole finding where a commit was refused. */
+export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): string {
+  switch (event.kind) {
+    case 'accepted':
+      return `accepted ${short(event.commit)} ${event.subject}`;
+    case 'refused': {
+      const sources = new Map(Object.entries(event.sources));
+      const text = renderFindings(event.findings, { sources, color: look.color });
+      const head = `refused ${short(event.commit)} ${event.subject}; the last good commit goes on`;
+      return `${paint(look, 'red', head)}\n${text}`;
+    }
+    case 'live':
+      return liveLine(event, look);
+    case 'nacked': {
+      const [from] = event.from;
+      const place = from === undefined ? '' : ` (${from.file}:${from.line})`;
+      return paint(
+        look,
+        'red',
+        `${event.proxy} refused ${event.resource}${place}: ${event.message}`,
+      );
+    }
+    case 'connected':
+      return paint(look, 'dim', `the proxy of ${event.proxy} is connected`);
+    case 'disconnected':
+      return paint(look, 'yellow', `the proxy of ${event.proxy} is away`);
+    case 'problem':
+      return paint(look, 'red', `problem: ${event.finding.code} ${event.finding.message}`);
+    default:
+      return unreachable(event);
+  }
+}
+
+const resourcesShown = 4;
+
+function liveLine(event: MeshEvent & { kind: 'live' }, look: Pick<Terminal, 'color'>): string {
+  const { proxies, tookMs } = event;
+  const head = `live     ${short(event.commit)} on ${proxies.length} ${proxies.length === 1 ? 'proxy' : 'proxies'} in ${tookMs} ms`;
+  const lines = proxies.map(({ proxy, resources }) => {
+    const shown = resources.slice(0, resourcesShown).join(', ');
+    const more = resources.length - resourcesShown;
+    return `           ${proxy}: ${shown}${more > 0 ? ` and ${more} more` : ''}`;
+  });
+  return [paint(look, 'green', head), ...lines].join('\n');
+}
+
+function short(commit: string): string {
+  return commit.startsWith('working-') ? 'working tree' : commit.slice(0, 8);
+}

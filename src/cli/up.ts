@@ -1,0 +1,106 @@
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { type IntentTree, openIntentSource } from '../app/intent-source.ts';
+import { layoutOf, makeLayout } from '../app/layout.ts';
+import { LocalMesh } from '../app/local-mesh.ts';
+import { takeLock } from '../app/lock.ts';
+import { freePortFinder, preflight } from '../app/preflight.ts';
+import { systemClock } from '../base/clock.ts';
+import { hasErrors } from '../base/finding.ts';
+import { resolveEnvoy } from '../envoy/resolve.ts';
+import { parseIntent } from '../model/parse.ts';
+import type { Intent } from '../model/types.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import type { ExitCode } from './main.ts';
+import { paint, type Terminal } from './terminal.ts';
+import { UpSession } from './up-session.ts';
+
+const usage = {
+  usage: 'up DIR [--check] [--dev]',
+  text: [
+    'Runs everything of an intent folder on this machine: control plane, agent, one Envoy per workload and the',
+    'applications named by `run:`. Follows the Git HEAD of the folder; a commit is live within a second.',
+    '',
+    '  --check  send every `tests:` entry through the real proxies, print the results and stop: 0 passed, 1 failed',
+    '  --dev    follow the files as they lie on disk instead of Git',
+  ].join('\n'),
+  example: 'chancery up examples/shop --check',
+};
+
+export async function up(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(
+    args,
+    { check: { type: 'boolean' }, dev: { type: 'boolean' } },
+    usage,
+  );
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const [dir, ...more] = parsed.positionals;
+  if (dir === undefined || more.length > 0) throw usageError('up takes one folder', usage);
+  const dev = parsed.values['dev'] === true;
+  const check = parsed.values['check'] === true;
+  const startedMs = systemClock.monotonicMs();
+  const first = await readFirst(dir, dev, terminal);
+  if (first === undefined) return 1;
+  const layout = layoutOf(realpathSync(dir), process.env);
+  makeLayout(layout);
+  const release = takeLock(layout.lockFile);
+  try {
+    const envoy = await resolveEnvoy({
+      env: process.env,
+      onProgress: (text) => terminal.err(paint(terminal, 'dim', text)),
+    });
+    const session = new UpSession({ terminal, layout, startedMs });
+    const mesh = new LocalMesh({
+      layout,
+      clock: systemClock,
+      envoyPath: envoy.path,
+      dev,
+      env: process.env,
+      onChild: (child, before) => session.childChanged(child, before),
+    });
+    const findings = await preflight(
+      mesh.plan(first.intent, await freePortFinder()),
+      layout.intentDir,
+      process.env,
+    );
+    if (hasErrors(findings)) {
+      terminal.findings(findings);
+      return 1;
+    }
+    return await session.run(mesh, first, { check });
+  } finally {
+    release();
+  }
+}
+
+export interface FirstIntent {
+  readonly tree: IntentTree;
+  readonly intent: Intent;
+}
+
+/** A folder that does not hold a mesh is refused before anything is started. */
+async function readFirst(
+  dir: string,
+  dev: boolean,
+  terminal: Terminal,
+): Promise<FirstIntent | undefined> {
+  const source = await openIntentSource({ dir, dev, clock: systemClock });
+  const reading = await source.read();
+  if (reading.kind === 'unreadable') {
+    terminal.findings(reading.findings);
+    return undefined;
+  }
+  const { intent, findings } = parseIntent(reading.tree.files);
+  if (findings.length > 0) terminal.findings(findings, sourcesOf(dir, reading.tree));
+  return intent === undefined ? undefined : { tree: reading.tree, intent };
+}
+
+function sourcesOf(dir: string, tree: IntentTree): ReadonlyMap<string, string> {
+  return new Map([
+    ...tree.files,
+    ...[...tree.files].map(([file, text]) => [join(dir, file), text] as const),
+  ]);
+}
