@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { proxyBootstrap } from '../agent/bootstrap.ts';
 import { type HostWorkload, writeHostFile } from '../agent/host-file.ts';
@@ -208,6 +208,7 @@ export class LocalMesh {
       cwd: layout.intentDir,
       env: {
         ...textEnv(this.#options.env),
+        PATH: searchPath(this.#options.env),
         PORT: String(workload.appPort),
         HTTP_PROXY: proxy,
         http_proxy: proxy,
@@ -218,6 +219,11 @@ export class LocalMesh {
       logFile: join(layout.logsDir, `app-${workload.id}.log`),
     };
   }
+}
+
+/** `node` in a `run:` line is the Node that runs chancery, also where an older one is installed. */
+export function searchPath(env: NodeJS.ProcessEnv): string {
+  return [dirname(process.execPath), env['PATH'] ?? ''].join(delimiter);
 }
 
 function commandKey(planned: PlannedWorkload): string {

@@ -77,6 +77,7 @@ export class UpSession {
   async #waitForGreen(mesh: LocalMesh): Promise<boolean> {
     let shownMs = this.#startedMs;
     let waiting = 'the control plane';
+    let shown = '';
     while (!this.#ended.signal.aborted) {
       const status = await this.#status();
       if (status !== undefined) {
@@ -94,7 +95,8 @@ export class UpSession {
       }
       if (nowMs - shownMs > progressEveryMs) {
         shownMs = nowMs;
-        this.#note(`waiting for ${waiting}`);
+        if (waiting !== shown) this.#note(`waiting for ${waiting}`);
+        shown = waiting;
       }
       await pause();
     }

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type IntentTree, openIntentSource } from '../app/intent-source.ts';
 import { layoutOf, makeLayout } from '../app/layout.ts';
-import { LocalMesh } from '../app/local-mesh.ts';
+import { LocalMesh, searchPath } from '../app/local-mesh.ts';
 import { takeLock } from '../app/lock.ts';
 import { freePortFinder, preflight } from '../app/preflight.ts';
 import { systemClock } from '../base/clock.ts';
@@ -64,7 +64,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
     const findings = await preflight(
       mesh.plan(first.intent, await freePortFinder()),
       layout.intentDir,
-      process.env,
+      { ...process.env, PATH: searchPath(process.env) },
     );
     if (hasErrors(findings)) {
       terminal.findings(findings);

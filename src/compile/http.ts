@@ -3,7 +3,6 @@ import {
   HttpProtocolOptions_HeadersWithUnderscoresAction,
   type HttpProtocolOptionsSchema,
 } from '../gen/envoy/config/core/v3/protocol_pb.js';
-import { ExtAuthzSchema } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
 import {
   HttpConnectionManager_ForwardClientCertDetails,
@@ -13,11 +12,10 @@ import {
 } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { attemptLog, requestLog, type Side } from './access-log.ts';
 import { localReplyConfig } from './local-replies.ts';
-import { agentCluster, authzFilter } from './names.ts';
 import { any, duration, type Init } from './pack.ts';
 
 type HcmInit = Init<typeof HttpConnectionManagerSchema>;
-type FilterInit = NonNullable<HcmInit['httpFilters']>[number];
+export type HttpFilter = NonNullable<HcmInit['httpFilters']>[number];
 
 /** A stream on which nothing moves for this long is ended; long polls and gRPC streams with pings live on. */
 const streamIdleTimeoutMs = 300_000;
@@ -26,15 +24,13 @@ const requestHeadersTimeoutMs = 10_000;
 const requestHeadersKbMax = 64;
 const headersCountMax = 128;
 const concurrentStreamsMax = 1_024;
-/** The desk is on the same host and answers in under a millisecond; past this it counts as down. */
-const deskTimeoutMs = 500;
 
 export interface HttpSide {
   readonly side: Side;
   readonly service: string;
   readonly proxy: string;
   readonly routeConfigName: string;
-  readonly filters: readonly FilterInit[];
+  readonly filters: readonly HttpFilter[];
 }
 
 /**
@@ -111,7 +107,7 @@ function clientDetails(side: Side): HcmInit {
   };
 }
 
-function router(origin: { side: Side; service: string; proxy: string }): FilterInit {
+function router(origin: { side: Side; service: string; proxy: string }): HttpFilter {
   return {
     name: 'envoy.filters.http.router',
     configType: {
@@ -119,31 +115,6 @@ function router(origin: { side: Side; service: string; proxy: string }): FilterI
       value: any(RouterSchema, {
         suppressEnvoyHeaders: true,
         upstreamLog: [attemptLog(origin)],
-      }),
-    },
-  };
-}
-
-/** Asks the agent's policy desk. `disabled`: only where a route turns it on. Unreachable is 503, never a 403. */
-export function deskFilter(options: { readonly disabled: boolean }): FilterInit {
-  return {
-    name: authzFilter,
-    disabled: options.disabled,
-    configType: {
-      case: 'typedConfig',
-      value: any(ExtAuthzSchema, {
-        transportApiVersion: ApiVersion.V3,
-        services: {
-          case: 'grpcService',
-          value: {
-            targetSpecifier: { case: 'envoyGrpc', value: { clusterName: agentCluster } },
-            timeout: duration(deskTimeoutMs),
-          },
-        },
-        failureModeAllow: false,
-        statusOnError: { code: 503 },
-        encodeRawHeaders: true,
-        metadataContextNamespaces: ['envoy.filters.http.rbac'],
       }),
     },
   };

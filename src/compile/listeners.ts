@@ -6,7 +6,8 @@ import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import type { Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
-import { deskFilter, httpConnectionManager } from './http.ts';
+import { deskFilter } from './desk.ts';
+import { httpConnectionManager } from './http.ts';
 import type { Workload } from './inventory.ts';
 import {
   appCluster,

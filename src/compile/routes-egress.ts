@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf';
 import {
-  FilterConfigSchema,
   type RetryPolicySchema,
   type RouteActionSchema,
   type RouteSchema,
@@ -8,11 +7,11 @@ import {
   VirtualHostSchema,
 } from '../gen/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
-import { ExtAuthzPerRouteSchema } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import type { Mesh, Retry, Route, Service } from '../model/types.ts';
+import { askDesk } from './desk.ts';
 import { envoyMatch } from './match.ts';
 import { authzFilter, egressRoutes, metadataKey, versionCluster } from './names.ts';
-import { any, duration, type Init, resource } from './pack.ts';
+import { duration, type Init, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 
 type EnvoyRoute = Init<typeof RouteSchema>;
@@ -143,17 +142,5 @@ function unknownDestination(caller: string): VirtualHost {
         typedPerFilterConfig: { [authzFilter]: askDesk('egress', caller) },
       },
     ],
-  });
-}
-
-/** Turns the policy desk on for a route or virtual host where the filter is off by default. */
-export function askDesk(side: 'ingress' | 'egress', service: string) {
-  return any(FilterConfigSchema, {
-    config: any(ExtAuthzPerRouteSchema, {
-      override: {
-        case: 'checkSettings',
-        value: { contextExtensions: { 'chancery.side': side, 'chancery.service': service } },
-      },
-    }),
   });
 }

@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
 import type { Service } from '../model/types.ts';
-import { appCluster, ingressRoutes, metadataKey } from './names.ts';
+import { askDesk } from './desk.ts';
+import { appCluster, authzFilter, ingressRoutes, metadataKey } from './names.ts';
 import { duration, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 
@@ -58,6 +59,7 @@ export function ingressRouteConfiguration(service: Service): Resource {
         ],
       },
     ],
+    typedPerFilterConfig: { [authzFilter]: askDesk('ingress', service.name) },
     ignorePortInHostMatching: true,
     requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],
   });
