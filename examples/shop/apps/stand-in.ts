@@ -7,7 +7,7 @@ import { type App, type RunningApp, serve } from './lib.ts';
 
 /** For tests: what the apps need of a mesh, in a few lines, and a way to ask an app a question. */
 
-const quiet = (): void => {};
+const quiet: (line: string) => void = () => {};
 
 export interface Answer {
   readonly status: number;
