@@ -1,4 +1,5 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { parseTimeoutMs } from './deadline.ts';
 import { FrameReader, frame } from './frames.ts';
 import type { Peer } from './peer.ts';
 import { encodeMessage, type GrpcCode, GrpcError, grpcStatus } from './status.ts';
@@ -10,8 +11,17 @@ export interface CallOptions {
   readonly messageBytesMax: number;
 }
 
-/** A reader that falls this far behind its peer's messages stops the peer by flow control. */
-const readAheadMax = 64;
+/** A handler that falls this far behind its peer stops the peer by flow control. */
+const readAheadMessagesMax = 64;
+const readAheadBytesMax = 1024 * 1024;
+/** A peer that leaves its side open after the trailers is cut off, so that the stream is freed. */
+const halfOpenMs = 1_000;
+
+const responseHeaders = {
+  ':status': 200,
+  'content-type': 'application/grpc+proto',
+  'grpc-accept-encoding': 'identity',
+};
 
 /**
  * One gRPC call on one HTTP/2 stream. Messages are read one by one with `read`; a peer that resets the stream ends
@@ -22,12 +32,15 @@ export class CallStream {
   readonly headers: CallOptions['headers'];
   readonly #stream: ServerHttp2Stream;
   readonly #received: Uint8Array[] = [];
+  readonly #abort = new AbortController();
+  readonly #onClose = new Set<() => void>();
+  #receivedBytes = 0;
   #wake: (() => void) | undefined;
+  /** Nothing more comes; with `#failure`, since what came could not be read. */
   #finished = false;
   #failure: GrpcError | undefined;
   #headersSent = false;
   #ended = false;
-  #onClose: (() => void)[] = [];
 
   constructor(options: CallOptions) {
     this.peer = options.peer;
@@ -38,15 +51,11 @@ export class CallStream {
     stream.on('data', (chunk: Buffer) => this.#take(frames, chunk));
     stream.on('end', () => this.#finish(frames.isBetweenMessages ? undefined : cut()));
     stream.on('error', () => {});
-    stream.once('close', () => {
-      this.#ended = true;
-      this.#finish(undefined);
-      for (const run of this.#onClose.splice(0)) run();
-    });
-    this.#checkHeaders();
+    stream.once('close', () => this.#closed());
     this.#startDeadline();
   }
 
+  /** False once the status was sent or the peer is gone; what is written then is dropped. */
   get isOpen(): boolean {
     return !this.#ended;
   }
@@ -56,9 +65,16 @@ export class CallStream {
     return this.#stream.writableLength;
   }
 
-  onClose(run: () => void): void {
+  /** Aborts when the call is over for whatever reason: deadline, reset, lost connection, or its own end. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Returns what takes `run` back. */
+  onClose(run: () => void): () => void {
     if (this.#stream.closed) run();
-    else this.#onClose.push(run);
+    else this.#onClose.add(run);
+    return () => this.#onClose.delete(run);
   }
 
   onDrain(run: () => void): void {
@@ -67,16 +83,19 @@ export class CallStream {
 
   /** The next message, or undefined when the peer has said its last. */
   async read(): Promise<Uint8Array | undefined> {
-    while (this.#received.length === 0) {
+    for (;;) {
+      const message = this.#received.shift();
+      if (message !== undefined) {
+        this.#receivedBytes -= message.length;
+        if (!this.#isFull) this.#stream.resume();
+        return message;
+      }
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#finished) return undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    const message = this.#received.shift();
-    if (this.#received.length < readAheadMax / 2) this.#stream.resume();
-    return message;
   }
 
   /** The one message of a unary call. */
@@ -89,10 +108,14 @@ export class CallStream {
   /** False: the peer is slow; wait for `onDrain` before the next. */
   write(message: Uint8Array): boolean {
     if (this.#ended) return true;
-    this.#sendHeaders();
+    if (!this.#headersSent) {
+      this.#headersSent = true;
+      this.#stream.respond(responseHeaders, { waitForTrailers: true });
+    }
     return this.#stream.write(frame(message));
   }
 
+  /** Sends the status after what was written; a peer that does not read never gets it: see `reset`. */
   end(code: GrpcCode, message: string): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -100,26 +123,40 @@ export class CallStream {
       'grpc-status': String(code),
       ...(message === '' ? {} : { 'grpc-message': encodeMessage(message) }),
     };
-    if (!this.#headersSent) {
-      this.#headersSent = true;
-      this.#stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
-    } else {
+    if (this.#headersSent) {
       this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailers));
       this.#stream.end();
+    } else {
+      this.#headersSent = true;
+      this.#stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
     }
     this.#finish(undefined);
+    this.#abort.abort();
+    const timer = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), halfOpenMs);
+    timer.unref();
+    this.onClose(() => clearTimeout(timer));
   }
 
-  #sendHeaders(): void {
-    if (this.#headersSent) return;
-    this.#headersSent = true;
-    this.#stream.respond(responseHeaders, { waitForTrailers: true });
+  /** Drops the call with all that is unsent: for a peer that does not read. */
+  reset(): void {
+    this.#ended = true;
+    this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  get #isFull(): boolean {
+    return (
+      this.#received.length >= readAheadMessagesMax || this.#receivedBytes >= readAheadBytesMax
+    );
   }
 
   #take(frames: FrameReader, chunk: Buffer): void {
+    if (this.#finished) return;
     try {
-      this.#received.push(...frames.push(chunk));
-      if (this.#received.length >= readAheadMax) this.#stream.pause();
+      for (const message of frames.push(chunk)) {
+        this.#received.push(message);
+        this.#receivedBytes += message.length;
+      }
+      if (this.#isFull) this.#stream.pause();
       this.#wake?.();
     } catch (error) {
       this.#finish(error instanceof GrpcError ? error : cut());
@@ -127,18 +164,19 @@ export class CallStream {
   }
 
   #finish(failure: GrpcError | undefined): void {
+    if (this.#finished) return;
     this.#finished = true;
-    this.#failure ??= failure;
+    this.#failure = failure;
     this.#wake?.();
   }
 
-  #checkHeaders(): void {
-    const type = String(this.headers['content-type'] ?? '');
-    if (this.headers[':method'] !== 'POST' || !type.startsWith('application/grpc')) {
-      this.#ended = true;
-      this.#stream.respond({ ':status': 415 }, { endStream: true });
-      this.#finish(new GrpcError(grpcStatus.invalidArgument, 'not a gRPC call'));
-    }
+  #closed(): void {
+    this.#ended = true;
+    this.#finish(undefined);
+    this.#abort.abort();
+    const runs = [...this.#onClose];
+    this.#onClose.clear();
+    for (const run of runs) run();
   }
 
   #startDeadline(): void {
@@ -151,26 +189,6 @@ export class CallStream {
   }
 }
 
-const responseHeaders = { ':status': 200, 'content-type': 'application/grpc+proto' };
-
 function cut(): GrpcError {
   return new GrpcError(grpcStatus.internal, 'the stream ended inside a message');
-}
-
-const unitsMs: Readonly<Record<string, number>> = {
-  H: 3_600_000,
-  M: 60_000,
-  S: 1_000,
-  m: 1,
-  u: 1e-3,
-  n: 1e-6,
-};
-/** setTimeout takes no more. */
-const timeoutMsMax = 2 ** 31 - 1;
-
-/** `grpc-timeout`: at most eight digits and a unit. */
-export function parseTimeoutMs(header: string | string[] | undefined): number | undefined {
-  const match = /^(\d{1,8})([HMSmun])$/.exec(String(header ?? ''));
-  if (match === null) return undefined;
-  return Math.min(Number(match[1]) * (unitsMs[match[2] ?? ''] ?? 1), timeoutMsMax);
 }

@@ -11,10 +11,16 @@ export function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
-/** Cuts a byte stream back into messages, whatever the boundaries of its chunks. */
+/**
+ * Cuts a byte stream back into messages, whatever the boundaries of its chunks. Chunks are joined once per message,
+ * so that a large message in small chunks costs its length, not its square.
+ */
 export class FrameReader {
   readonly #messageBytesMax: number;
-  #pending: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #held = 0;
+  /** Bytes that must be there before the next step: a prefix, or a prefix and its message. */
+  #wanted = prefixBytes;
 
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
@@ -22,27 +28,42 @@ export class FrameReader {
 
   /** The messages that are complete with this chunk. Throws GrpcError for what may not be read further. */
   push(chunk: Buffer): Buffer[] {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#chunks.push(chunk);
+    this.#held += chunk.length;
     const messages: Buffer[] = [];
-    for (;;) {
-      if (this.#pending.length < prefixBytes) return messages;
-      const length = this.#checkedLength();
-      if (this.#pending.length < prefixBytes + length) return messages;
-      messages.push(this.#pending.subarray(prefixBytes, prefixBytes + length));
-      this.#pending = this.#pending.subarray(prefixBytes + length);
+    while (this.#held >= this.#wanted) {
+      const joined = this.#joined();
+      this.#wanted = prefixBytes + this.#checkedLength(joined);
+      if (joined.length < this.#wanted) break;
+      messages.push(joined.subarray(prefixBytes, this.#wanted));
+      this.#keep(joined.subarray(this.#wanted));
     }
+    return messages;
   }
 
   /** A stream that ends inside a message was cut. */
   get isBetweenMessages(): boolean {
-    return this.#pending.length === 0;
+    return this.#held === 0;
   }
 
-  #checkedLength(): number {
-    if (this.#pending[0] !== 0) {
+  #joined(): Buffer {
+    const [only, ...more] = this.#chunks;
+    const joined = only !== undefined && more.length === 0 ? only : Buffer.concat(this.#chunks);
+    this.#chunks = [joined];
+    return joined;
+  }
+
+  #keep(rest: Buffer): void {
+    this.#chunks = rest.length === 0 ? [] : [rest];
+    this.#held = rest.length;
+    this.#wanted = prefixBytes;
+  }
+
+  #checkedLength(joined: Buffer): number {
+    if (joined[0] !== 0) {
       throw new GrpcError(grpcStatus.unimplemented, 'compressed messages are not supported');
     }
-    const length = this.#pending.readUInt32BE(1);
+    const length = joined.readUInt32BE(1);
     if (length > this.#messageBytesMax) {
       throw new GrpcError(
         grpcStatus.resourceExhausted,

@@ -8,6 +8,12 @@ export type Method =
       readonly handle: (request: Uint8Array, call: CallStream) => Promise<Uint8Array> | Uint8Array;
     }
   | {
+      readonly kind: 'server-stream';
+      readonly path: string;
+      /** The call ends with OK when the promise resolves. */
+      readonly handle: (request: Uint8Array, call: CallStream) => Promise<void>;
+    }
+  | {
       readonly kind: 'bidi';
       readonly path: string;
       /** The call ends with OK when the promise resolves. */

@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import {
   createSecureServer,
   createServer,
@@ -7,9 +7,10 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { CallStream } from './call.ts';
+import { keepAlive } from './keepalive.ts';
 import type { Method } from './method.ts';
 import { type Peer, tlsPeer, unixPeer } from './peer.ts';
 import { type GrpcCode, GrpcError, grpcStatus } from './status.ts';
@@ -18,6 +19,8 @@ export interface GrpcServerOptions {
   readonly methods: readonly Method[];
   /** Largest message taken from a peer; 4 MiB when left out. 5,000 names of endpoints are 264 KB. */
   readonly messageBytesMax?: number;
+  /** How often a silent peer is asked whether it lives; 20 s when left out. */
+  readonly pingMs?: number;
   /** For what no caller sees: a handler that threw something unexpected. */
   readonly onError: (error: unknown, path: string) => void;
 }
@@ -30,6 +33,7 @@ export interface TlsMaterial {
 }
 
 export interface GrpcServer {
+  /** A socket that a dead process left at `path` is replaced; anything else there is left alone. */
   listenUnix(path: string, mode: number): Promise<void>;
   /** Mutual TLS 1.3. Resolves with the port. */
   listenTls(address: string, port: number, tls: TlsMaterial): Promise<number>;
@@ -40,9 +44,15 @@ export interface GrpcServer {
 }
 
 const messageBytesMaxDefault = 4 * 1024 * 1024;
+const pingMsDefault = 20_000;
 /** Calls one connection may have open: an Envoy has one ADS stream, one per secret, and its ext_authz calls. */
 const concurrentStreamsMax = 4_096;
-const sessionPingMs = 20_000;
+/** An Envoy opens one connection per worker and cluster; what comes beyond is a storm or an attack. */
+const connectionsMax = 10_000;
+/** A peer that does not finish its handshake holds a connection for nothing. */
+const handshakeMs = 10_000;
+/** For trailers and GOAWAY to reach peers that still read. */
+const closeGraceMs = 500;
 
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   return new NodeGrpcServer(options);
@@ -62,13 +72,9 @@ class NodeGrpcServer implements GrpcServer {
   }
 
   async listenUnix(path: string, mode: number): Promise<void> {
-    rmSync(path, { force: true });
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
     const server = createServer({ settings: { maxConcurrentStreams: concurrentStreamsMax } });
-    this.#attach(server, unixPeer);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, resolve);
-    });
+    await this.#listen(server, { path }, unixPeer);
     chmodSync(path, mode);
   }
 
@@ -79,14 +85,11 @@ class NodeGrpcServer implements GrpcServer {
       rejectUnauthorized: true,
       minVersion: 'TLSv1.3',
       ALPNProtocols: ['h2'],
+      handshakeTimeout: handshakeMs,
       settings: { maxConcurrentStreams: concurrentStreamsMax },
     });
     this.#secure = server;
-    this.#attach(server, (socket) => tlsPeer(socket as TLSSocket));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: address, port }, resolve);
-    });
+    await this.#listen(server, { host: address, port }, (socket) => tlsPeer(socket as TLSSocket));
     const bound = server.address();
     return typeof bound === 'object' && bound !== null ? bound.port : port;
   }
@@ -103,29 +106,37 @@ class NodeGrpcServer implements GrpcServer {
     for (const session of this.#sessions) session.close();
     const cut = setTimeout(() => {
       for (const session of this.#sessions) session.destroy();
-    }, 500);
+    }, closeGraceMs);
     await Promise.all(closed);
     clearTimeout(cut);
   }
 
-  #attach(server: Http2Server | Http2SecureServer, readPeer: (socket: Socket) => Peer): void {
-    this.#servers.push(server);
+  async #listen(
+    server: Http2Server | Http2SecureServer,
+    at: ListenOptions,
+    readPeer: (socket: Socket) => Peer,
+  ): Promise<void> {
+    server.maxConnections = connectionsMax;
     // A client that breaks off a handshake is its own business; the access log of its proxy says why.
     server.on('sessionError', () => {});
-    server.on('session', (session: ServerHttp2Session) => {
-      let peer: Peer | undefined;
-      this.#sessions.add(session);
-      const ping = setInterval(() => session.ping(() => {}), sessionPingMs);
-      ping.unref();
-      session.once('close', () => {
-        clearInterval(ping);
-        this.#sessions.delete(session);
-      });
-      session.on('stream', (stream, headers) => {
-        peer ??= readPeer(session.socket as Socket);
-        this.#serve(stream, headers, peer);
+    server.on('session', (session: ServerHttp2Session) => this.#follow(session, readPeer));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(at, () => {
+        server.off('error', reject);
+        resolve();
       });
     });
+    this.#servers.push(server);
+  }
+
+  #follow(session: ServerHttp2Session, readPeer: (socket: Socket) => Peer): void {
+    // At once: a process that connected and exited may have given its number to another one later.
+    const peer = readPeer(session.socket as Socket);
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
+    keepAlive(session, this.#options.pingMs ?? pingMsDefault);
+    session.on('stream', (stream, headers) => this.#serve(stream, headers, peer));
   }
 
   #serve(
@@ -133,28 +144,29 @@ class NodeGrpcServer implements GrpcServer {
     headers: Readonly<Record<string, string | string[] | undefined>>,
     peer: Peer,
   ): void {
-    const path = String(headers[':path'] ?? '');
-    const call = new CallStream({
-      stream,
-      headers,
-      peer,
-      messageBytesMax: this.#options.messageBytesMax ?? messageBytesMaxDefault,
-    });
-    this.#calls.add(call);
-    stream.once('close', () => this.#calls.delete(call));
-    const method = this.#methods.get(path);
-    if (method === undefined) {
-      call.end(grpcStatus.unimplemented, `there is no method ${path}`);
+    if (!isGrpc(headers)) {
+      stream.on('error', () => {});
+      stream.respond({ ':status': 415 }, { endStream: true });
       return;
     }
-    void this.#run(method, call, path);
+    const messageBytesMax = this.#options.messageBytesMax ?? messageBytesMaxDefault;
+    const call = new CallStream({ stream, headers, peer, messageBytesMax });
+    this.#calls.add(call);
+    call.onClose(() => this.#calls.delete(call));
+    const path = String(headers[':path'] ?? '');
+    const method = this.#methods.get(path);
+    if (method === undefined) call.end(grpcStatus.unimplemented, `there is no method ${path}`);
+    else void this.#run(method, call);
   }
 
-  async #run(method: Method, call: CallStream, path: string): Promise<void> {
+  async #run(method: Method, call: CallStream): Promise<void> {
     try {
       switch (method.kind) {
         case 'unary':
           call.write(await method.handle(await call.only(), call));
+          break;
+        case 'server-stream':
+          await method.handle(await call.only(), call);
           break;
         case 'bidi':
           await method.handle(call);
@@ -162,7 +174,7 @@ class NodeGrpcServer implements GrpcServer {
       }
       call.end(grpcStatus.ok, '');
     } catch (error) {
-      const [code, message] = this.#statusOf(error, path);
+      const [code, message] = this.#statusOf(error, method.path);
       call.end(code, message);
     }
   }
@@ -172,4 +184,12 @@ class NodeGrpcServer implements GrpcServer {
     this.#options.onError(error, path);
     return [grpcStatus.internal, 'the call failed; the log of the server says why'];
   }
+}
+
+/** gRPC over HTTP/2: POST and `application/grpc`, alone or with `+proto` or a parameter; not grpc-web. */
+function isGrpc(headers: Readonly<Record<string, string | string[] | undefined>>): boolean {
+  return (
+    headers[':method'] === 'POST' &&
+    /^application\/grpc(?:$|[+;])/.test(String(headers['content-type'] ?? ''))
+  );
 }

@@ -26,7 +26,22 @@ export class GrpcError extends Error {
   }
 }
 
+/** Headers have a limit of their own; what is longer would cost the peer the whole status. */
+const messageCharactersMax = 1_024;
+
 /** Percent-encoding of `grpc-message` (gRPC over HTTP/2, "Percent-Encoded"). */
 export function encodeMessage(message: string): string {
-  return message.replaceAll(/[^\x20-\x24\x26-\x7e]/gu, (char) => encodeURIComponent(char));
+  return message
+    .slice(0, messageCharactersMax)
+    .toWellFormed()
+    .replaceAll(/[^\x20-\x24\x26-\x7e]/gu, (char) => encodeURIComponent(char));
+}
+
+/** Text that is not well encoded is taken as it stands: a status must not be lost over its message. */
+export function decodeMessage(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
 }
