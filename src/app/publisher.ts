@@ -26,6 +26,7 @@ export class Publisher {
   readonly #emit: (event: MeshEvent) => void;
   #snapshots: ReadonlyMap<WorkloadId, Snapshot> = new Map();
   #pending: PendingCommit | undefined;
+  #published = false;
 
   constructor(options: {
     readonly sink: SnapshotSink;
@@ -51,7 +52,9 @@ export class Publisher {
       const resources = changedResources(before.get(proxy), snapshot);
       if (resources.length > 0) touched.set(proxy, resources);
     }
-    if (commit !== undefined) this.#await(commit, touched);
+    // After a restart nobody knows what the proxies have; what they lack is sent, but no change is announced.
+    if (commit !== undefined && this.#published) this.#await(commit, touched);
+    this.#published = true;
     for (const proxy of touched.keys()) {
       const snapshot = snapshots.get(proxy);
       if (snapshot !== undefined) this.#sink.publish(proxy, snapshot);

@@ -131,12 +131,12 @@ export async function runApp(
   defaultPort: number,
 ): Promise<void> {
   const running = await start(Number(process.env['PORT'] ?? defaultPort));
-  printLine(`${name} listens on 127.0.0.1:${running.port}`);
   const stop = (): void => {
     void running.close().then(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  printLine(`${name} listens on 127.0.0.1:${running.port}`);
 }
 
 export function printLine(line: string): void {

@@ -1,0 +1,270 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { PortBook } from '../../src/app/host-plan.ts';
+import { layoutOf } from '../../src/app/layout.ts';
+
+const entry = resolve('bin/chancery.js');
+const greenWithinMs = 60_000;
+
+/** An intent folder in a Git repository of its own, and the mesh that `up` runs of it. */
+export class RunningMesh {
+  readonly dir: string;
+  readonly output: string[] = [];
+  #up: ChildProcess | undefined;
+
+  constructor(source: string) {
+    this.dir = join(mkdtempSync(join(tmpdir(), 'mesh-')), 'intent');
+    cpSync(source, this.dir, {
+      recursive: true,
+      filter: (path) => !path.includes('.chancery') && !path.endsWith('.test.ts'),
+    });
+    this.git('init', '--quiet');
+    this.commit('the mesh');
+  }
+
+  get pid(): number {
+    const pid = this.#up?.pid;
+    if (pid === undefined) throw new Error('the mesh is not up');
+    return pid;
+  }
+
+  get layout(): ReturnType<typeof layoutOf> {
+    return layoutOf(this.dir, process.env);
+  }
+
+  git(...args: readonly string[]): string {
+    const identity = ['-c', 'user.name=test', '-c', 'user.email=test@shop.test'];
+    return execFileSync('git', ['-C', this.dir, ...identity, ...args], { encoding: 'utf8' });
+  }
+
+  commit(message: string): void {
+    this.git('add', '--all');
+    this.git('commit', '--quiet', '--allow-empty', '-m', message);
+  }
+
+  edit(file: string, change: (text: string) => string): void {
+    const path = join(this.dir, file);
+    const before = readFileSync(path, 'utf8');
+    const after = change(before);
+    if (after === before) throw new Error(`the edit of ${file} changes nothing`);
+    writeFileSync(path, after);
+  }
+
+  /** Resolves when `up` says that it is green. */
+  async up(...flags: readonly string[]): Promise<void> {
+    this.start(...flags);
+    await this.said(/green in/);
+  }
+
+  start(...flags: readonly string[]): ChildProcess {
+    const child = spawn(process.execPath, [entry, 'up', this.dir, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#up = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => this.output.push(chunk.toString('utf8')));
+    }
+    return child;
+  }
+
+  /** Waits until the output matches; the error holds all of it. */
+  async said(pattern: RegExp, withinMs: number = greenWithinMs): Promise<void> {
+    await eventually(
+      () => pattern.test(this.output.join('')),
+      withinMs,
+      () => `"${pattern.source}" was not said:\n${this.output.join('')}`,
+    );
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#up;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((done) => child.once('exit', () => done()));
+    child.kill(signal);
+    await gone;
+  }
+
+  async remove(): Promise<void> {
+    await this.end();
+    rmSync(resolve(this.dir, '..'), { recursive: true, force: true });
+    rmSync(this.layout.runDir, { recursive: true, force: true });
+  }
+
+  ports(workload: string): PortBook[string] {
+    const book = JSON.parse(readFileSync(this.layout.portsFile, 'utf8')) as PortBook;
+    const ports = book[workload];
+    if (ports === undefined) throw new Error(`there is no workload ${workload}`);
+    return ports;
+  }
+
+  /** A request of the workload's application, through its proxy. */
+  ask(
+    workload: string,
+    host: string,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<Answer> {
+    return ask(this.ports(workload).egressPort, host, method, path, body);
+  }
+
+  /** Counters of a proxy whose names match, from its admin socket. */
+  async stats(workload: string, filter: string): Promise<ReadonlyMap<string, number>> {
+    const text = await this.admin(workload, `/stats?filter=${encodeURIComponent(filter)}`);
+    return new Map(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => line.split(': '))
+        .map(([name = '', value]) => [name, Number(value)]),
+    );
+  }
+
+  admin(workload: string, path: string): Promise<string> {
+    const socketPath = join(this.layout.runDir, `${workload}.admin`);
+    return new Promise((done, reject) => {
+      const call = http.get({ socketPath, path }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.once('end', () => done(text));
+      });
+      call.once('error', reject);
+    });
+  }
+
+  /** The lines of a proxy's access log. */
+  log(workload: string): readonly Record<string, unknown>[] {
+    const file = join(this.layout.stateDir, 'proxies', workload, 'access.jsonl');
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /** The pid of one of the mesh's own processes, by what its command line holds. */
+  pidOf(words: string): number {
+    const list = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
+    const line = list.find((one) => one.includes(this.dir) && one.includes(words));
+    if (line === undefined) throw new Error(`no process with "${words}"`);
+    return Number.parseInt(line.trim(), 10);
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+
+const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+
+export function ask(
+  port: number,
+  host: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Answer> {
+  return new Promise((done, reject) => {
+    const headers = { host, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const call = http.request(
+      { host: '127.0.0.1', port, agent, method, path, headers },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.once('end', () =>
+          done({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+        );
+      },
+    );
+    call.once('error', reject);
+    call.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+export async function eventually(
+  holds: () => boolean | Promise<boolean>,
+  withinMs: number,
+  otherwise: () => string,
+): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  for (;;) {
+    if (await holds()) return;
+    if (performance.now() > endMs) throw new Error(otherwise());
+    await new Promise((wake) => setTimeout(wake, 25));
+  }
+}
+
+/** What a steady stream of requests met: answers by a key, and everything that was not a 200. */
+export interface LoadResult {
+  readonly counts: ReadonlyMap<string, number>;
+  readonly failures: readonly string[];
+}
+
+/** One request each `everyMs`, until told to stop; no more than `requestsMax`. */
+export function startLoad(options: {
+  readonly everyMs: number;
+  readonly requestsMax: number;
+  readonly send: () => Promise<Answer>;
+  readonly key: (answer: Answer) => string;
+}): { stop(): Promise<LoadResult>; readonly sent: () => number } {
+  const counts = new Map<string, number>();
+  const failures: string[] = [];
+  const open = new Set<Promise<void>>();
+  let sent = 0;
+  const one = async (): Promise<void> => {
+    try {
+      const answer = await options.send();
+      const key = options.key(answer);
+      if (answer.status === 200) counts.set(key, (counts.get(key) ?? 0) + 1);
+      else failures.push(`${answer.status} ${answer.body}`);
+    } catch (error) {
+      failures.push(String(error));
+    }
+  };
+  const timer = setInterval(() => {
+    if (sent >= options.requestsMax) return;
+    sent += 1;
+    const running = one().finally(() => open.delete(running));
+    open.add(running);
+  }, options.everyMs);
+  return {
+    sent: () => sent,
+    stop: async () => {
+      clearInterval(timer);
+      await Promise.all(open);
+      return { counts, failures };
+    },
+  };
+}
+
+/** A plain HTTP request straight at a port; rejects when it is not answered as HTTP. */
+export function plaintext(port: number): Promise<Answer> {
+  return ask(port, 'payments', 'GET', '/');
+}
+
+/** Command lines of all processes that belong to the mesh of this folder. */
+export function processesOf(dir: string): string[] {
+  const pids = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
+  return pids.filter((line) => {
+    const pid = line.trim().split(' ')[0] ?? '';
+    return line.includes(dir) || cwdOf(pid).startsWith(dir);
+  });
+}
+
+function cwdOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
+}
