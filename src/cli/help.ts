@@ -12,7 +12,7 @@ export async function help(args: readonly string[], terminal: Terminal): Promise
       code: 'CH5003',
       message: `"${args[0]}" is not a code`,
       expected: 'CH and four digits',
-      help: 'usage: chancery help CH1101',
+      help: 'usage: chancery help CH2101',
     });
   }
   try {

@@ -44,7 +44,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   help: {
     usage: 'help [CODE]',
-    summary: 'this text, or the page of a code such as CH1101',
+    summary: 'this text, or the page of a code such as CH2101',
     load: async () => (await import('./help.ts')).help,
   },
   server: {
