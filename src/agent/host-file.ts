@@ -20,15 +20,11 @@ export interface HostWorkload {
   readonly adminSocket: string;
 }
 
-/** Replaces the file in one step, so that a reader never sees half of it. */
-export function writeHostFile(path: string, content: HostFile): void {
+/** Writes JSON in one step, so that a reader never sees half of it. */
+export function replaceFile(path: string, content: unknown): void {
   const temporary = `${path}.new`;
   writeFileSync(temporary, JSON.stringify(content, undefined, 2), { mode: 0o600 });
   renameSync(temporary, path);
-}
-
-export function readHostFile(path: string): HostFile {
-  return JSON.parse(readFileSync(path, 'utf8')) as HostFile;
 }
 
 const pollMs = 1_000;

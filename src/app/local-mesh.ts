@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { proxyBootstrap } from '../agent/bootstrap.ts';
-import { type HostWorkload, writeHostFile } from '../agent/host-file.ts';
+import { type HostFile, type HostWorkload, replaceFile } from '../agent/host-file.ts';
 import type { Clock } from '../base/clock.ts';
 import { controlPlaneId } from '../identity/spiffe-id.ts';
 import type { Intent } from '../model/types.ts';
@@ -99,7 +99,7 @@ export class LocalMesh {
 
   #writePlan(intent: Intent): void {
     const { layout } = this.#options;
-    writeFileSync(layout.portsFile, JSON.stringify(portBookOf(this.#planned), undefined, 2));
+    replaceFile(layout.portsFile, portBookOf(this.#planned));
     const workloads = this.#planned.map((planned): HostWorkload => {
       const { workload, health } = planned;
       return {
@@ -109,12 +109,13 @@ export class LocalMesh {
         adminSocket: adminSocket(layout, workload.id),
       };
     });
-    writeHostFile(layout.hostFile, {
+    const host: HostFile = {
       host: localHost,
       controlSocket: layout.controlSocket,
       svidTtlSeconds: intent.mesh.defaults.svidTtlSeconds,
       workloads,
-    });
+    };
+    replaceFile(layout.hostFile, host);
   }
 
   #startWorkload(intent: Intent, planned: PlannedWorkload): void {

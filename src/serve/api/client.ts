@@ -1,5 +1,4 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { createInterface } from 'node:readline';
 import { ChanceryError } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
 
@@ -40,13 +39,26 @@ export async function followApi(
   const stop = (): void => void response.destroy();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for await (const line of createInterface({ input: response })) {
+    for await (const line of linesOf(response)) {
       const value: unknown = JSON.parse(line);
       if ((value as { kind?: unknown }).kind !== 'heartbeat') onLine(value);
     }
+  } catch (error) {
+    // Ending it is what the caller asked for.
+    if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', stop);
     response.destroy();
+  }
+}
+
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
 }
 
