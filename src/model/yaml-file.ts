@@ -3,7 +3,6 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   type ParsedNode,
   parseDocument,
@@ -24,12 +23,13 @@ export class YamlFile {
   readonly file: string;
   readonly findings: Finding[] = [];
   readonly root: YamlNode;
-  readonly #lines = new LineCounter();
+  readonly #lineStarts: readonly number[];
   readonly #text: string;
 
   constructor(file: string, text: string) {
     this.file = file;
     this.#text = text;
+    this.#lineStarts = [0, ...[...text.matchAll(/\n/g)].map((match) => match.index + 1)];
     this.root = this.#parse(text);
   }
 
@@ -40,7 +40,7 @@ export class YamlFile {
       });
       return undefined;
     }
-    const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    const document = parseDocument(text, { prettyErrors: false });
     for (const problem of document.errors) {
       const duplicate = problem.code === 'DUPLICATE_KEY';
       this.findings.push({
@@ -85,15 +85,24 @@ export class YamlFile {
 
   #range(start: number, end: number): Position {
     const from = Math.min(start, this.#text.length);
-    const { line, col } = this.#lines.linePos(from);
+    const line = this.#lineOf(from);
+    const lineStart = this.#lineStarts[line - 1] ?? 0;
     const lineEnd = this.#text.indexOf('\n', from);
     const stop = Math.min(end, lineEnd < 0 ? this.#text.length : lineEnd);
-    return {
-      file: this.file,
-      line: Math.max(1, line),
-      column: Math.max(1, col),
-      length: Math.max(1, stop - from),
-    };
+    const column = from - lineStart + 1;
+    return { file: this.file, line, column, length: Math.max(1, stop - from) };
+  }
+
+  /** The last line that starts at or before the offset, counted from 1. */
+  #lineOf(offset: number): number {
+    let low = 0;
+    let high = this.#lineStarts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#lineStarts[middle] ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   report(
