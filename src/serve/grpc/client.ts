@@ -134,13 +134,12 @@ async function* messagesOf(stream: ClientHttp2Stream): AsyncGenerator<Uint8Array
 
 function outcomeOf(stream: ClientHttp2Stream): Promise<GrpcOutcome> {
   return new Promise((resolve) => {
-    let status: GrpcOutcome | undefined;
     const take = (headers: Readonly<Record<string, unknown>>): void => {
       if (headers['grpc-status'] === undefined) return;
-      status = {
-        code: Number(headers['grpc-status']),
-        message: decodeMessage(String(headers['grpc-message'] ?? '')),
-      };
+      const message = decodeMessage(String(headers['grpc-message'] ?? ''));
+      resolve({ code: Number(headers['grpc-status']), message });
+      // The server has said its last; the stream is freed when this side has, too.
+      stream.end();
     };
     let httpStatus = 200;
     stream.on('response', (headers) => {
@@ -149,7 +148,7 @@ function outcomeOf(stream: ClientHttp2Stream): Promise<GrpcOutcome> {
     });
     stream.on('trailers', take);
     stream.on('error', () => {});
-    stream.once('close', () => resolve(status ?? withoutStatus(stream.rstCode, httpStatus)));
+    stream.once('close', () => resolve(withoutStatus(stream.rstCode, httpStatus)));
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Node } from '../../gen/envoy/config/core/v3/base_pb.js';
+import { GrpcError, grpcStatus } from '../grpc/status.ts';
 
 /** What is kept of the 61 KB that an Envoy says about itself (rule A8). */
 export interface NodeInfo {
@@ -9,8 +10,13 @@ export interface NodeInfo {
 
 const textMax = 256;
 
+/** Throws INVALID_ARGUMENT for an id that is too long to keep. */
 export function nodeInfo(node: Node): NodeInfo {
   const { id, cluster, userAgentName } = node;
+  // An id is compared as a whole (rule A3), so it is never shortened.
+  if (id.length > textMax) {
+    throw new GrpcError(grpcStatus.invalidArgument, `node.id has more than ${textMax} characters`);
+  }
   const version =
     node.userAgentVersionType.case === 'userAgentBuildVersion'
       ? node.userAgentVersionType.value.version
@@ -18,7 +24,7 @@ export function nodeInfo(node: Node): NodeInfo {
   const number =
     version === undefined ? '' : `/${version.majorNumber}.${version.minorNumber}.${version.patch}`;
   return {
-    id: id.slice(0, textMax),
+    id,
     cluster: cluster.slice(0, textMax),
     userAgent: `${userAgentName}${number}`.slice(0, textMax),
   };

@@ -7,17 +7,32 @@ import type { Method } from '../grpc/method.ts';
 import type { Peer } from '../grpc/peer.ts';
 import { GrpcError, grpcStatus } from '../grpc/status.ts';
 import { type NodeInfo, nodeInfo } from './node-info.ts';
+import {
+  type ProxyStatus,
+  proxyStatus,
+  type ResourceStatus,
+  resourceStatuses,
+} from './proxy-status.ts';
+import { Quarantine } from './quarantine.ts';
 import { type StreamEvents, XdsStream } from './stream.ts';
+import { TypeMemory } from './type-memory.ts';
 import { decodeRequest } from './wire.ts';
 
 /** What happened between the service and one proxy. */
 export type XdsEvent =
   | { readonly kind: 'connected' | 'disconnected'; readonly proxy: string; readonly node: NodeInfo }
   | {
-      readonly kind: 'sent' | 'acked';
+      readonly kind: 'sent';
       readonly proxy: string;
       readonly type: TypeUrl;
       readonly names: readonly string[];
+    }
+  | {
+      readonly kind: 'acked';
+      readonly proxy: string;
+      readonly type: TypeUrl;
+      readonly names: readonly string[];
+      readonly tookMs: number;
     }
   | {
       readonly kind: 'nacked';
@@ -28,15 +43,17 @@ export type XdsEvent =
       readonly message: string;
       readonly from: readonly Position[];
     }
-  | { readonly kind: 'converged'; readonly proxy: string }
+  /** So many proxies refused one content that the others are spared it. */
+  | {
+      readonly kind: 'quarantined';
+      readonly proxy: string;
+      readonly type: TypeUrl;
+      readonly name: string;
+      readonly version: string;
+    }
+  /** `tookMs`: since the snapshot was published; since the connection for a proxy that came later. */
+  | { readonly kind: 'converged'; readonly proxy: string; readonly tookMs: number }
   | { readonly kind: 'stuck'; readonly proxy: string; readonly type: TypeUrl };
-
-export interface ProxyStatus {
-  readonly streams: number;
-  /** All of the present snapshot is taken or refused. */
-  readonly converged: boolean;
-  readonly rejected: readonly { readonly resource: string; readonly message: string }[];
-}
 
 export interface XdsServiceOptions {
   readonly clock: Clock;
@@ -45,67 +62,110 @@ export interface XdsServiceOptions {
   readonly onEvent: (event: XdsEvent) => void;
 }
 
+/** Requests that got no answer, by why. */
+export interface XdsCounters {
+  unknownType: number;
+  staleNonce: number;
+}
+
 const adsPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const adsSotwPath =
   '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources';
 const sdsPath = '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets';
 
+/** A hot restart has two ADS streams for a while; an Envoy opens one SDS stream per secret. */
+const streamsPerProxyMax = 64;
+
 interface Proxy {
   snapshot: Snapshot;
-  readonly streams: Set<XdsStream>;
-  converged: boolean;
+  publishedAtMs: number;
+  readonly streams: Map<XdsStream, CallStream>;
+  readonly memories: Map<TypeUrl, TypeMemory>;
 }
 
 /** Delta xDS: ADS for proxies and, with the same engine, SDS for the agent. */
 export class XdsService {
   readonly methods: readonly Method[];
+  readonly counters: Readonly<XdsCounters>;
+  readonly #counters: XdsCounters = { unknownType: 0, staleNonce: 0 };
   readonly #options: XdsServiceOptions;
   readonly #proxies = new Map<string, Proxy>();
-  readonly #calls = new Map<CallStream, string>();
+  readonly #quarantine = new Quarantine();
+  #streamCount = 0;
 
   constructor(options: XdsServiceOptions) {
     this.#options = options;
+    this.counters = this.#counters;
     this.methods = [
-      { kind: 'bidi', path: adsPath, handle: (call) => this.#serve(call, '') },
+      { kind: 'bidi', path: adsPath, handle: (call) => this.#serve(call, undefined) },
       { kind: 'bidi', path: sdsPath, handle: (call) => this.#serve(call, typeUrls.secret) },
       { kind: 'bidi', path: adsSotwPath, handle: refuseStateOfTheWorld },
     ];
   }
 
+  /** A proxy gets nothing, and may not connect, before its first snapshot. */
   publish(proxy: string, snapshot: Snapshot): void {
+    const publishedAtMs = this.#options.clock.monotonicMs();
     const known = this.#proxies.get(proxy);
     if (known === undefined) {
-      this.#proxies.set(proxy, { snapshot, streams: new Set(), converged: false });
+      const fresh = { snapshot, publishedAtMs, streams: new Map(), memories: new Map() };
+      this.#proxies.set(proxy, fresh);
       return;
     }
     known.snapshot = snapshot;
-    known.converged = false;
-    for (const stream of known.streams) stream.update(snapshot);
+    known.publishedAtMs = publishedAtMs;
+    for (const stream of known.streams.keys()) stream.update(snapshot);
   }
 
   /** The proxy has left the mesh: its streams end, and it gets nothing any more. */
   retire(proxy: string): void {
+    const known = this.#proxies.get(proxy);
     this.#proxies.delete(proxy);
-    for (const [call, id] of this.#calls) {
-      if (id === proxy) call.end(grpcStatus.permissionDenied, `${proxy} has left the mesh`);
+    for (const call of known?.streams.values() ?? []) {
+      call.end(grpcStatus.permissionDenied, `${proxy} has left the mesh`);
     }
   }
 
   status(proxy: string): ProxyStatus {
     const known = this.#proxies.get(proxy);
     if (known === undefined) return { streams: 0, converged: false, rejected: [] };
-    const rejected = [...known.streams].flatMap(rejectedBy);
-    return { streams: known.streams.size, converged: known.converged, rejected };
+    return proxyStatus(known.snapshot, new Set(known.streams.keys()));
   }
 
-  async #serve(call: CallStream, defaultType: string): Promise<void> {
+  statuses(): ReadonlyMap<string, ProxyStatus> {
+    return new Map([...this.#proxies.keys()].map((proxy) => [proxy, this.status(proxy)]));
+  }
+
+  /** Every resource of the proxy's snapshot, once for each of its streams. */
+  resources(proxy: string): readonly (readonly ResourceStatus[])[] {
+    const known = this.#proxies.get(proxy);
+    if (known === undefined) return [];
+    return [...known.streams.keys()].map((stream) => resourceStatuses(known.snapshot, stream));
+  }
+
+  async #serve(call: CallStream, onlyType: TypeUrl | undefined): Promise<void> {
     const bytes = await call.read();
     if (bytes === undefined) return;
     const request = decodeRequest(bytes);
+    const typeUrl = typeOf(request.typeUrl, onlyType);
     if (request.node === undefined || request.node.id === '') {
       throw new GrpcError(grpcStatus.invalidArgument, 'the first request needs node.id');
     }
     const node = nodeInfo(request.node);
+    const { id, proxy } = this.#admit(call, node);
+    const stream = this.#openStream(call, id, proxy);
+    this.#options.onEvent({ kind: 'connected', proxy: id, node });
+    try {
+      stream.receive(request, typeUrl);
+      await follow(call, stream, node, onlyType);
+    } finally {
+      proxy.streams.delete(stream);
+      this.#options.onEvent({ kind: 'disconnected', proxy: id, node });
+    }
+  }
+
+  /** Who may have which snapshot; nothing of it is sent before (rule A6). */
+  #admit(call: CallStream, node: NodeInfo): { readonly id: string; readonly proxy: Proxy } {
     const allowed = this.#options.authorize(call.peer, node);
     if (!allowed.ok) throw allowed.error;
     const id = allowed.value;
@@ -114,78 +174,104 @@ export class XdsService {
     if (proxy === undefined) {
       throw new GrpcError(grpcStatus.unavailable, `there is no configuration for ${id} yet`);
     }
-    const { snapshot } = proxy;
+    if (proxy.streams.size >= streamsPerProxyMax) {
+      throw new GrpcError(grpcStatus.resourceExhausted, `${id} has too many streams`);
+    }
+    return { id, proxy };
+  }
+
+  #openStream(call: CallStream, id: string, proxy: Proxy): XdsStream {
+    this.#streamCount += 1;
     const stream = new XdsStream({
       call,
       clock: this.#options.clock,
-      snapshot,
+      snapshot: proxy.snapshot,
+      noncePrefix: this.#streamCount.toString(36),
+      memory: (type) => memoryOf(proxy, type),
+      isQuarantined: (resource) => this.#quarantine.has(resource),
       events: this.#eventsOf(id, proxy),
     });
-    proxy.streams.add(stream);
-    this.#calls.set(call, id);
-    this.#options.onEvent({ kind: 'connected', proxy: id, node });
-    try {
-      stream.receive(request, defaultType);
-      await this.#follow(call, stream, node, defaultType);
-    } finally {
-      proxy.streams.delete(stream);
-      this.#calls.delete(call);
-      if (proxy.streams.size === 0) proxy.converged = false;
-      this.#options.onEvent({ kind: 'disconnected', proxy: id, node });
-    }
-  }
-
-  async #follow(
-    call: CallStream,
-    stream: XdsStream,
-    node: NodeInfo,
-    defaultType: string,
-  ): Promise<void> {
-    for (;;) {
-      const bytes = await call.read();
-      if (bytes === undefined) return;
-      const request = decodeRequest(bytes);
-      // The node may come again, but never another one (rule A3).
-      if (request.node !== undefined && request.node.id !== '' && request.node.id !== node.id) {
-        throw new GrpcError(grpcStatus.invalidArgument, 'node.id changed on an open stream');
-      }
-      if (request.typeUrl === '' && defaultType === '') {
-        throw new GrpcError(grpcStatus.invalidArgument, 'an aggregated request needs type_url');
-      }
-      stream.receive(request, defaultType);
-    }
+    proxy.streams.set(stream, call);
+    return stream;
   }
 
   #eventsOf(id: string, proxy: Proxy): StreamEvents {
-    const { onEvent } = this.#options;
+    const { onEvent, clock } = this.#options;
+    const openedAtMs = clock.monotonicMs();
     return {
       sent: (type, names) => onEvent({ kind: 'sent', proxy: id, type, names }),
       acknowledged: (type, outcome) => {
         if (outcome.kind === 'ack') {
-          onEvent({ kind: 'acked', proxy: id, type, names: outcome.names });
+          const { names, tookMs } = outcome;
+          onEvent({ kind: 'acked', proxy: id, type, names, tookMs });
         } else if (outcome.kind === 'nack') {
-          const { message, rejected } = outcome;
-          const from = rejected.flatMap((name) => proxy.snapshot.get(type)?.get(name)?.from ?? []);
-          onEvent({ kind: 'nacked', proxy: id, type, names: rejected, message, from });
+          this.#refused(id, type, outcome);
         }
       },
-      converged: (snapshot) => {
-        if (proxy.snapshot !== snapshot) return;
-        proxy.converged = true;
-        onEvent({ kind: 'converged', proxy: id });
+      converged: () => {
+        const sinceMs = Math.max(openedAtMs, proxy.publishedAtMs);
+        onEvent({ kind: 'converged', proxy: id, tookMs: clock.monotonicMs() - sinceMs });
       },
       stuck: (type) => onEvent({ kind: 'stuck', proxy: id, type }),
+      ignored: (reason) => {
+        if (reason === 'unknown type') this.#counters.unknownType += 1;
+        else this.#counters.staleNonce += 1;
+      },
     };
+  }
+
+  #refused(
+    proxy: string,
+    type: TypeUrl,
+    { message, rejected }: Extract<Parameters<StreamEvents['acknowledged']>[1], { kind: 'nack' }>,
+  ): void {
+    const { onEvent } = this.#options;
+    const names = rejected.map((resource) => resource.name);
+    const from = rejected.flatMap((resource) => resource.from);
+    onEvent({ kind: 'nacked', proxy, type, names, message, from });
+    for (const resource of rejected) {
+      if (!this.#quarantine.refuse(resource, proxy)) continue;
+      const { name, version } = resource;
+      onEvent({ kind: 'quarantined', proxy, type, name, version });
+    }
   }
 }
 
-function rejectedBy(stream: XdsStream): { resource: string; message: string }[] {
-  return [...stream.types].flatMap(([type, state]) =>
-    [...state.rejections].map(([name, { message }]) => ({
-      resource: `${type.slice(type.lastIndexOf('.') + 1)} ${name}`,
-      message,
-    })),
-  );
+async function follow(
+  call: CallStream,
+  stream: XdsStream,
+  node: NodeInfo,
+  onlyType: TypeUrl | undefined,
+): Promise<void> {
+  for (;;) {
+    const bytes = await call.read();
+    if (bytes === undefined) return;
+    const request = decodeRequest(bytes);
+    // The node may come again, but never another one (rule A3).
+    if (request.node !== undefined && request.node.id !== '' && request.node.id !== node.id) {
+      throw new GrpcError(grpcStatus.invalidArgument, 'node.id changed on an open stream');
+    }
+    stream.receive(request, typeOf(request.typeUrl, onlyType));
+  }
+}
+
+/** A per-type RPC has one type, which its requests may leave out; an aggregated one must name it (rule A4). */
+function typeOf(typeUrl: string, onlyType: TypeUrl | undefined): string {
+  if (onlyType === undefined && typeUrl === '') {
+    throw new GrpcError(grpcStatus.invalidArgument, 'an aggregated request needs type_url');
+  }
+  if (onlyType !== undefined && typeUrl !== '' && typeUrl !== onlyType) {
+    throw new GrpcError(grpcStatus.invalidArgument, `this method serves only ${onlyType}`);
+  }
+  return onlyType ?? typeUrl;
+}
+
+function memoryOf(proxy: Proxy, type: TypeUrl): TypeMemory {
+  const known = proxy.memories.get(type);
+  if (known !== undefined) return known;
+  const fresh = new TypeMemory();
+  proxy.memories.set(type, fresh);
+  return fresh;
 }
 
 async function refuseStateOfTheWorld(): Promise<void> {

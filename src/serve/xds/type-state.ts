@@ -1,27 +1,30 @@
 import type { Resource } from '../../compile/resource.ts';
-import { namesInNack } from './nack.ts';
+import { namesInNack, redactNack } from './nack.ts';
+import { type Rejection, Rejections } from './rejections.ts';
+import { Subscription } from './subscription.ts';
+import type { TypeMemory } from './type-memory.ts';
 
 /** The present resources of one type, by name. */
 export type Present = ReadonlyMap<string, Resource>;
 
 interface InFlight {
   readonly nonce: string;
-  readonly versions: ReadonlyMap<string, string>;
+  readonly resources: readonly Resource[];
   readonly removed: readonly string[];
   readonly sentAtMs: number;
-}
-
-export interface Rejection {
-  readonly version: string;
-  readonly message: string;
-  readonly atMs: number;
 }
 
 /** What the peer said about the response in flight. */
 export type Acknowledgement =
   | { readonly kind: 'none' }
   | { readonly kind: 'ack'; readonly names: readonly string[]; readonly tookMs: number }
-  | { readonly kind: 'nack'; readonly message: string; readonly rejected: readonly string[] };
+  | {
+      readonly kind: 'nack';
+      readonly message: string;
+      /** Those to blame; empty when the message names nobody. */
+      readonly rejected: readonly Resource[];
+      readonly tookMs: number;
+    };
 
 /** What to send next of one type. */
 export interface Due {
@@ -29,124 +32,155 @@ export interface Due {
   readonly removed: readonly string[];
 }
 
-const nothingDue: Due = { resources: [], removed: [] };
+export interface TypeContext {
+  readonly memory: TypeMemory;
+  readonly isQuarantined: (resource: Resource) => boolean;
+  /**
+   * SDS is not transactional: after one bad secret Envoy refuses good ones of the same context with the first
+   * one's error (rule D6).
+   */
+  readonly refusalsSpread: boolean;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+}
 
-/** Bounds what a peer can make the server remember: on-demand names that never existed stay subscribed. */
-const namesMax = 20_000;
+const nothingDue: Due = { resources: [], removed: [] };
+/** Stands for "told that it does not exist" and for "has some version that nobody knows". */
+const absent = '';
+const unknown = '?';
+
 /** Split so that a refusal concerns few and buffers stay small (rule J7). */
 const responseBytesMax = 1024 * 1024;
-/** A NACK can quote a whole resource (rule C12). */
-const nackCharactersMax = 1_000;
-
 /**
  * One resource type on one stream: what the peer asked for, has, and refused. State is per stream, never per
  * node (rule A11).
  */
 export class TypeState {
-  #wildcard = false;
-  readonly #names = new Set<string>();
-  /** What the peer has or was just sent; the empty version stands for "told that it does not exist". */
+  readonly #context: TypeContext;
+  readonly #subscription = new Subscription();
+  /** What the peer has or was just sent. */
   readonly #sent = new Map<string, string>();
   readonly #accepted = new Map<string, string>();
-  readonly #rejected = new Map<string, Rejection>();
+  readonly #rejections = new Rejections();
   /** To be sent whatever the versions say: subscribed again (rule B9), or its cluster changed (rule G1). */
   readonly #forced = new Set<string>();
-  /** After a refusal of several: sent one by one, so that the good ones land (rule D4). */
-  readonly #singles = new Set<string>();
+  /** To be sent before all else and one by one, so that what is good lands (rules D4, D6). */
+  readonly #alone = new Set<string>();
   #inFlight: InFlight | undefined;
 
+  constructor(context: TypeContext) {
+    this.#context = context;
+  }
+
   /** The first request of the type on this stream. `wildcardIfEmpty`: listeners and clusters (rules B1, B13). */
-  open(
-    subscribe: readonly string[],
-    initialVersions: ReadonlyMap<string, string>,
-    wildcardIfEmpty: boolean,
-  ): void {
-    if (subscribe.length === 0 && wildcardIfEmpty) this.#wildcard = true;
-    for (const [name, version] of initialVersions) {
-      if (!this.#wildcard && !subscribe.includes(name) && !subscribe.includes('*')) continue;
-      this.#sent.set(name, version);
-      this.#accepted.set(name, version);
+  open(request: {
+    readonly subscribe: readonly string[];
+    readonly unsubscribe: readonly string[];
+    readonly versions: ReadonlyMap<string, string>;
+    readonly wildcardIfEmpty: boolean;
+    readonly present: Present;
+  }): void {
+    const { subscribe, unsubscribe, versions, present } = request;
+    if (subscribe.length === 0 && request.wildcardIfEmpty) this.#subscription.openWildcard();
+    const { asked } = this.#subscription.change(subscribe, unsubscribe);
+    for (const [name, version] of versions) {
+      if (this.#subscription.wants(name)) this.#startWith(name, version, present.get(name));
     }
-    for (const name of subscribe) this.#subscribe(name, !initialVersions.has(name));
+    // What the peer reports to have needs no answer if it is the same (rule F4).
+    for (const name of asked) if (!versions.has(name)) this.#forced.add(name);
+    if (!this.#subscription.wildcard) return;
+    for (const name of this.#context.memory.doubtful) {
+      if (!this.#sent.has(name)) this.#sent.set(name, unknown);
+    }
   }
 
-  /** Subscriptions first, then unsubscriptions (rule B12). */
+  #startWith(name: string, version: string, resource: Resource | undefined): void {
+    this.#sent.set(name, version);
+    this.#accepted.set(name, version);
+    if (resource?.version === version) this.#context.memory.accept(resource);
+  }
+
   change(subscribe: readonly string[], unsubscribe: readonly string[]): void {
-    for (const name of subscribe) this.#subscribe(name, true);
-    for (const name of unsubscribe) this.#unsubscribe(name);
-  }
-
-  #subscribe(name: string, force: boolean): void {
-    if (name === '*') {
-      this.#wildcard = true;
-      return;
+    const { asked, dropped, wildcardDropped } = this.#subscription.change(subscribe, unsubscribe);
+    for (const name of asked) this.#forced.add(name);
+    for (const name of dropped) {
+      // Beside a wildcard the peer must hear whether it still has the name (rule B8).
+      if (this.#subscription.wildcard) this.#forced.add(name);
+      else this.#forget(name);
     }
-    if (this.#names.size >= namesMax) return;
-    this.#names.add(name);
-    if (force) this.#forced.add(name);
-  }
-
-  #unsubscribe(name: string): void {
-    if (name === '*') {
-      this.#wildcard = false;
-      for (const known of [...this.#sent.keys()]) if (!this.#names.has(known)) this.#forget(known);
-      return;
+    if (!wildcardDropped) return;
+    for (const name of [...this.#sent.keys()]) {
+      if (!this.#subscription.wants(name)) this.#forget(name);
     }
-    if (!this.#names.delete(name)) return;
-    // Beside a wildcard the peer must hear whether it still has the name (rule B8).
-    if (this.#wildcard) this.#forced.add(name);
-    else this.#forget(name);
   }
 
   #forget(name: string): void {
     this.#sent.delete(name);
     this.#accepted.delete(name);
+    this.#rejections.forget(name);
     this.#forced.delete(name);
-    this.#singles.delete(name);
+    this.#alone.delete(name);
   }
 
   /** Sends a subscribed name again although its content is the same. */
   force(name: string): void {
-    if (this.#names.has(name)) this.#forced.add(name);
+    if (this.#subscription.names.has(name)) this.#forced.add(name);
   }
 
-  get isWaiting(): boolean {
-    return this.#inFlight !== undefined;
+  /** When the response that is not acknowledged yet was sent; undefined when there is none. */
+  get waitingSinceMs(): number | undefined {
+    return this.#inFlight?.sentAtMs;
   }
 
-  isWaitingSince(atMs: number): boolean {
-    return this.#inFlight !== undefined && this.#inFlight.sentAtMs <= atMs;
+  get isAdding(): boolean {
+    return this.#inFlight !== undefined && this.#inFlight.resources.length > 0;
   }
 
-  get rejections(): ReadonlyMap<string, Rejection> {
-    return this.#rejected;
+  wants(name: string): boolean {
+    return this.#subscription.wants(name);
   }
 
-  hasAccepted(name: string, version: string): boolean {
-    return this.#accepted.get(name) === version;
+  sentVersion(name: string): string | undefined {
+    const version = this.#sent.get(name);
+    return version === absent || version === unknown ? undefined : version;
   }
 
-  everAccepted(name: string): boolean {
-    return this.#accepted.has(name);
+  acceptedVersion(name: string): string | undefined {
+    return this.#accepted.get(name);
   }
 
-  isRejected(name: string, version: string): boolean {
-    return this.#rejected.get(name)?.version === version;
+  rejection(resource: Resource): Rejection | undefined {
+    return this.#rejections.of(resource);
   }
 
-  /** New and changed resources, at most one response's worth. */
-  dueAdditions(present: Present): Due {
+  /** Refused by this peer or by so many others that this one is spared it. */
+  isRefused(resource: Resource): boolean {
+    return this.#rejections.of(resource) !== undefined || this.#context.isQuarantined(resource);
+  }
+
+  /** When a refusal may have passed and the same is to be tried again. */
+  get retryAtMs(): number | undefined {
+    return this.#rejections.retryAtMs(this.#context.nowMs());
+  }
+
+  /**
+   * New and changed resources, at most one response's worth. `mayGo` holds single ones back; they stay due.
+   */
+  dueAdditions(present: Present, mayGo: (resource: Resource) => boolean = () => true): Due {
     if (this.#inFlight !== undefined) return nothingDue;
+    for (const name of this.#alone) {
+      const resource = this.#dueOf(present.get(name));
+      if (resource === undefined) this.#alone.delete(name);
+      else if (mayGo(resource)) return { resources: [resource], removed: [] };
+    }
     const resources: Resource[] = [];
     let bytes = 0;
     for (const name of this.#candidates(present)) {
-      const resource = present.get(name);
-      if (resource === undefined || !this.#isDue(resource)) continue;
-      const single = this.#singles.has(name);
-      if (single && resources.length > 0) continue;
+      const resource = this.#dueOf(present.get(name));
+      if (resource === undefined || !mayGo(resource)) continue;
       resources.push(resource);
       bytes += resource.bytes.length;
-      if (single || bytes >= responseBytesMax) break;
+      if (bytes >= responseBytesMax) break;
     }
     return resources.length === 0 ? nothingDue : { resources, removed: [] };
   }
@@ -162,72 +196,108 @@ export class TypeState {
   dueRemovals(present: Present): Due {
     if (this.#inFlight !== undefined) return nothingDue;
     const removed = [...this.#sent]
-      .filter(([name, version]) => version !== '' && !present.has(name))
+      .filter(([name, version]) => version !== absent && !present.has(name))
       .map(([name]) => name);
     return removed.length === 0 ? nothingDue : { resources: [], removed };
   }
 
+  /** Something of what is there is still to be sent, or on its way. */
   hasDueAdditions(present: Present): boolean {
-    if (this.#inFlight !== undefined) return true;
+    if (this.isAdding) return true;
     for (const name of this.#candidates(present)) {
-      const resource = present.get(name);
-      if (resource !== undefined && this.#isDue(resource)) return true;
+      if (this.#dueOf(present.get(name)) !== undefined) return true;
     }
     return false;
   }
 
   #candidates(present: Present): Iterable<string> {
-    return this.#wildcard ? present.keys() : this.#names;
+    return this.#subscription.wildcard ? present.keys() : this.#subscription.names;
   }
 
-  /** Never again what was refused, unless it changed (rule C3). */
-  #isDue(resource: Resource): boolean {
-    if (this.isRejected(resource.name, resource.version)) return false;
-    return this.#forced.has(resource.name) || this.#sent.get(resource.name) !== resource.version;
+  #dueOf(resource: Resource | undefined): Resource | undefined {
+    if (resource === undefined) return undefined;
+    const { name } = resource;
+    const offered = this.#offered(resource);
+    if (offered === undefined) return undefined;
+    const isForced = this.#forced.has(name) || this.#alone.has(name);
+    return isForced || this.#sent.get(name) !== offered.version ? offered : undefined;
   }
 
-  sent(nonce: string, due: Due, nowMs: number): void {
-    const versions = new Map(due.resources.map((resource) => [resource.name, resource.version]));
-    this.#inFlight = { nonce, versions, removed: due.removed, sentAtMs: nowMs };
-    for (const [name, version] of versions) {
+  /** Never again what was refused, unless it changed (rule C3); the last good one in its place (rules C11, D6). */
+  #offered(resource: Resource): Resource | undefined {
+    if (this.#mayBeSent(resource)) return resource;
+    const lastGood = this.#context.memory.lastGood(resource.name);
+    return lastGood !== undefined && this.#mayBeSent(lastGood) ? lastGood : undefined;
+  }
+
+  #mayBeSent(resource: Resource): boolean {
+    return (
+      !this.#context.isQuarantined(resource) &&
+      this.#rejections.permits(resource, this.#context.nowMs())
+    );
+  }
+
+  sent(nonce: string, due: Due): void {
+    this.#inFlight = { nonce, ...due, sentAtMs: this.#context.nowMs() };
+    for (const { name, version } of due.resources) {
       this.#sent.set(name, version);
       this.#forced.delete(name);
+      this.#alone.delete(name);
     }
     for (const name of due.removed) {
-      if (this.#names.has(name)) this.#sent.set(name, '');
-      else this.#sent.delete(name);
-      this.#accepted.delete(name);
-      this.#forced.delete(name);
+      const isNamed = this.#subscription.names.has(name);
+      this.#forget(name);
+      if (isNamed) this.#sent.set(name, absent);
     }
   }
 
   /** A NACK is told by its error alone (rule C4); an unknown nonce says nothing about anything (rule C7). */
-  acknowledge(nonce: string, error: string | undefined, nowMs: number): Acknowledgement {
+  acknowledge(nonce: string, error: string | undefined, present: Present): Acknowledgement {
     const flight = this.#inFlight;
     if (flight === undefined || flight.nonce !== nonce) return { kind: 'none' };
     this.#inFlight = undefined;
-    if (error !== undefined) return this.#refused(flight, error.slice(0, nackCharactersMax), nowMs);
-    for (const [name, version] of flight.versions) {
-      this.#accepted.set(name, version);
-      this.#rejected.delete(name);
-      this.#singles.delete(name);
+    const tookMs = this.#context.nowMs() - flight.sentAtMs;
+    if (error !== undefined) {
+      return { kind: 'nack', ...this.#refuse(flight.resources, error), tookMs };
     }
-    const names = [...flight.versions.keys(), ...flight.removed];
-    return { kind: 'ack', names, tookMs: nowMs - flight.sentAtMs };
+    for (const resource of flight.resources) this.#accept(resource, present.get(resource.name));
+    for (const name of flight.removed) this.#context.memory.forget(name);
+    const names = [...flight.resources.map((resource) => resource.name), ...flight.removed];
+    return { kind: 'ack', names, tookMs };
   }
 
-  #refused(flight: InFlight, message: string, nowMs: number): Acknowledgement {
-    const names = [...flight.versions.keys()];
-    const named = names.length === 1 ? names : namesInNack(message, names);
-    for (const [name, version] of flight.versions) {
-      if (named.includes(name)) {
-        this.#rejected.set(name, { version, message, atMs: nowMs });
-        this.#singles.delete(name);
-      } else {
-        this.#forced.add(name);
-        this.#singles.add(name);
-      }
+  #accept(resource: Resource, wanted: Resource | undefined): void {
+    const { name, version } = resource;
+    if (!this.#subscription.wants(name)) return;
+    this.#accepted.set(name, version);
+    this.#context.memory.accept(resource);
+    // A last good one in place of a refused one clears nothing, or the refused one would come back at once.
+    if (wanted?.version !== version) return;
+    const isMended = this.#rejections.forget(name);
+    if (isMended && this.#context.refusalsSpread) this.#rejections.forgetAll();
+  }
+
+  #refuse(
+    resources: readonly Resource[],
+    error: string,
+  ): { readonly message: string; readonly rejected: readonly Resource[] } {
+    const names = resources.map((resource) => resource.name);
+    const blamed = new Set(names.length === 1 ? names : namesInNack(error, names));
+    const message = redactNack(error);
+    for (const resource of resources) {
+      const { name } = resource;
+      this.#context.memory.doubt(name);
+      if (!this.#subscription.wants(name)) continue;
+      this.#sent.set(name, unknown);
+      if (blamed.has(name)) this.#rejections.add(resource, message, this.#context.nowMs());
+      else if (blamed.size === 0) this.#alone.add(name);
     }
-    return { kind: 'nack', message, rejected: named };
+    if (this.#context.refusalsSpread) this.#repeatAll(blamed);
+    return { message, rejected: resources.filter(({ name }) => blamed.has(name)) };
+  }
+
+  /** The last good one of what was refused first: until it is back, Envoy refuses the others too (rule D6). */
+  #repeatAll(first: Iterable<string>): void {
+    for (const name of [...first, ...this.#accepted.keys()]) this.#alone.add(name);
   }
 }
