@@ -1,0 +1,151 @@
+import { request } from 'node:http';
+import { messageOf } from '../base/error.ts';
+import { err, ok, type Result } from '../base/result.ts';
+
+/** An admin that is busy for longer than this is as good as gone. */
+const adminTimeoutMs = 5_000;
+/** A config dump of some ten thousand resources; more is a mistake. */
+const bodyBytesMax = 64 * 1024 * 1024;
+
+/** The admin interface is never offered beyond the host: a socket file, or a port of 127.0.0.1. */
+export type AdminAddress =
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'loopback'; readonly port: number };
+
+export type AdminFailure =
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly status: number; readonly text: string }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+export interface ProxyState {
+  readonly ready: boolean;
+  /** In Envoy's words: LIVE, DRAINING, PRE_INITIALIZING or INITIALIZING. */
+  readonly state: string;
+}
+
+/** A client for one Envoy's admin interface. Expected failures are values; nothing is retried. */
+export class EnvoyAdmin {
+  readonly #address: AdminAddress;
+  readonly #timeoutMs: number;
+
+  constructor(address: AdminAddress, options: { readonly timeoutMs?: number } = {}) {
+    this.#address = address;
+    this.#timeoutMs = options.timeoutMs ?? adminTimeoutMs;
+  }
+
+  /** An Envoy that answers "not ready" is a success with `ready: false`. */
+  async ready(): Promise<Result<ProxyState, AdminFailure>> {
+    const answer = await this.#ask('GET', '/ready');
+    if (!answer.ok) return answer;
+    const { status, text } = answer.value;
+    if (status !== 200 && status !== 503) return err({ kind: 'refused', status, text });
+    return ok({ ready: status === 200, state: text.trim() });
+  }
+
+  /** Counters and gauges whose whole name the RE2 pattern is found in. Histograms and texts are left out. */
+  async stats(filter: string): Promise<Result<ReadonlyMap<string, number>, AdminFailure>> {
+    const text = await this.#text('GET', `/stats?filter=${encodeURIComponent(filter)}`);
+    return text.ok ? ok(parseStats(text.value)) : text;
+  }
+
+  /** The configuration in force, as `envoy.admin.v3.ConfigDump` in JSON, endpoints included. */
+  configDump(): Promise<Result<unknown, AdminFailure>> {
+    return this.#json('/config_dump?include_eds');
+  }
+
+  /** The certificates in use, as `envoy.admin.v3.Certificates` in JSON. */
+  certs(): Promise<Result<unknown, AdminFailure>> {
+    return this.#json('/certs');
+  }
+
+  /** After an access log was moved away. */
+  reopenLogs(): Promise<Result<undefined, AdminFailure>> {
+    return this.#command('/reopen_logs');
+  }
+
+  /** Inbound listeners stop at once, or first turn clients away for Envoy's drain time. */
+  drainListeners(how: 'at once' | 'gracefully'): Promise<Result<undefined, AdminFailure>> {
+    const graceful = how === 'gracefully' ? '&graceful' : '';
+    return this.#command(`/drain_listeners?inboundonly${graceful}`);
+  }
+
+  async #command(path: string): Promise<Result<undefined, AdminFailure>> {
+    const text = await this.#text('POST', path);
+    return text.ok ? ok(undefined) : text;
+  }
+
+  async #json(path: string): Promise<Result<unknown, AdminFailure>> {
+    const text = await this.#text('GET', path);
+    if (!text.ok) return text;
+    try {
+      return ok(JSON.parse(text.value) as unknown);
+    } catch (error) {
+      return err({ kind: 'unreadable', reason: messageOf(error) });
+    }
+  }
+
+  async #text(method: Method, path: string): Promise<Result<string, AdminFailure>> {
+    const answer = await this.#ask(method, path);
+    if (!answer.ok) return answer;
+    const { status, text } = answer.value;
+    return status === 200 ? ok(text) : err({ kind: 'refused', status, text: text.trim() });
+  }
+
+  #ask(method: Method, path: string): Promise<Result<Answer, AdminFailure>> {
+    return ask(this.#address, method, path, this.#timeoutMs);
+  }
+}
+
+type Method = 'GET' | 'POST';
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function ask(
+  address: AdminAddress,
+  method: Method,
+  path: string,
+  timeoutMs: number,
+): Promise<Result<Answer, AdminFailure>> {
+  const target =
+    address.kind === 'socket'
+      ? { socketPath: address.path }
+      : { host: '127.0.0.1', port: address.port };
+  return new Promise((resolve) => {
+    const fail = (error: Error): void =>
+      resolve(err({ kind: 'unreachable', reason: messageOf(error) }));
+    // The signal bounds the whole exchange; the socket's own timeout would only bound its silences.
+    const signal = AbortSignal.timeout(timeoutMs);
+    const call = request({ ...target, method, path, signal, agent: false });
+    call.once('error', (error) =>
+      fail(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error),
+    );
+    call.once('response', (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > bodyBytesMax) response.destroy(new Error(`more than ${bodyBytesMax} bytes`));
+        else chunks.push(chunk);
+      });
+      response.once('error', fail);
+      response.once('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        resolve(ok({ status: response.statusCode ?? 0, text }));
+      });
+    });
+    call.end();
+  });
+}
+
+/** Lines of `name: value`; a value that is no number belongs to a histogram or a text. */
+function parseStats(text: string): ReadonlyMap<string, number> {
+  const stats = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const match = /^(.+): (\d+)$/.exec(line);
+    if (match?.[1] !== undefined) stats.set(match[1], Number(match[2]));
+  }
+  return stats;
+}

@@ -1,0 +1,73 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../base/error.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import type { EnvoyBinary } from './resolve.ts';
+import { run } from './run.ts';
+
+/** Some 50 ms are usual, plus a little for each thousand clusters. */
+const validateTimeoutMs = 20_000;
+/** A reason can quote a whole message; a person reads its beginning. */
+const reasonLengthMax = 2_000;
+const warningCountMax = 20;
+/** Starts each log line, so that a message of several lines stays one. */
+const logMark = '@@';
+
+export interface ValidateOptions {
+  readonly timeoutMs?: number;
+}
+
+export interface Validated {
+  /** What Envoy accepts but complains about, such as deprecated fields; at most 20. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Lets the real Envoy judge a bootstrap without running it: nothing is listened on or connected to. The bootstrap is
+ * a serialized message, or the path of a file whose ending names its format. Error: Envoy's reason.
+ */
+export async function validateBootstrap(
+  envoy: EnvoyBinary,
+  bootstrap: Uint8Array | string,
+  options: ValidateOptions = {},
+): Promise<Result<Validated, string>> {
+  const timeoutMs = options.timeoutMs ?? validateTimeoutMs;
+  if (typeof bootstrap === 'string') return validateFile(envoy, bootstrap, timeoutMs);
+  let dir: string | undefined;
+  try {
+    dir = await mkdtemp(join(tmpdir(), 'chancery-validate-'));
+    const file = join(dir, 'bootstrap.pb');
+    await writeFile(file, bootstrap, { mode: 0o600 });
+    return await validateFile(envoy, file, timeoutMs);
+  } catch (error) {
+    return err(messageOf(error));
+  } finally {
+    if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function validateFile(
+  envoy: EnvoyBinary,
+  file: string,
+  timeoutMs: number,
+): Promise<Result<Validated, string>> {
+  const log = ['--log-level', 'warning', '--log-format', `${logMark}%l %v`];
+  const args = ['--mode', 'validate', '--config-path', file, '--concurrency', '1', ...log];
+  const { status, output } = await run(envoy.path, args, { env: {}, timeoutMs });
+  const messages = output.split(logMark);
+  if (status === 0) return ok({ warnings: of(messages, 'warning').slice(0, warningCountMax) });
+  const reason = of(messages, 'critical').at(-1) ?? output.trim();
+  return err(reason.replace(/^error initializing configuration '[^']*': /, ''));
+}
+
+function of(messages: readonly string[], level: 'warning' | 'critical'): string[] {
+  return messages
+    .filter((message) => message.startsWith(`${level} `))
+    .map((message) =>
+      message
+        .slice(level.length + 1)
+        .trim()
+        .slice(0, reasonLengthMax),
+    );
+}
