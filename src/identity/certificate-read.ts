@@ -60,7 +60,9 @@ export function readCertificate(der: Uint8Array): Result<Certificate, string> {
     tbs === undefined ||
     algorithm === undefined ||
     signature === undefined ||
-    parts.value.length !== 3
+    parts.value.length !== 3 ||
+    outer.value.tag !== tag.sequence ||
+    tbs.tag !== tag.sequence
   ) {
     return err('a certificate has three parts');
   }

@@ -4,7 +4,6 @@ import {
   contextTag,
   readBits,
   readChildren,
-  readOid,
   readOne,
   tag,
   write,
@@ -40,10 +39,14 @@ export function readCsr(der: Uint8Array): Result<{ readonly publicKeySpki: Uint8
   const parts = readChildren(outer.value);
   if (!parts.ok) return parts;
   const [info, algorithm, signature] = parts.value;
-  if (info === undefined || algorithm === undefined || signature === undefined) {
-    return err('a request has three parts');
+  if (outer.value.tag !== tag.sequence || parts.value.length !== 3) {
+    return err('a request is a sequence of three parts');
   }
-  if (!isEcdsaSha256(algorithm.whole)) return err('the signature is not ecdsa-with-SHA256');
+  if (info === undefined || algorithm === undefined || signature === undefined) {
+    return err('a part of the request is missing');
+  }
+  if (Buffer.compare(algorithm.whole, signatureAlgorithm()) !== 0)
+    return err('the signature is not ecdsa-with-SHA256');
   const bits = readBits(signature);
   if (!bits.ok) return bits;
   const fields = readChildren(info);
@@ -70,14 +73,6 @@ export function p256Key(spkiDer: Uint8Array): Result<KeyObject, string> {
 
 export function signatureAlgorithm(): Uint8Array {
   return write(tag.sequence, writeOid(oid.ecdsaWithSha256));
-}
-
-function isEcdsaSha256(der: Uint8Array): boolean {
-  const outer = readOne(der);
-  const parts = outer.ok ? readChildren(outer.value) : outer;
-  const [first] = parts.ok ? parts.value : [];
-  const read = first === undefined ? undefined : readOid(first);
-  return read?.ok === true && read.value === oid.ecdsaWithSha256;
 }
 
 /** One attribute in each relative name. */

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { systemClock as clock } from '../base/clock.ts';
+import { systemRandom as random } from '../base/random.ts';
+import type { ServiceName, TrustDomain } from '../model/types.ts';
+import { openAuthority } from './authority.ts';
+import { createCsr } from './csr.ts';
+import { renewalDelayMs } from './renewal.ts';
+import { open, seal } from './seal.ts';
+import { workloadId } from './spiffe-id.ts';
+
+const kek = random.bytes(32);
+const trustDomain = 'shop.test' as TrustDomain;
+
+/** The smallest store that keeps its promises, in memory. */
+function memoryStore() {
+  const values = new Map<string, Uint8Array>();
+  const entries: { kind: string; subject: string; facts: object }[] = [];
+  return {
+    values,
+    entries,
+    getSealed: async (name: string) => values.get(name),
+    putSealedOnce: async (name: string, sealed: Uint8Array) => {
+      if (values.has(name)) return false;
+      values.set(name, sealed);
+      return true;
+    },
+    record: (entry: { kind: string; subject: string; facts: object }) => void entries.push(entry),
+  };
+}
+
+describe('authority', () => {
+  it('comes back with the same root, and never stores it in the clear', async () => {
+    const store = memoryStore();
+    const first = await openAuthority({ store, kek, trustDomain, clock, random });
+    const again = await openAuthority({ store, kek, trustDomain, clock, random });
+    assert.equal(again.bundlePem, first.bundlePem);
+    const sealed = Buffer.from(store.values.get('ca/root') ?? []).toString('latin1');
+    assert.ok(!sealed.includes('certificate') && !sealed.includes('shop.test'));
+  });
+
+  it('records what it signs, without the key', async () => {
+    const store = memoryStore();
+    const authority = await openAuthority({ store, kek, trustDomain, clock, random });
+    const csrDer = createCsr({
+      ...generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+      commonName: 'x',
+    });
+    const spiffeId = workloadId(trustDomain, 'payments' as ServiceName);
+    const issued = authority.issue({
+      spiffeId,
+      csrDer,
+      ttlSeconds: 60,
+      host: 'h',
+      reason: 'first',
+    });
+    assert.ok(issued.ok);
+    const [entry] = store.entries;
+    assert.ok(entry !== undefined);
+    assert.equal(entry.kind, 'svid-issued');
+    assert.equal(entry.subject, spiffeId);
+    assert.equal((entry.facts as { serial: string }).serial, issued.value.serialHex);
+  });
+
+  it('another key does not open it (CH3001), nor another trust domain (CH3002)', async () => {
+    const store = memoryStore();
+    await openAuthority({ store, kek, trustDomain, clock, random });
+    const withKey = openAuthority({ store, kek: random.bytes(32), trustDomain, clock, random });
+    await assert.rejects(withKey, /CH3001/);
+    const other = 'other.test' as TrustDomain;
+    await assert.rejects(
+      openAuthority({ store, kek, trustDomain: other, clock, random }),
+      /CH3002/,
+    );
+  });
+});
+
+describe('sealed values', () => {
+  const sealed = seal(kek, Buffer.from('secret'), 'place', random);
+
+  it('open with their key at their place only', () => {
+    const opened = open(kek, sealed, 'place');
+    assert.equal(opened.ok && Buffer.from(opened.value).toString(), 'secret');
+    assert.ok(!open(kek, sealed, 'elsewhere').ok);
+    assert.ok(!open(random.bytes(32), sealed, 'place').ok);
+  });
+
+  it('do not open when any byte changed', () => {
+    for (let at = 0; at < sealed.length; at += 1) {
+      const changed = Uint8Array.from(sealed);
+      changed[at] = (changed[at] ?? 0) ^ 0x80;
+      assert.ok(!open(kek, changed, 'place').ok, `byte ${at}`);
+    }
+  });
+});
+
+describe('renewal', () => {
+  it('comes at half of the life, 10 % around it, and never in the past', () => {
+    const life = { notBeforeMs: 0, notAfterMs: 100_000, nowMs: 10_000 };
+    const at = (fraction: number): number =>
+      renewalDelayMs({ ...life, random: { bytes: random.bytes, fraction: () => fraction } });
+    assert.equal(at(0.5), 40_000);
+    assert.equal(at(0), 35_000);
+    assert.ok(at(0.999) < 45_000);
+    assert.equal(renewalDelayMs({ ...life, nowMs: 90_000, random }), 0);
+  });
+});
