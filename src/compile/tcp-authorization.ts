@@ -57,7 +57,7 @@ interface Verdict {
 }
 
 function verdicts(intent: Intent, service: Service): Verdict[] {
-  return [...intent.services.keys()].flatMap((caller) => {
+  return [...intent.services.keys()].sort().flatMap((caller) => {
     const rule =
       service.deny.find((deny) => names(deny, caller)) ??
       service.allow.find((allow) => names(allow, caller));

@@ -32,6 +32,7 @@ function callGraph(intent: Intent): CallGraph {
       else list.push(service.name);
     }
   }
+  for (const list of callees.values()) list.sort();
   const graph = { callers, callees };
   graphs.set(intent, graph);
   return graph;
