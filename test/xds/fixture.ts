@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ export function snapshotOf(plan: Plan, bytes: Readonly<Record<string, Uint8Array
             typeUrl: typeUrls[type],
             name,
             version,
-            bytes: bytes[name] ?? Buffer.from(version),
+            bytes: (Object.hasOwn(bytes, name) && bytes[name]) || Buffer.from(version),
             from: [{ file: 'services/a.yaml', line: 1, column: 1, length: 1 }],
           },
         ],
@@ -39,6 +40,7 @@ export class Fixture implements AsyncDisposable {
   readonly events: XdsEvent[] = [];
   readonly service: XdsService;
   readonly #dir = mkdtempSync(join(tmpdir(), 'chancery-xds-'));
+  readonly #errors: unknown[] = [];
   readonly #server;
   readonly #clients: GrpcClient[] = [];
 
@@ -53,9 +55,7 @@ export class Fixture implements AsyncDisposable {
     });
     this.#server = createGrpcServer({
       methods: this.service.methods,
-      onError: (error) => {
-        throw error;
-      },
+      onError: (error) => this.#errors.push(error),
     });
   }
 
@@ -91,5 +91,6 @@ export class Fixture implements AsyncDisposable {
     await this.disconnect();
     await this.#server.close();
     rmSync(this.#dir, { recursive: true });
+    assert.deepEqual(this.#errors, []);
   }
 }

@@ -1,27 +1,30 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isPassing, namesInNack, redactNack } from './nack.ts';
+import { isPassing, reasonsInNack, redactNack } from './nack.ts';
 
 describe('NACK texts', () => {
-  it('D2 the resources that Envoy names are found, in its form for clusters and for listeners', () => {
+  const named = (text: string, sent: string[]) => [...reasonsInNack(text, sent)];
+
+  it('D2 what Envoy names is found with its reason, in its form for clusters and for listeners', () => {
     const clusters = 'Error adding/updating cluster(s) b: unknown type, outbound|80|c.d: no';
-    assert.deepEqual(namesInNack(clusters, ['a', 'b', 'outbound|80|c.d']), [
-      'b',
-      'outbound|80|c.d',
+    assert.deepEqual(named(clusters, ['a', 'outbound|80|c.d', 'b']), [
+      ['b', 'unknown type'],
+      ['outbound|80|c.d', 'no'],
     ]);
     const listeners = 'Error adding/updating listener(s) in: bad filter\nout: worse\n';
-    assert.deepEqual(namesInNack(listeners, ['in', 'out', 'other']), ['in', 'out']);
+    assert.deepEqual(named(listeners, ['in', 'out', 'other']), [
+      ['in', 'bad filter'],
+      ['out', 'worse'],
+    ]);
   });
 
   it('D1 a text of another form blames nobody, even if it has a name in it', () => {
-    assert.deepEqual(
-      namesInNack('duplicate name a found among added/updated resources', ['a']),
-      [],
-    );
+    assert.deepEqual(named('duplicate name a found among added/updated resources', ['a']), []);
   });
 
   it('D2 a name that is part of another one is not blamed for it', () => {
-    assert.deepEqual(namesInNack('Error adding/updating cluster(s) ab: no', ['b', 'ab']), ['ab']);
+    const text = 'Error adding/updating cluster(s) ab: no, x';
+    assert.deepEqual(named(text, ['b', 'x', 'ab']), [['ab', 'no, x']]);
   });
 
   it('C12 what a NACK quotes of keys is not kept', () => {

@@ -2,16 +2,32 @@
 const namedForm = /^Error adding\/updating \w+\(s\) /;
 
 /**
- * The resources that a NACK blames, of those that were sent. Empty: it does not say; then each is tried alone
- * (rule D4).
+ * The resources that a NACK blames, of those that were sent, each with its reason. Empty: it does not say; then each
+ * is tried alone (rule D4).
  */
-export function namesInNack(message: string, sent: readonly string[]): readonly string[] {
-  if (!namedForm.test(message)) return [];
+export function reasonsInNack(
+  message: string,
+  sent: readonly string[],
+): ReadonlyMap<string, string> {
+  if (!namedForm.test(message)) return new Map();
   const text = message.replace(namedForm, '');
-  return sent.filter(
-    (name) =>
-      text.startsWith(`${name}: `) || text.includes(`, ${name}: `) || text.includes(`\n${name}: `),
+  const found = sent
+    .map((name) => ({ name, at: placeOf(name, text) }))
+    .filter(({ at }) => at !== -1)
+    .toSorted((a, b) => a.at - b.at);
+  return new Map(
+    found.map(({ name, at }, index) => {
+      const reason = text.slice(at + name.length + 2, found[index + 1]?.at);
+      return [name, reason.replace(/(?:, |\s)+$/, '')];
+    }),
   );
+}
+
+/** Each stands at the start, after a comma (clusters) or on a line of its own (listeners). */
+function placeOf(name: string, text: string): number {
+  if (text.startsWith(`${name}: `)) return 0;
+  const after = Math.max(text.indexOf(`, ${name}: `) + 2, text.indexOf(`\n${name}: `) + 1);
+  return after < 2 ? -1 : after;
 }
 
 /** A NACK can quote a whole resource (rule C12). */

@@ -1,5 +1,5 @@
 import type { Resource } from '../../compile/resource.ts';
-import { namesInNack, redactNack } from './nack.ts';
+import { reasonsInNack, redactNack } from './nack.ts';
 import { type Rejection, Rejections } from './rejections.ts';
 import { Subscription } from './subscription.ts';
 import type { TypeMemory } from './type-memory.ts';
@@ -282,18 +282,22 @@ export class TypeState {
     error: string,
   ): { readonly message: string; readonly rejected: readonly Resource[] } {
     const names = resources.map((resource) => resource.name);
-    const blamed = new Set(names.length === 1 ? names : namesInNack(error, names));
-    const message = redactNack(error);
+    const [only, ...others] = names;
+    const reasons = reasonsInNack(error, names);
+    const blamed = only !== undefined && others.length === 0 ? new Map([[only, error]]) : reasons;
     for (const resource of resources) {
       const { name } = resource;
       this.#context.memory.doubt(name);
       if (!this.#subscription.wants(name)) continue;
       this.#sent.set(name, unknown);
-      if (blamed.has(name)) this.#rejections.add(resource, message, this.#context.nowMs());
-      else if (blamed.size === 0) this.#alone.add(name);
+      const reason = blamed.get(name);
+      if (reason !== undefined) {
+        this.#rejections.add(resource, redactNack(reason), this.#context.nowMs());
+      } else if (blamed.size === 0) this.#alone.add(name);
     }
-    if (this.#context.refusalsSpread) this.#repeatAll(blamed);
-    return { message, rejected: resources.filter(({ name }) => blamed.has(name)) };
+    if (this.#context.refusalsSpread) this.#repeatAll(blamed.keys());
+    const rejected = resources.filter(({ name }) => blamed.has(name));
+    return { message: redactNack(error), rejected };
   }
 
   /** The last good one of what was refused first: until it is back, Envoy refuses the others too (rule D6). */
