@@ -114,14 +114,14 @@ function ask(
       ? { socketPath: address.path }
       : { host: '127.0.0.1', port: address.port };
   return new Promise((resolve) => {
-    const fail = (error: Error): void =>
-      resolve(err({ kind: 'unreachable', reason: messageOf(error) }));
     // The signal bounds the whole exchange; the socket's own timeout would only bound its silences.
     const signal = AbortSignal.timeout(timeoutMs);
+    const fail = (error: Error): void => {
+      const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error);
+      resolve(err({ kind: 'unreachable', reason }));
+    };
     const call = request({ ...target, method, path, signal, agent: false });
-    call.once('error', (error) =>
-      fail(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error),
-    );
+    call.once('error', fail);
     call.once('response', (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;

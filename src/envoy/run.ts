@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { messageOf } from '../base/error.ts';
 
-/** What a program may say; more is cut, for only its first lines ever reach a person. */
-const outputBytesMax = 64 * 1024;
+/** What is kept of the beginning and of the end of an output: Envoy dumps a whole configuration before its reason. */
+const outputPartBytesMax = 64 * 1024;
 
 export interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -13,7 +13,7 @@ export interface RunOptions {
 export interface RunResult {
   /** Exit status; -1 when the program could not be started or did not end by itself. */
   readonly status: number;
-  /** Standard output and error as they came, cut to a limit; for a status of -1 the reason. */
+  /** Standard output and error as they came, without the middle of a long one; for a status of -1 the reason. */
   readonly output: string;
 }
 
@@ -30,17 +30,19 @@ export function run(
       timeout: options.timeoutMs,
       killSignal: 'SIGKILL',
     });
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    let head = Buffer.alloc(0);
+    let tail = Buffer.alloc(0);
     const take = (chunk: Buffer): void => {
-      if (bytes < outputBytesMax) chunks.push(chunk.subarray(0, outputBytesMax - bytes));
-      bytes += chunk.length;
+      const room = outputPartBytesMax - head.length;
+      if (room > 0) head = Buffer.concat([head, chunk.subarray(0, room)]);
+      if (chunk.length > room)
+        tail = Buffer.concat([tail, chunk.subarray(room)]).subarray(-outputPartBytesMax);
     };
     child.stdout.on('data', take);
     child.stderr.on('data', take);
     child.once('error', (error) => resolve({ status: -1, output: messageOf(error) }));
     child.once('close', (code, signal) => {
-      const output = Buffer.concat(chunks).toString('utf8');
+      const output = Buffer.concat([head, tail]).toString('utf8');
       resolve(
         code === null
           ? { status: -1, output: `${ended(child.killed, signal, options.timeoutMs)}\n${output}` }

@@ -8,7 +8,7 @@ import { run } from './run.ts';
 
 /** Some 50 ms are usual, plus a little for each thousand clusters. */
 const validateTimeoutMs = 20_000;
-/** A reason can quote a whole message; a person reads its beginning. */
+/** A reason names each message from the outermost in; what is wrong stands at its end. */
 const reasonLengthMax = 2_000;
 const warningCountMax = 20;
 /** Starts each log line, so that a message of several lines stays one. */
@@ -57,17 +57,21 @@ async function validateFile(
   const { status, output } = await run(envoy.path, args, { env: {}, timeoutMs });
   const messages = output.split(logMark);
   if (status === 0) return ok({ warnings: of(messages, 'warning').slice(0, warningCountMax) });
-  const reason = of(messages, 'critical').at(-1) ?? output.trim();
-  return err(reason.replace(/^error initializing configuration '[^']*': /, ''));
+  return err(of(messages, 'critical').at(-1) ?? oneLine(output));
 }
 
 function of(messages: readonly string[], level: 'warning' | 'critical'): string[] {
   return messages
     .filter((message) => message.startsWith(`${level} `))
-    .map((message) =>
-      message
-        .slice(level.length + 1)
-        .trim()
-        .slice(0, reasonLengthMax),
-    );
+    .map((message) => message.slice(level.length + 1))
+    .map((text) => oneLine(text.replace(/^error initializing configuration '[^']*': /, '')));
+}
+
+/** A violated constraint comes after a dump of the message that violates it, which is the whole bootstrap. */
+function oneLine(text: string): string {
+  const dumped = text.startsWith('goo.gle/debug');
+  const reason = dumped ? text.slice(text.lastIndexOf('\n: ') + 3) : text;
+  // The mark of a dump, which Envoy varies so that nobody relies on it.
+  const plain = reason.replace(/goo\.gle\/debug\w+/g, '').replace(/\s+/g, ' ');
+  return plain.trim().slice(-reasonLengthMax);
 }
