@@ -8,6 +8,7 @@ const target = 'src/gen';
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
 const envoy = await resolveEnvoy({ env: process.env, onProgress: note });
 const files = generate(envoy.path);
+// Files of types that are no longer used go with the rest.
 rmSync(target, { recursive: true, force: true });
 for (const [name, content] of files) {
   const path = join(target, name);
