@@ -1,0 +1,28 @@
+/** One figure: a JSON object a line on standard output. `reference` is what it is held against in the same run. */
+export interface Figure {
+  readonly bench: string;
+  readonly metric: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly better: 'lower' | 'higher';
+  readonly reference: number | string;
+  readonly runs: number;
+}
+
+export function print(figure: Figure): void {
+  const value = Math.round(figure.value * 1_000) / 1_000;
+  process.stdout.write(`${JSON.stringify({ ...figure, value })}\n`);
+}
+
+export function progress(text: string): void {
+  process.stderr.write(`bench: ${text}\n`);
+}
+
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
