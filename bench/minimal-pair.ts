@@ -64,7 +64,10 @@ function writeCertificates(dir: string): void {
 function tls(name: string, peer: string) {
   const file = (filename: string) => ({ filename });
   return {
-    tls_params: { tls_minimum_protocol_version: 'TLSv1_3' },
+    tls_params: {
+      tls_minimum_protocol_version: 'TLSv1_3',
+      tls_maximum_protocol_version: 'TLSv1_3',
+    },
     alpn_protocols: ['h2'],
     tls_certificates: [
       { certificate_chain: file(`${name}.pem`), private_key: file(`${name}.key`) },

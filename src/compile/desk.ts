@@ -4,15 +4,33 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import type { MetadataMatcherSchema } from '../gen/envoy/type/matcher/v3/metadata_pb.js';
 import type { HttpFilter } from './http.ts';
-import { agentCluster, authzFilter } from './names.ts';
-import { any, duration } from './pack.ts';
+import { agentCluster, authzFilter, rbacFilter } from './names.ts';
+import { any, duration, type Init } from './pack.ts';
 
 /** The desk is on the same host and answers in under a millisecond; past this it counts as down. */
 const deskTimeoutMs = 500;
 
+/** Inverted, so that missing metadata asks rather than lets through. */
+const notAllowed: Init<typeof MetadataMatcherSchema> = {
+  filter: rbacFilter,
+  path: [{ segment: { case: 'key', value: 'enforced_effective_policy_id' } }],
+  value: {
+    matchPattern: {
+      case: 'stringMatch',
+      value: { matchPattern: { case: 'prefix', value: 'allow/' } },
+    },
+  },
+  invert: true,
+};
+
 /** Asks the agent's policy desk. `disabled`: only where a route turns it on. Unreachable is 503, never a 403. */
-export function deskFilter(options: { readonly disabled: boolean }): HttpFilter {
+export function deskFilter(options: {
+  readonly disabled: boolean;
+  /** Not asked where the proxy's own policy said `allow/…`; asked wherever it said anything else, or nothing. */
+  readonly unlessAllowed: boolean;
+}): HttpFilter {
   return {
     name: authzFilter,
     disabled: options.disabled,
@@ -30,7 +48,8 @@ export function deskFilter(options: { readonly disabled: boolean }): HttpFilter 
         failureModeAllow: false,
         statusOnError: { code: 503 },
         encodeRawHeaders: true,
-        metadataContextNamespaces: ['envoy.filters.http.rbac'],
+        metadataContextNamespaces: [rbacFilter],
+        ...(options.unlessAllowed ? { filterEnabledMetadata: notAllowed } : {}),
       }),
     },
   };

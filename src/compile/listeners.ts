@@ -8,6 +8,7 @@ import type { Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
 import { deskFilter } from './desk.ts';
 import { httpConnectionManager } from './http.ts';
+import { policyFilters } from './http-policy.ts';
 import type { Workload } from './inventory.ts';
 import {
   appCluster,
@@ -42,7 +43,7 @@ export function egressHttpListener(service: Service, workload: Workload): Resour
             service: service.name,
             proxy: workload.id,
             routeConfigName: egressRoutes,
-            filters: [deskFilter({ disabled: true })],
+            filters: [deskFilter({ disabled: true, unlessAllowed: false })],
           }),
         ],
       },
@@ -105,7 +106,7 @@ export function ingressListenerFor(service: Service, workload: Workload): Resour
               httpConnectionManager({
                 ...origin,
                 routeConfigName: ingressRoutes,
-                filters: [deskFilter({ disabled: false })],
+                filters: [...policyFilters(), deskFilter({ disabled: false, unlessAllowed: true })],
               }),
             ],
       },

@@ -1,8 +1,10 @@
 import type { VirtualHost } from '../gen/envoy/config/route/v3/route_components_pb.js';
 import { calleesOf } from '../model/tree.ts';
 import type { Intent, Service, ServiceName } from '../model/types.ts';
+import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import { localAppCluster, serviceCluster } from './clusters.ts';
 import { versionEndpoints } from './endpoints.ts';
+import { httpPolicy } from './http-policy.ts';
 import type { Inventory, Workload, WorkloadId } from './inventory.ts';
 import { egressHttpListener, egressTcpListener, ingressListenerFor } from './listeners.ts';
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from './resource.ts';
@@ -28,6 +30,7 @@ interface SharedService {
  * services that allow its own.
  */
 export function compileRevision(intent: Intent, inventory: Inventory): Revision {
+  const document = policyDocument(intent);
   const shared = new Map<ServiceName, SharedService>();
   for (const service of intent.services.values()) {
     shared.set(service.name, compileService(intent, service, inventory));
@@ -39,7 +42,7 @@ export function compileRevision(intent: Intent, inventory: Inventory): Revision 
     if (service === undefined) continue;
     let own = egress.get(service.name);
     if (own === undefined) {
-      own = compileEgress(intent, service, shared);
+      own = compileEgress(intent, document, service, shared);
       egress.set(service.name, own);
     }
     snapshots.set(workload.id, compileProxy(service, workload, own));
@@ -68,12 +71,13 @@ function compileService(intent: Intent, service: Service, inventory: Inventory):
 interface EgressOf {
   readonly callees: readonly SharedService[];
   readonly routes: Resource;
-  /** What guards and feeds the application: routes for HTTP, a policy for TCP. */
-  readonly ingress: Resource;
+  /** What guards and feeds the application. */
+  readonly ingress: readonly Resource[];
 }
 
 function compileEgress(
   intent: Intent,
+  document: PolicyDocument,
   caller: Service,
   shared: ReadonlyMap<ServiceName, SharedService>,
 ): EgressOf {
@@ -85,7 +89,9 @@ function compileEgress(
       callees: callees.filter((callee) => callee.service.protocol !== 'tcp'),
     }),
     ingress:
-      caller.protocol === 'tcp' ? tcpPolicy(intent, caller) : ingressRouteConfiguration(caller),
+      caller.protocol === 'tcp'
+        ? [tcpPolicy(intent, caller)]
+        : [ingressRouteConfiguration(caller), httpPolicy(document, caller)],
   };
 }
 
@@ -101,7 +107,7 @@ function compileProxy(service: Service, workload: Workload, egress: EgressOf): S
     ...egress.callees.flatMap((callee) => callee.endpoints),
     ...listeners,
     egress.routes,
-    egress.ingress,
+    ...egress.ingress,
   ]);
 }
 

@@ -107,19 +107,24 @@ describe('the shop on one machine', () => {
       [...mesh.log('reports-v1'), ...mesh.log('payments-v1'), ...mesh.log('payments-v2')].filter(
         (line) => line['request_id'] === id,
       );
+    const find = (side: string, kind: string): Record<string, unknown> | undefined =>
+      lines().find((line) => line['side'] === side && line['kind'] === kind);
     await eventually(
-      () => lines().length >= 4,
+      () =>
+        ['ingress', 'egress'].every(
+          (side) => find(side, 'request') !== undefined && find(side, 'attempt') !== undefined,
+        ),
       5_000,
       () => JSON.stringify(lines()),
     );
-    const ingress = lines().find(
-      (line) => line['side'] === 'ingress' && line['kind'] === 'request',
-    );
+    const ingress = find('ingress', 'request');
+    const egress = find('egress', 'request');
     assert.equal(ingress?.['caller'], 'spiffe://shop.test/reports');
     assert.equal(ingress?.['callee'], 'spiffe://shop.test/payments');
     const egress = lines().find((line) => line['side'] === 'egress' && line['kind'] === 'request');
     assert.equal(egress?.['callee'], 'spiffe://shop.test/payments');
     assert.equal(egress?.['route'], 'payments/default');
+    assert.match(String(ingress?.['rule']), /^allow\//);
   });
 
   it('a commit changes the split under load: no request fails, no listener drains', async () => {
@@ -158,6 +163,31 @@ describe('the shop on one machine', () => {
     mesh.git('revert', '--no-edit', 'HEAD');
   });
 
+  it('a revoked permission stops the next request on an open connection', async () => {
+    await eventually(
+      async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 200,
+      5_000,
+      () => 'reports may not read at all',
+    );
+    mesh.edit('services/payments.yaml', (text) =>
+      `${text}\n`.replace(/\ndeny:\n/, '\ndeny:\n  - { from: reports, to: "GET /v1/**" }\n'),
+    );
+    mesh.commit('reports may not read');
+    await eventually(
+      async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 403,
+      3_000,
+      () => 'the permission is not gone',
+    );
+    const stats = await mesh.stats('payments-v1', 'listener_modified|total_listeners_draining');
+    assert.deepEqual([...new Set(stats.values())], [0]);
+    mesh.git('revert', '--no-edit', 'HEAD');
+    await eventually(
+      async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 200,
+      3_000,
+      () => 'the permission does not come back',
+    );
+  });
+
   it('a killed control plane is not noticed by requests, and comes back without sending a resource', async () => {
     const updates = (): Promise<ReadonlyMap<string, number>> =>
       mesh.stats(
@@ -183,8 +213,9 @@ describe('the shop on one machine', () => {
     assert.deepEqual(await updates(), known);
   });
 
-  it('a killed agent makes denials outages, not refusals, and comes back', async () => {
+  it('a killed agent makes denials outages, not refusals; what is allowed goes on', async () => {
     process.kill(mesh.pidOf('chancery.js agent'), 'SIGKILL');
+    assert.equal((await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status, 200);
     const answer = await mesh.ask('reports-v1', 'payments', 'POST', '/v1/charges', {});
     assert.equal(answer.status, 503);
     assert.equal(answer.headers['x-chancery-code'], 'CH2190');

@@ -19,10 +19,13 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '../../src/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import { RBACSchema as HttpRbacSchema } from '../../src/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RouterSchema } from '../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js';
+import { ConfigSchema as SetFilterStateSchema } from '../../src/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { HttpConnectionManagerSchema } from '../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../../src/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../../src/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { FilterStateInputSchema } from '../../src/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../../src/gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { SecretSchema } from '../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
@@ -30,6 +33,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { HttpProtocolOptionsSchema } from '../../src/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import { HttpRequestHeaderMatchInputSchema } from '../../src/gen/envoy/type/matcher/v3/http_inputs_pb.js';
 
 const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
   [typeUrls.secret]: SecretSchema,
@@ -49,6 +53,10 @@ const registry = createRegistry(
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
   RouterSchema,
+  HttpRbacSchema,
+  SetFilterStateSchema,
+  FilterStateInputSchema,
+  HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,
   NetworkRbacSchema,
   TcpProxySchema,

@@ -42,10 +42,9 @@ const confidential = [
 
 /** What may be stored and shown of a NACK: short, and without the secrets it may quote. */
 export function redactNack(message: string): string {
-  const redacted = confidential.reduce(
-    (text, form) => text.replaceAll(form, '[redacted]'),
-    message,
-  );
+  const redacted = confidential
+    .reduce((text, form) => text.replaceAll(form, '[redacted]'), message)
+    .trim();
   return redacted.length <= nackCharactersMax
     ? redacted
     : `${redacted.slice(0, nackCharactersMax)} […]`;

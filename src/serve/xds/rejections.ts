@@ -7,6 +7,8 @@ export interface Rejection {
   readonly message: string;
   /** Monotonic milliseconds. */
   readonly atMs: number;
+  /** Another version of the name was taken since. */
+  readonly isSettled: boolean;
 }
 
 /** Refused versions remembered of one name; the present one and the last good one are what matters. */
@@ -33,16 +35,39 @@ export class Rejections {
   add(resource: Resource, message: string, nowMs: number): void {
     const { name, version } = resource;
     const others = this.#byName.get(name)?.filter((one) => one.version !== version) ?? [];
-    this.#byName.set(name, [...others, { version, message, atMs: nowMs }].slice(-versionsMax));
+    this.#byName.set(
+      name,
+      [...others, { version, message, atMs: nowMs, isSettled: false }].slice(-versionsMax),
+    );
   }
 
-  /** True when there was something to forget. */
-  forget(name: string): boolean {
-    return this.#byName.delete(name);
+  forget(name: string): void {
+    this.#byName.delete(name);
   }
 
-  forgetAll(): void {
-    this.#byName.clear();
+  /**
+   * A good version of the name was taken, so what was refused only for its sake may be tried again: Envoy repeats the
+   * first error word for word (rule D6). Each refusal excuses others once, or two bad ones would excuse each other
+   * for ever.
+   */
+  excuseVictimsOf(name: string): void {
+    const causes = this.#byName.get(name)?.filter((one) => !one.isSettled) ?? [];
+    if (causes.length === 0) return;
+    const messages = new Set(causes.map((cause) => cause.message));
+    for (const [other, rejections] of this.#byName) {
+      if (other === name) continue;
+      this.#replace(
+        other,
+        rejections.filter((one) => !messages.has(one.message)),
+      );
+    }
+    const settled = this.#byName.get(name)?.map((one) => ({ ...one, isSettled: true })) ?? [];
+    this.#replace(name, settled);
+  }
+
+  #replace(name: string, rejections: readonly Rejection[]): void {
+    if (rejections.length === 0) this.#byName.delete(name);
+    else this.#byName.set(name, rejections);
   }
 
   /** When the next refusal may have passed; undefined when none is of that kind. */

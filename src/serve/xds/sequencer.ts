@@ -66,15 +66,22 @@ function isExpected(view: StreamView, type: TypeUrl): boolean {
   return presentOf(view.snapshot, type).size > 0;
 }
 
-/** Every resource of the snapshot is taken or refused, and nothing is on its way. */
+/**
+ * Every resource of the snapshot is taken or refused, and nothing is on its way. What belongs to something refused
+ * is never asked for, and not waited for.
+ */
 export function isConverged(view: StreamView): boolean {
+  const isAllTaken = ![...view.types].some(([type, state]) =>
+    [...presentOf(view.snapshot, type).values()].some((resource) => state.isRefused(resource)),
+  );
   for (const [type, present] of view.snapshot) {
     const state = view.types.get(type);
-    if (state === undefined && present.size > 0) return false;
+    if (state === undefined && present.size > 0 && isAllTaken) return false;
     if (state?.waitingSinceMs !== undefined) return false;
     for (const resource of present.values()) {
       if (state?.acceptedVersion(resource.name) === resource.version) continue;
-      if (!state?.isRefused(resource)) return false;
+      if (state?.isRefused(resource)) continue;
+      if (isAllTaken || state?.wants(resource.name)) return false;
     }
   }
   return true;

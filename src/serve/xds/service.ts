@@ -201,6 +201,7 @@ export class XdsService {
     return {
       sent: (type, names) => onEvent({ kind: 'sent', proxy: id, type, names }),
       acknowledged: (type, outcome) => {
+        if (type === typeUrls.secret) this.#lookLater(proxy);
         if (outcome.kind === 'ack') {
           const { names, tookMs } = outcome;
           onEvent({ kind: 'acked', proxy: id, type, names, tookMs });
@@ -218,6 +219,14 @@ export class XdsService {
         else this.#counters.staleNonce += 1;
       },
     };
+  }
+
+  /** Secrets of one proxy may be on several streams, and one good one lets the others go (rule D6). */
+  #lookLater(proxy: Proxy): void {
+    if (proxy.streams.size < 2) return;
+    queueMicrotask(() => {
+      for (const stream of proxy.streams.keys()) stream.look();
+    });
   }
 
   #refused(

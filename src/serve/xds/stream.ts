@@ -85,6 +85,11 @@ export class XdsStream {
     this.#pump();
   }
 
+  /** Something outside this stream changed that may let it send. */
+  look(): void {
+    this.#pump();
+  }
+
   /** Throws GrpcError for a request that ends the stream. */
   receive(request: DeltaDiscoveryRequest, typeUrl: string): void {
     // A type that is not served is left unanswered; the others go on (rule A5).

@@ -1,4 +1,5 @@
 import type { Resource } from '../../compile/resource.ts';
+import { Rejections } from './rejections.ts';
 
 /** Names beyond this are forgotten; the worst is that a stale resource lives on until its Envoy restarts. */
 const doubtfulMax = 1_000;
@@ -8,6 +9,8 @@ const doubtfulMax = 1_000;
  * (rule A11); this is only what helps a proxy back to something that works.
  */
 export class TypeMemory {
+  /** Used where a refusal outlives the stream: see `TypeContext.refusalsSpread`. */
+  readonly rejections = new Rejections();
   readonly #lastGood = new Map<string, Resource>();
   readonly #doubtful = new Set<string>();
 

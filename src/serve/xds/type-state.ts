@@ -36,8 +36,9 @@ export interface TypeContext {
   readonly memory: TypeMemory;
   readonly isQuarantined: (resource: Resource) => boolean;
   /**
-   * SDS is not transactional: after one bad secret Envoy refuses good ones of the same context with the first
-   * one's error (rule D6).
+   * SDS is not transactional (rule D6). After one bad secret Envoy refuses good ones of the same context with the
+   * first one's error, and takes the bad one if it comes a second time, since it has not changed. So secrets go one
+   * by one, which tells whose fault a NACK is, and what was refused stays refused on the next stream.
    */
   readonly refusalsSpread: boolean;
   /** Monotonic milliseconds. */
@@ -61,7 +62,7 @@ export class TypeState {
   /** What the peer has or was just sent. */
   readonly #sent = new Map<string, string>();
   readonly #accepted = new Map<string, string>();
-  readonly #rejections = new Rejections();
+  readonly #rejections: Rejections;
   /** To be sent whatever the versions say: subscribed again (rule B9), or its cluster changed (rule G1). */
   readonly #forced = new Set<string>();
   /** To be sent before all else and one by one, so that what is good lands (rules D4, D6). */
@@ -70,6 +71,7 @@ export class TypeState {
 
   constructor(context: TypeContext) {
     this.#context = context;
+    this.#rejections = context.refusalsSpread ? context.memory.rejections : new Rejections();
   }
 
   /** The first request of the type on this stream. `wildcardIfEmpty`: listeners and clusters (rules B1, B13). */
@@ -180,7 +182,7 @@ export class TypeState {
       if (resource === undefined || !mayGo(resource)) continue;
       resources.push(resource);
       bytes += resource.bytes.length;
-      if (bytes >= responseBytesMax) break;
+      if (bytes >= responseBytesMax || this.#context.refusalsSpread) break;
     }
     return resources.length === 0 ? nothingDue : { resources, removed: [] };
   }
@@ -271,10 +273,9 @@ export class TypeState {
     if (!this.#subscription.wants(name)) return;
     this.#accepted.set(name, version);
     this.#context.memory.accept(resource);
+    if (this.#context.refusalsSpread) this.#rejections.excuseVictimsOf(name);
     // A last good one in place of a refused one clears nothing, or the refused one would come back at once.
-    if (wanted?.version !== version) return;
-    const isMended = this.#rejections.forget(name);
-    if (isMended && this.#context.refusalsSpread) this.#rejections.forgetAll();
+    if (wanted?.version === version) this.#rejections.forget(name);
   }
 
   #refuse(

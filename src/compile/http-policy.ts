@@ -1,0 +1,75 @@
+import { create } from '@bufbuild/protobuf';
+import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
+import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
+import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
+import type { Service } from '../model/types.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import { rbacPlan } from '../policy/rbac-plan.ts';
+import type { HttpFilter } from './http.ts';
+import { rbacFilter } from './names.ts';
+import { any, resource } from './pack.ts';
+import { askAlways, pathStateKey, rbacConfig } from './rbac.ts';
+import { type Resource, typeUrls } from './resource.ts';
+
+/**
+ * What the proxy decides by itself. The policy is a resource of its own (ECDS): a changed rule drains no listener and
+ * holds from the next request on open connections.
+ */
+export function policyFilters(): readonly HttpFilter[] {
+  return [
+    {
+      name: 'chancery.path',
+      configType: {
+        case: 'typedConfig',
+        value: any(SetFilterStateSchema, {
+          onRequestHeaders: [
+            {
+              key: { case: 'objectKey', value: pathStateKey },
+              factoryKey: 'envoy.string',
+              value: {
+                case: 'formatString',
+                value: {
+                  format: {
+                    case: 'textFormatSource',
+                    value: { specifier: { case: 'inlineString', value: '%PATH(NQ:PATH)%' } },
+                  },
+                },
+              },
+            },
+          ],
+        }),
+      },
+    },
+    {
+      name: rbacFilter,
+      configType: {
+        case: 'configDiscovery',
+        value: {
+          configSource: {
+            resourceApiVersion: ApiVersion.V3,
+            configSourceSpecifier: { case: 'ads', value: {} },
+          },
+          defaultConfig: askAlways(),
+          applyDefaultConfigWithoutWarming: true,
+          typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
+        },
+      },
+    },
+  ];
+}
+
+export function httpPolicy(document: PolicyDocument, service: Service): Resource {
+  const plan = rbacPlan(document, service.name);
+  const message = create(TypedExtensionConfigSchema, {
+    name: rbacFilter,
+    typedConfig: plan === undefined ? askAlways() : rbacConfig(plan),
+  });
+  return resource({
+    typeUrl: typeUrls.extension,
+    name: rbacFilter,
+    schema: TypedExtensionConfigSchema,
+    message,
+    from: [...service.deny, ...service.allow].map((rule) => rule.at).concat(service.at),
+  });
+}
