@@ -121,7 +121,6 @@ describe('the shop on one machine', () => {
     const egress = find('egress', 'request');
     assert.equal(ingress?.['caller'], 'spiffe://shop.test/reports');
     assert.equal(ingress?.['callee'], 'spiffe://shop.test/payments');
-    const egress = lines().find((line) => line['side'] === 'egress' && line['kind'] === 'request');
     assert.equal(egress?.['callee'], 'spiffe://shop.test/payments');
     assert.equal(egress?.['route'], 'payments/default');
     assert.match(String(ingress?.['rule']), /^allow\//);
