@@ -5,7 +5,7 @@ import { Fixture, snapshotOf } from './fixture.ts';
 const big = (count: number, version: string): Record<string, string> =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`c${index}`, version]));
 
-describe('flow of xDS responses', () => {
+describe('flow of xDS responses', { timeout: 20_000 }, () => {
   it('J2 while a response is not acknowledged changes only replace each other', async () => {
     await using fixture = await Fixture.open();
     fixture.publish({ endpoints: { a: '0', b: '0' } });

@@ -32,7 +32,7 @@ async function started(fixture: Fixture, plan: Plan = first): Promise<RawClient>
   return client;
 }
 
-describe('order of xDS responses', () => {
+describe('order of xDS responses', { timeout: 20_000 }, () => {
   it('E1 secrets, clusters and endpoints come first; listeners, routes and extensions after the ACK', async () => {
     await using fixture = await Fixture.open();
     const client = await started(fixture);
@@ -265,6 +265,20 @@ describe('order of xDS responses', () => {
     fixture.publish({ ...first, endpoints: { a: '2' } });
     assert.deepEqual((await client.nextAcked('endpoints')).versions, { a: '2' });
     await client.silent();
+  });
+
+  it('what belongs to something refused is not waited for', async () => {
+    await using fixture = await Fixture.open();
+    fixture.publish({ cluster: { a: 'bad' }, endpoints: { a: '1' } });
+    const client = fixture.connect();
+    client.send('cluster');
+    const clusters = await client.next('cluster');
+    client.send('endpoints', { sub: [] });
+    await client.silent();
+    assert.equal(fixture.service.status('p').converged, false);
+    client.nack(clusters, 'no');
+    await client.silent();
+    assert.equal(fixture.service.status('p').converged, true);
   });
 
   it('the time from a publication to the last ACK is told', async () => {

@@ -6,7 +6,7 @@ import { sdsMethod } from './raw-client.ts';
 
 const plan = { cluster: { a: '1', b: '1' } };
 
-describe('xDS streams', () => {
+describe('xDS streams', { timeout: 20_000 }, () => {
   it('A1 only the first request needs a node', async () => {
     await using fixture = await Fixture.open();
     fixture.publish(plan);

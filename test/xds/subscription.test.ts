@@ -18,7 +18,7 @@ async function opened(fixture: Fixture, type: ShortType, sub: string[]): Promise
   return client;
 }
 
-describe('xDS subscriptions', () => {
+describe('xDS subscriptions', { timeout: 20_000 }, () => {
   it('B1 a first request without names means all clusters', async () => {
     await using fixture = await Fixture.open();
     fixture.publish(plan);

@@ -7,6 +7,8 @@ export interface Rejection {
   readonly message: string;
   /** Monotonic milliseconds. */
   readonly atMs: number;
+  /** Grows with each rejection of the type. */
+  readonly order: number;
   /** Another version of the name was taken since. */
   readonly isSettled: boolean;
 }
@@ -19,6 +21,7 @@ export const passingRetryMs = 10_000;
 /** What one peer refused of one type, by name and version. */
 export class Rejections {
   readonly #byName = new Map<string, readonly Rejection[]>();
+  #count = 0;
 
   of(resource: Resource): Rejection | undefined {
     const known = this.#byName.get(resource.name);
@@ -35,10 +38,9 @@ export class Rejections {
   add(resource: Resource, message: string, nowMs: number): void {
     const { name, version } = resource;
     const others = this.#byName.get(name)?.filter((one) => one.version !== version) ?? [];
-    this.#byName.set(
-      name,
-      [...others, { version, message, atMs: nowMs, isSettled: false }].slice(-versionsMax),
-    );
+    this.#count += 1;
+    const rejection = { version, message, atMs: nowMs, order: this.#count, isSettled: false };
+    this.#byName.set(name, [...others, rejection].slice(-versionsMax));
   }
 
   forget(name: string): void {
@@ -46,23 +48,27 @@ export class Rejections {
   }
 
   /**
-   * A good version of the name was taken, so what was refused only for its sake may be tried again: Envoy repeats the
-   * first error word for word (rule D6). Each refusal excuses others once, or two bad ones would excuse each other
-   * for ever.
+   * A good version of the name was taken, so what was refused after it and only for its sake may be tried again:
+   * Envoy repeats the first error word for word (rule D6). Each refusal excuses others once, or two bad ones would
+   * excuse each other for ever.
    */
   excuseVictimsOf(name: string): void {
-    const causes = this.#byName.get(name)?.filter((one) => !one.isSettled) ?? [];
+    const own = this.#byName.get(name) ?? [];
+    const causes = own.filter((one) => !one.isSettled);
     if (causes.length === 0) return;
-    const messages = new Set(causes.map((cause) => cause.message));
+    const isVictim = (one: Rejection): boolean =>
+      causes.some((cause) => cause.message === one.message && cause.order < one.order);
     for (const [other, rejections] of this.#byName) {
       if (other === name) continue;
       this.#replace(
         other,
-        rejections.filter((one) => !messages.has(one.message)),
+        rejections.filter((one) => !isVictim(one)),
       );
     }
-    const settled = this.#byName.get(name)?.map((one) => ({ ...one, isSettled: true })) ?? [];
-    this.#replace(name, settled);
+    this.#byName.set(
+      name,
+      own.map((one) => ({ ...one, isSettled: true })),
+    );
   }
 
   #replace(name: string, rejections: readonly Rejection[]): void {
