@@ -3,6 +3,7 @@ import type { Child, ChildState } from '../app/child.ts';
 import { openIntentSource } from '../app/intent-source.ts';
 import type { Layout } from '../app/layout.ts';
 import type { LocalMesh } from '../app/local-mesh.ts';
+import { rotateAccessLogs } from '../app/log-rotation.ts';
 import { freePortFinder } from '../app/preflight.ts';
 import { sleep, systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
@@ -42,11 +43,15 @@ export class UpSession {
     first: FirstIntent,
     options: { readonly check: boolean },
   ): Promise<ExitCode> {
+    let stopRotation = (): void => {};
     const onSignal = (): void => this.#ended.abort();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
     try {
       this.#note(`starting ${first.intent.mesh.name} at ${shortCommit(first.tree.commit)}`);
       mesh.start(first.intent);
+      stopRotation = rotateAccessLogs(this.#layout, systemClock, () =>
+        mesh.planned.map((planned) => planned.workload.id),
+      );
       const green = await this.#waitForGreen(mesh);
       if (!green) return 1;
       if (options.check) return await this.#check(mesh, first);
@@ -54,6 +59,7 @@ export class UpSession {
       return 0;
     } finally {
       this.#phase = 'stopping';
+      stopRotation();
       await mesh.stop();
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
       this.#note('stopped; nothing is left running');

@@ -30,9 +30,15 @@ export function requestLog(origin: Origin): AccessLog {
   });
 }
 
-/** One line per attempt at an upstream, so that a retried request shows what each try met. */
+/**
+ * One line per attempt at an upstream, so that a retried request shows what each try met. At ingress the only upstream
+ * is the application beside the proxy: an attempt that went well says nothing that the request's line does not.
+ */
 export function attemptLog(origin: Origin): AccessLog {
-  return fileLog({ kind: 'attempt', ...origin, ...attemptFields });
+  const fields = { kind: 'attempt', ...origin, ...attemptFields };
+  if (origin.side === 'egress') return fileLog(fields);
+  // Without names it stands for any response flag: the attempt did not end as it should.
+  return fileLog(fields, { filterSpecifier: { case: 'responseFlagFilter', value: {} } });
 }
 
 /**

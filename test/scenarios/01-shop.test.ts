@@ -111,9 +111,9 @@ describe('the shop on one machine', () => {
       lines().find((line) => line['side'] === side && line['kind'] === kind);
     await eventually(
       () =>
-        ['ingress', 'egress'].every(
-          (side) => find(side, 'request') !== undefined && find(side, 'attempt') !== undefined,
-        ),
+        find('ingress', 'request') !== undefined &&
+        find('egress', 'request') !== undefined &&
+        find('egress', 'attempt') !== undefined,
       5_000,
       () => JSON.stringify(lines()),
     );

@@ -1,0 +1,34 @@
+import { renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { accessLogFile } from '../compile/names.ts';
+import { EnvoyAdmin } from '../envoy/admin.ts';
+import { adminSocket, type Layout, proxyDir } from './layout.ts';
+
+/** Some 100,000 requests; one older file is kept beside it. */
+const accessLogBytesMax = 64 * 1024 * 1024;
+const lookEveryMs = 10_000;
+
+/** Keeps the access logs of this machine's proxies bounded, until the returned function is called. */
+export function rotateAccessLogs(
+  layout: Layout,
+  clock: Clock,
+  workloads: () => readonly string[],
+): () => void {
+  let cancel = (): void => {};
+  const look = async (): Promise<void> => {
+    for (const workload of workloads()) await rotate(layout, workload);
+    cancel = clock.after(lookEveryMs, () => void look());
+  };
+  cancel = clock.after(lookEveryMs, () => void look());
+  return () => cancel();
+}
+
+async function rotate(layout: Layout, workload: string): Promise<void> {
+  const file = join(proxyDir(layout, workload), accessLogFile);
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size < accessLogBytesMax) return;
+  renameSync(file, `${file}.1`);
+  // Envoy writes on into the renamed file until it is told; nothing is lost in between.
+  await new EnvoyAdmin({ kind: 'socket', path: adminSocket(layout, workload) }).reopenLogs();
+}
