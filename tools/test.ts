@@ -16,9 +16,17 @@ const unit = globSync([
 ]);
 const scenarios = globSync('test/scenarios/**/*.test.ts').sort();
 
+/** A test that hangs is a failure, not a run without an end. */
+const testTimeoutMs = 180_000;
+
 function run(files: readonly string[], concurrency: number): number {
   if (files.length === 0) return 0;
-  const args = ['--test', `--test-concurrency=${concurrency}`, ...files];
+  const args = [
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${testTimeoutMs}`,
+    ...files,
+  ];
   return spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1;
 }
 
