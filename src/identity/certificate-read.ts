@@ -68,6 +68,7 @@ export function readCertificate(der: Uint8Array): Result<Certificate, string> {
   }
   const bits = readBits(signature);
   if (!bits.ok) return bits;
+  if (bits.value.unused !== 0) return err('a signature is whole bytes');
   const fields = readChildren(tbs);
   if (!fields.ok) return fields;
   const [version, serial, inner, issuer, validity, subject, spki, ...rest] = fields.value;

@@ -49,6 +49,7 @@ export function readCsr(der: Uint8Array): Result<{ readonly publicKeySpki: Uint8
     return err('the signature is not ecdsa-with-SHA256');
   const bits = readBits(signature);
   if (!bits.ok) return bits;
+  if (bits.value.unused !== 0) return err('a signature is whole bytes');
   const fields = readChildren(info);
   if (!fields.ok) return fields;
   const spki = fields.value[2];
