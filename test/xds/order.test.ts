@@ -169,7 +169,9 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
   it('E5 a refused change of a cluster that is live holds nothing back', async () => {
     await using fixture = await Fixture.open();
     const client = await started(fixture);
-    fixture.publish({ ...first, cluster: { a: '2' }, routes: { r: '2' } });
+    const names = Buffer.concat([Buffer.from([0x0a, 1]), Buffer.from('a')]);
+    const plan = { ...first, cluster: { a: '2' }, routes: { r: '2' } };
+    fixture.service.publish('p', snapshotOf(plan, { r: names }));
     const clusters = await client.next('cluster');
     await client.nextAcked('endpoints');
     client.nack(clusters, 'no');

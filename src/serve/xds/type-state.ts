@@ -46,8 +46,7 @@ export interface TypeContext {
 }
 
 const nothingDue: Due = { resources: [], removed: [] };
-/** Stands for "told that it does not exist" and for "has some version that nobody knows". */
-const absent = '';
+/** The peer may have the resource, in some version that nobody knows. */
 const unknown = '?';
 
 /** Split so that a refusal concerns few and buffers stay small (rule J7). */
@@ -144,7 +143,7 @@ export class TypeState {
 
   sentVersion(name: string): string | undefined {
     const version = this.#sent.get(name);
-    return version === absent || version === unknown ? undefined : version;
+    return version === unknown ? undefined : version;
   }
 
   acceptedVersion(name: string): string | undefined {
@@ -197,9 +196,7 @@ export class TypeState {
   /** What the peer has and is to lose. */
   dueRemovals(present: Present): Due {
     if (this.#inFlight !== undefined) return nothingDue;
-    const removed = [...this.#sent]
-      .filter(([name, version]) => version !== absent && !present.has(name))
-      .map(([name]) => name);
+    const removed = [...this.#sent.keys()].filter((name) => !present.has(name));
     return removed.length === 0 ? nothingDue : { resources: [], removed };
   }
 
@@ -246,11 +243,7 @@ export class TypeState {
       this.#forced.delete(name);
       this.#alone.delete(name);
     }
-    for (const name of due.removed) {
-      const isNamed = this.#subscription.names.has(name);
-      this.#forget(name);
-      if (isNamed) this.#sent.set(name, absent);
-    }
+    for (const name of due.removed) this.#forget(name);
   }
 
   /** A NACK is told by its error alone (rule C4); an unknown nonce says nothing about anything (rule C7). */
