@@ -1,9 +1,9 @@
-import { request } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok } from '../base/result.ts';
 import type { Workload } from '../compile/inventory.ts';
+import { EnvoyAdmin } from '../envoy/admin.ts';
 import type { SvidReply } from '../serve/api/wire.ts';
 import type { CheckHandler } from '../serve/authz/check-handler.ts';
 import { checkMethod } from '../serve/authz/check-method.ts';
@@ -141,10 +141,15 @@ export class WorkloadAgent {
   /** A proxy is ready when it has all it needs to serve: not when its process runs. */
   #watchProxy(): () => void {
     const { entry, clock, onChange } = this.#options;
+    const admin = new EnvoyAdmin(
+      { kind: 'socket', path: entry.adminSocket },
+      { timeoutMs: proxyProbeTimeoutMs },
+    );
     let stopped = false;
     let cancel = (): void => {};
     const round = async (): Promise<void> => {
-      const ready = await proxyIsReady(entry.adminSocket);
+      const state = await admin.ready();
+      const ready = state.ok && state.value.ready;
       if (stopped) return;
       if (ready !== this.#proxyReady) {
         this.#proxyReady = ready;
@@ -163,17 +168,4 @@ export class WorkloadAgent {
 
 function mayUse(uid: number): boolean {
   return uid === 0 || uid === process.getuid?.();
-}
-
-function proxyIsReady(adminSocket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const call = request({ socketPath: adminSocket, path: '/ready', timeout: proxyProbeTimeoutMs });
-    call.once('response', (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    call.once('timeout', () => call.destroy());
-    call.once('error', () => resolve(false));
-    call.end();
-  });
 }
