@@ -40,6 +40,14 @@ export function xdsEventSink(options: {
         plane.events.emit({ kind: 'problem', finding });
         return;
       }
+      case 'quarantined': {
+        const resource = `${shortType(event.type)} ${event.name}`;
+        const message = `${resource} was refused by several proxies and goes to no other; they keep the last good one`;
+        const finding = { code: 'CH5421' as const, severity: 'error' as const, message };
+        plane.events.emit({ kind: 'problem', finding });
+        record('quarantined', resource, { version: event.version });
+        return;
+      }
       case 'sent':
         return;
     }
