@@ -69,7 +69,8 @@ async function report({ plane, store }: ControlApiParts, request: ApiRequest): P
   const own = workloads.filter((workload): workload is Workload => workload.host === host);
   // Durable first: a control plane that comes back must not forget endpoints that it told callers of.
   if (JSON.stringify(own) !== JSON.stringify(plane.inventory.filter((one) => one.host === host))) {
-    await store.putHost(host, JSON.stringify({ workloads: own }));
+    const report = Buffer.from(JSON.stringify({ workloads: own }));
+    await store.put('host-report', host, report, undefined);
   }
   plane.report(host, own);
   return { kind: 'json', body: {} };

@@ -10,6 +10,7 @@ import { createGrpcServer } from '../serve/grpc/server.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import { openKekFile } from '../store/kek-file.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
+import type { StoredDocument } from '../store/store.ts';
 import { controlApi } from './control-api.ts';
 import { ControlPlane } from './control-plane.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
@@ -49,7 +50,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const plane: ControlPlane = new ControlPlane({
     clock,
     sink: xds,
-    inventory: inventoryOf(await store.hosts()),
+    inventory: inventoryOf(await store.list('host-report')),
     onReady: start,
   });
   const onXdsEvent = xdsEventSink({ plane, store, clock });
@@ -104,6 +105,8 @@ async function follow(source: IntentSource, plane: ControlPlane): Promise<() => 
   return unwatch;
 }
 
-function inventoryOf(hosts: ReadonlyMap<string, string>): Workload[] {
-  return [...hosts.values()].flatMap((report) => (JSON.parse(report) as HostReport).workloads);
+function inventoryOf(reports: readonly StoredDocument[]): Workload[] {
+  return reports.flatMap(
+    ({ value }) => (JSON.parse(Buffer.from(value).toString('utf8')) as HostReport).workloads,
+  );
 }

@@ -20,11 +20,14 @@ function memoryStore() {
   return {
     values,
     entries,
-    getSealed: async (name: string) => values.get(name),
-    putSealedOnce: async (name: string, sealed: Uint8Array) => {
-      if (values.has(name)) return false;
-      values.set(name, sealed);
-      return true;
+    get: async (_kind: string, id: string) => {
+      const value = values.get(id);
+      return value === undefined ? undefined : { version: 1, value };
+    },
+    put: async (_kind: string, id: string, value: Uint8Array) => {
+      if (values.has(id)) return undefined;
+      values.set(id, value);
+      return 1;
     },
     record: (entry: { kind: string; subject: string; facts: object }) => void entries.push(entry),
   };

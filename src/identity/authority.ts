@@ -18,11 +18,19 @@ import { toPem } from './pem.ts';
 import { open, seal } from './seal.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 
-/** What the authority needs of a store: one sealed value, written once, and a record of what it issued. */
+/** What the authority needs of a store: sealed values, replaced whole, and a record of what it issued. */
 export interface AuthorityStore {
-  getSealed(name: string): Promise<Uint8Array | undefined>;
-  /** False when the name holds a value already: another replica was first. */
-  putSealedOnce(name: string, sealed: Uint8Array): Promise<boolean>;
+  get(
+    kind: string,
+    id: string,
+  ): Promise<{ readonly version: number; readonly value: Uint8Array } | undefined>;
+  /** Undefined when `ifVersion` (0: none) is not what is there: another replica was first. */
+  put(
+    kind: string,
+    id: string,
+    value: Uint8Array,
+    ifVersion: number | undefined,
+  ): Promise<number | undefined>;
   record(entry: {
     readonly atMs: number;
     readonly kind: string;
@@ -90,8 +98,8 @@ async function loadOrCreate(options: {
   readonly random: Random;
 }): Promise<Ca> {
   const { store, kek, trustDomain, clock, random } = options;
-  const stored = await store.getSealed(rootName);
-  if (stored !== undefined) return openRoot(stored, kek, trustDomain);
+  const stored = await store.get('sealed', rootName);
+  if (stored !== undefined) return openRoot(stored.value, kek, trustDomain);
   const ca = createRoot({
     trustDomain,
     privateKey: createRootKey(),
@@ -100,10 +108,10 @@ async function loadOrCreate(options: {
     random,
   });
   const sealed = seal(kek, encodeRoot(ca), rootName, random);
-  if (await store.putSealedOnce(rootName, sealed)) return ca;
-  const other = await store.getSealed(rootName);
+  if ((await store.put('sealed', rootName, sealed, 0)) !== undefined) return ca;
+  const other = await store.get('sealed', rootName);
   if (other === undefined) throw new Error('the store lost the root it had a moment ago');
-  return openRoot(other, kek, trustDomain);
+  return openRoot(other.value, kek, trustDomain);
 }
 
 function encodeRoot(ca: Ca): Uint8Array {

@@ -14,15 +14,33 @@ const dir = mkdtempSync(join(tmpdir(), 'store-'));
 after(() => rmSync(dir, { recursive: true }));
 
 describe('store', () => {
-  it('a sealed value is written once and survives a restart', async () => {
+  it('a document is written only over the version that the writer saw, and survives a restart', async () => {
     const path = join(dir, 'a.db');
     const first = openSqliteStore(path);
-    assert.equal(await first.putSealedOnce('ca', Uint8Array.of(1, 2)), true);
-    assert.equal(await first.putSealedOnce('ca', Uint8Array.of(3)), false);
+    assert.equal(await first.put('sealed', 'ca', Uint8Array.of(1, 2), 0), 1);
+    assert.equal(await first.put('sealed', 'ca', Uint8Array.of(3), 0), undefined);
+    assert.equal(await first.put('sealed', 'ca', Uint8Array.of(4), 7), undefined);
+    assert.equal(await first.put('sealed', 'ca', Uint8Array.of(5), 1), 2);
+    assert.equal(await first.put('sealed', 'ca', Uint8Array.of(6), undefined), 3);
     await first.close();
     const again = openSqliteStore(path);
-    assert.deepEqual([...((await again.getSealed('ca')) ?? [])], [1, 2]);
+    const found = await again.get('sealed', 'ca');
+    assert.deepEqual([found?.version, ...(found?.value ?? [])], [3, 6]);
+    assert.equal(await again.remove('sealed', 'ca'), true);
+    assert.equal(await again.remove('sealed', 'ca'), false);
     await again.close();
+  });
+
+  it('documents are listed by kind, in the order of their ids', async () => {
+    const store = openSqliteStore(join(dir, 'list.db'));
+    for (const id of ['b', 'a', 'c']) await store.put('k', id, Uint8Array.of(1), 0);
+    await store.put('other', 'x', Uint8Array.of(1), 0);
+    const found = await store.list('k');
+    assert.deepEqual(
+      found.map((one) => one.id),
+      ['a', 'b', 'c'],
+    );
+    await store.close();
   });
 
   it('the ledger keeps order and is read newest first, by kind', async () => {

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { ChanceryError, messageOf } from '../base/error.ts';
-import type { LedgerEntry, Store } from './store.ts';
+import type { LedgerEntry, Store, StoredDocument } from './store.ts';
 
 /** Each runs once, in order, in one transaction with its number. Never edited after a release, only added to. */
 const migrations: readonly string[] = [
@@ -10,6 +10,13 @@ const migrations: readonly string[] = [
      seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
      subject TEXT NOT NULL, facts TEXT NOT NULL);
    CREATE INDEX ledger_kind ON ledger (kind, seq);`,
+  `CREATE TABLE documents (
+     kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, value BLOB NOT NULL,
+     PRIMARY KEY (kind, id)) WITHOUT ROWID;
+   INSERT INTO documents SELECT 'sealed', name, 1, value FROM sealed;
+   INSERT INTO documents SELECT 'host-report', host, 1, CAST(report AS BLOB) FROM hosts;
+   DROP TABLE sealed;
+   DROP TABLE hosts;`,
 ];
 
 /** Some months of a small mesh; older entries go first. */
@@ -74,25 +81,48 @@ class SqliteStore implements Store {
     }
   }
 
-  async getSealed(name: string): Promise<Uint8Array | undefined> {
-    const row = this.#db.prepare('SELECT value FROM sealed WHERE name = ?').get(name);
-    return row?.['value'] as Uint8Array | undefined;
+  async get(kind: string, id: string): Promise<StoredDocument | undefined> {
+    const sql = 'SELECT id, version, value FROM documents WHERE kind = ? AND id = ?';
+    const row = this.#db.prepare(sql).get(kind, id);
+    return row === undefined ? undefined : storedDocument(row);
   }
 
-  async putSealedOnce(name: string, sealed: Uint8Array): Promise<boolean> {
-    const sql = 'INSERT INTO sealed (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING';
-    return Number(this.#db.prepare(sql).run(name, sealed).changes) === 1;
+  async list(kind: string): Promise<readonly StoredDocument[]> {
+    const sql = 'SELECT id, version, value FROM documents WHERE kind = ? ORDER BY id';
+    return this.#db.prepare(sql).all(kind).map(storedDocument);
   }
 
-  async putHost(host: string, report: string): Promise<void> {
+  async put(
+    kind: string,
+    id: string,
+    value: Uint8Array,
+    ifVersion: number | undefined,
+  ): Promise<number | undefined> {
+    const row =
+      ifVersion === 0
+        ? this.#db
+            .prepare(
+              'INSERT INTO documents VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING RETURNING version',
+            )
+            .get(kind, id, value)
+        : this.#replace(kind, id, value, ifVersion);
+    return row === undefined ? undefined : Number(row['version']);
+  }
+
+  #replace(kind: string, id: string, value: Uint8Array, ifVersion: number | undefined) {
+    if (ifVersion === undefined) {
+      const sql =
+        'INSERT INTO documents VALUES (?, ?, 1, ?) ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value, version = version + 1 RETURNING version';
+      return this.#db.prepare(sql).get(kind, id, value);
+    }
     const sql =
-      'INSERT INTO hosts (host, report) VALUES (?, ?) ON CONFLICT (host) DO UPDATE SET report = excluded.report';
-    this.#db.prepare(sql).run(host, report);
+      'UPDATE documents SET value = ?, version = version + 1 WHERE kind = ? AND id = ? AND version = ? RETURNING version';
+    return this.#db.prepare(sql).get(value, kind, id, ifVersion);
   }
 
-  async hosts(): Promise<ReadonlyMap<string, string>> {
-    const rows = this.#db.prepare('SELECT host, report FROM hosts ORDER BY host').all();
-    return new Map(rows.map((row) => [String(row['host']), String(row['report'])]));
+  async remove(kind: string, id: string): Promise<boolean> {
+    const sql = 'DELETE FROM documents WHERE kind = ? AND id = ?';
+    return Number(this.#db.prepare(sql).run(kind, id).changes) === 1;
   }
 
   record(entry: Entry): void {
@@ -153,4 +183,12 @@ class SqliteStore implements Store {
     this.#writePending();
     this.#db.close();
   }
+}
+
+function storedDocument(row: Readonly<Record<string, unknown>>): StoredDocument {
+  return {
+    id: String(row['id']),
+    version: Number(row['version']),
+    value: row['value'] as Uint8Array,
+  };
 }
