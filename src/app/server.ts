@@ -9,7 +9,7 @@ import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer } from '../serve/grpc/server.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import { openKekFile } from '../store/kek-file.ts';
-import { openSqliteStore } from '../store/sqlite.ts';
+import { openStore } from '../store/open.ts';
 import type { StoredDocument } from '../store/store.ts';
 import { controlApi } from './control-api.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly layout: Layout;
   readonly dev: boolean;
   readonly port: number;
+  /** Address of the store; a SQLite file in the state folder when left out. */
+  readonly store: string | undefined;
   readonly log: Log;
 }
 
@@ -31,7 +33,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const { layout, log } = options;
   const clock = systemClock;
   makeLayout(layout);
-  const store = openSqliteStore(layout.database);
+  const store = await openStore(options.store ?? layout.database);
   const kek = openKekFile(layout.kekFile, systemRandom);
   const source = await openIntentSource({ dir: layout.intentDir, dev: options.dev, clock });
 

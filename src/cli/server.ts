@@ -10,8 +10,8 @@ import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'server --dir DIR [--port N] [--dev]',
-  text: 'Runs the control plane of an intent folder until SIGTERM.',
+  usage: 'server --dir DIR [--port N] [--store ADDRESS] [--dev]',
+  text: 'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or\nwhat --store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
   example: 'chancery server --dir /srv/intent',
 };
 
@@ -19,6 +19,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   const options = {
     dir: { type: 'string' },
     port: { type: 'string' },
+    store: { type: 'string' },
     dev: { type: 'boolean' },
   } as const;
   const parsed = parseArguments(args, options, usage);
@@ -28,10 +29,12 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   }
   const { dir, port } = parsed.values;
   if (typeof dir !== 'string') throw usageError('server needs --dir', usage);
+  const { store = process.env['CHANCERY_STORE'] } = parsed.values;
   const stop = await startServer({
     layout: layoutOf(realpathSync(dir), process.env),
     dev: parsed.values['dev'] === true,
     port: typeof port === 'string' ? Number(port) : controlPlanePort,
+    store: typeof store === 'string' ? store : undefined,
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
   await untilSignal();

@@ -1,37 +1,14 @@
 import { DatabaseSync } from 'node:sqlite';
 import { ChanceryError, messageOf } from '../base/error.ts';
+import { LedgerBuffer, ledgerEntriesMax, type NewLedgerEntry } from './ledger-buffer.ts';
+import { laterSchema, type Migration, migrations } from './migrations.ts';
+import { ledgerEntry, putStatement, type Row, statements, storedDocument } from './statements.ts';
 import type { LedgerEntry, Store, StoredDocument } from './store.ts';
 
-/** Each runs once, in order, in one transaction with its number. Never edited after a release, only added to. */
-const migrations: readonly string[] = [
-  `CREATE TABLE sealed (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-   CREATE TABLE hosts (host TEXT PRIMARY KEY, report TEXT NOT NULL);
-   CREATE TABLE ledger (
-     seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
-     subject TEXT NOT NULL, facts TEXT NOT NULL);
-   CREATE INDEX ledger_kind ON ledger (kind, seq);`,
-  `CREATE TABLE documents (
-     kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, value BLOB NOT NULL,
-     PRIMARY KEY (kind, id)) WITHOUT ROWID;
-   INSERT INTO documents SELECT 'sealed', name, 1, value FROM sealed;
-   INSERT INTO documents SELECT 'host-report', host, 1, CAST(report AS BLOB) FROM hosts;
-   DROP TABLE sealed;
-   DROP TABLE hosts;`,
-];
-
-/** Some months of a small mesh; older entries go first. */
-const ledgerEntriesMax = 1_000_000;
-const pruneEvery = 10_000;
-/** A burst waits this long to be written as one transaction; `flush` does not wait. */
-const groupCommitMs = 5;
-const pendingMax = 10_000;
-
-type Entry = Omit<LedgerEntry, 'seq'>;
-
 /** SQLite of the runtime, WAL with synchronous=FULL: what was acknowledged survives a kill -9 and a power cut. */
-export function openSqliteStore(path: string): Store {
+export function openSqliteStore(path: string, steps: readonly Migration[] = migrations): Store {
   try {
-    return new SqliteStore(path);
+    return new SqliteStore(path, steps);
   } catch (cause) {
     throw new ChanceryError(
       {
@@ -46,28 +23,28 @@ export function openSqliteStore(path: string): Store {
 
 class SqliteStore implements Store {
   readonly #db: DatabaseSync;
-  #pending: Entry[] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #written = 0;
+  readonly #ledger = new LedgerBuffer(
+    (entries) => this.#append(entries),
+    async () => void this.#db.prepare(statements.prune).run(ledgerEntriesMax),
+  );
 
-  constructor(path: string) {
+  constructor(path: string, steps: readonly Migration[]) {
     this.#db = new DatabaseSync(path);
     this.#db.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;',
     );
-    this.#migrate();
+    for (const [index, { sqlite }] of steps.entries()) {
+      // Looked at under the lock: another process may have migrated a moment ago.
+      this.#transaction(() => {
+        const done = this.#schema();
+        if (done > steps.length) throw laterSchema(done, steps.length);
+        if (index >= done) this.#db.exec(`${sqlite} PRAGMA user_version = ${index + 1};`);
+      });
+    }
   }
 
-  #migrate(): void {
-    const row = this.#db.prepare('PRAGMA user_version').get();
-    const done = Number(row?.['user_version'] ?? 0);
-    if (done > migrations.length) {
-      throw new Error(`it was written by a later version of chancery (schema ${done})`);
-    }
-    for (const [index, sql] of migrations.entries()) {
-      if (index < done) continue;
-      this.#transaction(() => this.#db.exec(`${sql} PRAGMA user_version = ${index + 1};`));
-    }
+  #schema(): number {
+    return Number(this.#db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   }
 
   #transaction(run: () => void): void {
@@ -82,14 +59,12 @@ class SqliteStore implements Store {
   }
 
   async get(kind: string, id: string): Promise<StoredDocument | undefined> {
-    const sql = 'SELECT id, version, value FROM documents WHERE kind = ? AND id = ?';
-    const row = this.#db.prepare(sql).get(kind, id);
+    const row = this.#db.prepare(statements.get).get(kind, id);
     return row === undefined ? undefined : storedDocument(row);
   }
 
   async list(kind: string): Promise<readonly StoredDocument[]> {
-    const sql = 'SELECT id, version, value FROM documents WHERE kind = ? ORDER BY id';
-    return this.#db.prepare(sql).all(kind).map(storedDocument);
+    return this.#db.prepare(statements.list).all(kind).map(storedDocument);
   }
 
   async put(
@@ -98,97 +73,46 @@ class SqliteStore implements Store {
     value: Uint8Array,
     ifVersion: number | undefined,
   ): Promise<number | undefined> {
-    const row =
-      ifVersion === 0
-        ? this.#db
-            .prepare(
-              'INSERT INTO documents VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING RETURNING version',
-            )
-            .get(kind, id, value)
-        : this.#replace(kind, id, value, ifVersion);
+    const [sql, parameters] = putStatement(kind, id, value, ifVersion);
+    const row: Row | undefined = this.#db.prepare(sql).get(...parameters);
     return row === undefined ? undefined : Number(row['version']);
   }
 
-  #replace(kind: string, id: string, value: Uint8Array, ifVersion: number | undefined) {
-    if (ifVersion === undefined) {
-      const sql =
-        'INSERT INTO documents VALUES (?, ?, 1, ?) ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value, version = version + 1 RETURNING version';
-      return this.#db.prepare(sql).get(kind, id, value);
-    }
-    const sql =
-      'UPDATE documents SET value = ?, version = version + 1 WHERE kind = ? AND id = ? AND version = ? RETURNING version';
-    return this.#db.prepare(sql).get(value, kind, id, ifVersion);
-  }
-
   async remove(kind: string, id: string): Promise<boolean> {
-    const sql = 'DELETE FROM documents WHERE kind = ? AND id = ?';
-    return Number(this.#db.prepare(sql).run(kind, id).changes) === 1;
+    return Number(this.#db.prepare(statements.remove).run(kind, id).changes) === 1;
   }
 
-  record(entry: Entry): void {
-    this.#pending.push(entry);
-    if (this.#pending.length >= pendingMax) this.#writePending();
-    else this.#timer ??= setTimeout(() => this.#writePending(), groupCommitMs);
+  record(entry: NewLedgerEntry): void {
+    this.#ledger.record(entry);
   }
 
-  #writePending(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const entries = this.#pending;
-    if (entries.length === 0) return;
-    this.#pending = [];
-    const insert = this.#db.prepare(
-      'INSERT INTO ledger (at_ms, kind, subject, facts) VALUES (?, ?, ?, ?)',
-    );
+  async #append(entries: readonly NewLedgerEntry[]): Promise<void> {
+    const insert = this.#db.prepare(statements.record);
     this.#transaction(() => {
       for (const { atMs, kind, subject, facts } of entries) {
         insert.run(atMs, kind, subject, JSON.stringify(facts));
       }
     });
-    this.#written += entries.length;
-    if (this.#written >= pruneEvery) this.#prune();
   }
 
-  #prune(): void {
-    this.#written = 0;
-    const sql = 'DELETE FROM ledger WHERE seq <= (SELECT MAX(seq) FROM ledger) - ?';
-    this.#db.prepare(sql).run(ledgerEntriesMax);
-  }
-
-  async flush(): Promise<void> {
-    this.#writePending();
+  flush(): Promise<void> {
+    return this.#ledger.flush();
   }
 
   async ledger(query: {
     readonly kind?: string;
     readonly limit: number;
   }): Promise<readonly LedgerEntry[]> {
-    this.#writePending();
-    const sql =
-      'SELECT seq, at_ms, kind, subject, facts FROM ledger WHERE ? IS NULL OR kind = ? ORDER BY seq DESC LIMIT ?';
-    const kind = query.kind ?? null;
-    return this.#db
-      .prepare(sql)
-      .all(kind, kind, query.limit)
-      .map((row) => ({
-        seq: Number(row['seq']),
-        atMs: Number(row['at_ms']),
-        kind: String(row['kind']),
-        subject: String(row['subject']),
-        facts: JSON.parse(String(row['facts'])) as LedgerEntry['facts'],
-      }));
+    await this.#ledger.flush();
+    const rows =
+      query.kind === undefined
+        ? this.#db.prepare(statements.ledger).all(query.limit)
+        : this.#db.prepare(statements.ledgerOfKind).all(query.kind, query.limit);
+    return rows.map(ledgerEntry);
   }
 
   async close(): Promise<void> {
-    this.#writePending();
+    await this.#ledger.close();
     this.#db.close();
   }
-}
-
-function storedDocument(row: Readonly<Record<string, unknown>>): StoredDocument {
-  return {
-    id: String(row['id']),
-    version: Number(row['version']),
-    value: row['value'] as Uint8Array,
-  };
 }

@@ -1,0 +1,94 @@
+import type { LedgerEntry } from './store.ts';
+
+export type NewLedgerEntry = Omit<LedgerEntry, 'seq'>;
+
+/** A burst waits this long to be written as one transaction; `flush` does not wait. */
+const groupCommitMs = 5;
+/** Entries that one transaction takes. */
+const batchMax = 10_000;
+/** What a store that is away may leave in memory; past it the oldest go, and are counted. */
+const pendingMax = 100_000;
+/** After a failed write; meanwhile `flush` says why. */
+const retryMs = 500;
+/** Some months of a small mesh; older entries go first. */
+export const ledgerEntriesMax = 1_000_000;
+const pruneEvery = 10_000;
+
+/** Groups ledger entries into transactions. The order of `record` is the order on disk. */
+export class LedgerBuffer {
+  readonly #write: (entries: readonly NewLedgerEntry[]) => Promise<void>;
+  readonly #prune: () => Promise<void>;
+  #pending: NewLedgerEntry[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #sincePrune = 0;
+  #dropped = 0;
+  #closed = false;
+
+  constructor(
+    write: (entries: readonly NewLedgerEntry[]) => Promise<void>,
+    prune: () => Promise<void>,
+  ) {
+    this.#write = write;
+    this.#prune = prune;
+  }
+
+  /** Entries lost since the start, because the store was away for too long. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  record(entry: NewLedgerEntry): void {
+    this.#pending.push(entry);
+    if (this.#pending.length > pendingMax) {
+      this.#pending.shift();
+      this.#dropped += 1;
+    }
+    this.#schedule(groupCommitMs);
+  }
+
+  /** Resolves when all that was recorded before is durable. Rejects when the store does not take it. */
+  async flush(): Promise<void> {
+    // What is being written now may have begun before the last entry came.
+    if (this.#writing !== undefined) await this.#writing;
+    if (this.#pending.length > 0) await this.#start();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.flush();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#closed) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#start().catch(() => this.#schedule(retryMs));
+    }, delayMs);
+    // What a store that is away cannot take does not keep a process alive; what waits for its group does.
+    if (delayMs === retryMs) this.#timer.unref();
+  }
+
+  #start(): Promise<void> {
+    this.#writing ??= this.#drain().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const batch = this.#pending.slice(0, batchMax);
+      const droppedBefore = this.#dropped;
+      await this.#write(batch);
+      // Entries dropped meanwhile were the oldest: part of this batch.
+      this.#pending.splice(0, Math.max(0, batch.length - (this.#dropped - droppedBefore)));
+      this.#sincePrune += batch.length;
+      if (this.#sincePrune >= pruneEvery) {
+        this.#sincePrune = 0;
+        await this.#prune();
+      }
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { migrations } from '../../src/store/migrations.ts';
+import { openPostgresStore } from '../../src/store/postgres.ts';
+import { noPostgres, PostgresServer } from '../support/postgres.ts';
+import { storeContract } from './contract.ts';
+
+describe('the store in PostgreSQL', { skip: noPostgres() ?? false }, () => {
+  const server = new PostgresServer();
+  before(() => server.start());
+  after(() => server.remove());
+  storeContract({
+    fresh: () => server.database(),
+    open: openPostgresStore,
+    opener: {
+      module: new URL('../../src/store/postgres.ts', import.meta.url).href,
+      name: 'openPostgresStore',
+    },
+    steps: migrations,
+  });
+
+  it('what was acknowledged is there after the server itself was cut off, and the store goes on by itself', async () => {
+    const store = await openPostgresStore(await server.database());
+    for (let n = 0; n < 50; n += 1) await store.put('k', `${n}`, Uint8Array.of(n), 0);
+    await server.kill();
+    store.record({ atMs: 1, kind: 'k', subject: 'recorded while it was away', facts: {} });
+    await assert.rejects(() => store.flush());
+    await assert.rejects(() => store.get('k', '1'));
+    await server.start();
+    assert.equal((await store.list('k')).length, 50);
+    assert.equal((await store.ledger({ limit: 10 }))[0]?.subject, 'recorded while it was away');
+    await store.close();
+  });
+
+  it('a server that is not there is CH5201, without the password', async () => {
+    const url = 'postgres://mesh:hunter2@127.0.0.1:1/mesh';
+    await assert.rejects(
+      () => openPostgresStore(url),
+      (error: Error & { finding?: { found?: string } }) =>
+        /CH5201/.test(error.message) && !JSON.stringify(error).includes('hunter2'),
+    );
+  });
+});

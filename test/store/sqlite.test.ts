@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { migrations } from '../../src/store/migrations.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { storeContract } from './contract.ts';
+
+describe('the store in SQLite', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'store-'));
+  after(() => rmSync(dir, { recursive: true }));
+  let count = 0;
+  storeContract({
+    fresh: async () => {
+      count += 1;
+      return join(dir, `${count}.db`);
+    },
+    open: async (path, steps) => openSqliteStore(path, steps),
+    opener: {
+      module: new URL('../../src/store/sqlite.ts', import.meta.url).href,
+      name: 'openSqliteStore',
+    },
+    steps: migrations,
+  });
+
+  it('a file that is no database is CH5200', () => {
+    const path = join(dir, 'broken.db');
+    writeFileSync(path, 'not a database, but long enough to be read as one'.repeat(100));
+    assert.throws(() => openSqliteStore(path), /CH5200/);
+  });
+});
