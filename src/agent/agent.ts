@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
@@ -9,12 +8,9 @@ import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts
 import { parsePolicyDocument } from '../policy/document-parse.ts';
 import { callApi, followApi } from '../serve/api/client.ts';
 import { type AgentUpdate, type HostReport, paths, type SvidReply } from '../serve/api/wire.ts';
-import {
-  checkHandler,
-  type DecisionRecord,
-  newDeskCounters,
-} from '../serve/authz/check-handler.ts';
+import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
+import { BoundedLog } from './bounded-log.ts';
 import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
 import { type Trust, WorkloadAgent } from './workload-agent.ts';
 
@@ -29,8 +25,6 @@ const reconnectMs = 300;
 /** Changes that come together are one report. */
 const reportDelayMs = 5;
 const reportAgainMs = 10_000;
-/** Decisions that the disk has not taken yet; past it they are dropped and counted, never waited for. */
-const decisionLogBufferBytesMax = 4 * 1024 * 1024;
 
 /** The agent of one host: identities, policy desk and readiness of its workloads. */
 export class Agent {
@@ -38,20 +32,21 @@ export class Agent {
   readonly #workloads = new Map<string, { readonly key: string; readonly agent: WorkloadAgent }>();
   readonly #ended = new AbortController();
   readonly #counters = newDeskCounters();
+  readonly #decisions: BoundedLog;
   readonly #check: ReturnType<typeof checkHandler>;
   #host: HostFile | undefined;
   #policy: CompiledPolicy | undefined;
   #trust: Trust | undefined;
   #cancelReport = (): void => {};
-  #droppedDecisions = 0;
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#decisions = new BoundedLog(join(dirname(options.hostFile), 'logs', 'decisions.jsonl'));
     this.#check = checkHandler({
       policy: () => this.#policy,
       clock: options.clock,
       nextId: decisionIds(options.clock, options.random),
-      onDecision: this.#decisionLog(),
+      onDecision: (record) => this.#decisions.write(`${JSON.stringify(record)}\n`),
       counters: this.#counters,
     });
   }
@@ -66,6 +61,7 @@ export class Agent {
     }
     unwatch();
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
+    await this.#decisions.close();
   }
 
   stop(): void {
@@ -177,20 +173,5 @@ export class Agent {
     } catch {
       this.#reportSoon(reconnectMs);
     }
-  }
-
-  #decisionLog(): (record: DecisionRecord) => void {
-    const stream = createWriteStream(
-      join(dirname(this.#options.hostFile), 'logs', 'decisions.jsonl'),
-      {
-        flags: 'a',
-        mode: 0o600,
-      },
-    );
-    stream.on('error', () => {});
-    return (record) => {
-      if (stream.writableLength > decisionLogBufferBytesMax) this.#droppedDecisions += 1;
-      else stream.write(`${JSON.stringify(record)}\n`);
-    };
   }
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { BoundedLog } from '../agent/bounded-log.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 
@@ -9,7 +9,7 @@ export interface ChildSpec {
   readonly command: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Output of the process is appended here. */
+  /** Output of the process is appended here; the file is bounded. */
   readonly logFile: string;
 }
 
@@ -86,8 +86,7 @@ class SupervisedChild implements Child {
   start(): void {
     if (this.#state.kind !== 'stopped' && this.#state.kind !== 'waiting') return;
     this.#enter({ kind: 'starting' });
-    const log = createWriteStream(this.spec.logFile, { flags: 'a', mode: 0o600 });
-    log.on('error', () => {});
+    const log = new BoundedLog(this.spec.logFile);
     const [program = '', ...args] = [...tetherPrefix(), ...this.spec.command];
     const child = spawn(program, args, {
       cwd: this.spec.cwd,
@@ -95,18 +94,19 @@ class SupervisedChild implements Child {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
-    child.stdout?.pipe(log, { end: false });
-    child.stderr?.pipe(log, { end: false });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => log.write(chunk));
+    }
     this.#follow(child, log);
   }
 
-  #follow(child: ChildProcess, log: WriteStream): void {
+  #follow(child: ChildProcess, log: BoundedLog): void {
     const startedMs = this.#options.clock.monotonicMs();
     let ended = false;
     const onEnd = (reason: string): void => {
       if (ended) return;
       ended = true;
-      log.end();
+      void log.close();
       this.#ended(reason, this.#options.clock.monotonicMs() - startedMs);
     };
     child.once('spawn', () => {

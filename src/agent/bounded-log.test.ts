@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { BoundedLog } from './bounded-log.ts';
+
+describe('BoundedLog', () => {
+  let dir = '';
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'log-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  it('keeps the newest lines, in no more than two files', async () => {
+    const file = join(dir, 'app.log');
+    const log = new BoundedLog(file, { fileBytesMax: 100, bufferBytesMax: 10_000 });
+    for (let line = 0; line < 100; line += 1) log.write(`line ${line}\n`);
+    await log.close();
+    const newest = readFileSync(file, 'utf8');
+    const older = readFileSync(`${file}.1`, 'utf8');
+    assert.ok(newest.endsWith('line 99\n'));
+    assert.ok(statSync(file).size <= 100 && statSync(`${file}.1`).size <= 100);
+    const numbers = `${older}${newest}`.match(/\d+/g)?.map(Number) ?? [];
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, index) => 100 - numbers.length + index),
+      'no line is missing in between',
+    );
+  });
+
+  it('goes on in a file that was there before', async () => {
+    const file = join(dir, 'app.log');
+    for (const text of ['first\n', 'second\n']) {
+      const log = new BoundedLog(file);
+      log.write(text);
+      await log.close();
+    }
+    assert.equal(readFileSync(file, 'utf8'), 'first\nsecond\n');
+  });
+
+  it('drops and counts what the disk has not room for, instead of holding it in memory', async () => {
+    const log = new BoundedLog(join(dir, 'app.log'), { fileBytesMax: 10_000, bufferBytesMax: 100 });
+    for (let line = 0; line < 100; line += 1) log.write('0123456789');
+    assert.ok(log.dropped > 50);
+    await log.close();
+  });
+});

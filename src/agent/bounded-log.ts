@@ -1,0 +1,69 @@
+import { createWriteStream, fstatSync, openSync, renameSync, type WriteStream } from 'node:fs';
+
+export interface BoundedLogLimits {
+  /** A file that reaches this becomes `FILE.1`, in place of the one before. */
+  readonly fileBytesMax: number;
+  /** What the disk has not taken yet; past it lines are dropped and counted, never waited for. */
+  readonly bufferBytesMax: number;
+}
+
+export const defaultLogLimits: BoundedLogLimits = {
+  fileBytesMax: 32 * 1024 * 1024,
+  bufferBytesMax: 4 * 1024 * 1024,
+};
+
+/** An append-only file that holds no more than two files' worth of the newest, and never blocks its writer. */
+export class BoundedLog {
+  readonly #file: string;
+  readonly #limits: BoundedLogLimits;
+  #stream: WriteStream;
+  #bytes = 0;
+  #dropped = 0;
+
+  constructor(file: string, limits: BoundedLogLimits = defaultLogLimits) {
+    this.#file = file;
+    this.#limits = limits;
+    this.#stream = this.#open();
+  }
+
+  /** Writes that found no room. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  write(text: string | Uint8Array): void {
+    if (this.#stream.writableLength > this.#limits.bufferBytesMax) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#bytes += text.length;
+    if (this.#bytes > this.#limits.fileBytesMax) this.#rotate(text.length);
+    this.#stream.write(text);
+  }
+
+  /** Resolves when everything written is with the file. */
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#stream.end(() => resolve()));
+  }
+
+  #rotate(bytes: number): void {
+    // What the old stream still buffers goes to the renamed file: its descriptor stays.
+    this.#stream.end();
+    try {
+      renameSync(this.#file, `${this.#file}.1`);
+    } catch {
+      // Somebody removed the file; a new one begins all the same.
+    }
+    this.#stream = this.#open();
+    this.#bytes = bytes;
+  }
+
+  #open(): WriteStream {
+    const fd = openSync(this.#file, 'a', 0o600);
+    this.#bytes = fstatSync(fd).size;
+    const stream = createWriteStream(this.#file, { fd });
+    // A full disk loses log lines, not requests.
+    stream.on('error', () => {});
+    return stream;
+  }
+}
