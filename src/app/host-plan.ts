@@ -9,7 +9,17 @@ export interface Ports {
   readonly appPort: number;
 }
 
-export type PortBook = Readonly<Record<string, Ports>>;
+/** What was handed out at an earlier start; empty at the first. */
+export interface PortBook {
+  readonly controlPlanePort?: number;
+  readonly workloads: Readonly<Record<string, Ports>>;
+}
+
+/** All that runs on this machine, and where it listens. */
+export interface HostPlan {
+  readonly controlPlanePort: number;
+  readonly workloads: readonly PlannedWorkload[];
+}
 
 /** One workload of this machine and how its application is started. */
 export interface PlannedWorkload {
@@ -19,6 +29,7 @@ export interface PlannedWorkload {
   readonly env: ReadonlyMap<string, string>;
 }
 
+export const firstControlPlanePort = 15_010;
 export const firstEgressPort = 15_001;
 export const firstIngressPort = 15_101;
 const firstSparePort = 15_201;
@@ -34,8 +45,9 @@ export function planHost(
   intent: Intent,
   book: PortBook,
   isFree: (port: number) => boolean,
-): readonly PlannedWorkload[] {
-  const taken = new Set(Object.values(book).flatMap((ports) => Object.values(ports)));
+): HostPlan {
+  const known = Object.values(book.workloads).flatMap((ports) => Object.values(ports));
+  const taken = new Set([...known, book.controlPlanePort ?? 0]);
   for (const service of intent.services.values()) taken.add(service.port);
   const claim = (first: number): number => {
     for (let port = first; port <= lastPort; port += 1) {
@@ -45,10 +57,11 @@ export function planHost(
     }
     throw new Error(`no free port from ${first} to ${lastPort}`);
   };
-  return byDepth(intent).flatMap((service) =>
+  const controlPlanePort = book.controlPlanePort ?? claim(firstControlPlanePort);
+  const workloads = byDepth(intent).flatMap((service) =>
     [...service.run].map(([version, run], index) => {
       const id = `${service.name}-${version}` as WorkloadId;
-      const known = book[id];
+      const known = book.workloads[id];
       const declared = run.port ?? (index === 0 ? service.port : undefined);
       return {
         workload: {
@@ -68,15 +81,17 @@ export function planHost(
       };
     }),
   );
+  return { controlPlanePort, workloads };
 }
 
-export function portBookOf(planned: readonly PlannedWorkload[]): PortBook {
-  return Object.fromEntries(
-    planned.map(({ workload: { id, egressPort, ingressPort, appPort } }) => [
+export function portBookOf({ controlPlanePort, workloads }: HostPlan): PortBook {
+  const ports = Object.fromEntries(
+    workloads.map(({ workload: { id, egressPort, ingressPort, appPort } }) => [
       id,
       { egressPort, ingressPort, appPort },
     ]),
   );
+  return { controlPlanePort, workloads: ports };
 }
 
 /** Services with the longest way down the call graph first; equals by name. */

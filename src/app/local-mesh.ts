@@ -8,6 +8,8 @@ import { controlPlaneId } from '../identity/spiffe-id.ts';
 import type { Intent } from '../model/types.ts';
 import { type Child, type ChildSpec, type ChildState, createChild } from './child.ts';
 import {
+  firstControlPlanePort,
+  type HostPlan,
   localHost,
   type PlannedWorkload,
   type PortBook,
@@ -16,7 +18,6 @@ import {
 } from './host-plan.ts';
 import { adminSocket, agentSocket, type Layout, proxyDir } from './layout.ts';
 
-export const controlPlanePort = 15_010;
 const stopGraceMs = 3_000;
 /** Callers' proxies have taken a removal long before; its processes end after that. */
 const leaveDelayMs = 1_500;
@@ -36,14 +37,14 @@ export interface LocalMeshOptions {
 export class LocalMesh {
   readonly #options: LocalMeshOptions;
   readonly #children = new Map<string, Child>();
-  #planned: readonly PlannedWorkload[] = [];
+  #plan: HostPlan = { controlPlanePort: firstControlPlanePort, workloads: [] };
 
   constructor(options: LocalMeshOptions) {
     this.#options = options;
   }
 
   get planned(): readonly PlannedWorkload[] {
-    return this.#planned;
+    return this.#plan.workloads;
   }
 
   get children(): readonly Child[] {
@@ -55,23 +56,23 @@ export class LocalMesh {
   }
 
   /** Plans without starting anything, so that ports and programs can be checked first. */
-  plan(intent: Intent, isFree: (port: number) => boolean): readonly PlannedWorkload[] {
+  plan(intent: Intent, isFree: (port: number) => boolean): HostPlan {
     const { layout } = this.#options;
-    this.#planned = planHost(intent, readPortBook(layout.portsFile), isFree);
-    return this.#planned;
+    this.#plan = planHost(intent, readPortBook(layout.portsFile), isFree);
+    return this.#plan;
   }
 
   start(intent: Intent): void {
     this.#writePlan(intent);
     this.#run(this.#controlPlaneSpec());
     this.#run(this.#agentSpec());
-    for (const planned of this.#planned) this.#startWorkload(intent, planned);
+    for (const planned of this.planned) this.#startWorkload(intent, planned);
   }
 
   /** Starts what is new, restarts what is run differently, and ends what has left. */
   reconcile(intent: Intent, isFree: (port: number) => boolean): void {
-    const before = new Map(this.#planned.map((planned) => [planned.workload.id, planned]));
-    const after = this.plan(intent, isFree);
+    const before = new Map(this.planned.map((planned) => [planned.workload.id, planned]));
+    const after = this.plan(intent, isFree).workloads;
     this.#writePlan(intent);
     for (const planned of after) {
       const old = before.get(planned.workload.id);
@@ -99,8 +100,8 @@ export class LocalMesh {
 
   #writePlan(intent: Intent): void {
     const { layout } = this.#options;
-    replaceFile(layout.portsFile, portBookOf(this.#planned));
-    const workloads = this.#planned.map((planned): HostWorkload => {
+    replaceFile(layout.portsFile, portBookOf(this.#plan));
+    const workloads = this.planned.map((planned): HostWorkload => {
       const { workload, health } = planned;
       return {
         workload,
@@ -150,7 +151,7 @@ export class LocalMesh {
       '--dir',
       layout.intentDir,
       '--port',
-      String(controlPlanePort),
+      String(this.#plan.controlPlanePort),
       ...(dev ? ['--dev'] : []),
     ]);
   }
@@ -182,7 +183,7 @@ export class LocalMesh {
       adminSocket: adminSocket(layout, workload.id),
       controlPlane: {
         address: '127.0.0.1',
-        port: controlPlanePort,
+        port: this.#plan.controlPlanePort,
         spiffeId: controlPlaneId(intent.mesh.trustDomain),
       },
     });
@@ -240,8 +241,9 @@ function textEnv(env: NodeJS.ProcessEnv): Record<string, string> {
 /** A missing or broken book only means that ports are handed out anew. */
 function readPortBook(file: string): PortBook {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as PortBook;
+    const book = JSON.parse(readFileSync(file, 'utf8')) as Partial<PortBook>;
+    return { ...book, workloads: book.workloads ?? {} };
   } catch {
-    return {};
+    return { workloads: {} };
   }
 }

@@ -2,16 +2,19 @@ import { accessSync, constants, readdirSync, readFileSync, readlinkSync } from '
 import { createServer } from 'node:net';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import type { Finding } from '../base/finding.ts';
-import type { PlannedWorkload } from './host-plan.ts';
+import type { HostPlan } from './host-plan.ts';
 
 /** What must hold before anything is started; every problem at once. */
 export async function preflight(
-  planned: readonly PlannedWorkload[],
+  plan: HostPlan,
   intentDir: string,
   env: NodeJS.ProcessEnv,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  for (const { workload, command } of planned) {
+  if (!(await isPortFree(plan.controlPlanePort))) {
+    findings.push(portInUse('control plane', plan.controlPlanePort));
+  }
+  for (const { workload, command } of plan.workloads) {
     const program = command[0] ?? '';
     if (findProgram(program, intentDir, env) === undefined) {
       findings.push({
@@ -42,7 +45,9 @@ export function portInUse(what: string, port: number): Finding {
     severity: 'error',
     message: `port ${port}, the ${what}, is in use${owner === undefined ? '' : ` by ${owner}`}`,
     expected: `127.0.0.1:${port} free`,
-    help: 'end that program, or choose another port in the service file',
+    help: what.startsWith('application')
+      ? 'end that program, or choose another port in the service file'
+      : 'end that program, or remove .chancery/ports.json, so that other ports are chosen',
   };
 }
 

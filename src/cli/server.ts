@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
+import { firstControlPlanePort } from '../app/host-plan.ts';
 import { layoutOf } from '../app/layout.ts';
-import { controlPlanePort } from '../app/local-mesh.ts';
 import { startServer } from '../app/server.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
@@ -33,7 +33,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   const stop = await startServer({
     layout: layoutOf(realpathSync(dir), process.env),
     dev: parsed.values['dev'] === true,
-    port: typeof port === 'string' ? Number(port) : controlPlanePort,
+    port: typeof port === 'string' ? Number(port) : firstControlPlanePort,
     store: typeof store === 'string' ? store : undefined,
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });

@@ -3,7 +3,9 @@ import { cpSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync 
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { PortBook } from '../../src/app/host-plan.ts';
+import tls from 'node:tls';
+import { tetherPrefix } from '../../src/app/child.ts';
+import type { PortBook, Ports } from '../../src/app/host-plan.ts';
 import { layoutOf } from '../../src/app/layout.ts';
 
 const entry = resolve('bin/chancery.js');
@@ -60,7 +62,8 @@ export class RunningMesh {
   }
 
   start(...flags: readonly string[]): ChildProcess {
-    const child = spawn(process.execPath, [entry, 'up', this.dir, ...flags], {
+    const [program = '', ...args] = [...testTether(), process.execPath, entry, 'up', this.dir];
+    const child = spawn(program, [...args, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#up = child;
@@ -73,7 +76,12 @@ export class RunningMesh {
   /** Waits until the output matches; the error holds all of it. */
   async said(pattern: RegExp, withinMs: number = greenWithinMs): Promise<void> {
     await eventually(
-      () => pattern.test(this.output.join('')),
+      () => {
+        const output = this.output.join('');
+        if (pattern.test(output)) return true;
+        if (this.#up?.exitCode !== null) throw new Error(`up has ended:\n${output}`);
+        return false;
+      },
       withinMs,
       () => `"${pattern.source}" was not said:\n${this.output.join('')}`,
     );
@@ -93,9 +101,9 @@ export class RunningMesh {
     rmSync(this.layout.runDir, { recursive: true, force: true });
   }
 
-  ports(workload: string): PortBook[string] {
+  ports(workload: string): Ports {
     const book = JSON.parse(readFileSync(this.layout.portsFile, 'utf8')) as PortBook;
-    const ports = book[workload];
+    const ports = book.workloads[workload];
     if (ports === undefined) throw new Error(`there is no workload ${workload}`);
     return ports;
   }
@@ -154,6 +162,11 @@ export class RunningMesh {
     if (line === undefined) throw new Error(`no process with "${words}"`);
     return Number.parseInt(line.trim(), 10);
   }
+}
+
+/** A test run that is killed ends its meshes in order, so that no port stays taken. */
+function testTether(): readonly string[] {
+  return tetherPrefix().map((word) => (word === 'KILL' ? 'TERM' : word));
 }
 
 export interface Answer {
@@ -267,4 +280,15 @@ function cwdOf(pid: string): string {
   } catch {
     return '';
   }
+}
+
+/** The serial number of the certificate that an ingress listener presents now. */
+export function presentedSerial(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect(
+      { host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] },
+      () => resolve(socket.getPeerCertificate().serialNumber),
+    );
+    socket.once('error', reject);
+  });
 }
