@@ -38,8 +38,14 @@ export function parseIntent(files: ReadonlyMap<string, string>): ParsedIntent {
   const mesh = meshFile?.root == null ? reportEmpty(meshFile) : readMeshFile(meshFile);
   const drafts = readServices(paths.map(open));
   const intent = mesh === undefined ? undefined : build(mesh, drafts);
-  const findings = [...stray, ...yamlFiles.flatMap((file) => file.findings)].slice(0, findingsMax);
+  const findings = [...stray, ...yamlFiles.flatMap((file) => byPlace(file.findings))].slice(0, findingsMax);
   return { intent: hasErrors(findings) ? undefined : intent, findings };
+}
+
+/** A reader goes down the file once. */
+function byPlace(findings: readonly Finding[]): readonly Finding[] {
+  const key = ({ at }: Finding): number => (at?.line ?? 0) * 100_000 + (at?.column ?? 0);
+  return [...findings].sort((a, b) => key(a) - key(b));
 }
 
 function readServices(files: readonly YamlFile[]): ReadonlyMap<ServiceName, ServiceDraft> {

@@ -47,9 +47,12 @@ export class YamlFile {
         code: duplicate ? 'CH1002' : 'CH1001',
         severity: 'error',
         message: duplicate
-          ? 'a key stands twice in one map'
+          ? `the key \`${keyAt(text, problem.pos[0])}\` stands twice in one map`
           : `not YAML: ${sentence(problem.message)}`,
-        at: this.#range(problem.pos[0], problem.pos[1]),
+        at: this.#range(
+          problem.pos[0],
+          duplicate ? problem.pos[0] + keyAt(text, problem.pos[0]).length : problem.pos[1],
+        ),
         ...(duplicate ? { help: 'join the two, or remove one' } : {}),
       });
     }
@@ -224,4 +227,8 @@ function kindOf(node: YamlNode): string {
 function sentence(text: string): string {
   const first = text.split('\n')[0] ?? text;
   return first.charAt(0).toLowerCase() + first.slice(1).replace(/[.:]$/, '');
+}
+
+function keyAt(text: string, offset: number): string {
+  return /^[^\s:,}]+/.exec(text.slice(offset))?.[0] ?? '';
 }
