@@ -17,7 +17,7 @@ const unit = globSync([
 const scenarios = globSync('test/scenarios/**/*.test.ts').sort();
 
 /** A test that hangs is a failure, not a run without an end. */
-const testTimeoutMs = 180_000;
+const testTimeoutMs = 300_000;
 
 function run(files: readonly string[], concurrency: number): number {
   if (files.length === 0) return 0;

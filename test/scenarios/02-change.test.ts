@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import tls from 'node:tls';
-import { eventually, processesOf, RunningMesh, startLoad } from '../support/running-mesh.ts';
+import {
+  eventually,
+  presentedSerial,
+  processesOf,
+  RunningMesh,
+  startLoad,
+} from '../support/running-mesh.ts';
 
 describe('certificates that live 20 s and a commit every second', () => {
   let mesh: RunningMesh;
@@ -47,16 +52,6 @@ describe('certificates that live 20 s and a commit every second', () => {
     assert.deepEqual(processesOf(mesh.dir), []);
   });
 });
-
-function presentedSerial(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = tls.connect(
-      { host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] },
-      () => resolve(socket.getPeerCertificate().serialNumber),
-    );
-    socket.once('error', reject);
-  });
-}
 
 describe('what up refuses to start', () => {
   let mesh: RunningMesh;
