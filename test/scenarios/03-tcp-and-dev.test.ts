@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { intentFolder } from '../support/intents.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
 
 /** A server that speaks first, as mail and database servers do, and two callers of which one is let in. */
@@ -25,17 +23,16 @@ const files: Readonly<Record<string, string>> = {
 
 describe('a tcp service, and the working tree with --dev', () => {
   let mesh: RunningMesh;
-  let source = '';
+  let removeFolder = (): void => {};
   before(async () => {
-    source = mkdtempSync(join(tmpdir(), 'wires-'));
-    mkdirSync(join(source, 'services'));
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(source, file), text);
-    mesh = new RunningMesh(source);
+    const [dir, remove] = intentFolder(files);
+    removeFolder = remove;
+    mesh = new RunningMesh(dir);
     await mesh.up('--dev');
   });
   after(async () => {
     await mesh.remove();
-    rmSync(source, { recursive: true });
+    removeFolder();
   });
 
   it('a server that speaks first is heard at once on the local port', async () => {
