@@ -8,5 +8,8 @@ if (major < 24) {
   );
   process.exit(1);
 }
-const { main } = await import('../src/cli/main.ts');
+// A checkout runs its sources; an installed package runs what `npm run build` made of them, because Node strips no
+// types below node_modules.
+const installed = import.meta.url.includes('/node_modules/');
+const { main } = await import(installed ? '../dist/cli/main.js' : '../src/cli/main.ts');
 process.exitCode = await main(process.argv.slice(2));

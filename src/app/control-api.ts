@@ -35,7 +35,10 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
   };
 }
 
-function issue({ plane, authority }: ControlApiParts, request: ApiRequest): ApiReply {
+async function issue(
+  { plane, authority, store }: ControlApiParts,
+  request: ApiRequest,
+): Promise<ApiReply> {
   const { intent } = plane;
   const { service, workload, host, csr, reason } = request.body as SvidRequest;
   if (intent.kind !== 'running' || !intent.intent.services.has(service as ServiceName)) {
@@ -58,6 +61,8 @@ function issue({ plane, authority }: ControlApiParts, request: ApiRequest): ApiR
       code: 'CH3004',
       message: `the request for a certificate: ${issued.error}`,
     });
+  // No certificate leaves before the record of it is durable.
+  await store.flush();
   const { chainPem, serialHex, notBeforeMs, notAfterMs } = issued.value;
   const body: SvidReply = { spiffeId, chainPem, serial: serialHex, notBeforeMs, notAfterMs };
   return { kind: 'json', body };

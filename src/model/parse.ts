@@ -38,7 +38,10 @@ export function parseIntent(files: ReadonlyMap<string, string>): ParsedIntent {
   const mesh = meshFile?.root == null ? reportEmpty(meshFile) : readMeshFile(meshFile);
   const drafts = readServices(paths.map(open));
   const intent = mesh === undefined ? undefined : build(mesh, drafts);
-  const findings = [...stray, ...yamlFiles.flatMap((file) => byPlace(file.findings))].slice(0, findingsMax);
+  const findings = [...stray, ...yamlFiles.flatMap((file) => byPlace(file.findings))].slice(
+    0,
+    findingsMax,
+  );
   return { intent: hasErrors(findings) ? undefined : intent, findings };
 }
 
