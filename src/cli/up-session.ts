@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { runCheck, testsOf } from '../app/checks.ts';
 import type { Child, ChildState } from '../app/child.ts';
 import { openIntentSource } from '../app/intent-source.ts';
@@ -123,7 +124,8 @@ export class UpSession {
     const tookMs = Math.round(systemClock.monotonicMs() - this.#startedMs);
     const status = await this.#status();
     this.#terminal.out(meshTable(mesh, status, this.#terminal));
-    this.#terminal.out(tryNext(mesh, this.#terminal));
+    const dir = relative(process.cwd(), this.#layout.intentDir) || '.';
+    this.#terminal.out(tryNext(mesh, { tests: testsOf(first.intent), dir, look: this.#terminal }));
     this.#note(`green in ${tookMs} ms; Ctrl-C ends it`);
     const following = this.#follow(mesh, first.tree.commit);
     await new Promise<void>((resolve) => {

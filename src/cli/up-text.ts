@@ -2,6 +2,7 @@ import type { CheckResult } from '../app/checks.ts';
 import type { LocalMesh } from '../app/local-mesh.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { unreachable } from '../base/result.ts';
+import type { IntentTest } from '../model/types.ts';
 import type { MeshEvent, StatusReply } from '../serve/api/wire.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -43,24 +44,56 @@ function pidOf(state: { readonly kind: string; readonly pid?: number } | undefin
   return state?.pid === undefined ? (state?.kind ?? '-') : String(state.pid);
 }
 
-/** Three commands that show something, made for this very mesh. */
-export function tryNext(mesh: LocalMesh, look: Pick<Terminal, 'color'>): string {
-  const tests = mesh.planned
-    .map((planned) => planned.workload)
-    .filter(
-      (workload, index, all) => all.findIndex((one) => one.service === workload.service) === index,
-    );
-  const [first, second] = tests;
-  const last = tests.at(-1);
-  if (first === undefined || second === undefined || last === undefined) return '';
-  return [
-    paint(look, 'bold', 'try'),
-    `  curl -x 127.0.0.1:${first.egressPort} http://${second.service}/healthz     as ${first.service}, through its proxy`,
-    `  curl -x 127.0.0.1:${first.egressPort} http://${last.service}/     what ${first.service} may not do, with the reason`,
-    '  chancery status     proxies, workloads and problems',
-    '  git commit     a change of the intent is live within a second',
-    '',
-  ].join('\n');
+/** Commands that show something, made of this very mesh: a request that passes, one that does not, and where to look. */
+export function tryNext(
+  mesh: LocalMesh,
+  options: {
+    readonly tests: readonly IntentTest[];
+    readonly dir: string;
+    readonly look: Pick<Terminal, 'color'>;
+  },
+): string {
+  const { tests, dir, look } = options;
+  const plain = tests.filter(({ path }) => !path.includes('*'));
+  const passes =
+    plain.find((test) => test.expect === 'allow' && test.method === 'GET') ??
+    plain.find((test) => test.expect === 'allow');
+  const refused =
+    plain.find((test) => test.expect === 'deny' && test.to === passes?.to) ??
+    plain.find((test) => test.expect === 'deny');
+  const lines: (readonly [string, string])[] = [
+    ...curlLine(mesh, passes, 'passes'),
+    ...curlLine(mesh, refused, 'is refused, with the reason'),
+    [`chancery status ${dir}`, 'proxies, workloads and problems'],
+    [`git -C ${dir} commit`, 'a change of the intent is live within a second'],
+  ];
+  const width = Math.max(...lines.map(([command]) => command.length));
+  const texts = lines.map(
+    ([command, what]) => `  ${command.padEnd(width)}   ${paint(look, 'dim', what)}`,
+  );
+  return [paint(look, 'bold', 'try'), ...texts, ''].join('\n');
+}
+
+function curlLine(
+  mesh: LocalMesh,
+  test: IntentTest | undefined,
+  what: string,
+): (readonly [string, string])[] {
+  const caller = mesh.planned.find(({ workload }) => workload.service === test?.from)?.workload;
+  if (test === undefined || caller === undefined) return [];
+  const { method, path, to, headers } = test;
+  const words = [
+    ...(method === 'GET' ? [] : ['-X', method]),
+    ...[...headers].flatMap(([name, value]) => ['-H', `'${name}: ${value}'`]),
+  ];
+  const command = [
+    'curl',
+    '-x',
+    `127.0.0.1:${caller.egressPort}`,
+    ...words,
+    `http://${to}${path}`,
+  ].join(' ');
+  return [[command, `as ${caller.service}, through its proxy: ${what}`]];
 }
 
 export function checkTable(results: readonly CheckResult[], look: Look): string {

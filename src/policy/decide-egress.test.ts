@@ -52,10 +52,11 @@ test('a name that does not exist comes with the nearest', () => {
   assert.equal(decision.help, 'did you mean ledger?');
 });
 
-test('a host outside of the mesh has no nearest name', () => {
+test('a host outside of the mesh has no nearest name, but a way on', () => {
   const decision = ask('api.example.com');
   assert.equal(decision.code, 'CH2104');
-  assert.equal(decision.help, undefined);
+  assert.equal(decision.nearest, undefined);
+  assert.match(decision.help ?? '', /declare this one in services\//);
 });
 
 test('a service that may be called but has no route yet is not a matter of policy', () => {

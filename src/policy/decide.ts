@@ -59,7 +59,10 @@ export function unknownService(policy: CompiledPolicy, name: string): Deny {
     code: 'CH2104',
     reason: `there is no service "${clip(name)}" in this mesh`,
     nearest,
-    help: nearest === undefined ? undefined : `did you mean ${nearest}?`,
+    help:
+      nearest === undefined
+        ? 'name a service of this mesh as the Host, or declare this one in services/'
+        : `did you mean ${nearest}?`,
   });
 }
 
