@@ -124,8 +124,12 @@ export class UpSession {
     const tookMs = Math.round(systemClock.monotonicMs() - this.#startedMs);
     const status = await this.#status();
     this.#terminal.out(meshTable(mesh, status, this.#terminal));
+    const self =
+      process.env['npm_lifecycle_event'] === undefined ? 'chancery' : 'npm run -s chancery --';
     const dir = relative(process.cwd(), this.#layout.intentDir) || '.';
-    this.#terminal.out(tryNext(mesh, { tests: testsOf(first.intent), dir, look: this.#terminal }));
+    this.#terminal.out(
+      tryNext(mesh, { tests: testsOf(first.intent), dir, self, look: this.#terminal }),
+    );
     this.#note(`green in ${tookMs} ms; Ctrl-C ends it`);
     const following = this.#follow(mesh, first.tree.commit);
     await new Promise<void>((resolve) => {

@@ -50,10 +50,12 @@ export function tryNext(
   options: {
     readonly tests: readonly IntentTest[];
     readonly dir: string;
+    /** How this program was called: what works when it is typed again. */
+    readonly self: string;
     readonly look: Pick<Terminal, 'color'>;
   },
 ): string {
-  const { tests, dir, look } = options;
+  const { tests, dir, self, look } = options;
   const plain = tests.filter(({ path }) => !path.includes('*'));
   const passes =
     plain.find((test) => test.expect === 'allow' && test.method === 'GET') ??
@@ -64,7 +66,7 @@ export function tryNext(
   const lines: (readonly [string, string])[] = [
     ...curlLine(mesh, passes, 'passes'),
     ...curlLine(mesh, refused, 'is refused, with the reason'),
-    [`chancery status ${dir}`, 'proxies, workloads and problems'],
+    [`${self} status ${dir}`, 'proxies, workloads and problems'],
     [`git -C ${dir} commit`, 'a change of the intent is live within a second'],
   ];
   const width = Math.max(...lines.map(([command]) => command.length));
