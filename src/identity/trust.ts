@@ -1,0 +1,23 @@
+import type { TrustDomain } from '../model/types.ts';
+
+/** What identities of one trust domain are checked with. JSON as it is: it goes to agents and to their disks. */
+export interface TrustBundle {
+  readonly trustDomain: TrustDomain;
+  /** Grows with every change (SPIFFE Trust Domain and Bundle, section 4.1.1). */
+  readonly sequence: number;
+  /** Root certificates, DER in base64, oldest first. */
+  readonly x509Roots: readonly string[];
+  readonly jwtKeys: readonly JwtVerificationKey[];
+}
+
+export interface JwtVerificationKey {
+  readonly kid: string;
+  /** SubjectPublicKeyInfo of a P-256 key, DER in base64. */
+  readonly publicKeySpki: string;
+}
+
+/** The mesh's own bundle and those of the trust domains it federates with; never merged (rule 49). */
+export interface Trust {
+  readonly own: TrustBundle;
+  readonly federated: readonly TrustBundle[];
+}
