@@ -12,6 +12,8 @@ export interface PeerCredentials {
 /** Linux: asm-generic/socket.h. */
 const solSocket = 1;
 const soPeercred = 17;
+/** Since Linux 6.5. */
+const soPeerpidfd = 77;
 
 type GetSockOpt = (
   fd: number,
@@ -35,8 +37,8 @@ function load(): GetSockOpt {
  * is refused, never trusted.
  */
 export function readPeerCredentials(socket: Socket): Result<PeerCredentials, string> {
-  const fd = (socket as { _handle?: { fd?: unknown } })._handle?.fd;
-  if (typeof fd !== 'number' || fd < 0) return err('the socket has no descriptor');
+  const fd = descriptorOf(socket);
+  if (fd === undefined) return err('the socket has no descriptor');
   const value = new Uint8Array(12);
   const length = new Uint32Array([value.length]);
   if (load()(fd, solSocket, soPeercred, value, length) !== 0) return err('SO_PEERCRED failed');
@@ -44,4 +46,20 @@ export function readPeerCredentials(socket: Socket): Result<PeerCredentials, str
   // 0: the peer lives in a pid namespace that this process cannot see into.
   if (pid === 0) return err('the peer is in a foreign pid namespace');
   return ok({ pid, uid: uid >>> 0, gid: gid >>> 0 });
+}
+
+/** A descriptor that means the peer's process itself, not its number; undefined where the kernel has none. The caller closes it. */
+export function readPeerPidFd(socket: Socket): number | undefined {
+  const fd = descriptorOf(socket);
+  if (fd === undefined) return undefined;
+  const value = new Uint8Array(4);
+  const length = new Uint32Array([value.length]);
+  if (load()(fd, solSocket, soPeerpidfd, value, length) !== 0) return undefined;
+  const [pidFd = -1] = new Int32Array(value.buffer);
+  return pidFd < 0 ? undefined : pidFd;
+}
+
+function descriptorOf(socket: Socket): number | undefined {
+  const fd = (socket as { _handle?: { fd?: unknown } })._handle?.fd;
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }

@@ -12,7 +12,7 @@ import type { TLSSocket } from 'node:tls';
 import { CallStream } from './call.ts';
 import { keepAlive } from './keepalive.ts';
 import type { Method } from './method.ts';
-import { type Peer, tlsPeer, unixPeer } from './peer.ts';
+import { attestedPeer, type Peer, releasePeer, tlsPeer, unixPeer } from './peer.ts';
 import { type GrpcCode, GrpcError, grpcStatus } from './status.ts';
 
 export interface GrpcServerOptions {
@@ -35,6 +35,8 @@ export interface TlsMaterial {
 export interface GrpcServer {
   /** A socket that a dead process left at `path` is replaced; anything else there is left alone. */
   listenUnix(path: string, mode: number): Promise<void>;
+  /** A socket open to every user: who calls is attested by its process, which is held while it is connected. */
+  listenHostUnix(path: string): Promise<void>;
   /** Mutual TLS 1.3. Resolves with the port. */
   listenTls(address: string, port: number, tls: TlsMaterial): Promise<number>;
   /** New handshakes use the new material; open connections stay. */
@@ -71,10 +73,18 @@ class NodeGrpcServer implements GrpcServer {
     this.#methods = new Map(options.methods.map((method) => [method.path, method]));
   }
 
-  async listenUnix(path: string, mode: number): Promise<void> {
+  listenUnix(path: string, mode: number): Promise<void> {
+    return this.#listenUnix(path, mode, unixPeer);
+  }
+
+  listenHostUnix(path: string): Promise<void> {
+    return this.#listenUnix(path, 0o777, attestedPeer);
+  }
+
+  async #listenUnix(path: string, mode: number, readPeer: (socket: Socket) => Peer): Promise<void> {
     if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
     const server = createServer({ settings: { maxConcurrentStreams: concurrentStreamsMax } });
-    await this.#listen(server, { path }, unixPeer);
+    await this.#listen(server, { path }, readPeer);
     chmodSync(path, mode);
   }
 
@@ -134,7 +144,10 @@ class NodeGrpcServer implements GrpcServer {
     // At once: a process that connected and exited may have given its number to another one later.
     const peer = readPeer(session.socket as Socket);
     this.#sessions.add(session);
-    session.once('close', () => this.#sessions.delete(session));
+    session.once('close', () => {
+      this.#sessions.delete(session);
+      releasePeer(peer);
+    });
     keepAlive(session, this.#options.pingMs ?? pingMsDefault);
     session.on('stream', (stream, headers) => this.#serve(stream, headers, peer));
   }

@@ -1,0 +1,63 @@
+import type { Selector } from '../model/types.ts';
+import type { IdentityEntry } from './entry.ts';
+
+/** One wanted selector that a process does not have, and what it has of that kind instead. */
+export interface Miss {
+  readonly wanted: Selector;
+  readonly found: readonly string[];
+}
+
+export interface EntryMatch {
+  readonly entry: IdentityEntry;
+  /** Empty: the process is this service. */
+  readonly misses: readonly Miss[];
+}
+
+/**
+ * Holds every entry against what a process shows. An entry fits when each of its selectors is among them. The most
+ * specific fitting entry (most selectors, then by name) comes first: it is the default identity.
+ */
+export function matchEntries(
+  entries: readonly IdentityEntry[],
+  shown: readonly Selector[],
+): readonly EntryMatch[] {
+  const values = Map.groupBy(shown, (selector) => selector.kind);
+  return entries
+    .map((entry) => ({ entry, misses: missesOf(entry, values) }))
+    .sort(
+      (a, b) =>
+        a.misses.length - b.misses.length ||
+        b.entry.selectors.length - a.entry.selectors.length ||
+        (a.entry.spiffeId < b.entry.spiffeId ? -1 : 1),
+    );
+}
+
+/** The entries that fit, the default first. */
+export function fittingEntries(
+  entries: readonly IdentityEntry[],
+  shown: readonly Selector[],
+): readonly IdentityEntry[] {
+  return matchEntries(entries, shown)
+    .filter(({ misses }) => misses.length === 0)
+    .map(({ entry }) => entry);
+}
+
+function missesOf(
+  entry: IdentityEntry,
+  values: ReadonlyMap<string, readonly Selector[]>,
+): readonly Miss[] {
+  return entry.selectors.flatMap((wanted) => {
+    const found = (values.get(wanted.kind) ?? []).map((selector) => selector.value);
+    return found.includes(wanted.value) ? [] : [{ wanted, found }];
+  });
+}
+
+/** One line on why nothing fits: the entry that came closest, and its first selector that failed. */
+export function closestMiss(entries: readonly IdentityEntry[], shown: readonly Selector[]): string {
+  const [closest] = matchEntries(entries, shown);
+  const miss = closest?.misses[0];
+  if (closest === undefined || miss === undefined) return 'no service has an `identity:`';
+  const { wanted, found } = miss;
+  const instead = found.length === 0 ? 'has none' : `is ${found.join(', ')}`;
+  return `closest is ${closest.entry.service}, which wants ${wanted.kind} ${wanted.value}; the process ${instead}`;
+}
