@@ -1,0 +1,158 @@
+import { createPublicKey, verify } from 'node:crypto';
+import { err, ok, type Result } from '../base/result.ts';
+import type { TrustDomain } from '../model/types.ts';
+import { parseSpiffeId, pathOf, type SpiffeId, trustDomainOf } from './spiffe-id.ts';
+import type { TrustBundle } from './trust.ts';
+
+/** A token is a few hundred bytes; a header line has 8 KB in most servers. */
+export const jwtBytesMax = 16 * 1024;
+/** Clocks of two hosts differ. Only for what begins later; a token that has ended has ended. */
+const leewaySeconds = 10;
+
+export interface JwtSvidClaims {
+  readonly spiffeId: SpiffeId;
+  readonly audience: readonly string[];
+  readonly expiresAtSeconds: number;
+  /** All claims as they are in the token. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Checks a JWT-SVID as its specification says (sections 3 to 5): the key comes from the bundle of the subject's own
+ * trust domain and from nowhere else. Signatures are ES256, which is all that this mesh issues; a token of another
+ * algorithm is refused by that name. Errors: one sentence on what was expected.
+ */
+export function verifyJwtSvid(given: {
+  readonly token: string;
+  readonly audience: string;
+  readonly nowMs: number;
+  readonly bundles: readonly TrustBundle[];
+}): Result<JwtSvidClaims, string> {
+  const parsed = parseJwt(given.token);
+  if (!parsed.ok) return parsed;
+  const { kid, claims } = parsed.value;
+  const checked = checkClaims(claims, given.audience, given.nowMs);
+  if (!checked.ok) return checked;
+  const trustDomain = trustDomainOf(checked.value.spiffeId);
+  const key = keyOf(given.bundles, trustDomain, kid);
+  if (!key.ok) return key;
+  const publicKey = createPublicKey({
+    key: Buffer.from(key.value, 'base64'),
+    format: 'der',
+    type: 'spki',
+  });
+  const signed = Buffer.from(parsed.value.signed);
+  const good = verify(
+    'sha256',
+    signed,
+    { key: publicKey, dsaEncoding: 'ieee-p1363' },
+    parsed.value.signature,
+  );
+  return good ? checked : err('the signature does not fit the key of the trust domain');
+}
+
+function keyOf(
+  bundles: readonly TrustBundle[],
+  trustDomain: TrustDomain,
+  kid: string,
+): Result<string, string> {
+  const bundle = bundles.find((one) => one.trustDomain === trustDomain);
+  if (bundle === undefined) return err(`there is no bundle of the trust domain "${trustDomain}"`);
+  const key = bundle.jwtKeys.find((one) => one.kid === kid);
+  return key === undefined
+    ? err(`the bundle of "${trustDomain}" has no key "${kid.slice(0, 64)}"`)
+    : ok(key.publicKeySpki);
+}
+
+interface ParsedJwt {
+  readonly kid: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly signed: string;
+  readonly signature: Uint8Array;
+}
+
+const signatureBytes = 64;
+
+function parseJwt(token: string): Result<ParsedJwt, string> {
+  if (token.length > jwtBytesMax) return err(`the token is longer than ${jwtBytesMax} bytes`);
+  const parts = token.split('.');
+  const [headerText = '', claimsText = '', signatureText = ''] = parts;
+  if (parts.length !== 3) return err('the token is not a JWS in compact form');
+  const header = decodeObject(headerText);
+  if (header === undefined) return err('the header of the token is not a JSON object');
+  const { alg, kid, typ, ...others } = header;
+  if (alg !== 'ES256') return err(`the algorithm ${JSON.stringify(alg)} is not taken; ES256 is`);
+  if (typ !== undefined && typ !== 'JWT' && typ !== 'JOSE') {
+    return err('the type of the token is neither JWT nor JOSE');
+  }
+  const [other] = Object.keys(others);
+  if (other !== undefined) return err(`the header of the token has a member "${other}"`);
+  if (typeof kid !== 'string' || kid === '') return err('the token names no key');
+  const claims = decodeObject(claimsText);
+  if (claims === undefined) return err('the claims of the token are not a JSON object');
+  const signature = decodeBase64Url(signatureText);
+  if (signature?.length !== signatureBytes) return err('the signature has not 64 bytes');
+  return ok({ kid, claims, signed: `${headerText}.${claimsText}`, signature });
+}
+
+function checkClaims(
+  claims: Readonly<Record<string, unknown>>,
+  audience: string,
+  nowMs: number,
+): Result<JwtSvidClaims, string> {
+  const { sub, aud, exp, nbf } = claims;
+  if (typeof sub !== 'string') return err('the token has no subject');
+  const id = parseSpiffeId(sub);
+  if (!id.ok) return err(`the subject is no SPIFFE ID: ${id.error}`);
+  if (pathOf(id.value) === '') return err('the subject is a trust domain, not a workload');
+  const audiences = typeof aud === 'string' ? [aud] : aud;
+  if (!Array.isArray(audiences) || !audiences.every((one) => typeof one === 'string')) {
+    return err('the token has no audience');
+  }
+  if (!audiences.includes(audience)) return err(`the token is not for the audience "${audience}"`);
+  const nowSeconds = nowMs / 1_000;
+  if (typeof exp !== 'number' || !Number.isFinite(exp))
+    return err('the token does not say when it ends');
+  if (exp <= nowSeconds) return err('the token has ended');
+  if (nbf !== undefined && (typeof nbf !== 'number' || nbf > nowSeconds + leewaySeconds)) {
+    return err('the token is not valid yet');
+  }
+  return ok({ spiffeId: id.value, audience: audiences, expiresAtSeconds: exp, claims });
+}
+
+/** Undefined for what is no object, or says a member twice: two readers could take different ones. */
+function decodeObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  const bytes = decodeBase64Url(text);
+  if (bytes === undefined) return undefined;
+  try {
+    const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const value: unknown = JSON.parse(json);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return hasTwins(json, value) ? undefined : (value as Readonly<Record<string, unknown>>);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A duplicate makes the text hold more members than the value that was made of it. */
+function hasTwins(json: string, value: object): boolean {
+  let members = 0;
+  JSON.parse(json, function (this: unknown, key, inner: unknown) {
+    if (key !== '' && !Array.isArray(this)) members += 1;
+    return inner;
+  });
+  return countColons(json) !== members || Object.keys(value).length > members;
+}
+
+/** Colons outside of strings: one for each member as written. */
+function countColons(json: string): number {
+  const withoutStrings = json.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
+  return withoutStrings.split(':').length - 1;
+}
+
+function decodeBase64Url(text: string): Uint8Array | undefined {
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  // Unused bits must be zero, or one token has several spellings.
+  return bytes.toString('base64url') === text ? bytes : undefined;
+}
