@@ -1,18 +1,29 @@
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import type { Selector } from '../model/types.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
 import { callApi, followApi } from '../serve/api/client.ts';
-import { type AgentUpdate, type HostReport, paths, type SvidReply } from '../serve/api/wire.ts';
+import {
+  type AgentUpdate,
+  type HostReport,
+  type JwtSvidReply,
+  paths,
+  type SvidReason,
+  type SvidReply,
+} from '../serve/api/wire.ts';
 import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import { BoundedLog } from './bounded-log.ts';
 import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
-import { type Trust, WorkloadAgent } from './workload-agent.ts';
+import { HostIdentities } from './host-identities.ts';
+import { JwtCache } from './jwt-cache.ts';
+import { WorkloadAgent } from './workload-agent.ts';
 
 export interface AgentOptions {
   readonly hostFile: string;
@@ -36,7 +47,10 @@ export class Agent {
   readonly #check: ReturnType<typeof checkHandler>;
   #host: HostFile | undefined;
   #policy: CompiledPolicy | undefined;
-  #trust: Trust | undefined;
+  readonly #jwts: JwtCache;
+  readonly #identities: HostIdentities;
+  #trust: (AgentUpdate & { readonly kind: 'trust' }) | undefined;
+  #listening: string | undefined;
   #cancelReport = (): void => {};
 
   constructor(options: AgentOptions) {
@@ -48,6 +62,15 @@ export class Agent {
       nextId: decisionIds(options.clock, options.random),
       onDecision: (record) => this.#decisions.write(`${JSON.stringify(record)}\n`),
       counters: this.#counters,
+    });
+    const { clock, random, log } = options;
+    this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
+    this.#identities = new HostIdentities({
+      ...{ clock, random, log, jwts: this.#jwts },
+      requestSvid: ({ service, selectors }, csr, reason) =>
+        this.#requestSvid(service, 'a process', csr, reason, selectorText(selectors)),
+      kept: () => undefined,
+      onSvid: () => this.#reportSoon(),
     });
   }
 
@@ -61,6 +84,7 @@ export class Agent {
     }
     unwatch();
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
+    await this.#identities.close();
     await this.#decisions.close();
   }
 
@@ -81,7 +105,22 @@ export class Agent {
       void agent.stop();
     }
     for (const entry of wanted.values()) this.#add(entry);
+    this.#listen(host.workloadSocket);
     this.#reportSoon();
+  }
+
+  /** The host-wide socket stays where it was first opened. */
+  #listen(path: string | undefined): void {
+    if (path === undefined || this.#listening !== undefined) return;
+    this.#listening = path;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    this.#identities.listen(path).catch((error: unknown) => {
+      this.#listening = undefined;
+      this.#options.log.error('the host-wide socket cannot be opened', {
+        path,
+        problem: messageOf(error),
+      });
+    });
   }
 
   #add(entry: HostWorkload): void {
@@ -92,11 +131,16 @@ export class Agent {
       random,
       log,
       check: this.#check,
-      requestSvid: (csr, reason) => this.#requestSvid(entry, csr, reason),
+      jwts: this.#jwts,
+      requestSvid: (csr, reason) => {
+        const { id, service } = entry.workload;
+        return this.#requestSvid(service, id, csr, reason, 'socket');
+      },
+      kept: undefined,
       onChange: () => this.#reportSoon(),
     });
     this.#workloads.set(entry.workload.id, { key: JSON.stringify(entry), agent });
-    if (this.#trust !== undefined) agent.trust(this.#trust);
+    if (this.#trust !== undefined) agent.trust(this.#trust.trust, this.#trust.taintedIssuers);
     agent.start().catch((error: unknown) => {
       log.error('a workload cannot be served', {
         workload: entry.workload.id,
@@ -123,13 +167,28 @@ export class Agent {
   }
 
   #take(update: AgentUpdate): void {
-    if (update.kind === 'trust') {
-      this.#trust = update;
-      for (const { agent } of this.#workloads.values()) agent.trust(update);
-      // The control plane is back, or new: it hears at once what runs here.
-      this.#reportSoon();
-      return;
+    switch (update.kind) {
+      case 'trust':
+        return this.#takeTrust(update);
+      case 'entries':
+        return this.#identities.setEntries(update.entries);
+      case 'policy':
+        return this.#takePolicy(update);
     }
+  }
+
+  #takeTrust(update: AgentUpdate & { readonly kind: 'trust' }): void {
+    const { trust, taintedIssuers } = update;
+    const before = this.#trust?.trust.own.jwtKeys.map(({ kid }) => kid).join();
+    if (before !== trust.own.jwtKeys.map(({ kid }) => kid).join()) this.#jwts.clear();
+    this.#trust = update;
+    for (const { agent } of this.#workloads.values()) agent.trust(trust, taintedIssuers);
+    this.#identities.setTrust(trust, taintedIssuers);
+    // The control plane is back, or new: it hears at once what runs here.
+    this.#reportSoon();
+  }
+
+  #takePolicy(update: AgentUpdate & { readonly kind: 'policy' }): void {
     const document = parsePolicyDocument(update.document);
     if (!document.ok) {
       this.#options.log.error('the policy cannot be read; the last one holds', {
@@ -141,16 +200,32 @@ export class Agent {
     this.#options.log.info('policy taken', { version: update.version });
   }
 
-  #requestSvid(entry: HostWorkload, csr: string, reason: 'first' | 'renewal'): Promise<SvidReply> {
-    const host = this.#host;
-    if (host === undefined) return Promise.reject(new Error('the host file was not read yet'));
-    const { id, service } = entry.workload;
-    const body = { service, workload: id, host: host.host, csr, reason };
-    return callApi(host.controlSocket, {
-      method: 'POST',
-      path: paths.svids,
-      body,
-    }) as Promise<SvidReply>;
+  async #requestSvid(
+    service: string,
+    workload: string,
+    csr: string,
+    reason: SvidReason,
+    selectors: string,
+  ): Promise<SvidReply> {
+    const { host, controlSocket } = this.#hostFile();
+    const body = { service, workload, host, csr, reason, selectors };
+    const call = { method: 'POST' as const, path: paths.svids, body };
+    return (await callApi(controlSocket, call)) as SvidReply;
+  }
+
+  async #requestJwt(service: string, audience: readonly string[]): Promise<JwtSvidReply> {
+    const { host, controlSocket } = this.#hostFile();
+    const call = {
+      method: 'POST' as const,
+      path: paths.jwtSvids,
+      body: { service, host, audience },
+    };
+    return (await callApi(controlSocket, call)) as JwtSvidReply;
+  }
+
+  #hostFile(): HostFile {
+    if (this.#host === undefined) throw new Error('the host file was not read yet');
+    return this.#host;
   }
 
   #reportSoon(delayMs: number = reportDelayMs): void {
@@ -161,8 +236,7 @@ export class Agent {
   async #report(): Promise<void> {
     const host = this.#host;
     if (host === undefined || this.#ended.signal.aborted) return;
-    const workloads = [...this.#workloads.values()].map(({ agent }) => agent.workload);
-    const body: HostReport = { workloads };
+    const body = await this.#hostReport();
     try {
       await callApi(host.controlSocket, {
         method: 'PUT',
@@ -174,4 +248,31 @@ export class Agent {
       this.#reportSoon(reconnectMs);
     }
   }
+
+  async #hostReport(): Promise<HostReport> {
+    const agents = [...this.#workloads.values()].map(({ agent }) => agent);
+    const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
+    const byProxies = agents.map(async (agent) => {
+      const issuerKeyId = await agent.presentedIssuer(isTainted);
+      return issuerKeyId === undefined
+        ? []
+        : [{ holder: agent.workload.id as string, issuerKeyId }];
+    });
+    const byProcesses = this.#identities.pool.svids.map(({ spiffeId, issuerKeyId }) => ({
+      holder: spiffeId,
+      issuerKeyId,
+    }));
+    return {
+      workloads: agents.map((agent) => agent.workload),
+      trustSequence: Math.min(
+        this.#trust?.trust.own.sequence ?? 0,
+        ...agents.map((agent) => agent.confirmedSequence),
+      ),
+      presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses],
+    };
+  }
+}
+
+function selectorText(selectors: readonly Selector[]): string {
+  return selectors.map(({ kind, value }) => `${kind}:${value}`).join(' ');
 }

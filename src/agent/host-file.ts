@@ -8,6 +8,8 @@ import type { HealthCheck } from '../model/types.ts';
 export interface HostFile {
   readonly host: string;
   readonly controlSocket: string;
+  /** The SPIFFE Workload API and SDS for any process of the host; none when left out. */
+  readonly workloadSocket?: string;
   readonly svidTtlSeconds: number;
   readonly workloads: readonly HostWorkload[];
 }

@@ -4,38 +4,43 @@ import { any, resource } from '../compile/pack.ts';
 import { type Resource, type Snapshot, typeUrls } from '../compile/resource.ts';
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { SPIFFECertValidatorConfigSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js';
+import { bundlePem } from '../identity/authority.ts';
+import { toPem } from '../identity/pem.ts';
+import type { TrustBundle } from '../identity/trust.ts';
+import type { WorkloadSvid, WorkloadView } from '../serve/workload/source.ts';
 
-/** What a workload proves itself with. PEM texts; the key never leaves this host. */
-export interface WorkloadSecrets {
-  readonly spiffeId: string;
-  readonly trustDomain: string;
-  readonly certificateChainPem: string;
-  readonly privateKeyPem: string;
-  readonly bundlePem: string;
-}
+/** Validates with the bundles of all trust domains, each with its own. */
+const allTrustSecret = 'ALL';
 
 /**
- * The SDS answer for one workload, under the names that SPIFFE clients and Envoy configurations use:
- * `default` and the SPIFFE ID for the certificate, `ROOTCA` and the trust domain's ID for the validator.
+ * What a caller gets over SDS, under the names that SPIFFE clients and Envoy configurations use: `default` and each
+ * SPIFFE ID for certificates; `ROOTCA` for the own trust domain, `spiffe://<trust domain>` for one, and `ALL`.
  */
-export function secretsSnapshot(secrets: WorkloadSecrets): Snapshot {
+export function secretsOf({ svids, trust }: WorkloadView): ReadonlyMap<string, Resource> {
+  const [first] = svids;
+  const bundles = [trust.own, ...trust.federated];
   const resources = [
-    certificate(ownSecret, secrets),
-    certificate(secrets.spiffeId, secrets),
-    validator(trustSecret, secrets),
-    validator(`spiffe://${secrets.trustDomain}`, secrets),
+    ...(first === undefined ? [] : [certificate(ownSecret, first)]),
+    ...svids.map((svid) => certificate(svid.spiffeId, svid)),
+    validator(trustSecret, [trust.own]),
+    validator(allTrustSecret, bundles),
+    ...bundles.map((bundle) => validator(`spiffe://${bundle.trustDomain}`, [bundle])),
   ];
-  return new Map([[typeUrls.secret, new Map(resources.map((one) => [one.name, one]))]]);
+  return new Map(resources.map((one) => [one.name, one]));
 }
 
-function certificate(name: string, secrets: WorkloadSecrets): Resource {
+export function secretsSnapshot(view: WorkloadView): Snapshot {
+  return new Map([[typeUrls.secret, secretsOf(view)]]);
+}
+
+function certificate(name: string, svid: WorkloadSvid): Resource {
   const message = create(SecretSchema, {
     name,
     type: {
       case: 'tlsCertificate',
       value: {
-        certificateChain: inline(secrets.certificateChainPem),
-        privateKey: inline(secrets.privateKeyPem),
+        certificateChain: inline(svid.chainDer.map((der) => toPem('CERTIFICATE', der)).join('')),
+        privateKey: inline(toPem('PRIVATE KEY', svid.privateKeyPkcs8)),
       },
     },
   });
@@ -43,7 +48,11 @@ function certificate(name: string, secrets: WorkloadSecrets): Resource {
 }
 
 /** Always the SPIFFE validator: a merged bundle accepts a forged identity of another trust domain. */
-function validator(name: string, secrets: WorkloadSecrets): Resource {
+function validator(name: string, bundles: readonly TrustBundle[]): Resource {
+  const trustDomains = bundles.map((bundle) => ({
+    name: bundle.trustDomain,
+    trustBundle: inline(bundlePem(bundle)),
+  }));
   const message = create(SecretSchema, {
     name,
     type: {
@@ -51,9 +60,7 @@ function validator(name: string, secrets: WorkloadSecrets): Resource {
       value: {
         customValidatorConfig: {
           name: 'envoy.tls.cert_validator.spiffe',
-          typedConfig: any(SPIFFECertValidatorConfigSchema, {
-            trustDomains: [{ name: secrets.trustDomain, trustBundle: inline(secrets.bundlePem) }],
-          }),
+          typedConfig: any(SPIFFECertValidatorConfigSchema, { trustDomains }),
         },
       },
     },

@@ -5,7 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { createCsr } from '../identity/csr.ts';
 import { renewalDelayMs } from '../identity/renewal.ts';
-import type { SvidReply } from '../serve/api/wire.ts';
+import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 
 /** A workload's present certificate with its key. */
 export interface Svid extends SvidReply {
@@ -21,6 +21,8 @@ export type SvidState =
   | { readonly kind: 'held'; readonly svid: Svid }
   | { readonly kind: 'overdue'; readonly svid: Svid; readonly problem: string };
 
+/** A rotation makes every host of a mesh renew everything; so long the control plane has for it. */
+const taintSpreadMs = 1_000;
 const retryFirstMs = 200;
 const retryLongestMs = 5_000;
 
@@ -29,7 +31,9 @@ export interface SvidKeeperOptions {
   readonly random: Random;
   readonly log: Log;
   readonly spiffeName: string;
-  readonly request: (csrDerBase64: string, reason: 'first' | 'renewal') => Promise<SvidReply>;
+  readonly request: (csrDerBase64: string, reason: SvidReason) => Promise<SvidReply>;
+  /** What was kept from before a restart; it serves until it ends, and is renewed at once when half of it is over. */
+  readonly kept?: Svid | undefined;
   readonly onSvid: (svid: Svid) => void;
 }
 
@@ -40,6 +44,8 @@ export class SvidKeeper {
   #failures = 0;
   #cancel = (): void => {};
   #stopped = false;
+  /** The CA whose taint is being answered. */
+  #tainted: string | undefined;
 
   constructor(options: SvidKeeperOptions) {
     this.#options = options;
@@ -50,7 +56,23 @@ export class SvidKeeper {
   }
 
   start(): void {
-    void this.#renew();
+    const { kept, clock } = this.#options;
+    if (kept !== undefined && kept.notAfterMs > clock.nowMs()) this.#hold(kept);
+    else void this.#renew('first');
+  }
+
+  /** Renews soon if one of these CAs signed what is held. */
+  taint(issuerKeyIds: readonly string[]): void {
+    const { clock, random } = this.#options;
+    if (this.#state.kind === 'absent') return;
+    const { issuerKeyId } = this.#state.svid;
+    if (!issuerKeyIds.includes(issuerKeyId) || this.#tainted === issuerKeyId) return;
+    this.#tainted = issuerKeyId;
+    this.#cancel();
+    this.#cancel = clock.after(
+      random.fraction() * taintSpreadMs,
+      () => void this.#renew('tainted'),
+    );
   }
 
   stop(): void {
@@ -58,18 +80,17 @@ export class SvidKeeper {
     this.#cancel();
   }
 
-  async #renew(): Promise<void> {
+  async #renew(reason: SvidReason): Promise<void> {
     const { spiffeName, request } = this.#options;
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     try {
       const csr = createCsr({ privateKey, publicKey, commonName: spiffeName });
-      const reason = this.#state.kind === 'absent' ? 'first' : 'renewal';
       const reply = await request(Buffer.from(csr).toString('base64'), reason);
       if (this.#stopped) return;
       const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       this.#hold({ ...reply, privateKeyPem });
     } catch (error) {
-      if (!this.#stopped) this.#retry(messageOf(error));
+      if (!this.#stopped) this.#retry(messageOf(error), reason);
     }
   }
 
@@ -80,10 +101,10 @@ export class SvidKeeper {
     onSvid(svid);
     const { notBeforeMs, notAfterMs } = svid;
     const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#cancel = clock.after(delayMs, () => void this.#renew());
+    this.#cancel = clock.after(delayMs, () => void this.#renew('renewal'));
   }
 
-  #retry(problem: string): void {
+  #retry(problem: string, reason: SvidReason): void {
     const { clock, log, spiffeName } = this.#options;
     this.#state =
       this.#state.kind === 'absent'
@@ -92,6 +113,6 @@ export class SvidKeeper {
     if (this.#failures === 0) log.warn('no SVID from the control plane', { spiffeName, problem });
     const delayMs = Math.min(retryFirstMs * 2 ** this.#failures, retryLongestMs);
     this.#failures = Math.min(this.#failures + 1, 16);
-    this.#cancel = clock.after(delayMs, () => void this.#renew());
+    this.#cancel = clock.after(delayMs, () => void this.#renew(reason));
   }
 }

@@ -4,16 +4,22 @@ import type { Random } from '../base/random.ts';
 import { err, ok } from '../base/result.ts';
 import type { Workload } from '../compile/inventory.ts';
 import { EnvoyAdmin } from '../envoy/admin.ts';
-import type { SvidReply } from '../serve/api/wire.ts';
+import { workloadId } from '../identity/spiffe-id.ts';
+import type { Trust } from '../identity/trust.ts';
+import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 import type { CheckHandler } from '../serve/authz/check-handler.ts';
 import { checkMethod } from '../serve/authz/check-method.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
 import { GrpcError, grpcStatus } from '../serve/grpc/status.ts';
+import { workloadApiMethods } from '../serve/workload/methods.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import { type Health, watchHealth } from './health.ts';
 import type { HostWorkload } from './host-file.ts';
+import { IdentitySource, workloadSvid } from './identity-source.ts';
+import type { JwtCache } from './jwt-cache.ts';
+import { presentedSerial } from './presented.ts';
 import { secretsSnapshot } from './secrets.ts';
-import { type Svid, SvidKeeper } from './svid-keeper.ts';
+import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
 
 export interface WorkloadAgentOptions {
   readonly entry: HostWorkload;
@@ -21,23 +27,23 @@ export interface WorkloadAgentOptions {
   readonly random: Random;
   readonly log: Log;
   readonly check: CheckHandler;
-  readonly requestSvid: (csr: string, reason: 'first' | 'renewal') => Promise<SvidReply>;
-  /** The workload took or left the state in which it may get requests. */
+  readonly jwts: JwtCache;
+  readonly requestSvid: (csr: string, reason: SvidReason) => Promise<SvidReply>;
+  /** What was held before a restart. */
+  readonly kept: Svid | undefined;
+  /** The workload took or left the state in which it may get requests, or took a new bundle. */
   readonly onChange: () => void;
-}
-
-export interface Trust {
-  readonly trustDomain: string;
-  readonly bundlePem: string;
 }
 
 const proxyProbeFastMs = 100;
 const proxyProbeSteadyMs = 2_000;
 const proxyProbeTimeoutMs = 1_000;
+/** Certificates whose issuer is remembered; a proxy presents the newest or the one before. */
+const issuersMax = 8;
 
 /**
- * One workload of this host: its socket (SDS and policy desk, nobody else's), its SVID, and whether it is ready.
- * The socket is the identity: it lies in a folder that only this workload's user may enter, and the kernel says
+ * One workload of this host: its socket (SDS, Workload API and policy desk, nobody else's), its SVID, and whether it is
+ * ready. The socket is the identity: it lies in a folder that only this workload's user may enter, and the kernel says
  * who connected.
  */
 export class WorkloadAgent {
@@ -45,46 +51,36 @@ export class WorkloadAgent {
   readonly #sds: XdsService;
   readonly #server: GrpcServer;
   readonly #keeper: SvidKeeper;
+  readonly #source: IdentitySource;
+  readonly #issuers = new Map<string, string>();
   #health: Health = { kind: 'unknown', reason: 'not probed yet' };
   #proxyReady = false;
   #svid: Svid | undefined;
   #trust: Trust | undefined;
+  #confirmedSequence = 0;
   #stops: (() => void)[] = [];
 
   constructor(options: WorkloadAgentOptions) {
     this.#options = options;
     const { clock, random, log, entry } = options;
     const { id, service } = entry.workload;
-    this.#sds = new XdsService({
-      clock,
-      authorize: (peer) =>
-        peer.kind === 'unix' && mayUse(peer.credentials.uid)
-          ? ok(id)
-          : err(new GrpcError(grpcStatus.permissionDenied, 'this socket belongs to another user')),
-      onEvent: (event) => {
-        if (event.kind === 'nacked')
-          log.error('the proxy refused a secret', { workload: id, problem: event.message });
-      },
-    });
+    this.#source = this.#openSource();
+    this.#sds = this.#openSds();
     this.#server = createGrpcServer({
       methods: [
         ...this.#sds.methods,
+        ...workloadApiMethods({ source: this.#source, clock }),
         checkMethod({ handler: options.check, serviceOf: () => service }),
       ],
       onError: (error, path) =>
         log.error('a call failed', { workload: id, path, problem: String(error) }),
     });
     this.#keeper = new SvidKeeper({
-      clock,
-      random,
-      log,
+      ...{ clock, random, log },
       spiffeName: service,
       request: options.requestSvid,
-      onSvid: (svid) => {
-        this.#svid = svid;
-        this.#publish();
-        options.onChange();
-      },
+      kept: options.kept,
+      onSvid: (svid) => this.#take(svid),
     });
   }
 
@@ -92,6 +88,27 @@ export class WorkloadAgent {
   get workload(): Workload {
     const ready = this.#health.kind === 'healthy' && this.#proxyReady && this.#svid !== undefined;
     return { ...this.#options.entry.workload, state: ready ? 'ready' : 'unhealthy' };
+  }
+
+  get svidState(): SvidState {
+    return this.#keeper.state;
+  }
+
+  /** The bundle that the proxy has taken; a proxy that is away takes the newest when it comes. */
+  get confirmedSequence(): number {
+    const { streams, converged } = this.#sds.status(this.#options.entry.workload.id);
+    const sequence = this.#trust?.own.sequence ?? 0;
+    if (streams === 0 || converged) this.#confirmedSequence = sequence;
+    return this.#confirmedSequence;
+  }
+
+  /** Who signed what the workload presents. `look`: ask its proxy, not only what it was given. */
+  async presentedIssuer(look: boolean): Promise<string | undefined> {
+    const svid = this.#svid;
+    if (svid === undefined || !look || !this.#proxyReady) return svid?.issuerKeyId;
+    const { address, ingressPort } = this.#options.entry.workload;
+    const serial = await presentedSerial(address, ingressPort, svid);
+    return serial === undefined ? svid.issuerKeyId : this.#issuers.get(serial);
   }
 
   async start(): Promise<void> {
@@ -112,9 +129,12 @@ export class WorkloadAgent {
     ];
   }
 
-  trust(trust: Trust): void {
+  trust(trust: Trust, taintedIssuers: readonly string[]): void {
+    // What the proxy has of the last bundle counts until it has taken this one.
+    this.#confirmedSequence = this.confirmedSequence;
     this.#trust = trust;
     this.#publish();
+    this.#keeper.taint(taintedIssuers);
   }
 
   async stop(): Promise<void> {
@@ -123,19 +143,59 @@ export class WorkloadAgent {
     await this.#server.close();
   }
 
+  #openSds(): XdsService {
+    const { clock, log, entry, onChange } = this.#options;
+    const { id } = entry.workload;
+    return new XdsService({
+      clock,
+      authorize: (peer) =>
+        peer.kind === 'unix' && mayUse(peer.credentials.uid)
+          ? ok(id)
+          : err(new GrpcError(grpcStatus.permissionDenied, 'this socket belongs to another user')),
+      onEvent: (event) => {
+        if (event.kind === 'nacked') {
+          log.error('the proxy refused a secret', { workload: id, problem: event.message });
+        }
+        if (event.kind === 'converged') onChange();
+      },
+    });
+  }
+
+  /** For a process that the host cannot look at, such as one in a pid namespace of its own: the socket says who it is. */
+  #openSource(): IdentitySource {
+    const { clock, entry, jwts } = this.#options;
+    const { service } = entry.workload;
+    return new IdentitySource({
+      clock,
+      jwts,
+      identify: async (peer) => {
+        if (peer.kind !== 'unix' || !mayUse(peer.credentials.uid)) {
+          return err('this socket belongs to another user');
+        }
+        const trustDomain = this.#trust?.own.trustDomain;
+        if (trustDomain === undefined) return err('the trust domain is not known yet');
+        const spiffeId = workloadId(trustDomain, service);
+        return ok([{ spiffeId, service, selectors: [], ttlSeconds: 0 }]);
+      },
+      svid: () => this.#svid,
+      trust: () => this.#trust,
+    });
+  }
+
+  #take(svid: Svid): void {
+    this.#svid = svid;
+    this.#issuers.set(svid.serial, svid.issuerKeyId);
+    const [oldest] = this.#issuers.keys();
+    if (this.#issuers.size > issuersMax && oldest !== undefined) this.#issuers.delete(oldest);
+    this.#publish();
+    this.#options.onChange();
+  }
+
   #publish(): void {
     if (this.#svid === undefined || this.#trust === undefined) return;
-    const { spiffeId, chainPem, privateKeyPem } = this.#svid;
-    this.#sds.publish(
-      this.#options.entry.workload.id,
-      secretsSnapshot({
-        spiffeId,
-        trustDomain: this.#trust.trustDomain,
-        certificateChainPem: chainPem,
-        privateKeyPem,
-        bundlePem: this.#trust.bundlePem,
-      }),
-    );
+    const view = { svids: [workloadSvid(this.#svid)], trust: this.#trust };
+    this.#sds.publish(this.#options.entry.workload.id, secretsSnapshot(view));
+    this.#source.refresh();
   }
 
   /** A proxy is ready when it has all it needs to serve: not when its process runs. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Finding, hasErrors } from '../base/finding.ts';
 import { type Inventory, sortInventory, type Workload } from '../compile/inventory.ts';
 import { contentHash } from '../compile/pack.ts';
+import { identityEntries } from '../identity/entries.ts';
 import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
@@ -21,6 +22,7 @@ export type IntentState =
       readonly tree: IntentTree;
       readonly intent: Intent;
       readonly policy: AgentUpdate & { readonly kind: 'policy' };
+      readonly entries: AgentUpdate & { readonly kind: 'entries' };
       readonly refused: RefusedTree | undefined;
     };
 
@@ -91,11 +93,16 @@ export class ControlPlane {
     const policy = policyUpdate(policyDocument(intent));
     const policyChanged =
       this.#intent.kind === 'empty' || this.#intent.policy.version !== policy.version;
-    this.#intent = { kind: 'running', tree, intent, policy, refused: undefined };
+    const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
+    const entriesChanged =
+      this.#intent.kind === 'empty' ||
+      JSON.stringify(this.#intent.entries) !== JSON.stringify(entries);
+    this.#intent = { kind: 'running', tree, intent, policy, entries, refused: undefined };
     const { commit, subject } = tree;
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
     // Desks first: a proxy that gets a new way is never ahead of the rule that allows it.
     if (policyChanged) this.#tell(policy);
+    if (entriesChanged) this.#tell(entries);
     this.publisher.publish(intent, this.#inventory, { id: commit, subject });
     if (wasEmpty) this.#onReady();
   }
@@ -127,11 +134,14 @@ export class ControlPlane {
     return true;
   }
 
-  /** For policy desks: `listener` gets the present policy now and each later one. */
+  /** For agents: `listener` gets the present policy and entries now and each later one. */
   subscribe(listener: (update: AgentUpdate) => void): () => void {
     if (this.#subscribers.size >= subscribersMax) throw new Error('too many agents are watching');
     this.#subscribers.add(listener);
-    if (this.#intent.kind === 'running') listener(this.#intent.policy);
+    if (this.#intent.kind === 'running') {
+      listener(this.#intent.policy);
+      listener(this.#intent.entries);
+    }
     return () => this.#subscribers.delete(listener);
   }
 

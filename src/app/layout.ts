@@ -20,6 +20,8 @@ export interface Layout {
   readonly hostFile: string;
   readonly lockFile: string;
   readonly controlSocket: string;
+  /** In a folder of its own that every user may enter. */
+  readonly workloadSocket: string;
 }
 
 export function layoutOf(intentDir: string, env: NodeJS.ProcessEnv): Layout {
@@ -40,6 +42,7 @@ export function layoutOf(intentDir: string, env: NodeJS.ProcessEnv): Layout {
     hostFile: join(stateDir, 'host.json'),
     lockFile: join(runDir, 'up.lock'),
     controlSocket: join(runDir, 'control.sock'),
+    workloadSocket: join(`${runDir}-public`, 'workload.sock'),
   };
 }
 

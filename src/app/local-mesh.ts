@@ -113,6 +113,7 @@ export class LocalMesh {
     const host: HostFile = {
       host: localHost,
       controlSocket: layout.controlSocket,
+      workloadSocket: layout.workloadSocket,
       svidTtlSeconds: intent.mesh.defaults.svidTtlSeconds,
       workloads,
     };
@@ -216,6 +217,7 @@ export class LocalMesh {
         http_proxy: proxy,
         NO_PROXY: 'localhost,127.0.0.1',
         SERVICE_VERSION: workload.version,
+        SPIFFE_ENDPOINT_SOCKET: `unix://${layout.workloadSocket}`,
         ...Object.fromEntries(env),
       },
       logFile: join(layout.logsDir, `app-${workload.id}.log`),

@@ -9,7 +9,7 @@ import type { GrpcServer, TlsMaterial } from '../serve/grpc/server.ts';
 
 const ttlSeconds = 3_600;
 
-/** The control plane's own SVID, renewed in place at half of its life. */
+/** The control plane's own SVID, renewed in place at half of its life and when the CA moves. */
 export class ServerIdentity {
   readonly #options: {
     readonly authority: Authority;
@@ -18,6 +18,7 @@ export class ServerIdentity {
     readonly grpc: GrpcServer;
   };
   #cancel = (): void => {};
+  #unfollow = (): void => {};
 
   constructor(options: {
     readonly authority: Authority;
@@ -29,6 +30,13 @@ export class ServerIdentity {
   }
 
   start(): TlsMaterial {
+    const { authority, grpc } = this.#options;
+    this.#unfollow = authority.onTrust(() => grpc.setTls(this.#renew()));
+    return this.#renew();
+  }
+
+  #renew(): TlsMaterial {
+    this.#cancel();
     const { authority, clock, random, grpc } = this.#options;
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const spiffeId = controlPlaneId(authority.trustDomain);
@@ -37,12 +45,13 @@ export class ServerIdentity {
     if (!issued.ok) throw new Error(`the control plane cannot sign for itself: ${issued.error}`);
     const { notBeforeMs, notAfterMs, chainPem } = issued.value;
     const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#cancel = clock.after(delayMs, () => grpc.setTls(this.start()));
+    this.#cancel = clock.after(delayMs, () => grpc.setTls(this.#renew()));
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     return { cert: chainPem, key, ca: authority.bundlePem };
   }
 
   stop(): void {
+    this.#unfollow();
     this.#cancel();
   }
 }

@@ -11,6 +11,8 @@ import { XdsService } from '../serve/xds/service.ts';
 import { openKekFile } from '../store/kek-file.ts';
 import { openStore } from '../store/open.ts';
 import type { StoredDocument } from '../store/store.ts';
+import { CaController } from './ca-controller.ts';
+import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
 import { ControlPlane } from './control-plane.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
@@ -70,7 +72,15 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const identity = new ServerIdentity({ authority, clock, random: systemRandom, grpc });
   await grpc.listenTls('127.0.0.1', options.port, identity.start());
 
-  const api = createApiServer(controlApi({ plane, authority, store, xds }));
+  const confirmations = new Confirmations();
+  const ca = new CaController({
+    ...{ authority, confirmations, clock, log },
+    hosts: () => plane.inventory.map((workload) => workload.host),
+  });
+  ca.start();
+  const api = createApiServer(
+    controlApi({ plane, authority, store, xds, ca, confirmations, clock }),
+  );
   rmSync(layout.controlSocket, { force: true });
   await new Promise<void>((resolve, reject) => {
     api.once('error', reject);
@@ -81,6 +91,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   return async () => {
     unwatch();
     identity.stop();
+    ca.stop();
     api.closeAllConnections();
     api.close();
     await grpc.close();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { memoryStore } from '../../test/support/memory-store.ts';
 import { systemClock as clock } from '../base/clock.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { ServiceName, TrustDomain } from '../model/types.ts';
@@ -13,33 +14,13 @@ import { workloadId } from './spiffe-id.ts';
 const kek = random.bytes(32);
 const trustDomain = 'shop.test' as TrustDomain;
 
-/** The smallest store that keeps its promises, in memory. */
-function memoryStore() {
-  const values = new Map<string, Uint8Array>();
-  const entries: { kind: string; subject: string; facts: object }[] = [];
-  return {
-    values,
-    entries,
-    get: async (_kind: string, id: string) => {
-      const value = values.get(id);
-      return value === undefined ? undefined : { version: 1, value };
-    },
-    put: async (_kind: string, id: string, value: Uint8Array) => {
-      if (values.has(id)) return undefined;
-      values.set(id, value);
-      return 1;
-    },
-    record: (entry: { kind: string; subject: string; facts: object }) => void entries.push(entry),
-  };
-}
-
 describe('authority', () => {
   it('comes back with the same root, and never stores it in the clear', async () => {
     const store = memoryStore();
     const first = await openAuthority({ store, kek, trustDomain, clock, random });
     const again = await openAuthority({ store, kek, trustDomain, clock, random });
     assert.equal(again.bundlePem, first.bundlePem);
-    const sealed = Buffer.from(store.values.get('ca/root') ?? []).toString('latin1');
+    const sealed = Buffer.from(store.values.get('ca/state')?.value ?? []).toString('latin1');
     assert.ok(!sealed.includes('certificate') && !sealed.includes('shop.test'));
   });
 

@@ -1,161 +1,221 @@
 import type { Clock } from '../base/clock.ts';
-import { ChanceryError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { TrustDomain } from '../model/types.ts';
-import {
-  type Ca,
-  createRoot,
-  createRootKey,
-  type IssuedSvid,
-  issueSvid,
-  privateKeyFromPkcs8,
-} from './ca.ts';
-import { readCertificate } from './certificate-read.ts';
-import { keyId } from './certificate-write.ts';
+import { type IssuedSvid, issueSvid } from './ca.ts';
+import { createGeneration, generationBelow, rootOf } from './ca-generation.ts';
+import { type AuthorityStore, openCa, readCa, type StoredCa, writeCa } from './ca-store.ts';
 import { readCsr } from './csr.ts';
+import { signJwt } from './jws.ts';
 import { toPem } from './pem.ts';
-import { open, seal } from './seal.ts';
+import {
+  type CaState,
+  type HostConfirmation,
+  type RotationStep,
+  type StepName,
+  taintedIssuers,
+  transition,
+  trustBundle,
+  type Waiting,
+  waitingFor,
+} from './rotation.ts';
 import type { SpiffeId } from './spiffe-id.ts';
+import type { TrustBundle } from './trust.ts';
 
-/** What the authority needs of a store: sealed values, replaced whole, and a record of what it issued. */
-export interface AuthorityStore {
-  get(
-    kind: string,
-    id: string,
-  ): Promise<{ readonly version: number; readonly value: Uint8Array } | undefined>;
-  /** Undefined when `ifVersion` (0: none) is not what is there: another replica was first. */
-  put(
-    kind: string,
-    id: string,
-    value: Uint8Array,
-    ifVersion: number | undefined,
-  ): Promise<number | undefined>;
-  record(entry: {
-    readonly atMs: number;
-    readonly kind: string;
-    readonly subject: string;
-    readonly facts: Readonly<Record<string, string | number>>;
-  }): void;
-}
+export type { AuthorityStore } from './ca-store.ts';
 
 export interface IssueRequest {
   readonly spiffeId: SpiffeId;
   readonly csrDer: Uint8Array;
   readonly ttlSeconds: number;
+  /** For the audit: who asked, for whom, and why. */
   readonly host: string;
   readonly reason: string;
+  readonly selectors?: string;
 }
 
-/** The CA of a mesh. Its key is opened into memory here and leaves it only sealed. */
-export interface Authority {
+export interface IssueJwtRequest {
+  readonly spiffeId: SpiffeId;
+  readonly audience: readonly string[];
+  readonly ttlSeconds: number;
+  readonly host: string;
+}
+
+export interface IssuedJwt {
+  readonly token: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** What hosts are to trust, and whose certificates they are to renew at once. */
+export interface TrustNews {
+  readonly bundle: TrustBundle;
+  readonly taintedIssuers: readonly string[];
+}
+
+const ttlSecondsMax = 24 * 3_600;
+/** A token cannot be taken back: it is short (rule J41). */
+export const jwtTtlSeconds = 300;
+const jwtIdBytes = 12;
+
+export interface AuthorityOptions {
+  readonly store: AuthorityStore;
+  readonly kek: Uint8Array;
   readonly trustDomain: TrustDomain;
-  readonly bundlePem: string;
-  /** Errors: why the request was not taken. */
-  issue(request: IssueRequest): Result<IssuedSvid, string>;
+  readonly clock: Clock;
+  readonly random: Random;
 }
-
-const rootName = 'ca/root';
-const rootLifetimeSeconds = 365 * 24 * 3600;
-const ttlSecondsMax = 24 * 3600;
 
 /**
- * Opens the root of the store, or makes it: the key is durable before the first certificate is signed with it.
+ * Opens the CA of the store, or makes it.
  * Errors: CH3001 (the KEK does not open it), CH3002 (the store is of another trust domain).
  */
-export async function openAuthority(options: {
-  readonly store: AuthorityStore;
-  readonly kek: Uint8Array;
-  readonly trustDomain: TrustDomain;
-  readonly clock: Clock;
-  readonly random: Random;
-}): Promise<Authority> {
-  const { store, clock, random } = options;
-  const ca = await loadOrCreate(options);
-  return {
-    trustDomain: ca.trustDomain,
-    bundlePem: toPem('CERTIFICATE', ca.certificateDer),
-    issue: (request) => {
-      const csr = readCsr(request.csrDer);
-      if (!csr.ok) return err(csr.error);
-      const { spiffeId, host, reason } = request;
-      const ttlSeconds = Math.min(request.ttlSeconds, ttlSecondsMax);
-      const { publicKeySpki } = csr.value;
-      const nowMs = clock.nowMs();
-      const svid = issueSvid({ ca, spiffeId, publicKeySpki, ttlSeconds, nowMs, random });
-      const facts = { serial: svid.serialHex, host, reason, notAfterMs: svid.notAfterMs };
-      store.record({ atMs: nowMs, kind: 'svid-issued', subject: spiffeId, facts });
-      return ok(svid);
-    },
-  };
+export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
+  const stored = await openCa(options, options.clock.nowMs());
+  const [lastToken] = await options.store.ledger({ kind: 'jwt-issued', limit: 1 });
+  return new Authority(options, stored, Number(lastToken?.facts['exp'] ?? 0) * 1_000);
 }
 
-async function loadOrCreate(options: {
-  readonly store: AuthorityStore;
-  readonly kek: Uint8Array;
-  readonly trustDomain: TrustDomain;
-  readonly clock: Clock;
-  readonly random: Random;
-}): Promise<Ca> {
-  const { store, kek, trustDomain, clock, random } = options;
-  const stored = await store.get('sealed', rootName);
-  if (stored !== undefined) return openRoot(stored.value, kek, trustDomain);
-  const ca = createRoot({
-    trustDomain,
-    privateKey: createRootKey(),
-    nowMs: clock.nowMs(),
-    lifetimeSeconds: rootLifetimeSeconds,
-    random,
-  });
-  const sealed = seal(kek, encodeRoot(ca), rootName, random);
-  if ((await store.put('sealed', rootName, sealed, 0)) !== undefined) return ca;
-  const other = await store.get('sealed', rootName);
-  if (other === undefined) throw new Error('the store lost the root it had a moment ago');
-  return openRoot(other.value, kek, trustDomain);
-}
+/** The CA of a mesh. Its keys are opened into memory here and leave it only sealed. */
+export class Authority {
+  readonly #options: AuthorityOptions;
+  #stored: StoredCa;
+  readonly #listeners = new Set<(news: TrustNews) => void>();
+  /** When the last token of each key ends; before this process, of whichever key. */
+  readonly #tokensEndMs = new Map<string, number>();
 
-function encodeRoot(ca: Ca): Uint8Array {
-  const key = ca.privateKey.export({ type: 'pkcs8', format: 'der' });
-  const { trustDomain } = ca;
-  const certificate = Buffer.from(ca.certificateDer).toString('base64');
-  return Buffer.from(JSON.stringify({ trustDomain, certificate, key: key.toString('base64') }));
-}
-
-function openRoot(sealed: Uint8Array, kek: Uint8Array, wanted: TrustDomain): Ca {
-  const opened = open(kek, sealed, rootName);
-  if (!opened.ok) {
-    throw new ChanceryError({
-      code: 'CH3001',
-      message: `the CA key in the store does not open: ${opened.error}`,
-      help: 'give the key-encryption key that the store was made with; without it the CA is lost',
-    });
+  constructor(options: AuthorityOptions, stored: StoredCa, tokensEndMs: number) {
+    this.#options = options;
+    this.#stored = stored;
+    const { rotation } = stored.state;
+    if ('old' in rotation) this.#tokensEndMs.set(rotation.old.jwt.kid, tokensEndMs);
   }
-  const root = JSON.parse(Buffer.from(opened.value).toString('utf8')) as {
-    readonly trustDomain: TrustDomain;
-    readonly certificate: string;
-    readonly key: string;
-  };
-  if (root.trustDomain !== wanted) throw otherTrustDomain(root.trustDomain, wanted);
-  const certificateDer = Buffer.from(root.certificate, 'base64');
-  const certificate = readCertificate(certificateDer);
-  if (!certificate.ok) throw new Error(`the stored root cannot be read: ${certificate.error}`);
-  const { subject, notAfterMs, publicKeySpki } = certificate.value;
-  return {
-    trustDomain: root.trustDomain,
-    certificateDer,
-    privateKey: privateKeyFromPkcs8(Buffer.from(root.key, 'base64')),
-    subject,
-    keyId: keyId(publicKeySpki),
-    notAfterMs,
-  };
+
+  get trustDomain(): TrustDomain {
+    return this.#options.trustDomain;
+  }
+
+  get state(): CaState {
+    return this.#stored.state;
+  }
+
+  get news(): TrustNews {
+    const { state } = this.#stored;
+    return { bundle: trustBundle(state), taintedIssuers: taintedIssuers(state) };
+  }
+
+  get bundlePem(): string {
+    return bundlePem(this.news.bundle);
+  }
+
+  /** Calls back with each later change. */
+  onTrust(listener: (news: TrustNews) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Errors: why the request was not taken. */
+  issue(request: IssueRequest): Result<IssuedSvid, string> {
+    const { clock, random, store } = this.#options;
+    const csr = readCsr(request.csrDer);
+    if (!csr.ok) return err(csr.error);
+    const { spiffeId, host, reason, selectors } = request;
+    const ca = this.state.active.intermediate;
+    const ttlSeconds = Math.min(request.ttlSeconds, ttlSecondsMax);
+    const { publicKeySpki } = csr.value;
+    const nowMs = clock.nowMs();
+    if (ca.notAfterMs <= nowMs) return err('the CA has ended; chancery ca rotate makes a new one');
+    const svid = issueSvid({ ca, spiffeId, publicKeySpki, ttlSeconds, nowMs, random });
+    const facts = {
+      serial: svid.serialHex,
+      issuer: svid.issuerKeyId,
+      host,
+      reason,
+      notAfterMs: svid.notAfterMs,
+      ...(selectors === undefined ? {} : { selectors }),
+    };
+    store.record({ atMs: nowMs, kind: 'svid-issued', subject: spiffeId, facts });
+    return ok(svid);
+  }
+
+  issueJwt(request: IssueJwtRequest): IssuedJwt {
+    const { clock, random, store } = this.#options;
+    const { spiffeId, audience, host } = request;
+    const { jwt } = this.state.active;
+    const nowSeconds = Math.floor(clock.nowMs() / 1_000);
+    const exp = nowSeconds + Math.min(request.ttlSeconds, jwtTtlSeconds);
+    const jti = Buffer.from(random.bytes(jwtIdBytes)).toString('base64url');
+    const token = signJwt(jwt, { sub: spiffeId, aud: audience, exp, iat: nowSeconds, jti });
+    const facts = { jti, kid: jwt.kid, host, audience: audience.join(' '), exp };
+    store.record({ atMs: clock.nowMs(), kind: 'jwt-issued', subject: spiffeId, facts });
+    this.#tokensEndMs.set(jwt.kid, Math.max(exp * 1_000, this.#tokensEndMs.get(jwt.kid) ?? 0));
+    return { token, issuedAtMs: nowSeconds * 1_000, expiresAtMs: exp * 1_000 };
+  }
+
+  /**
+   * Moves the rotation by one step. The new state is durable before anybody hears of it; a control plane that dies in
+   * between finds it in the store. Errors: why the step cannot come now.
+   */
+  async step(step: RotationStep, by: string): Promise<Result<CaState, string>> {
+    const { clock, store } = this.#options;
+    const nowMs = clock.nowMs();
+    const next = transition(this.state, step, nowMs);
+    if (!next.ok) return next;
+    const written = await this.#write(next.value);
+    if (!written.ok) return written;
+    const facts = { by, sequence: next.value.sequence, active: next.value.active.id };
+    store.record({ atMs: nowMs, kind: `ca-${step.kind}`, subject: this.trustDomain, facts });
+    await store.flush();
+    return next;
+  }
+
+  /** A generation of our own: a new root with all below it, or all below the root that is there. */
+  prepareStep(
+    what: 'root' | 'intermediate',
+    driven: 'auto' | 'hand',
+  ): Result<RotationStep & { kind: 'prepare' }, string> {
+    const { clock, random, trustDomain } = this.#options;
+    const parts = { trustDomain, nowMs: clock.nowMs(), random };
+    if (what === 'root') return ok({ kind: 'prepare', driven, next: createGeneration(parts) });
+    const root = rootOf(this.state.active);
+    if (root === undefined) {
+      return err('the root is not ours: chancery ca import brings an intermediate that it signed');
+    }
+    return ok({ kind: 'prepare', driven, next: generationBelow(root, parts) });
+  }
+
+  /** Whom the next step would cut off now. */
+  waitingFor(hosts: readonly HostConfirmation[]): readonly Waiting[] {
+    const { rotation } = this.state;
+    const oldKid = 'old' in rotation ? rotation.old.jwt.kid : '';
+    const oldTokensEndMs = this.#tokensEndMs.get(oldKid) ?? 0;
+    return waitingFor(this.state, hosts, { nowMs: this.#options.clock.nowMs(), oldTokensEndMs });
+  }
+
+  /** Takes over what another replica wrote. */
+  async refresh(): Promise<void> {
+    const stored = await readCa(this.#options);
+    if (stored !== undefined && stored.version > this.#stored.version) this.#take(stored);
+  }
+
+  async #write(state: CaState): Promise<Result<CaState, string>> {
+    const version = await writeCa(this.#options, state, this.#stored.version);
+    if (version === undefined) {
+      await this.refresh();
+      return err('another control plane moved the CA at the same time; look again');
+    }
+    this.#take({ state, version });
+    return ok(state);
+  }
+
+  #take(stored: StoredCa): void {
+    this.#stored = stored;
+    for (const listener of [...this.#listeners]) listener(this.news);
+  }
 }
 
-function otherTrustDomain(found: TrustDomain, wanted: TrustDomain): ChanceryError {
-  return new ChanceryError({
-    code: 'CH3002',
-    message: `the store belongs to the trust domain "${found}", the intent says "${wanted}"`,
-    expected: found,
-    found: wanted,
-    help: 'set trust_domain in mesh.yaml back, or give the new mesh a store of its own',
-  });
+export type { StepName };
+
+export function bundlePem(bundle: TrustBundle): string {
+  return bundle.x509Roots.map((root) => toPem('CERTIFICATE', Buffer.from(root, 'base64'))).join('');
 }

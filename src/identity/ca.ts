@@ -20,12 +20,16 @@ export interface Ca {
   readonly subject: Uint8Array;
   readonly keyId: Uint8Array;
   readonly notAfterMs: number;
+  /** What goes behind a leaf, DER: this certificate itself unless it is a root (X509-SVID section 3). */
+  readonly chainDer: readonly Uint8Array[];
 }
 
 export interface IssuedSvid {
   readonly certificateDer: Uint8Array;
   /** Leaf first; the root is not in it (X509-SVID section 3). */
   readonly chainPem: string;
+  /** Of the CA that signed it, hex. */
+  readonly issuerKeyId: string;
   readonly serialHex: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -49,12 +53,7 @@ export function createRoot(given: {
   readonly random: Random;
 }): Ca {
   const serial = randomSerial(given.random);
-  const serialText = Buffer.from(serial).toString('hex');
-  const subject = distinguishedName([
-    [oid.organization, 'Chancery'],
-    [oid.commonName, given.trustDomain],
-    [oid.serialNumber, serialText],
-  ]);
+  const subject = caSubject(given.trustDomain, serial);
   const publicKeySpki = spkiOf(given.privateKey);
   const notAfterMs = given.nowMs + given.lifetimeSeconds * certSeconds;
   const certificateDer = writeCertificate(
@@ -80,7 +79,51 @@ export function createRoot(given: {
     subject,
     keyId: keyId(publicKeySpki),
     notAfterMs,
+    chainDer: [],
   };
+}
+
+/** A signing CA below `issuer`, for leaves only. It never outlives its issuer. */
+export function createIntermediate(given: {
+  readonly issuer: Ca;
+  readonly privateKey: KeyObject;
+  readonly nowMs: number;
+  readonly lifetimeSeconds: number;
+  readonly random: Random;
+}): Ca {
+  const { issuer, privateKey, nowMs } = given;
+  const { trustDomain } = issuer;
+  const serial = randomSerial(given.random);
+  const subject = caSubject(trustDomain, serial);
+  const publicKeySpki = spkiOf(privateKey);
+  const notAfterMs = Math.min(nowMs + given.lifetimeSeconds * certSeconds, issuer.notAfterMs);
+  const certificateDer = writeCertificate(
+    {
+      serial,
+      issuer: issuer.subject,
+      subject,
+      notBeforeMs: nowMs - backdateMs,
+      notAfterMs,
+      publicKeySpki,
+      issuerKeyId: issuer.keyId,
+      role: 'ca',
+      pathLength: 0,
+      uri: `spiffe://${trustDomain}`,
+      dnsNames: [],
+    },
+    issuer.privateKey,
+  );
+  const id = keyId(publicKeySpki);
+  const chainDer = [certificateDer, ...issuer.chainDer];
+  return { trustDomain, certificateDer, privateKey, subject, keyId: id, notAfterMs, chainDer };
+}
+
+function caSubject(trustDomain: TrustDomain, serial: Uint8Array): Uint8Array {
+  return distinguishedName([
+    [oid.organization, 'Chancery'],
+    [oid.commonName, trustDomain],
+    [oid.serialNumber, Buffer.from(serial).toString('hex')],
+  ]);
 }
 
 /** Signs one leaf. It never outlives its issuer. Times are whole seconds, as certificates hold them. */
@@ -116,7 +159,8 @@ export function issueSvid(given: {
   );
   return {
     certificateDer,
-    chainPem: toPem('CERTIFICATE', certificateDer),
+    chainPem: [certificateDer, ...ca.chainDer].map((der) => toPem('CERTIFICATE', der)).join(''),
+    issuerKeyId: Buffer.from(ca.keyId).toString('hex'),
     serialHex: Buffer.from(serial).toString('hex'),
     notBeforeMs,
     notAfterMs,

@@ -23,6 +23,8 @@ export interface CertificateFields {
   readonly publicKeySpki: Uint8Array;
   readonly issuerKeyId: Uint8Array;
   readonly role: 'ca' | 'leaf';
+  /** How many CAs may come below this one; any number when left out. */
+  readonly pathLength?: number;
   readonly uri: string;
   readonly dnsNames: readonly string[];
 }
@@ -52,7 +54,7 @@ export function keyId(publicKeySpki: Uint8Array): Uint8Array {
 function extensions(fields: CertificateFields): Uint8Array[] {
   const isCa = fields.role === 'ca';
   return [
-    extension(oid.basicConstraints, true, write(tag.sequence, ...(isCa ? [trueValue] : []))),
+    extension(oid.basicConstraints, true, write(tag.sequence, ...(isCa ? caValues(fields) : []))),
     extension(oid.keyUsage, true, isCa ? certSignAndCrlSign : digitalSignature),
     ...(isCa ? [] : [extension(oid.extKeyUsage, false, bothAuths())]),
     // Critical where the subject is empty (RFC 5280 section 4.2.1.6).
@@ -64,6 +66,11 @@ function extensions(fields: CertificateFields): Uint8Array[] {
       write(tag.sequence, write(contextTag(0, false), fields.issuerKeyId)),
     ),
   ];
+}
+
+function caValues({ pathLength }: CertificateFields): Uint8Array[] {
+  if (pathLength === undefined) return [trueValue];
+  return [trueValue, writeUnsigned(Uint8Array.of(pathLength))];
 }
 
 const trueValue = write(tag.boolean, Uint8Array.of(0xff));

@@ -99,6 +99,7 @@ export class RunningMesh {
     await this.end();
     rmSync(resolve(this.dir, '..'), { recursive: true, force: true });
     rmSync(this.layout.runDir, { recursive: true, force: true });
+    rmSync(`${this.layout.runDir}-public`, { recursive: true, force: true });
   }
 
   ports(workload: string): Ports {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { cgroupSelectors } from './cgroup.ts';
 
-const id = 'c0ffee'.repeat(10) + 'beef';
+const id = `${'c0ffee'.repeat(10)}beef`;
 
 function found(text: string, kind: string): string[] {
   return cgroupSelectors(text)

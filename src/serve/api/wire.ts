@@ -1,5 +1,7 @@
 import type { Finding, Position } from '../../base/finding.ts';
 import type { Workload } from '../../compile/inventory.ts';
+import type { IdentityEntry } from '../../identity/entry.ts';
+import type { Trust } from '../../identity/trust.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
 
 /** The JSON of the control API. One file, so that server, agent, `up` and CLI cannot drift apart. */
@@ -9,6 +11,9 @@ export const paths = {
   watch: '/v1/watch',
   events: '/v1/events',
   status: '/v1/status',
+  jwtSvids: '/v1/jwt-svids',
+  ca: '/v1/ca',
+  caSteps: '/v1/ca/steps',
 } as const;
 
 /** POST /v1/svids */
@@ -18,27 +23,95 @@ export interface SvidRequest {
   readonly host: string;
   /** PKCS#10, DER in base64. */
   readonly csr: string;
-  readonly reason: 'first' | 'renewal';
+  readonly reason: SvidReason;
+  /** What the holder was found to be, for the audit. */
+  readonly selectors?: string;
 }
+
+export type SvidReason = 'first' | 'renewal' | 'tainted';
 
 export interface SvidReply {
   readonly spiffeId: string;
   /** Leaf first. */
   readonly chainPem: string;
   readonly serial: string;
+  /** Key id of the CA that signed it, hex. */
+  readonly issuerKeyId: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+}
+
+/** POST /v1/jwt-svids */
+export interface JwtSvidRequest {
+  readonly service: string;
+  readonly host: string;
+  readonly audience: readonly string[];
+}
+
+export interface JwtSvidReply {
+  readonly spiffeId: string;
+  readonly token: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
 }
 
 /** PUT /v1/hosts/HOST: everything that runs there now; what is left out has left. */
 export interface HostReport {
   readonly workloads: readonly Workload[];
+  /** The bundle that everything on the host has taken. */
+  readonly trustSequence: number;
+  /** Who signed what is presented now, by holder. */
+  readonly presented: readonly { readonly holder: string; readonly issuerKeyId: string }[];
 }
 
 /** GET /v1/watch: first the whole state, then what changes. */
 export type AgentUpdate =
-  | { readonly kind: 'trust'; readonly trustDomain: string; readonly bundlePem: string }
+  | {
+      readonly kind: 'trust';
+      readonly trust: Trust;
+      /** Certificates that these CAs signed are to be renewed at once. */
+      readonly taintedIssuers: readonly string[];
+    }
+  | { readonly kind: 'entries'; readonly entries: readonly IdentityEntry[] }
   | { readonly kind: 'policy'; readonly version: string; readonly document: PolicyDocument };
+
+/** GET /v1/ca */
+export interface CaReply {
+  readonly trustDomain: string;
+  readonly sequence: number;
+  readonly rotation: RotationReply;
+  readonly active: CaGenerationReply;
+  /** Whom the next step waits for. */
+  readonly waitingFor: readonly { readonly host: string; readonly what: string }[];
+}
+
+export interface RotationReply {
+  readonly kind: 'none' | 'prepared' | 'activated' | 'tainted';
+  readonly driven: 'auto' | 'hand';
+  readonly sinceMs: number | undefined;
+  readonly other: CaGenerationReply | undefined;
+}
+
+export interface CaGenerationReply {
+  readonly id: string;
+  readonly createdMs: number;
+  readonly rootNotAfterMs: number;
+  readonly intermediateNotAfterMs: number;
+  readonly rootSha256: string;
+  /** Whether the root's key is in the store, or with the company. */
+  readonly rootKey: 'ours' | 'elsewhere';
+  readonly jwtKid: string;
+}
+
+/** POST /v1/ca/steps */
+export interface CaStepRequest {
+  readonly step: 'prepare' | 'activate' | 'taint' | 'revoke' | 'abandon';
+  readonly what?: 'root' | 'intermediate';
+  readonly driven?: 'auto' | 'hand';
+  /** Go on although somebody would be cut off. */
+  readonly force?: boolean;
+  readonly by: string;
+}
 
 /** GET /v1/status */
 export interface StatusReply {

@@ -7,6 +7,7 @@ import type { GrpcError } from '../grpc/status.ts';
 /** One X.509-SVID with its key, as a workload gets it. */
 export interface WorkloadSvid {
   readonly spiffeId: SpiffeId;
+  readonly serial: string;
   /** Leaf first, then intermediates, no root. */
   readonly chainDer: readonly Uint8Array[];
   readonly privateKeyPkcs8: Uint8Array;
@@ -36,7 +37,7 @@ export interface JwtSvid {
   readonly hint: string;
 }
 
-/** Who a caller is and what it gets. Attests the peer of the connection, once per call. */
+/** Who a caller is and what it gets. */
 export interface WorkloadSource {
   /** Calls back with the present state as soon as it is known, and at each change, until the returned function is called. */
   watch(peer: Peer, listener: (update: WorkloadUpdate) => void): () => void;

@@ -58,7 +58,10 @@ export type XdsEvent =
 export interface XdsServiceOptions {
   readonly clock: Clock;
   /** Which proxy's snapshot a stream gets. Its authority is the peer, not what the node claims to be (rule A6). */
-  readonly authorize: (peer: Peer, node: NodeInfo) => Result<string, GrpcError>;
+  readonly authorize: (
+    peer: Peer,
+    node: NodeInfo,
+  ) => Result<string, GrpcError> | Promise<Result<string, GrpcError>>;
   readonly onEvent: (event: XdsEvent) => void;
 }
 
@@ -152,7 +155,7 @@ export class XdsService {
       throw new GrpcError(grpcStatus.invalidArgument, 'the first request needs node.id');
     }
     const node = nodeInfo(request.node);
-    const { id, proxy } = this.#admit(call, node);
+    const { id, proxy } = await this.#admit(call, node);
     const stream = this.#openStream(call, id, proxy);
     this.#options.onEvent({ kind: 'connected', proxy: id, node });
     try {
@@ -165,8 +168,11 @@ export class XdsService {
   }
 
   /** Who may have which snapshot; nothing of it is sent before (rule A6). */
-  #admit(call: CallStream, node: NodeInfo): { readonly id: string; readonly proxy: Proxy } {
-    const allowed = this.#options.authorize(call.peer, node);
+  async #admit(
+    call: CallStream,
+    node: NodeInfo,
+  ): Promise<{ readonly id: string; readonly proxy: Proxy }> {
+    const allowed = await this.#options.authorize(call.peer, node);
     if (!allowed.ok) throw allowed.error;
     const id = allowed.value;
     const proxy = this.#proxies.get(id);

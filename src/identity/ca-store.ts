@@ -1,0 +1,172 @@
+import { ChanceryError } from '../base/error.ts';
+import type { Random } from '../base/random.ts';
+import type { TrustDomain } from '../model/types.ts';
+import { privateKeyFromPkcs8 } from './ca.ts';
+import {
+  type CaGeneration,
+  caOf,
+  createGeneration,
+  generationBelow,
+  openGeneration,
+  type StoredGeneration,
+  storedGeneration,
+} from './ca-generation.ts';
+import type { CaState, Rotation } from './rotation.ts';
+import { open, seal } from './seal.ts';
+
+/** What the authority needs of a store: sealed values, replaced whole, and a record of what it issued. */
+export interface AuthorityStore {
+  get(
+    kind: string,
+    id: string,
+  ): Promise<{ readonly version: number; readonly value: Uint8Array } | undefined>;
+  /** Undefined when `ifVersion` (0: none) is not what is there: another replica was first. */
+  put(
+    kind: string,
+    id: string,
+    value: Uint8Array,
+    ifVersion: number | undefined,
+  ): Promise<number | undefined>;
+  record(entry: {
+    readonly atMs: number;
+    readonly kind: string;
+    readonly subject: string;
+    readonly facts: Readonly<Record<string, string | number>>;
+  }): void;
+  /** Newest first. */
+  ledger(query: {
+    readonly kind: string;
+    readonly limit: number;
+  }): Promise<readonly { readonly facts: Readonly<Record<string, string | number>> }[]>;
+  /** Resolves when everything recorded so far is durable. */
+  flush(): Promise<void>;
+}
+
+/** The CA's state as it lies in the store: sealed, and written over only by whoever read the version before. */
+export interface StoredCa {
+  readonly state: CaState;
+  readonly version: number;
+}
+
+export interface CaStoreParts {
+  readonly store: AuthorityStore;
+  readonly kek: Uint8Array;
+  readonly trustDomain: TrustDomain;
+  readonly random: Random;
+}
+
+const stateName = 'ca/state';
+/** The single root of the first versions; it becomes the first generation. */
+const rootName = 'ca/root';
+
+interface StoredState {
+  readonly trustDomain: TrustDomain;
+  readonly sequence: number;
+  readonly driven: 'auto' | 'hand';
+  readonly active: StoredGeneration;
+  readonly rotation:
+    | { readonly kind: 'none' }
+    | {
+        readonly kind: 'prepared' | 'activated' | 'tainted';
+        readonly other: StoredGeneration;
+        readonly sinceMs: number;
+      };
+}
+
+/** Opens the CA of the store, or makes one: its keys are durable before the first certificate is signed with them. */
+export async function openCa(parts: CaStoreParts, nowMs: number): Promise<StoredCa> {
+  const present = await readCa(parts);
+  if (present !== undefined) return present;
+  const active = (await adoptedRoot(parts, nowMs)) ?? createGeneration({ ...parts, nowMs });
+  const { trustDomain } = parts;
+  const state: CaState = {
+    ...{ trustDomain, sequence: 1, active },
+    rotation: { kind: 'none' },
+    driven: 'hand',
+  };
+  const version = await writeCa(parts, state, 0);
+  if (version !== undefined) return { state, version };
+  const other = await readCa(parts);
+  if (other === undefined) throw new Error('the store lost the CA it had a moment ago');
+  return other;
+}
+
+export async function readCa(parts: CaStoreParts): Promise<StoredCa | undefined> {
+  const { store, trustDomain } = parts;
+  const stored = await store.get('sealed', stateName);
+  if (stored === undefined) return undefined;
+  const value = unsealed(parts, stored.value, stateName) as StoredState;
+  if (value.trustDomain !== trustDomain) throw otherTrustDomain(value.trustDomain, trustDomain);
+  const active = openGeneration(trustDomain, value.active);
+  const { sequence, driven } = value;
+  const rotation = openRotation(trustDomain, value.rotation);
+  return { state: { trustDomain, sequence, active, rotation, driven }, version: stored.version };
+}
+
+/** Durable when it resolves; undefined when another was first. */
+export function writeCa(
+  { store, kek, random }: CaStoreParts,
+  state: CaState,
+  ifVersion: number,
+): Promise<number | undefined> {
+  const { trustDomain, sequence, driven, active, rotation } = state;
+  const value: StoredState = {
+    trustDomain,
+    sequence,
+    driven,
+    active: storedGeneration(active),
+    rotation: storedRotation(rotation),
+  };
+  const plain = Buffer.from(JSON.stringify(value));
+  return store.put('sealed', stateName, seal(kek, plain, stateName, random), ifVersion);
+}
+
+function storedRotation(rotation: Rotation): StoredState['rotation'] {
+  if (rotation.kind === 'none') return rotation;
+  const { kind, sinceMs } = rotation;
+  const other = rotation.kind === 'prepared' ? rotation.next : rotation.old;
+  return { kind, sinceMs, other: storedGeneration(other) };
+}
+
+function openRotation(trustDomain: TrustDomain, stored: StoredState['rotation']): Rotation {
+  if (stored.kind === 'none') return stored;
+  const other = openGeneration(trustDomain, stored.other);
+  const { kind, sinceMs } = stored;
+  return kind === 'prepared' ? { kind, sinceMs, next: other } : { kind, sinceMs, old: other };
+}
+
+async function adoptedRoot(parts: CaStoreParts, nowMs: number): Promise<CaGeneration | undefined> {
+  const stored = await parts.store.get('sealed', rootName);
+  if (stored === undefined) return undefined;
+  const root = unsealed(parts, stored.value, rootName) as {
+    readonly trustDomain: TrustDomain;
+    readonly certificate: string;
+    readonly key: string;
+  };
+  if (root.trustDomain !== parts.trustDomain) {
+    throw otherTrustDomain(root.trustDomain, parts.trustDomain);
+  }
+  const key = privateKeyFromPkcs8(Buffer.from(root.key, 'base64'));
+  const certificate = Buffer.from(root.certificate, 'base64');
+  return generationBelow(caOf(root.trustDomain, certificate, key, []), { ...parts, nowMs });
+}
+
+function unsealed({ kek }: CaStoreParts, sealed: Uint8Array, name: string): unknown {
+  const opened = open(kek, sealed, name);
+  if (opened.ok) return JSON.parse(Buffer.from(opened.value).toString('utf8'));
+  throw new ChanceryError({
+    code: 'CH3001',
+    message: `the CA key in the store does not open: ${opened.error}`,
+    help: 'give the key-encryption key that the store was made with; without it the CA is lost',
+  });
+}
+
+function otherTrustDomain(found: TrustDomain, wanted: TrustDomain): ChanceryError {
+  return new ChanceryError({
+    code: 'CH3002',
+    message: `the store belongs to the trust domain "${found}", the intent says "${wanted}"`,
+    expected: found,
+    found: wanted,
+    help: 'set trust_domain in mesh.yaml back, or give the new mesh a store of its own',
+  });
+}
