@@ -52,6 +52,7 @@ export class Agent {
   #trust: (AgentUpdate & { readonly kind: 'trust' }) | undefined;
   #listening: string | undefined;
   #cancelReport = (): void => {};
+  #reporting: 'no' | 'yes' | 'and again' = 'no';
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -228,7 +229,12 @@ export class Agent {
     return this.#host;
   }
 
+  /** What changes while a report is on its way goes into the next one, at once. */
   #reportSoon(delayMs: number = reportDelayMs): void {
+    if (this.#reporting !== 'no') {
+      this.#reporting = 'and again';
+      return;
+    }
     this.#cancelReport();
     this.#cancelReport = this.#options.clock.after(delayMs, () => void this.#report());
   }
@@ -236,17 +242,18 @@ export class Agent {
   async #report(): Promise<void> {
     const host = this.#host;
     if (host === undefined || this.#ended.signal.aborted) return;
-    const body = await this.#hostReport();
+    this.#reporting = 'yes';
+    let nextMs = reportAgainMs;
     try {
-      await callApi(host.controlSocket, {
-        method: 'PUT',
-        path: `${paths.hosts}${host.host}`,
-        body,
-      });
-      this.#reportSoon(reportAgainMs);
+      const body = await this.#hostReport();
+      const path = `${paths.hosts}${host.host}`;
+      await callApi(host.controlSocket, { method: 'PUT', path, body });
     } catch {
-      this.#reportSoon(reconnectMs);
+      nextMs = reconnectMs;
     }
+    const again = (this.#reporting as string) === 'and again';
+    this.#reporting = 'no';
+    this.#reportSoon(again ? reportDelayMs : nextMs);
   }
 
   async #hostReport(): Promise<HostReport> {

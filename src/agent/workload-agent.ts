@@ -96,9 +96,12 @@ export class WorkloadAgent {
 
   /** The bundle that the proxy has taken; a proxy that is away takes the newest when it comes. */
   get confirmedSequence(): number {
-    const { streams, converged } = this.#sds.status(this.#options.entry.workload.id);
-    const sequence = this.#trust?.own.sequence ?? 0;
-    if (streams === 0 || converged) this.#confirmedSequence = sequence;
+    // An Envoy has a stream for each secret; what it did not ask for it does not use.
+    const isTaken = this.#sds
+      .resources(this.#options.entry.workload.id)
+      .flat()
+      .every(({ state }) => state === 'accepted' || state === 'not asked for');
+    if (isTaken) this.#confirmedSequence = this.#trust?.own.sequence ?? 0;
     return this.#confirmedSequence;
   }
 
@@ -156,7 +159,7 @@ export class WorkloadAgent {
         if (event.kind === 'nacked') {
           log.error('the proxy refused a secret', { workload: id, problem: event.message });
         }
-        if (event.kind === 'converged') onChange();
+        if (event.kind === 'acked') onChange();
       },
     });
   }

@@ -32,6 +32,16 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'show proxies, workloads and problems of a running mesh',
     load: async () => (await import('./status.ts')).status,
   },
+  ca: {
+    usage: 'ca status|rotate [DIR]',
+    summary: 'the CA of a running mesh: what signs, when it ends, and its rotation',
+    load: async () => (await import('./ca.ts')).ca,
+  },
+  identity: {
+    usage: 'identity list|explain [DIR]',
+    summary: 'what a process must show to be a service, and what a process shows',
+    load: async () => (await import('./identity.ts')).identity,
+  },
   init: {
     usage: 'init DIR',
     summary: 'write a small intent folder to start from',

@@ -141,7 +141,7 @@ async function parentSelectors(process: PeerProcess, parts: AttestorParts): Prom
     return [
       { kind: 'parent:uid', value: String(uid) },
       ...(user === undefined ? [] : [{ kind: 'parent:user', value: user }]),
-      { kind: 'parent:path', value: path },
+      ...(path.endsWith(' (deleted)') ? [] : [{ kind: 'parent:path', value: path }]),
     ];
   } catch {
     return [];

@@ -1,0 +1,88 @@
+import type { CaGenerationReply, CaReply } from '../serve/api/wire.ts';
+import { table } from './table.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+const waitingShown = 3;
+
+/** Whom the next step waits for, the first few by name. */
+export function waitingText({ waitingFor }: CaReply): string {
+  const shown = waitingFor.slice(0, waitingShown).map(({ host, what }) => `${host} (${what})`);
+  const more = waitingFor.length - shown.length;
+  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ');
+}
+
+export function caText(
+  reply: CaReply,
+  dir: string,
+  nowMs: number,
+  look: Pick<Terminal, 'color' | 'width'>,
+): string {
+  const { rotation, active, sequence, trustDomain } = reply;
+  const rows = [
+    row(active, 'signs', nowMs),
+    ...(rotation.other === undefined ? [] : [row(rotation.other, roleOf(rotation.kind), nowMs)]),
+  ];
+  const header = ['CA', 'role', 'made', 'intermediate ends', 'root ends', 'root', 'root key'];
+  return [
+    `trust domain ${trustDomain}, bundle ${sequence}`,
+    '',
+    table({ header, rows, width: look.width }),
+    '',
+    ...next(reply, dir, nowMs, look),
+  ].join('\n');
+}
+
+function row(generation: CaGenerationReply, role: string, nowMs: number): string[] {
+  const { id, createdMs, intermediateNotAfterMs, rootNotAfterMs, rootSha256, rootKey } = generation;
+  return [
+    id.slice(0, 16),
+    role,
+    day(createdMs),
+    `${day(intermediateNotAfterMs)} (${inDays(intermediateNotAfterMs - nowMs)})`,
+    `${day(rootNotAfterMs)} (${inDays(rootNotAfterMs - nowMs)})`,
+    rootSha256.slice(0, 16),
+    rootKey,
+  ];
+}
+
+function roleOf(kind: CaReply['rotation']['kind']): string {
+  switch (kind) {
+    case 'none':
+      return '';
+    case 'prepared':
+      return 'trusted, signs next';
+    case 'activated':
+      return 'trusted, signed before';
+    case 'tainted':
+      return 'tainted, being replaced';
+  }
+}
+
+function next(reply: CaReply, dir: string, nowMs: number, look: Pick<Terminal, 'color'>): string[] {
+  const { rotation, active } = reply;
+  if (rotation.kind === 'none') {
+    const left = (endMs: number): boolean => endMs - nowMs < (endMs - active.createdMs) / 3;
+    const ending = left(active.rootNotAfterMs) || left(active.intermediateNotAfterMs);
+    return ending
+      ? [paint(look, 'yellow', `it ends soon: chancery ca rotate ${dir}`)]
+      : ['no rotation is under way'];
+  }
+  const waiting = reply.waitingFor.map(({ host, what }) => `  ${host}: ${what}`);
+  const step = { prepared: 'activate', activated: 'taint', tainted: 'revoke' }[rotation.kind];
+  const by =
+    rotation.driven === 'auto'
+      ? `${step} comes by itself`
+      : `next: chancery ca rotate ${dir} --step ${step}`;
+  if (waiting.length === 0) return [`${rotation.kind}; the gate is open; ${by}`];
+  return [`${rotation.kind}; ${step} waits for`, ...waiting, by];
+}
+
+function day(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10);
+}
+
+const dayMs = 24 * 3_600 * 1_000;
+
+function inDays(leftMs: number): string {
+  return leftMs <= 0 ? 'ended' : `${Math.floor(leftMs / dayMs)} d`;
+}
