@@ -14,7 +14,7 @@ const unit = globSync([
   'examples/**/*.test.ts',
   'bench/*.test.ts',
 ]);
-const scenarios = globSync('test/scenarios/**/*.test.ts').sort();
+const scenarios = globSync('test/{scenarios,interop}/**/*.test.ts').sort();
 
 /** A test that hangs is a failure, not a run without an end. */
 const testTimeoutMs = 300_000;
