@@ -23,6 +23,8 @@ function run(files: readonly string[], concurrency: number): number {
   if (files.length === 0) return 0;
   const args = [
     '--test',
+    // A failed hook must not leave a file waiting for the mesh that it started.
+    '--test-force-exit',
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${testTimeoutMs}`,
     ...files,

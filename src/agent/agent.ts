@@ -20,9 +20,11 @@ import {
 import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import { BoundedLog } from './bounded-log.ts';
+import { HostCache, type Kept } from './host-cache.ts';
 import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
 import { HostIdentities } from './host-identities.ts';
 import { JwtCache } from './jwt-cache.ts';
+import type { Svid } from './svid-keeper.ts';
 import { WorkloadAgent } from './workload-agent.ts';
 
 export interface AgentOptions {
@@ -36,6 +38,8 @@ const reconnectMs = 300;
 /** Changes that come together are one report. */
 const reportDelayMs = 5;
 const reportAgainMs = 10_000;
+/** Changes of a moment are kept by one write. */
+const saveDelayMs = 100;
 
 /** The agent of one host: identities, policy desk and readiness of its workloads. */
 export class Agent {
@@ -49,6 +53,11 @@ export class Agent {
   #policy: CompiledPolicy | undefined;
   readonly #jwts: JwtCache;
   readonly #identities: HostIdentities;
+  readonly #cache: HostCache;
+  readonly #kept: Kept;
+  #entries: (AgentUpdate & { readonly kind: 'entries' }) | undefined;
+  #policyUpdate: (AgentUpdate & { readonly kind: 'policy' }) | undefined;
+  #cancelSave: (() => void) | undefined;
   #trust: (AgentUpdate & { readonly kind: 'trust' }) | undefined;
   #listening: string | undefined;
   #cancelReport = (): void => {};
@@ -65,14 +74,22 @@ export class Agent {
       counters: this.#counters,
     });
     const { clock, random, log } = options;
+    this.#cache = new HostCache(dirname(options.hostFile), { random, log });
+    this.#kept = this.#cache.read();
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
     this.#identities = new HostIdentities({
       ...{ clock, random, log, jwts: this.#jwts },
       requestSvid: ({ service, selectors }, csr, reason) =>
         this.#requestSvid(service, 'a process', csr, reason, selectorText(selectors)),
-      kept: () => undefined,
-      onSvid: () => this.#reportSoon(),
+      kept: (spiffeId) => this.#kept.svids[spiffeId],
+      onSvid: () => {
+        this.#reportSoon();
+        this.#saveSoon();
+      },
     });
+    for (const update of [this.#kept.trust, this.#kept.entries, this.#kept.policy]) {
+      if (update !== undefined) this.#take(update);
+    }
   }
 
   /** Runs until `stop`. */
@@ -137,8 +154,11 @@ export class Agent {
         const { id, service } = entry.workload;
         return this.#requestSvid(service, id, csr, reason, 'socket');
       },
-      kept: undefined,
-      onChange: () => this.#reportSoon(),
+      kept: this.#kept.svids[entry.workload.id],
+      onChange: () => {
+        this.#reportSoon();
+        this.#saveSoon();
+      },
     });
     this.#workloads.set(entry.workload.id, { key: JSON.stringify(entry), agent });
     if (this.#trust !== undefined) agent.trust(this.#trust.trust, this.#trust.taintedIssuers);
@@ -168,13 +188,18 @@ export class Agent {
   }
 
   #take(update: AgentUpdate): void {
+    this.#saveSoon();
     switch (update.kind) {
       case 'trust':
-        return this.#takeTrust(update);
+        this.#takeTrust(update);
+        break;
       case 'entries':
-        return this.#identities.setEntries(update.entries);
+        this.#entries = update;
+        this.#identities.setEntries(update.entries);
+        break;
       case 'policy':
-        return this.#takePolicy(update);
+        this.#takePolicy(update);
+        break;
     }
   }
 
@@ -197,8 +222,32 @@ export class Agent {
       });
       return;
     }
+    this.#policyUpdate = update;
     this.#policy = compilePolicy(document.value);
     this.#options.log.info('policy taken', { version: update.version });
+  }
+
+  #saveSoon(): void {
+    this.#cancelSave ??= this.#options.clock.after(saveDelayMs, () => {
+      this.#cancelSave = undefined;
+      this.#cache.write({
+        trust: this.#trust,
+        entries: this.#entries,
+        policy: this.#policyUpdate,
+        svids: this.#svids(),
+      });
+    });
+  }
+
+  /** All that is held; what was kept and not asked for yet stays. */
+  #svids(): Readonly<Record<string, Svid>> {
+    const nowMs = this.#options.clock.nowMs();
+    const kept = Object.entries(this.#kept.svids).filter(([, svid]) => svid.notAfterMs > nowMs);
+    const own = [...this.#workloads].flatMap(([id, { agent }]) =>
+      agent.svidState.kind === 'absent' ? [] : [[id, agent.svidState.svid] as const],
+    );
+    const pooled = this.#identities.pool.svids.map((svid) => [svid.spiffeId, svid] as const);
+    return Object.fromEntries([...kept, ...own, ...pooled]);
   }
 
   async #requestSvid(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import type { TrustDomain } from '../../src/model/types.ts';
 import { intentFolder } from '../support/intents.ts';
 import { type Certificate, capturedCa, rawExchange } from '../support/peer.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
@@ -53,7 +54,7 @@ describe('what is on the wire', () => {
     removeFolder = remove;
     mesh = new RunningMesh(dir);
     await mesh.up();
-    sign = await capturedCa(mesh.layout);
+    sign = await capturedCa(mesh.layout, 'wire.test' as TrustDomain);
     web = await sign(['spiffe://wire.test/web']);
   });
   after(async () => {

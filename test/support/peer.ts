@@ -2,7 +2,9 @@ import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto';
 import tls from 'node:tls';
 import type { Layout } from '../../src/app/layout.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { open } from '../../src/identity/seal.ts';
+import { readCa } from '../../src/identity/ca-store.ts';
+import { toPem } from '../../src/identity/pem.ts';
+import type { TrustDomain } from '../../src/model/types.ts';
 import { openKekFile } from '../../src/store/kek-file.ts';
 import { openStore } from '../../src/store/open.ts';
 
@@ -14,29 +16,22 @@ export interface Certificate {
 /** Certificates signed by the mesh's own CA with whatever names: what only a broken or captured CA would give. */
 export async function capturedCa(
   layout: Layout,
+  trustDomain: TrustDomain,
 ): Promise<(uris: readonly string[]) => Promise<Certificate>> {
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto as never);
   const store = await openStore(layout.database);
-  const sealed = await store.get('sealed', 'ca/root');
+  const kek = openKekFile(layout.kekFile, systemRandom);
+  const stored = await readCa({ store, kek, trustDomain, random: systemRandom });
   await store.close();
-  if (sealed === undefined) throw new Error('the mesh has no CA');
-  const opened = open(openKekFile(layout.kekFile, systemRandom), sealed.value, 'ca/root');
-  if (!opened.ok) throw new Error(opened.error);
-  const root = JSON.parse(Buffer.from(opened.value).toString('utf8')) as {
-    certificate: string;
-    key: string;
-  };
+  if (stored === undefined) throw new Error('the mesh has no CA');
+  const { intermediate } = stored.state.active;
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const signingKey = await webcrypto.subtle.importKey(
-    'pkcs8',
-    Buffer.from(root.key, 'base64'),
-    algorithm,
-    false,
-    ['sign'],
-  );
-  const issuer = new x509.X509Certificate(Buffer.from(root.certificate, 'base64'));
+  const pkcs8 = intermediate.privateKey.export({ type: 'pkcs8', format: 'der' });
+  const signingKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']);
+  const issuer = new x509.X509Certificate(Buffer.from(intermediate.certificateDer));
+  const chain = intermediate.chainDer.map((der) => toPem('CERTIFICATE', der)).join('');
   return async (uris) => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const certificate = await x509.X509CertificateGenerator.create({
@@ -59,7 +54,7 @@ export async function capturedCa(
         ),
       ],
     });
-    return { cert: certificate.toString('pem'), key: pemOf(pair.privateKey) };
+    return { cert: `${certificate.toString('pem')}\n${chain}`, key: pemOf(pair.privateKey) };
   };
 }
 

@@ -38,6 +38,8 @@ export async function followApi(
   const response = await open(socketPath, { method: 'GET', path }, streamSilenceMs);
   const stop = (): void => void response.destroy();
   signal.addEventListener('abort', stop, { once: true });
+  // It may have come while the stream was being opened.
+  if (signal.aborted) stop();
   try {
     for await (const line of linesOf(response)) {
       const value: unknown = JSON.parse(line);

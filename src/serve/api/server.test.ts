@@ -108,4 +108,11 @@ describe('the control API', () => {
     assert.equal(closed, 1);
     assert.equal(sendLine({ n: 3 }), false);
   });
+
+  it('a reader that gives up while its stream is being opened does not wait for it', async () => {
+    const ended = new AbortController();
+    const following = followApi(socketPath, '/lines', () => {}, ended.signal);
+    ended.abort();
+    await following;
+  });
 });
