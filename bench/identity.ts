@@ -1,0 +1,286 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import type { HostFile } from '../src/agent/host-file.ts';
+import { X509SVIDResponseSchema } from '../src/gen/spiffe/workload_pb.js';
+import { createCsr } from '../src/identity/csr.ts';
+import { callApi } from '../src/serve/api/client.ts';
+import { type CaStepRequest, paths, type SvidRequest } from '../src/serve/api/wire.ts';
+import { type ClientCall, GrpcClient } from '../src/serve/grpc/client.ts';
+import { intentFolder } from '../test/support/intents.ts';
+import { RunningMesh } from '../test/support/running-mesh.ts';
+import { median, print, progress, quantile } from './line.ts';
+
+const goals = { svids: 5_000, firstMs: 300, entryMs: 200, caMs: 200, rssMb: 100 };
+const fetchX509 = '/SpiffeWorkloadAPI/FetchX509SVID';
+const header = { 'workload.spiffe.io': 'true' };
+
+const uid = process.getuid?.() ?? 0;
+const program = readlinkSync('/proc/self/exe');
+const serviceFile = (name: string, port: number, identity: string): string =>
+  `service: ${name}\nowner: b\nprotocol: http\nport: ${port}\n${identity}`;
+const first = serviceFile('first', 15_921, `identity: { unix: { path: "${program}" } }\n`);
+const later = (isEntry: boolean): string =>
+  serviceFile('later', 15_922, isEntry ? `identity: { unix: { uid: "${uid}" } }\n` : '');
+
+/** Gives the second service its entry, or takes it away. */
+function commitLater(mesh: RunningMesh, isEntry: boolean): void {
+  writeFileSync(join(mesh.dir, 'services', 'later.yaml'), later(isEntry));
+  mesh.commit(isEntry ? 'an entry' : 'no entry');
+}
+
+export async function run(): Promise<void> {
+  const [dir, removeFolder] = intentFolder({
+    'mesh.yaml': 'mesh: bench\ntrust_domain: bench.test\n',
+    'services/first.yaml': first,
+    'services/later.yaml': later(false),
+  });
+  const mesh = new RunningMesh(dir);
+  try {
+    await mesh.up();
+    await benchSigning(mesh);
+    await benchFirst(mesh);
+    await benchEntries(mesh);
+    await benchCa(mesh);
+    await benchFetches(mesh);
+    await benchStreams(mesh);
+  } finally {
+    await mesh.remove();
+    removeFolder();
+  }
+}
+
+function line(
+  metric: string,
+  value: number,
+  unit: string,
+  reference: number | string,
+  runs: number,
+): void {
+  const better = unit.endsWith('/s') ? 'higher' : 'lower';
+  print({ bench: 'identity', metric, value, unit, better, reference, runs });
+}
+
+/** Over the real API: parsed, checked, signed, recorded durably, answered. Per second of the control plane's CPU time. */
+async function benchSigning(mesh: RunningMesh): Promise<void> {
+  const requests = 10_000;
+  const inFlight = 64;
+  progress(`signing ${requests} SVIDs`);
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const csr = Buffer.from(createCsr({ ...keys, commonName: 'b' })).toString('base64');
+  const body: SvidRequest = {
+    service: 'first',
+    workload: 'bench',
+    host: 'local',
+    csr,
+    reason: 'first',
+  };
+  const text = JSON.stringify(body);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: inFlight });
+  const pid = mesh.pidOf('chancery.js server');
+  const many = async (count: number): Promise<void> => {
+    let left = count;
+    const one = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        await post(mesh.layout.controlSocket, paths.svids, text, agent);
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, one));
+  };
+  await many(2_000);
+  const before = cpuSeconds(pid);
+  const startedMs = performance.now();
+  await many(requests);
+  line('svids_per_cpu_s', requests / (cpuSeconds(pid) - before), 'svids/s', goals.svids, 1);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  line('svids_per_s', requests / seconds, 'svids/s', 'none', 1);
+  agent.destroy();
+}
+
+function post(socketPath: string, path: string, body: string, agent: http.Agent): Promise<void> {
+  return new Promise((done, reject) => {
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    };
+    const call = http.request({ socketPath, path, method: 'POST', agent, headers }, (response) => {
+      response.resume();
+      response.once('end', () => {
+        if (response.statusCode === 200) done();
+        else reject(new Error(`answered ${response.statusCode}`));
+      });
+    });
+    call.once('error', reject);
+    call.end(body);
+  });
+}
+
+const ticksPerSecond = 100;
+
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** An agent of another host, begun with nothing: from its start to the first SVID in a client that waits for it. */
+async function benchFirst(mesh: RunningMesh): Promise<void> {
+  const rounds = 7;
+  const times = { old: [] as number[], new: [] as number[] };
+  for (let round = 0; round < rounds; round += 1) {
+    progress(`agent start ${round + 1} of ${rounds}`);
+    times.old.push(await firstSvidMs(mesh, 1));
+    commitLater(mesh, true);
+    times.new.push(await firstSvidMs(mesh, 2));
+    commitLater(mesh, false);
+  }
+  line('first_svid_ms', median(times.old), 'ms', goals.firstMs, rounds);
+  line('first_svid_new_entry_ms', median(times.new), 'ms', goals.firstMs, rounds);
+}
+
+async function firstSvidMs(mesh: RunningMesh, identities: number): Promise<number> {
+  const dir = mkdtempSync(join(tmpdir(), 'agent-'));
+  const socket = join(dir, 'public', 'workload.sock');
+  const host: HostFile = {
+    host: 'bench',
+    controlSocket: mesh.layout.controlSocket,
+    workloadSocket: socket,
+    svidTtlSeconds: 3_600,
+    workloads: [],
+  };
+  const hostFile = join(dir, 'host.json');
+  writeFileSync(hostFile, JSON.stringify(host));
+  mkdirSync(join(dir, 'logs'));
+  const startedMs = performance.now();
+  const agent: ChildProcess = spawn(
+    process.execPath,
+    [resolve('bin/chancery.js'), 'agent', '--host-file', hostFile],
+    { stdio: 'ignore' },
+  );
+  try {
+    for (;;) {
+      const stream = await Stream.open(socket).catch(() => undefined);
+      const svids = await stream?.next();
+      if (svids === identities) {
+        stream?.close();
+        return performance.now() - startedMs;
+      }
+      stream?.close();
+      if (performance.now() - startedMs > 20_000) throw new Error('no SVID after 20 s');
+      await new Promise((wake) => setTimeout(wake, 5));
+    }
+  } finally {
+    agent.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** From the commit of a new entry, which begins with the git commit having ended, to its SVID on an open stream. */
+async function benchEntries(mesh: RunningMesh): Promise<void> {
+  const rounds = 40;
+  const stream = await Stream.open(mesh.layout.workloadSocket);
+  await stream.next();
+  const times: number[] = [];
+  progress(`${rounds} new entries`);
+  for (let round = 0; round < rounds; round += 1) {
+    commitLater(mesh, true);
+    const startedMs = performance.now();
+    if ((await stream.next()) !== 2) throw new Error('the new entry brought no second SVID');
+    times.push(performance.now() - startedMs);
+    commitLater(mesh, false);
+    if ((await stream.next()) !== 1) throw new Error('the entry is still there');
+  }
+  stream.close();
+  line('entry_to_workload_p50_ms', median(times), 'ms', goals.entryMs, rounds);
+  line('entry_to_workload_p99_ms', quantile(times, 0.99), 'ms', goals.entryMs, rounds);
+}
+
+/** From the request of a step to the changed bundle on an open stream. */
+async function benchCa(mesh: RunningMesh): Promise<void> {
+  const rounds = 10;
+  const stream = await Stream.open(mesh.layout.workloadSocket);
+  await stream.next();
+  const times: number[] = [];
+  progress('steps of the CA');
+  for (let round = 0; round < rounds; round += 1) {
+    for (const step of ['prepare', 'abandon'] as const) {
+      const body: CaStepRequest = { step, by: 'bench' };
+      const startedMs = performance.now();
+      const changed = stream.next();
+      await callApi(mesh.layout.controlSocket, { method: 'POST', path: paths.caSteps, body });
+      await changed;
+      times.push(performance.now() - startedMs);
+    }
+  }
+  stream.close();
+  line('ca_step_to_workload_ms', quantile(times, 0.99), 'ms', goals.caMs, times.length);
+}
+
+/** A connection, an attestation and an SVID, eight at a time. */
+async function benchFetches(mesh: RunningMesh): Promise<void> {
+  const fetches = 4_000;
+  let left = fetches;
+  progress(`${fetches} fetches`);
+  const startedMs = performance.now();
+  const one = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const stream = await Stream.open(mesh.layout.workloadSocket);
+      await stream.next();
+      stream.close();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, one));
+  const seconds = (performance.now() - startedMs) / 1_000;
+  line('fetches_per_s', fetches / seconds, 'fetches/s', 'none', 1);
+}
+
+async function benchStreams(mesh: RunningMesh): Promise<void> {
+  const streams: Stream[] = [];
+  progress('500 open streams');
+  for (let index = 0; index < 500; index += 1) {
+    const stream = await Stream.open(mesh.layout.workloadSocket);
+    await stream.next();
+    streams.push(stream);
+  }
+  await new Promise((wake) => setTimeout(wake, 3_000));
+  const status = readFileSync(`/proc/${mesh.pidOf('chancery.js agent')}/status`, 'utf8');
+  const rssMb = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
+  line('agent_rss_500_streams_mb', rssMb, 'MB', goals.rssMb, 1);
+  for (const stream of streams) stream.close();
+}
+
+/** FetchX509SVID on a connection of its own. */
+class Stream {
+  readonly #client: GrpcClient;
+  readonly #call: ClientCall;
+
+  private constructor(client: GrpcClient, call: ClientCall) {
+    this.#client = client;
+    this.#call = call;
+  }
+
+  static async open(path: string): Promise<Stream> {
+    const client = new GrpcClient({ kind: 'unix', path });
+    const call = client.bidi(fetchX509, header);
+    call.write(new Uint8Array());
+    call.end();
+    return new Stream(client, call);
+  }
+
+  /** How many SVIDs the next message holds; rejects or is 0 when the call ended. */
+  async next(): Promise<number> {
+    const bytes = await this.#call.read();
+    return bytes === undefined ? 0 : fromBinary(X509SVIDResponseSchema, bytes).svids.length;
+  }
+
+  close(): void {
+    this.#call.cancel();
+    void this.#client.close();
+  }
+}
