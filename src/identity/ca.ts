@@ -126,6 +126,16 @@ function caSubject(trustDomain: TrustDomain, serial: Uint8Array): Uint8Array {
   ]);
 }
 
+const chainPems = new WeakMap<Ca, string>();
+
+function chainPemOf(ca: Ca): string {
+  const known = chainPems.get(ca);
+  if (known !== undefined) return known;
+  const text = ca.chainDer.map((der) => toPem('CERTIFICATE', der)).join('');
+  chainPems.set(ca, text);
+  return text;
+}
+
 /** Signs one leaf. It never outlives its issuer. Times are whole seconds, as certificates hold them. */
 export function issueSvid(given: {
   readonly ca: Ca;
@@ -159,7 +169,7 @@ export function issueSvid(given: {
   );
   return {
     certificateDer,
-    chainPem: [certificateDer, ...ca.chainDer].map((der) => toPem('CERTIFICATE', der)).join(''),
+    chainPem: toPem('CERTIFICATE', certificateDer) + chainPemOf(ca),
     issuerKeyId: Buffer.from(ca.keyId).toString('hex'),
     serialHex: Buffer.from(serial).toString('hex'),
     notBeforeMs,

@@ -56,7 +56,7 @@ function extensions(fields: CertificateFields): Uint8Array[] {
   return [
     extension(oid.basicConstraints, true, write(tag.sequence, ...(isCa ? caValues(fields) : []))),
     extension(oid.keyUsage, true, isCa ? certSignAndCrlSign : digitalSignature),
-    ...(isCa ? [] : [extension(oid.extKeyUsage, false, bothAuths())]),
+    ...(isCa ? [] : [bothAuths]),
     // Critical where the subject is empty (RFC 5280 section 4.2.1.6).
     extension(oid.subjectAltName, fields.subject.length === 2, alternativeNames(fields)),
     extension(oid.subjectKeyIdentifier, false, write(tag.octetString, keyId(fields.publicKeySpki))),
@@ -79,9 +79,11 @@ const digitalSignature = writeBitString(Uint8Array.of(0x80), 7);
 /** Bits 5 and 6. */
 const certSignAndCrlSign = writeBitString(Uint8Array.of(0x06), 1);
 
-function bothAuths(): Uint8Array {
-  return write(tag.sequence, writeOid(oid.serverAuth), writeOid(oid.clientAuth));
-}
+const bothAuths = extension(
+  oid.extKeyUsage,
+  false,
+  write(tag.sequence, writeOid(oid.serverAuth), writeOid(oid.clientAuth)),
+);
 
 function alternativeNames(fields: CertificateFields): Uint8Array {
   return write(

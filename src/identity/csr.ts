@@ -61,12 +61,16 @@ export function readCsr(der: Uint8Array): Result<{ readonly publicKeySpki: Uint8
     : err('the signature does not fit the key');
 }
 
+/** SubjectPublicKeyInfo up to the point: ecPublicKey, prime256v1, 66 bytes of bits, uncompressed (RFC 5480). */
+const p256Head = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
+
 export function p256Key(spkiDer: Uint8Array): Result<KeyObject, string> {
   try {
-    const key = createPublicKey({ key: Buffer.from(spkiDer), format: 'der', type: 'spki' });
-    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
-      ? ok(key)
-      : err('the key is not on P-256');
+    // An uncompressed point on P-256 has one encoding: its head says the curve, without asking the key.
+    if (!Buffer.from(p256Head).equals(spkiDer.subarray(0, p256Head.length))) {
+      return err('the key is not on P-256');
+    }
+    return ok(createPublicKey({ key: Buffer.from(spkiDer), format: 'der', type: 'spki' }));
   } catch {
     return err('the public key cannot be read');
   }

@@ -34,7 +34,19 @@ function header(tagByte: number, length: number): Uint8Array {
   return Uint8Array.of(tagByte, 0x80 | bytes.length, ...bytes);
 }
 
+/** The few identifiers that certificates are made of, as they are written. */
+const writtenOids = new Map<string, Uint8Array>();
+const writtenOidsMax = 100;
+
 export function writeOid(dotted: string): Uint8Array {
+  const known = writtenOids.get(dotted);
+  if (known !== undefined) return known;
+  const written = encodeOid(dotted);
+  if (writtenOids.size < writtenOidsMax) writtenOids.set(dotted, written);
+  return written;
+}
+
+function encodeOid(dotted: string): Uint8Array {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   const bytes = [first * 40 + second, ...rest].flatMap((arc) => {
     const groups = [arc & 0x7f];

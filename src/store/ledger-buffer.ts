@@ -51,6 +51,9 @@ export class LedgerBuffer {
   async flush(): Promise<void> {
     // What is being written now may have begun before the last entry came.
     if (this.#writing !== undefined) await this.#writing;
+    // All that the process reads in this turn of its loop shares one transaction.
+    await new Promise((turn) => setImmediate(turn));
+    if (this.#writing !== undefined) await this.#writing;
     if (this.#pending.length > 0) await this.#start();
   }
 
