@@ -19,6 +19,8 @@ import {
 import { adminSocket, agentSocket, type Layout, proxyDir } from './layout.ts';
 
 const stopGraceMs = 3_000;
+/** An agent allocates little at a time; a large young generation is memory that every host pays for. */
+const agentFlags = ['--max-semi-space-size=2'];
 /** Callers' proxies have taken a removal long before; its processes end after that. */
 const leaveDelayMs = 1_500;
 const proxyDrainSeconds = 10;
@@ -158,15 +160,19 @@ export class LocalMesh {
   }
 
   #agentSpec(): ChildSpec {
-    return this.#ownSpec('agent', ['agent', '--host-file', this.#options.layout.hostFile]);
+    return this.#ownSpec(
+      'agent',
+      ['agent', '--host-file', this.#options.layout.hostFile],
+      agentFlags,
+    );
   }
 
-  #ownSpec(name: string, args: readonly string[]): ChildSpec {
+  #ownSpec(name: string, args: readonly string[], flags: readonly string[] = []): ChildSpec {
     const { layout, env } = this.#options;
     const entry = fileURLToPath(new URL('../../bin/chancery.js', import.meta.url));
     return {
       name,
-      command: [process.execPath, entry, ...args],
+      command: [process.execPath, ...flags, entry, ...args],
       cwd: layout.stateDir,
       env: textEnv(env),
       logFile: join(layout.logsDir, `${name.replaceAll(' ', '-')}.log`),

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { ChanceryError } from '../base/error.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
@@ -84,6 +85,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   try {
     const run = await verb.load();
+    // Now, not at the end: what runs for months must not end before its code is kept.
+    flushCompileCache();
     return await run(rest, terminal);
   } catch (error) {
     if (!(error instanceof ChanceryError)) throw error;
