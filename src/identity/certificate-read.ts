@@ -1,9 +1,16 @@
 import { err, ok, type Result } from '../base/result.ts';
 import {
+  nameProblem,
+  readNamedBits,
+  readSequence,
+  readTrue,
+  serialProblem,
+  spkiProblem,
+} from './certificate-parts.ts';
+import {
   contextTag,
   type Element,
   readBits,
-  readBoolean,
   readChildren,
   readOid,
   readOne,
@@ -62,14 +69,15 @@ export function readCertificate(der: Uint8Array): Result<Certificate, string> {
     signature === undefined ||
     parts.value.length !== 3 ||
     outer.value.tag !== tag.sequence ||
-    tbs.tag !== tag.sequence
+    tbs.tag !== tag.sequence ||
+    algorithm.tag !== tag.sequence
   ) {
     return err('a certificate has three parts');
   }
   const bits = readBits(signature);
   if (!bits.ok) return bits;
   if (bits.value.unused !== 0) return err('a signature is whole bytes');
-  const fields = readChildren(tbs);
+  const fields = readSequence(tbs);
   if (!fields.ok) return fields;
   const [version, serial, inner, issuer, validity, subject, spki, ...rest] = fields.value;
   if (
@@ -78,14 +86,12 @@ export function readCertificate(der: Uint8Array): Result<Certificate, string> {
   ) {
     return err('not a version 3 certificate');
   }
-  if (
-    serial?.tag !== tag.integer ||
-    issuer === undefined ||
-    subject === undefined ||
-    spki === undefined
-  ) {
+  if (serial === undefined || issuer === undefined || subject === undefined || spki === undefined) {
     return err('a field of the certificate is missing');
   }
+  const shape =
+    serialProblem(serial) ?? nameProblem(issuer) ?? nameProblem(subject) ?? spkiProblem(spki);
+  if (shape !== undefined) return err(shape);
   if (inner === undefined || Buffer.compare(inner.whole, algorithm.whole) !== 0) {
     return err('the two signature algorithms differ');
   }
@@ -111,10 +117,12 @@ export function readCertificate(der: Uint8Array): Result<Certificate, string> {
 function readValidity(
   element: Element | undefined,
 ): Result<Pick<Certificate, 'notBeforeMs' | 'notAfterMs'>, string> {
-  const times = element === undefined ? err('no validity') : readChildren(element);
+  const times = element === undefined ? err('no validity') : readSequence(element);
   if (!times.ok) return times;
-  const [first, second] = times.value;
-  if (first === undefined || second === undefined) return err('no validity');
+  const [first, second, ...others] = times.value;
+  if (first === undefined || second === undefined || others.length > 0) {
+    return err('a validity is two times');
+  }
   const notBefore = readTime(first);
   if (!notBefore.ok) return notBefore;
   const notAfter = readTime(second);
@@ -122,14 +130,20 @@ function readValidity(
   return ok({ notBeforeMs: notBefore.value, notAfterMs: notAfter.value });
 }
 
+/** Behind the key come the extensions and nothing else: unique identifiers must not be used (RFC 5280 section 4.1.2.8). */
 function readExtensions(rest: readonly Element[]): Result<readonly Extension[], string> {
-  const holder = rest.find((element) => element.tag === contextTag(3, true));
+  const [holder, ...others] = rest;
   if (holder === undefined) return ok([]);
+  if (holder.tag !== contextTag(3, true) || others.length > 0) {
+    return err('something other than extensions follows the key');
+  }
   const list = readChildren(holder);
   if (!list.ok) return list;
-  const [sequence] = list.value;
-  const items = sequence === undefined ? err('empty extensions') : readChildren(sequence);
+  const [sequence, ...more] = list.value;
+  if (sequence === undefined || more.length > 0) return err('extensions are one sequence');
+  const items = readSequence(sequence);
   if (!items.ok) return items;
+  if (items.value.length === 0) return err('empty extensions');
   const extensions: Extension[] = [];
   for (const item of items.value) {
     const extension = readExtension(item);
@@ -142,13 +156,15 @@ function readExtensions(rest: readonly Element[]): Result<readonly Extension[], 
 }
 
 function readExtension(item: Element): Result<Extension, string> {
-  const parts = readChildren(item);
+  const parts = readSequence(item);
   if (!parts.ok) return parts;
-  const [name, second, third] = parts.value;
-  if (name === undefined || second === undefined) return err('an extension that is cut off');
+  const [name, second, third, ...others] = parts.value;
+  if (name === undefined || second === undefined || others.length > 0) {
+    return err('an extension that is cut off or too long');
+  }
   const id = readOid(name);
   if (!id.ok) return id;
-  const critical = third === undefined ? ok(false) : readBoolean(second);
+  const critical = third === undefined ? ok(false) : readTrue(second);
   if (!critical.ok) return critical;
   if (critical.value && !understood.has(id.value))
     return err(`the critical extension ${id.value} is unknown`);
@@ -171,20 +187,20 @@ function readMeaning(extensions: readonly Extension[]): Result<Meaning, string> 
   const isCa = constraints === undefined ? ok(false) : readIsCa(constraints.value);
   if (!isCa.ok) return isCa;
   const usage = find(oid.keyUsage);
-  const usageBits = usage === undefined ? undefined : readBits(usage.value);
+  const usageBits = usage === undefined ? undefined : readNamedBits(usage.value);
   if (usageBits?.ok === false) return usageBits;
   const extended = find(oid.extKeyUsage);
   const purposes = extended === undefined ? undefined : readPurposes(extended.value);
   if (purposes?.ok === false) return purposes;
   const san = find(oid.subjectAltName);
-  const names = san === undefined ? ok([]) : readChildren(san.value);
+  const names = san === undefined ? ok([]) : readNames(san.value);
   if (!names.ok) return names;
   return ok({
     isCa: isCa.value,
     keyUsage:
       usage === undefined || usageBits === undefined
         ? undefined
-        : { bits: reverseBits(usageBits.value.bytes[0] ?? 0), critical: usage.critical },
+        : { bits: usageBits.value, critical: usage.critical },
     extKeyUsage: purposes?.value,
     uriSans: textsOf(names.value, 6),
     dnsSans: textsOf(names.value, 2),
@@ -192,16 +208,28 @@ function readMeaning(extensions: readonly Extension[]): Result<Meaning, string> 
   });
 }
 
+/** `cA` stands there only when it is true, and a path length only beside it. */
 function readIsCa(value: Element): Result<boolean, string> {
-  const parts = readChildren(value);
+  const parts = readSequence(value);
   if (!parts.ok) return parts;
-  const [first] = parts.value;
-  return first?.tag === tag.boolean ? readBoolean(first) : ok(false);
+  const [first, length, ...others] = parts.value;
+  if (first === undefined) return ok(false);
+  const isCa = readTrue(first);
+  if (!isCa.ok) return isCa;
+  if (length !== undefined && lengthProblem(length)) return err('a path length that is no number');
+  return others.length === 0 ? isCa : err('basic constraints that are too long');
+}
+
+const pathLengthMax = 127;
+
+function lengthProblem({ tag: found, content }: Element): boolean {
+  return found !== tag.integer || content.length !== 1 || (content[0] ?? 0) > pathLengthMax;
 }
 
 function readPurposes(value: Element): Result<readonly string[], string> {
-  const parts = readChildren(value);
+  const parts = readSequence(value);
   if (!parts.ok) return parts;
+  if (parts.value.length === 0) return err('an extended key usage without a purpose');
   const purposes: string[] = [];
   for (const part of parts.value) {
     const purpose = readOid(part);
@@ -211,15 +239,25 @@ function readPurposes(value: Element): Result<readonly string[], string> {
   return ok(purposes);
 }
 
+const isText = /^[\x21-\x7e]+$/;
+
+/** Names that are text are visible ASCII: what a C library would cut at a zero byte is refused. */
+function readNames(value: Element): Result<readonly Element[], string> {
+  const names = readSequence(value);
+  if (!names.ok) return names;
+  if (names.value.length === 0) return err('an alternative name without a name');
+  for (const name of names.value) {
+    if ((name.tag & 0xc0) !== 0x80) return err('an alternative name of no kind');
+    const isUriOrDns = name.tag === contextTag(6, false) || name.tag === contextTag(2, false);
+    if (isUriOrDns && !isText.test(Buffer.from(name.content).toString('latin1'))) {
+      return err('an alternative name with characters other than visible ASCII');
+    }
+  }
+  return names;
+}
+
 function textsOf(names: readonly Element[], choice: number): string[] {
   return names
     .filter((name) => name.tag === contextTag(choice, false))
     .map((name) => Buffer.from(name.content).toString('latin1'));
-}
-
-/** Named bits count from the left; bit n of the result is named bit n. */
-function reverseBits(byte: number): number {
-  let reversed = 0;
-  for (let bit = 0; bit < 8; bit += 1) if ((byte & (0x80 >> bit)) !== 0) reversed |= 1 << bit;
-  return reversed;
 }

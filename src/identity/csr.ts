@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { err, ok, type Result } from '../base/result.ts';
+import { nameProblem, readSequence } from './certificate-parts.ts';
 import {
   contextTag,
   readBits,
@@ -50,9 +51,18 @@ export function readCsr(der: Uint8Array): Result<{ readonly publicKeySpki: Uint8
   const bits = readBits(signature);
   if (!bits.ok) return bits;
   if (bits.value.unused !== 0) return err('a signature is whole bytes');
-  const fields = readChildren(info);
+  const fields = readSequence(info);
   if (!fields.ok) return fields;
-  const spki = fields.value[2];
+  const [version, subject, spki, attributes, ...others] = fields.value;
+  if (version === undefined || Buffer.from(version.whole).toString('hex') !== '020100') {
+    return err('not a request of version 1');
+  }
+  if (subject === undefined || nameProblem(subject) !== undefined) {
+    return err('the request has no name');
+  }
+  if (attributes?.tag !== contextTag(0, true) || others.length > 0) {
+    return err('a request ends with its attributes');
+  }
   if (spki === undefined) return err('the request has no public key');
   const key = p256Key(spki.whole);
   if (!key.ok) return key;

@@ -201,6 +201,8 @@ export function readTime(element: Element): Result<number, string> {
   const digits = short ? century + text : text;
   const iso = digits.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6.000Z');
   const atMs = Date.parse(iso);
+  // Until 2049 there is one way to write a time (RFC 5280 section 4.1.2.5).
+  if (long && Number(text.slice(0, 4)) < 2050) return err('a time before 2050 in the long form');
   if (Number.isNaN(atMs) || new Date(atMs).toISOString() !== iso)
     return err('a time that does not exist');
   return ok(atMs);
