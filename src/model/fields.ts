@@ -58,6 +58,27 @@ export const defaultsFields: FieldTable = {
   svid_ttl: { description: 'lifetime of workload certificates', example: '1h', schema: duration },
 };
 
+export const joinTokenFields: FieldTable = {
+  max_ttl: {
+    description: 'the longest life of a join token',
+    example: '1h',
+    schema: duration,
+  },
+};
+
+export const hostsFields: FieldTable = {
+  join_token: {
+    description: 'tokens that an operator makes for one machine each (chancery host token)',
+    example: '{ max_ttl: 1h }',
+    schema: object(() => joinTokenFields),
+  },
+  rejoin: {
+    description: 'how long a host may be away and still come back with the key that it has',
+    example: '30d',
+    schema: duration,
+  },
+};
+
 export const meshFields: FieldTable = {
   mesh: { description: 'the name of the mesh', example: 'shop', required: true, schema: name },
   trust_domain: {
@@ -76,6 +97,11 @@ export const meshFields: FieldTable = {
     description: 'values for services that do not say',
     example: '{ timeout: 15s }',
     schema: object(() => defaultsFields),
+  },
+  hosts: {
+    description: 'how machines come into the mesh',
+    example: '{ join_token: { max_ttl: 1h } }',
+    schema: object(() => hostsFields),
   },
   issuers: later('token issuers'),
   peers: later('federated trust domains'),

@@ -1,8 +1,9 @@
 import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
 import { defaultsFields, meshFields } from './fields.ts';
+import { readAdmission } from './hosts-file.ts';
 import { readDurationMs, readLabel } from './scalars.ts';
-import type { Defaults, RoleName, TrustDomain } from './types.ts';
+import type { Admission, Defaults, RoleName, TrustDomain } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 export interface MeshDraft {
@@ -12,6 +13,7 @@ export interface MeshDraft {
   readonly trustDomain: TrustDomain;
   readonly roles: ReadonlyMap<RoleName, RoleDraft>;
   readonly defaults: Defaults;
+  readonly hosts: Admission;
 }
 
 export interface RoleDraft {
@@ -36,8 +38,9 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const trustDomain = readTrustDomain(file, fields.get('trust_domain'));
   const roles = readRoles(file, fields.get('roles'));
   const defaults = readDefaults(file, fields.get('defaults'));
+  const hosts = readAdmission(file, fields.get('hosts'));
   if (name === undefined || trustDomain === undefined) return undefined;
-  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults };
+  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults, hosts };
 }
 
 function readTrustDomain(file: YamlFile, node: YamlNode): TrustDomain | undefined {

@@ -1,4 +1,5 @@
-import type { ServiceName, VersionName } from './types.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import type { HostName, ServiceName, VersionName } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 const unitsMs: Readonly<Record<string, number>> = {
@@ -60,6 +61,13 @@ export function readVersionName(file: YamlFile, node: YamlNode): VersionName | u
     expected: 'small letters, digits and inner hyphens, dots and underscores, at most 63',
   });
   return undefined;
+}
+
+const hostName = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
+
+export function parseHostName(text: string): Result<HostName, string> {
+  if (hostName.test(text) && !text.includes('..')) return ok(text as HostName);
+  return err(`"${text}" is no host name: small letters, digits, inner "-" and ".", at most 63`);
 }
 
 /** One word of a fixed set. */

@@ -11,6 +11,8 @@ export type VersionName = Brand<string, 'VersionName'>;
 export type RuleId = Brand<string, 'RuleId'>;
 export type RouteId = Brand<string, 'RouteId'>;
 export type RoleName = Brand<string, 'RoleName'>;
+/** Names a machine in the mesh: `[a-z0-9]([a-z0-9.-]*[a-z0-9])?`, at most 63 characters. */
+export type HostName = Brand<string, 'HostName'>;
 
 export type Protocol = 'http' | 'http2' | 'grpc' | 'tcp';
 
@@ -28,6 +30,17 @@ export interface Mesh {
   /** Role name to its services, roles inside roles resolved; sorted. */
   readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
   readonly defaults: Defaults;
+  readonly hosts: Admission;
+}
+
+/** How machines come into the mesh: `hosts` in mesh.yaml. A way that is not named there admits nobody. */
+export interface Admission {
+  readonly joinToken: {
+    /** The longest life that `chancery host token` may give one. */
+    readonly ttlSecondsMax: number;
+  };
+  /** A host that was away for longer than this proves itself anew, as at the first time. */
+  readonly rejoinSecondsMax: number;
 }
 
 export interface Defaults {
