@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { sleep } from '../base/clock.ts';
+import { watchClock } from '../base/clock-watch.ts';
 import { messageOf } from '../base/error.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import type { Trust } from '../identity/trust.ts';
 import type { Selector } from '../model/types.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
-import { callApi, followApi } from '../serve/api/client.ts';
 import {
   type AgentUpdate,
   type HostReport,
@@ -20,11 +20,15 @@ import {
 import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import { BoundedLog } from './bounded-log.ts';
+import { ControlLink, type HostIdentity, type LinkState } from './control-link.ts';
 import { HostCache, type Kept } from './host-cache.ts';
 import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
+import { hostHealth } from './host-health.ts';
 import { HostIdentities } from './host-identities.ts';
 import { JwtCache } from './jwt-cache.ts';
+import { Reporter } from './reporter.ts';
 import type { Svid } from './svid-keeper.ts';
+import { SvidRequests } from './svid-requests.ts';
 import { WorkloadAgent } from './workload-agent.ts';
 
 export interface AgentOptions {
@@ -35,11 +39,10 @@ export interface AgentOptions {
 }
 
 const reconnectMs = 300;
-/** Changes that come together are one report. */
-const reportDelayMs = 5;
-const reportAgainMs = 10_000;
 /** Changes of a moment are kept by one write. */
 const saveDelayMs = 100;
+
+type Update<Kind extends AgentUpdate['kind']> = AgentUpdate & { readonly kind: Kind };
 
 /** The agent of one host: identities, policy desk and readiness of its workloads. */
 export class Agent {
@@ -49,22 +52,27 @@ export class Agent {
   readonly #counters = newDeskCounters();
   readonly #decisions: BoundedLog;
   readonly #check: ReturnType<typeof checkHandler>;
-  #host: HostFile | undefined;
-  #policy: CompiledPolicy | undefined;
   readonly #jwts: JwtCache;
   readonly #identities: HostIdentities;
   readonly #cache: HostCache;
   readonly #kept: Kept;
-  #entries: (AgentUpdate & { readonly kind: 'entries' }) | undefined;
-  #policyUpdate: (AgentUpdate & { readonly kind: 'policy' }) | undefined;
+  readonly #link: ControlLink;
+  readonly #requests: SvidRequests;
+  readonly #reporter: Reporter;
+  #policy: CompiledPolicy | undefined;
+  #trust: Update<'trust'> | undefined;
+  #entries: Update<'entries'> | undefined;
+  #policyUpdate: Update<'policy'> | undefined;
+  #hostIdentity: HostIdentity | undefined;
+  #firstKeyPem: string | undefined;
+  #following: AbortController | undefined;
   #cancelSave: (() => void) | undefined;
-  #trust: (AgentUpdate & { readonly kind: 'trust' }) | undefined;
   #listening: string | undefined;
-  #cancelReport = (): void => {};
-  #reporting: 'no' | 'yes' | 'and again' = 'no';
+  #jumpedAtMs: number | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    const { clock, random, log } = options;
     this.#decisions = new BoundedLog(join(dirname(options.hostFile), 'logs', 'decisions.jsonl'));
     this.#check = checkHandler({
       policy: () => this.#policy,
@@ -73,19 +81,21 @@ export class Agent {
       onDecision: (record) => this.#decisions.write(`${JSON.stringify(record)}\n`),
       counters: this.#counters,
     });
-    const { clock, random, log } = options;
     this.#cache = new HostCache(dirname(options.hostFile), { random, log });
     this.#kept = this.#cache.read();
+    this.#hostIdentity = this.#kept.host;
+    this.#firstKeyPem = this.#kept.firstKeyPem;
+    this.#link = this.#openLink();
+    const call = this.#link.call.bind(this.#link);
+    this.#requests = new SvidRequests(this.#link);
+    this.#reporter = new Reporter({ clock, call, report: () => this.#hostReport() });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
     this.#identities = new HostIdentities({
       ...{ clock, random, log, jwts: this.#jwts },
       requestSvid: ({ service, selectors }, csr, reason) =>
         this.#requestSvid(service, 'a process', csr, reason, selectorText(selectors)),
       kept: (spiffeId) => this.#kept.svids[spiffeId],
-      onSvid: () => {
-        this.#reportSoon();
-        this.#saveSoon();
-      },
+      onSvid: () => this.#changed(),
     });
     for (const update of [this.#kept.trust, this.#kept.entries, this.#kept.policy]) {
       if (update !== undefined) this.#take(update);
@@ -96,11 +106,15 @@ export class Agent {
   async run(): Promise<void> {
     const { hostFile, clock } = this.#options;
     const unwatch = watchHostFile(hostFile, clock, (host) => this.#apply(host));
+    const unwatchClock = watchClock(clock, (jumpedMs) => this.#clockJumped(jumpedMs));
     while (!this.#ended.signal.aborted) {
       await this.#follow();
-      await sleep(clock, reconnectMs);
+      await this.#pause();
     }
     unwatch();
+    unwatchClock();
+    this.#link.stop();
+    this.#reporter.stop();
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
     await this.#identities.close();
     await this.#decisions.close();
@@ -108,10 +122,33 @@ export class Agent {
 
   stop(): void {
     this.#ended.abort();
+    this.#following?.abort();
+  }
+
+  #openLink(): ControlLink {
+    const { clock, random, log } = this.#options;
+    const { host, firstKeyPem, trust } = this.#kept;
+    return new ControlLink({
+      ...{ clock, random, log },
+      kept: { identity: host, firstKeyPem, trust: trust?.trust.own },
+      keep: ({ identity, firstKeyPem }) => {
+        if (identity !== undefined) this.#hostIdentity = identity;
+        this.#firstKeyPem = identity === undefined ? firstKeyPem : undefined;
+        this.#save();
+      },
+      onTrust: (trust: Trust) => this.#take({ kind: 'trust', trust, taintedIssuers: [] }),
+      onState: (state) => this.#linkBecame(state),
+    });
+  }
+
+  /** With a new certificate the watch is opened anew: the old one ends with what it was opened with. */
+  #linkBecame(state: LinkState): void {
+    if (state.kind === 'joined') this.#following?.abort();
+    this.#reporter.soon();
   }
 
   #apply(host: HostFile): void {
-    this.#host = host;
+    this.#link.use(host.control);
     const wanted = new Map(host.workloads.map((entry) => [entry.workload.id as string, entry]));
     for (const [id, { key, agent }] of this.#workloads) {
       const entry = wanted.get(id);
@@ -124,7 +161,7 @@ export class Agent {
     }
     for (const entry of wanted.values()) this.#add(entry);
     this.#listen(host.workloadSocket);
-    this.#reportSoon();
+    this.#reporter.soon();
   }
 
   /** The host-wide socket stays where it was first opened. */
@@ -155,10 +192,7 @@ export class Agent {
         return this.#requestSvid(service, id, csr, reason, 'socket');
       },
       kept: this.#kept.svids[entry.workload.id],
-      onChange: () => {
-        this.#reportSoon();
-        this.#saveSoon();
-      },
+      onChange: () => this.#changed(),
     });
     this.#workloads.set(entry.workload.id, { key: JSON.stringify(entry), agent });
     if (this.#trust !== undefined) agent.trust(this.#trust.trust, this.#trust.taintedIssuers);
@@ -172,19 +206,33 @@ export class Agent {
 
   /** Trust and policy, pushed by the control plane; while it is away the last ones hold. */
   async #follow(): Promise<void> {
-    const host = this.#host;
-    if (host === undefined) return;
+    const { kind } = this.#link.state;
+    if (kind !== 'joined' && kind !== 'overdue') return;
+    this.#following = new AbortController();
+    const { signal } = this.#following;
     try {
-      await followApi(
-        host.controlSocket,
-        `${paths.watch}?host=${encodeURIComponent(host.host)}`,
-        (line) => this.#take(line as AgentUpdate),
-        this.#ended.signal,
-      );
+      await this.#link.follow(paths.watch, (line) => this.#take(line as AgentUpdate), signal);
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
+      if (signal.aborted) return;
       this.#options.log.warn('the control plane is away', { problem: messageOf(error) });
     }
+  }
+
+  /** Until the next try; a new certificate of this host does not wait. */
+  #pause(): Promise<void> {
+    if (this.#following?.signal.aborted === true) {
+      this.#following = undefined;
+      return Promise.resolve();
+    }
+    this.#following = new AbortController();
+    const { signal } = this.#following;
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(reconnectMs, resolve);
+      signal.addEventListener('abort', () => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   #take(update: AgentUpdate): void {
@@ -203,18 +251,20 @@ export class Agent {
     }
   }
 
-  #takeTrust(update: AgentUpdate & { readonly kind: 'trust' }): void {
+  #takeTrust(update: Update<'trust'>): void {
     const { trust, taintedIssuers } = update;
     const before = this.#trust?.trust.own.jwtKeys.map(({ kid }) => kid).join();
     if (before !== trust.own.jwtKeys.map(({ kid }) => kid).join()) this.#jwts.clear();
     this.#trust = update;
     for (const { agent } of this.#workloads.values()) agent.trust(trust, taintedIssuers);
     this.#identities.setTrust(trust, taintedIssuers);
+    this.#link.setTrust(trust.own);
+    this.#link.taint(taintedIssuers);
     // The control plane is back, or new: it hears at once what runs here.
-    this.#reportSoon();
+    this.#reporter.soon();
   }
 
-  #takePolicy(update: AgentUpdate & { readonly kind: 'policy' }): void {
+  #takePolicy(update: Update<'policy'>): void {
     const document = parsePolicyDocument(update.document);
     if (!document.ok) {
       this.#options.log.error('the policy cannot be read; the last one holds', {
@@ -227,15 +277,35 @@ export class Agent {
     this.#options.log.info('policy taken', { version: update.version });
   }
 
+  #clockJumped(jumpedMs: number): void {
+    this.#jumpedAtMs = this.#options.clock.nowMs();
+    const seconds = Math.round(jumpedMs / 1_000);
+    this.#options.log.warn('the clock of this host jumped; renewals are planned anew', { seconds });
+    for (const { agent } of this.#workloads.values()) agent.replan();
+    this.#identities.pool.replan();
+    this.#link.replan();
+    this.#reporter.soon();
+  }
+
+  #changed(): void {
+    this.#reporter.soon();
+    this.#saveSoon();
+  }
+
   #saveSoon(): void {
-    this.#cancelSave ??= this.#options.clock.after(saveDelayMs, () => {
-      this.#cancelSave = undefined;
-      this.#cache.write({
-        trust: this.#trust,
-        entries: this.#entries,
-        policy: this.#policyUpdate,
-        svids: this.#svids(),
-      });
+    this.#cancelSave ??= this.#options.clock.after(saveDelayMs, () => this.#save());
+  }
+
+  #save(): void {
+    this.#cancelSave?.();
+    this.#cancelSave = undefined;
+    this.#cache.write({
+      trust: this.#trust,
+      entries: this.#entries,
+      policy: this.#policyUpdate,
+      svids: this.#svids(),
+      host: this.#hostIdentity,
+      firstKeyPem: this.#firstKeyPem,
     });
   }
 
@@ -250,62 +320,23 @@ export class Agent {
     return Object.fromEntries([...kept, ...own, ...pooled]);
   }
 
-  async #requestSvid(
+  #requestSvid(
     service: string,
     workload: string,
     csr: string,
     reason: SvidReason,
     selectors: string,
   ): Promise<SvidReply> {
-    const { host, controlSocket } = this.#hostFile();
-    const body = { service, workload, host, csr, reason, selectors };
-    const call = { method: 'POST' as const, path: paths.svids, body };
-    return (await callApi(controlSocket, call)) as SvidReply;
+    return this.#requests.ask({ service, workload, csr, reason, selectors });
   }
 
   async #requestJwt(service: string, audience: readonly string[]): Promise<JwtSvidReply> {
-    const { host, controlSocket } = this.#hostFile();
-    const call = {
-      method: 'POST' as const,
-      path: paths.jwtSvids,
-      body: { service, host, audience },
-    };
-    return (await callApi(controlSocket, call)) as JwtSvidReply;
+    const body = { service, audience };
+    const call = { method: 'POST' as const, path: paths.jwtSvids, body };
+    return (await this.#link.call(call)) as JwtSvidReply;
   }
 
-  #hostFile(): HostFile {
-    if (this.#host === undefined) throw new Error('the host file was not read yet');
-    return this.#host;
-  }
-
-  /** What changes while a report is on its way goes into the next one, at once. */
-  #reportSoon(delayMs: number = reportDelayMs): void {
-    if (this.#reporting !== 'no') {
-      this.#reporting = 'and again';
-      return;
-    }
-    this.#cancelReport();
-    this.#cancelReport = this.#options.clock.after(delayMs, () => void this.#report());
-  }
-
-  async #report(): Promise<void> {
-    const host = this.#host;
-    if (host === undefined || this.#ended.signal.aborted) return;
-    this.#reporting = 'yes';
-    let nextMs = reportAgainMs;
-    try {
-      const body = await this.#hostReport();
-      const path = `${paths.hosts}${host.host}`;
-      await callApi(host.controlSocket, { method: 'PUT', path, body });
-    } catch {
-      nextMs = reconnectMs;
-    }
-    const again = (this.#reporting as string) === 'and again';
-    this.#reporting = 'no';
-    this.#reportSoon(again ? reportDelayMs : nextMs);
-  }
-
-  async #hostReport(): Promise<HostReport> {
+  async #hostReport(): Promise<HostReport | undefined> {
     const agents = [...this.#workloads.values()].map(({ agent }) => agent);
     const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
     const byProxies = agents.map(async (agent) => {
@@ -324,8 +355,22 @@ export class Agent {
         this.#trust?.trust.own.sequence ?? 0,
         ...agents.map((agent) => agent.confirmedSequence),
       ),
-      presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses],
+      presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses, ...this.#ownIssuer()],
+      health: hostHealth({
+        nowMs: this.#options.clock.nowMs(),
+        link: this.#link.state,
+        workloads: agents.map(({ workload, svidState }) => ({ holder: workload.id, svidState })),
+        pool: this.#identities.pool,
+        jumpedAtMs: this.#jumpedAtMs,
+      }),
     };
+  }
+
+  /** The host's own certificate counts too: with one of an old CA it could not ask any more. */
+  #ownIssuer(): HostReport['presented'] {
+    const { state } = this.#link;
+    if (state.kind !== 'joined' && state.kind !== 'overdue') return [];
+    return [{ holder: 'this host', issuerKeyId: state.identity.issuerKeyId }];
   }
 }
 

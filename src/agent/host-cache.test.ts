@@ -10,6 +10,8 @@ const kept: Kept = {
   trust: undefined,
   entries: { kind: 'entries', entries: [] },
   policy: undefined,
+  host: undefined,
+  firstKeyPem: undefined,
   svids: {
     'web-v1': {
       spiffeId: 'spiffe://shop.test/web',

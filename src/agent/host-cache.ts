@@ -15,6 +15,7 @@ import type { Random } from '../base/random.ts';
 import { open, seal } from '../identity/seal.ts';
 import type { AgentUpdate } from '../serve/api/wire.ts';
 import { openKekFile } from '../store/kek-file.ts';
+import type { HostIdentity } from './control-link.ts';
 import type { Svid } from './svid-keeper.ts';
 
 type Update<Kind extends AgentUpdate['kind']> = AgentUpdate & { readonly kind: Kind };
@@ -26,9 +27,19 @@ export interface Kept {
   readonly policy: Update<'policy'> | undefined;
   /** By holder: a workload's id, or the SPIFFE ID for processes of the host. */
   readonly svids: Readonly<Record<string, Svid>>;
+  readonly host: HostIdentity | undefined;
+  /** The key that the host's first certificate is asked for, until it has one. */
+  readonly firstKeyPem: string | undefined;
 }
 
-const nothing: Kept = { trust: undefined, entries: undefined, policy: undefined, svids: {} };
+const nothing: Kept = {
+  trust: undefined,
+  entries: undefined,
+  policy: undefined,
+  svids: {},
+  host: undefined,
+  firstKeyPem: undefined,
+};
 const fileName = 'agent.sealed';
 const keyName = 'agent.key';
 const machineIdFile = '/etc/machine-id';
@@ -62,7 +73,9 @@ export class HostCache {
       return nothing;
     }
     const opened = open(this.#key, sealed, fileName);
-    if (opened.ok) return JSON.parse(Buffer.from(opened.value).toString('utf8')) as Kept;
+    if (opened.ok) {
+      return { ...nothing, ...(JSON.parse(Buffer.from(opened.value).toString('utf8')) as Kept) };
+    }
     this.#log.warn('what the agent kept does not open; it begins anew', {
       problem: opened.error,
       help: 'it was made on another machine or for another user, or the file is damaged',

@@ -4,15 +4,29 @@ import type { Clock } from '../base/clock.ts';
 import type { Workload } from '../compile/inventory.ts';
 import type { HealthCheck } from '../model/types.ts';
 
-/** What a host's agent serves. Written by whoever starts the workloads, read again when it changes. */
+/** What a host's agent serves, and how it comes into the mesh. Written by whoever starts it, read again when it changes. */
 export interface HostFile {
-  readonly host: string;
-  readonly controlSocket: string;
+  readonly control: ControlAddress;
   /** The SPIFFE Workload API and SDS for any process of the host; none when left out. */
   readonly workloadSocket?: string;
-  readonly svidTtlSeconds: number;
   readonly workloads: readonly HostWorkload[];
 }
+
+export interface ControlAddress {
+  /** The control plane's API for hosts. */
+  readonly host: string;
+  readonly port: number;
+  readonly proof: ProofConfig;
+  /** SHA-256 of roots to trust at the first contact, hex. A local host needs none: its socket is its proof both ways. */
+  readonly rootSha256: readonly string[];
+}
+
+/** How this machine proves which one it is. */
+export type ProofConfig =
+  /** To a control plane of the same machine, by the operator's socket. */
+  | { readonly kind: 'local'; readonly socket: string; readonly host: string }
+  /** The file is read when the machine joins, and not needed afterwards. */
+  | { readonly kind: 'join_token'; readonly tokenFile: string };
 
 export interface HostWorkload {
   readonly workload: Workload;

@@ -75,6 +75,18 @@ export class SvidKeeper {
     );
   }
 
+  /** The wall clock jumped: the renewal is planned anew, and comes at once for what is not valid by it. */
+  replan(): void {
+    if (this.#state.kind === 'absent' || this.#stopped) return;
+    const { clock, random } = this.#options;
+    const { notBeforeMs, notAfterMs } = this.#state.svid;
+    const nowMs = clock.nowMs();
+    const isEarly = nowMs < notBeforeMs;
+    const delayMs = isEarly ? 0 : renewalDelayMs({ notBeforeMs, notAfterMs, nowMs, random });
+    this.#cancel();
+    this.#cancel = clock.after(delayMs, () => void this.#renew('renewal'));
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancel();

@@ -70,6 +70,10 @@ export class SvidPool {
     for (const { keeper } of this.#keepers.values()) keeper.taint(issuerKeyIds);
   }
 
+  replan(): void {
+    for (const { keeper } of this.#keepers.values()) keeper.replan();
+  }
+
   stop(): void {
     for (const { keeper } of this.#keepers.values()) keeper.stop();
   }

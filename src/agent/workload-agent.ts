@@ -140,6 +140,10 @@ export class WorkloadAgent {
     this.#keeper.taint(taintedIssuers);
   }
 
+  replan(): void {
+    this.#keeper.replan();
+  }
+
   async stop(): Promise<void> {
     for (const stop of this.#stops) stop();
     this.#keeper.stop();
@@ -178,7 +182,7 @@ export class WorkloadAgent {
         const trustDomain = this.#trust?.own.trustDomain;
         if (trustDomain === undefined) return err('the trust domain is not known yet');
         const spiffeId = workloadId(trustDomain, service);
-        return ok([{ spiffeId, service, selectors: [], ttlSeconds: 0 }]);
+        return ok([{ spiffeId, service, selectors: [], hostSelectors: [], ttlSeconds: 0 }]);
       },
       svid: () => this.#svid,
       trust: () => this.#trust,

@@ -1,37 +1,27 @@
-import type { Clock } from '../base/clock.ts';
-import type { Workload } from '../compile/inventory.ts';
-import type { Authority, TrustNews } from '../identity/authority.ts';
 import type { ApiHandler, ApiReply, ApiRequest } from '../serve/api/server.ts';
-import { type CaStepRequest, type HostReport, paths, type StatusReply } from '../serve/api/wire.ts';
+import { refused } from '../serve/api/server.ts';
+import { type CaStepRequest, paths, type StatusReply } from '../serve/api/wire.ts';
 import type { XdsService } from '../serve/xds/service.ts';
-import type { Store } from '../store/store.ts';
 import type { CaController } from './ca-controller.ts';
-import type { Confirmations } from './confirmations.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { issueJwtSvid, issueSvid, refused } from './identity-api.ts';
+import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 
-export interface ControlApiParts {
+export interface ControlApiParts extends HostAdminParts {
   readonly plane: ControlPlane;
-  readonly authority: Authority;
-  readonly store: Store;
   readonly xds: XdsService;
   readonly ca: CaController;
-  readonly confirmations: Confirmations;
-  readonly clock: Clock;
 }
 
-/** The control API over the parts of this process. */
+/** What operators ask, on this machine. */
 export function controlApi(parts: ControlApiParts): ApiHandler {
   return async (request) => {
     const { method, path } = request;
     if (method === 'GET' && path === paths.status) return { kind: 'json', body: status(parts) };
     if (method === 'GET' && path === paths.events) return events(parts);
-    if (method === 'GET' && path === paths.watch) return watch(parts);
-    if (method === 'POST' && path === paths.svids) return issueSvid(parts, request);
-    if (method === 'POST' && path === paths.jwtSvids) return issueJwtSvid(parts, request);
     if (method === 'GET' && path === paths.ca) return { kind: 'json', body: parts.ca.reply };
     if (method === 'POST' && path === paths.caSteps) return caStep(parts, request);
-    if (method === 'PUT' && path.startsWith(paths.hosts)) return report(parts, request);
+    const aboutHosts = await hostAdmin(parts, request);
+    if (aboutHosts !== undefined) return aboutHosts;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };
 }
@@ -40,38 +30,6 @@ async function caStep({ ca }: ControlApiParts, request: ApiRequest): Promise<Api
   const result = await ca.step(request.body as CaStepRequest);
   if (result.ok) return { kind: 'json', body: ca.reply };
   return refused(409, { code: 'CH3010', message: result.error });
-}
-
-async function report(parts: ControlApiParts, request: ApiRequest): Promise<ApiReply> {
-  const { plane, store, confirmations, clock } = parts;
-  const host = request.path.slice(paths.hosts.length);
-  const { workloads } = request.body as HostReport;
-  const own = workloads.filter((workload): workload is Workload => workload.host === host);
-  // Durable first: a control plane that comes back must not forget endpoints that it told callers of.
-  if (JSON.stringify(own) !== JSON.stringify(plane.inventory.filter((one) => one.host === host))) {
-    const document = Buffer.from(JSON.stringify({ workloads: own }));
-    await store.put('host-report', host, document, undefined);
-  }
-  plane.report(host, own);
-  confirmations.take(host, request.body as HostReport, clock.nowMs());
-  return { kind: 'json', body: {} };
-}
-
-function watch({ plane, authority }: ControlApiParts): ApiReply {
-  return {
-    kind: 'stream',
-    open: (send) => {
-      const tell = ({ bundle, taintedIssuers }: TrustNews): void =>
-        void send({ kind: 'trust', trust: { own: bundle, federated: [] }, taintedIssuers });
-      const unsubscribe = plane.subscribe((update) => send(update));
-      tell(authority.news);
-      const unfollow = authority.onTrust(tell);
-      return () => {
-        unsubscribe();
-        unfollow();
-      };
-    },
-  };
 }
 
 function events({ plane }: ControlApiParts): ApiReply {

@@ -31,7 +31,8 @@ export interface RefusedTree {
   readonly findings: readonly Finding[];
 }
 
-const subscribersMax = 256;
+/** One agent for each host, and a second one while a new one takes over. */
+const subscribersMax = 20_000;
 
 /** Holds intent and inventory, and keeps proxies and policy desks in step with them. No I/O of its own. */
 export class ControlPlane {
@@ -41,7 +42,7 @@ export class ControlPlane {
   #intent: IntentState = { kind: 'empty' };
   #hosts: ReadonlyMap<string, readonly Workload[]>;
   #inventory: Inventory;
-  readonly #subscribers = new Set<(update: AgentUpdate) => void>();
+  readonly #subscribers = new Map<(update: AgentUpdate) => void, string>();
 
   constructor(options: {
     readonly clock: Clock;
@@ -134,10 +135,10 @@ export class ControlPlane {
     return true;
   }
 
-  /** For agents: `listener` gets the present policy and entries now and each later one. */
-  subscribe(listener: (update: AgentUpdate) => void): () => void {
+  /** For the agent of a host: `listener` gets the present policy and entries now and each later one. */
+  subscribe(host: string, listener: (update: AgentUpdate) => void): () => void {
     if (this.#subscribers.size >= subscribersMax) throw new Error('too many agents are watching');
-    this.#subscribers.add(listener);
+    this.#subscribers.set(listener, host);
     if (this.#intent.kind === 'running') {
       listener(this.#intent.policy);
       listener(this.#intent.entries);
@@ -145,8 +146,13 @@ export class ControlPlane {
     return () => this.#subscribers.delete(listener);
   }
 
+  /** How many watches a host has open. */
+  watchers(host: string): number {
+    return [...this.#subscribers.values()].filter((one) => one === host).length;
+  }
+
   #tell(update: AgentUpdate): void {
-    for (const subscriber of this.#subscribers) subscriber(update);
+    for (const subscriber of this.#subscribers.keys()) subscriber(update);
   }
 
   #emit(event: MeshEvent): void {

@@ -12,12 +12,15 @@ export interface Ports {
 /** What was handed out at an earlier start; empty at the first. */
 export interface PortBook {
   readonly controlPlanePort?: number;
+  readonly agentPort?: number;
   readonly workloads: Readonly<Record<string, Ports>>;
 }
 
 /** All that runs on this machine, and where it listens. */
 export interface HostPlan {
   readonly controlPlanePort: number;
+  /** The control plane's API for hosts. */
+  readonly agentPort: number;
   readonly workloads: readonly PlannedWorkload[];
 }
 
@@ -30,6 +33,7 @@ export interface PlannedWorkload {
 }
 
 export const firstControlPlanePort = 15_010;
+export const firstAgentPort = 15_011;
 export const firstEgressPort = 15_001;
 export const firstIngressPort = 15_101;
 const firstSparePort = 15_201;
@@ -47,7 +51,7 @@ export function planHost(
   isFree: (port: number) => boolean,
 ): HostPlan {
   const known = Object.values(book.workloads).flatMap((ports) => Object.values(ports));
-  const taken = new Set([...known, book.controlPlanePort ?? 0]);
+  const taken = new Set([...known, book.controlPlanePort ?? 0, book.agentPort ?? 0]);
   for (const service of intent.services.values()) taken.add(service.port);
   const claim = (first: number): number => {
     for (let port = first; port <= lastPort; port += 1) {
@@ -58,6 +62,7 @@ export function planHost(
     throw new Error(`no free port from ${first} to ${lastPort}`);
   };
   const controlPlanePort = book.controlPlanePort ?? claim(firstControlPlanePort);
+  const agentPort = book.agentPort ?? claim(firstAgentPort);
   const workloads = byDepth(intent).flatMap((service) =>
     [...service.run].map(([version, run], index) => {
       const id = `${service.name}-${version}` as WorkloadId;
@@ -81,17 +86,17 @@ export function planHost(
       };
     }),
   );
-  return { controlPlanePort, workloads };
+  return { controlPlanePort, agentPort, workloads };
 }
 
-export function portBookOf({ controlPlanePort, workloads }: HostPlan): PortBook {
+export function portBookOf({ controlPlanePort, agentPort, workloads }: HostPlan): PortBook {
   const ports = Object.fromEntries(
     workloads.map(({ workload: { id, egressPort, ingressPort, appPort } }) => [
       id,
       { egressPort, ingressPort, appPort },
     ]),
   );
-  return { controlPlanePort, workloads: ports };
+  return { controlPlanePort, agentPort, workloads: ports };
 }
 
 /** Services with the longest way down the call graph first; equals by name. */

@@ -8,6 +8,7 @@ import { controlPlaneId } from '../identity/spiffe-id.ts';
 import type { Intent } from '../model/types.ts';
 import { type Child, type ChildSpec, type ChildState, createChild } from './child.ts';
 import {
+  firstAgentPort,
   firstControlPlanePort,
   type HostPlan,
   localHost,
@@ -39,7 +40,11 @@ export interface LocalMeshOptions {
 export class LocalMesh {
   readonly #options: LocalMeshOptions;
   readonly #children = new Map<string, Child>();
-  #plan: HostPlan = { controlPlanePort: firstControlPlanePort, workloads: [] };
+  #plan: HostPlan = {
+    controlPlanePort: firstControlPlanePort,
+    agentPort: firstAgentPort,
+    workloads: [],
+  };
 
   constructor(options: LocalMeshOptions) {
     this.#options = options;
@@ -65,7 +70,7 @@ export class LocalMesh {
   }
 
   start(intent: Intent): void {
-    this.#writePlan(intent);
+    this.#writePlan();
     this.#run(this.#controlPlaneSpec());
     this.#run(this.#agentSpec());
     for (const planned of this.planned) this.#startWorkload(intent, planned);
@@ -75,7 +80,7 @@ export class LocalMesh {
   reconcile(intent: Intent, isFree: (port: number) => boolean): void {
     const before = new Map(this.planned.map((planned) => [planned.workload.id, planned]));
     const after = this.plan(intent, isFree).workloads;
-    this.#writePlan(intent);
+    this.#writePlan();
     for (const planned of after) {
       const old = before.get(planned.workload.id);
       before.delete(planned.workload.id);
@@ -100,7 +105,7 @@ export class LocalMesh {
     }
   }
 
-  #writePlan(intent: Intent): void {
+  #writePlan(): void {
     const { layout } = this.#options;
     replaceFile(layout.portsFile, portBookOf(this.#plan));
     const workloads = this.planned.map((planned): HostWorkload => {
@@ -113,10 +118,13 @@ export class LocalMesh {
       };
     });
     const host: HostFile = {
-      host: localHost,
-      controlSocket: layout.controlSocket,
+      control: {
+        host: '127.0.0.1',
+        port: this.#plan.agentPort,
+        proof: { kind: 'local', socket: layout.controlSocket, host: localHost },
+        rootSha256: [],
+      },
       workloadSocket: layout.workloadSocket,
-      svidTtlSeconds: intent.mesh.defaults.svidTtlSeconds,
       workloads,
     };
     replaceFile(layout.hostFile, host);
@@ -155,6 +163,8 @@ export class LocalMesh {
       layout.intentDir,
       '--port',
       String(this.#plan.controlPlanePort),
+      '--agent-port',
+      String(this.#plan.agentPort),
       ...(dev ? ['--dev'] : []),
     ]);
   }

@@ -11,8 +11,11 @@ export async function preflight(
   env: NodeJS.ProcessEnv,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  if (!(await isPortFree(plan.controlPlanePort))) {
-    findings.push(portInUse('control plane', plan.controlPlanePort));
+  for (const [what, port] of [
+    ['control plane', plan.controlPlanePort],
+    ["control plane's port for hosts", plan.agentPort],
+  ] as const) {
+    if (!(await isPortFree(port))) findings.push(portInUse(what, port));
   }
   for (const { workload, command } of plan.workloads) {
     const program = command[0] ?? '';

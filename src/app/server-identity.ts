@@ -5,39 +5,40 @@ import type { Authority } from '../identity/authority.ts';
 import { createCsr } from '../identity/csr.ts';
 import { renewalDelayMs } from '../identity/renewal.ts';
 import { controlPlaneId } from '../identity/spiffe-id.ts';
-import type { GrpcServer, TlsMaterial } from '../serve/grpc/server.ts';
+import type { TlsMaterial } from '../serve/grpc/server.ts';
 
 const ttlSeconds = 3_600;
 
+export interface ServerIdentityOptions {
+  readonly authority: Authority;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly servers: readonly { setTls(tls: TlsMaterial): void }[];
+}
+
 /** The control plane's own SVID, renewed in place at half of its life and when the CA moves. */
 export class ServerIdentity {
-  readonly #options: {
-    readonly authority: Authority;
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly grpc: GrpcServer;
-  };
+  readonly #options: ServerIdentityOptions;
   #cancel = (): void => {};
   #unfollow = (): void => {};
 
-  constructor(options: {
-    readonly authority: Authority;
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly grpc: GrpcServer;
-  }) {
+  constructor(options: ServerIdentityOptions) {
     this.#options = options;
   }
 
   start(): TlsMaterial {
-    const { authority, grpc } = this.#options;
-    this.#unfollow = authority.onTrust(() => grpc.setTls(this.#renew()));
+    this.#unfollow = this.#options.authority.onTrust(() => this.#replace());
     return this.#renew();
+  }
+
+  #replace(): void {
+    const material = this.#renew();
+    for (const server of this.#options.servers) server.setTls(material);
   }
 
   #renew(): TlsMaterial {
     this.#cancel();
-    const { authority, clock, random, grpc } = this.#options;
+    const { authority, clock, random } = this.#options;
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const spiffeId = controlPlaneId(authority.trustDomain);
     const csrDer = createCsr({ privateKey, publicKey, commonName: 'control-plane' });
@@ -45,7 +46,7 @@ export class ServerIdentity {
     if (!issued.ok) throw new Error(`the control plane cannot sign for itself: ${issued.error}`);
     const { notBeforeMs, notAfterMs, chainPem } = issued.value;
     const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#cancel = clock.after(delayMs, () => grpc.setTls(this.#renew()));
+    this.#cancel = clock.after(delayMs, () => this.#replace());
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     return { cert: chainPem, key, ca: authority.bundlePem };
   }

@@ -1,20 +1,29 @@
 import { chmodSync, rmSync } from 'node:fs';
-import { systemClock } from '../base/clock.ts';
+import type { Server } from 'node:http';
+import { systemClock as clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { systemRandom } from '../base/random.ts';
+import { systemRandom as random } from '../base/random.ts';
 import type { Workload } from '../compile/inventory.ts';
-import { openAuthority } from '../identity/authority.ts';
-import { createApiServer } from '../serve/api/server.ts';
+import { type Authority, openAuthority } from '../identity/authority.ts';
+import { admissionUnlessSaid } from '../model/hosts-file.ts';
+import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
+import { type ApiHandler, createApiServer } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';
-import { createGrpcServer } from '../serve/grpc/server.ts';
+import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import { openKekFile } from '../store/kek-file.ts';
 import { openStore } from '../store/open.ts';
-import type { StoredDocument } from '../store/store.ts';
+import type { Store, StoredDocument } from '../store/store.ts';
 import { CaController } from './ca-controller.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
 import { ControlPlane } from './control-plane.ts';
+import { Admissions } from './hosts/admissions.ts';
+import { Attestations } from './hosts/attestation.ts';
+import { hostAttestors } from './hosts/attestors.ts';
+import { hostApi, join } from './hosts/host-api.ts';
+import { HostRegistry } from './hosts/registry.ts';
+import { HostReports, reportKind } from './hosts/reports.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
 import { type Layout, makeLayout } from './layout.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
@@ -24,79 +33,144 @@ import { xdsEventSink } from './xds-events.ts';
 export interface ServerOptions {
   readonly layout: Layout;
   readonly dev: boolean;
+  /** Where proxies and hosts reach it; 127.0.0.1 for a mesh of one machine. */
+  readonly listen: string;
+  /** The name or address that new hosts are told. */
+  readonly advertise: string;
   readonly port: number;
+  readonly agentPort: number;
   /** Address of the store; a SQLite file in the state folder when left out. */
   readonly store: string | undefined;
   readonly log: Log;
 }
 
+/** What there is before any intent: the store, who its hosts are, and the configuration of proxies. */
+interface Foundation {
+  readonly options: ServerOptions;
+  readonly store: Store;
+  readonly registry: HostRegistry;
+  readonly plane: ControlPlane;
+  readonly xds: XdsService;
+  readonly grpc: GrpcServer;
+}
+
 /** The control plane as one process. Resolves with what stops it. */
 export async function startServer(options: ServerOptions): Promise<() => Promise<void>> {
-  const { layout, log } = options;
-  const clock = systemClock;
+  const { layout, log, dev } = options;
   makeLayout(layout);
   const store = await openStore(options.store ?? layout.database);
-  const kek = openKekFile(layout.kekFile, systemRandom);
-  const source = await openIntentSource({ dir: layout.intentDir, dev: options.dev, clock });
-
-  const xds: XdsService = new XdsService({
-    clock,
-    authorize: proxyAuthorizer(
-      (id) => plane.workload(id),
-      () => plane.intent,
-    ),
-    onEvent: (event) => onXdsEvent(event),
-  });
-  let start = (): void => {};
-  const ready = new Promise<void>((resolve) => {
-    start = resolve;
-  });
-  const plane: ControlPlane = new ControlPlane({
-    clock,
-    sink: xds,
-    inventory: inventoryOf(await store.list('host-report')),
-    onReady: start,
-  });
-  const onXdsEvent = xdsEventSink({ plane, store, clock });
-
+  const registry = await HostRegistry.open({ store, clock, log });
+  const source = await openIntentSource({ dir: layout.intentDir, dev, clock });
+  const { plane, xds, ready } = await openPlane(store, registry);
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
   });
   const unwatch = await follow(source, plane);
   await ready;
-  const { intent } = plane;
-  if (intent.kind !== 'running') throw new Error('ready without intent');
-  const { trustDomain } = intent.intent.mesh;
-  const authority = await openAuthority({ store, kek, trustDomain, clock, random: systemRandom });
-  const identity = new ServerIdentity({ authority, clock, random: systemRandom, grpc });
-  await grpc.listenTls('127.0.0.1', options.port, identity.start());
-
-  const confirmations = new Confirmations();
-  const ca = new CaController({
-    ...{ authority, confirmations, clock, log },
-    hosts: () => plane.inventory.map((workload) => workload.host),
-  });
-  ca.start();
-  const api = createApiServer(
-    controlApi({ plane, authority, store, xds, ca, confirmations, clock }),
-  );
-  rmSync(layout.controlSocket, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    api.once('error', reject);
-    api.listen(layout.controlSocket, resolve);
-  });
-  chmodSync(layout.controlSocket, 0o600);
-  log.info('the control plane serves', { port: options.port, trustDomain });
+  const stop = await serve({ options, store, registry, plane, xds, grpc });
   return async () => {
     unwatch();
-    identity.stop();
-    ca.stop();
-    api.closeAllConnections();
-    api.close();
+    await stop();
     await grpc.close();
     await store.close();
   };
+}
+
+async function openPlane(store: Store, registry: HostRegistry) {
+  let start = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    start = resolve;
+  });
+  const xds: XdsService = new XdsService({
+    clock,
+    authorize: proxyAuthorizer({
+      workload: (id) => plane.workload(id),
+      intent: () => plane.intent,
+      host: (name) => registry.get(name),
+    }),
+    onEvent: (event) => onXdsEvent(event),
+  });
+  const plane: ControlPlane = new ControlPlane({
+    clock,
+    sink: xds,
+    inventory: inventoryOf(await store.list(reportKind)),
+    onReady: start,
+  });
+  const onXdsEvent = xdsEventSink({ plane, store, clock });
+  return { plane, xds, ready };
+}
+
+/** Opens the CA, then everything that needs it, and only then its doors. */
+async function serve(foundation: Foundation): Promise<() => Promise<void>> {
+  const { options, store, registry, plane, grpc } = foundation;
+  const { layout, log, listen, port, agentPort } = options;
+  const { intent } = plane;
+  if (intent.kind !== 'running') throw new Error('ready without intent');
+  const { trustDomain } = intent.intent.mesh;
+  const kek = openKekFile(layout.kekFile, random);
+  const authority = await openAuthority({ store, kek, trustDomain, clock, random });
+  const { operators, hosts, ca } = handlers(foundation, authority);
+  const hostServer = createHostApiServer({ handler: hosts, trustDomain });
+  registry.onCut((host) => hostServer.cut(host));
+  const identity = new ServerIdentity({ authority, clock, random, servers: [grpc, hostServer] });
+  const material = identity.start();
+  await grpc.listenTls(listen, port, material);
+  await hostServer.listen(listen, agentPort, material);
+  const api = await listenLocally(layout.controlSocket, operators);
+  ca.start();
+  registry.start();
+  log.info('the control plane serves', { port, agentPort, trustDomain });
+  return async () => {
+    identity.stop();
+    ca.stop();
+    registry.stop();
+    closeServers(api, hostServer);
+    await store.flush();
+  };
+}
+
+function handlers(foundation: Foundation, authority: Authority) {
+  const { options, store, registry, plane, xds } = foundation;
+  const { log, advertise, agentPort } = options;
+  const mesh = () => (plane.intent.kind === 'running' ? plane.intent.intent.mesh : undefined);
+  const admission = () => mesh()?.hosts ?? admissionUnlessSaid;
+  const confirmations = new Confirmations();
+  const reports = new HostReports({ plane, store, confirmations, clock, log });
+  registry.onCut((host) => reports.forget(host));
+  const ca = new CaController({
+    ...{ authority, confirmations, clock, log },
+    hosts: () => registry.active.map(({ name }) => name),
+  });
+  const admissions = new Admissions({
+    ...{ authority, registry, store, clock, log },
+    attestations: new Attestations(clock, random),
+    ttlSeconds: () => mesh()?.defaults.svidTtlSeconds ?? 0,
+  });
+  const attestors = hostAttestors({ store, random, registry, admission });
+  const parts = { plane, authority, store, clock, registry, admissions, reports };
+  const address = { host: advertise, port: agentPort };
+  const control = controlApi({ ...parts, xds, ca, random, admission, address });
+  const operators: ApiHandler = async (request) =>
+    (await join(parts, attestors.local, request)) ?? control(request);
+  return { operators, hosts: hostApi(parts, attestors.remote), ca };
+}
+
+async function listenLocally(socket: string, handler: ApiHandler): Promise<Server> {
+  const api = createApiServer(handler);
+  rmSync(socket, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    api.once('error', reject);
+    api.listen(socket, resolve);
+  });
+  chmodSync(socket, 0o600);
+  return api;
+}
+
+function closeServers(api: Server, hosts: HostApiServer): void {
+  api.closeAllConnections();
+  api.close();
+  hosts.close();
 }
 
 /** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */

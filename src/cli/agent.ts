@@ -1,28 +1,52 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Agent } from '../agent/agent.ts';
+import { type HostFile, type ProofConfig, replaceFile } from '../agent/host-file.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
+const stateUnlessSaid = '/var/lib/chancery';
+const socketUnlessSaid = '/run/chancery/workload.sock';
+
 const usage = {
-  usage: 'agent --host-file FILE',
-  text: 'Runs the agent of this host until SIGTERM: identities, policy desk and readiness of its workloads.',
-  example: 'chancery agent --host-file .chancery/host.json',
+  usage: 'agent --server HOST:PORT --root SHA256 PROOF | --host-file FILE',
+  text: [
+    'Runs the agent of this host until SIGTERM: identities of its processes, policy desk and readiness of its workloads.',
+    '',
+    '  --server HOST:PORT       the control plane (its port for hosts)',
+    '  --root SHA256            hash of its root; given again for more than one. `chancery host token` prints all of this',
+    '  --join-token-file FILE   PROOF: the token that an operator made for this machine',
+    `  --state DIR              where it keeps what it holds, sealed; ${stateUnlessSaid} unless said`,
+    `  --socket PATH            the Workload API and SDS for every process here; ${socketUnlessSaid} unless said`,
+    '  --host-file FILE         instead of all this: a file that says it, as `up` writes one',
+  ].join('\n'),
+  example:
+    'chancery agent --server mesh.example.com:15011 --root 9f2c… --join-token-file /etc/chancery/token',
 };
 
+const options = {
+  'host-file': { type: 'string' },
+  server: { type: 'string' },
+  root: { type: 'string', multiple: true },
+  'join-token-file': { type: 'string' },
+  state: { type: 'string' },
+  socket: { type: 'string' },
+} as const;
+
 export async function agent(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, { 'host-file': { type: 'string' } }, usage);
+  const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
   }
-  const hostFile = parsed.values['host-file'];
-  if (typeof hostFile !== 'string') throw usageError('agent needs --host-file', usage);
+  if (parsed.positionals.length > 0) throw usageError('agent takes flags only', usage);
   const running = new Agent({
-    hostFile,
+    hostFile: hostFileOf(parsed.values),
     clock: systemClock,
     random: systemRandom,
     log: jsonLog('agent', systemClock, (line) => void process.stderr.write(line)),
@@ -32,4 +56,38 @@ export async function agent(args: readonly string[], terminal: Terminal): Promis
   running.stop();
   await ended;
   return 0;
+}
+
+/** The file that was named, or one that says what the flags say. */
+function hostFileOf(values: Values): string {
+  const named = values['host-file'];
+  const server = values['server'];
+  if (typeof named === 'string') {
+    if (server !== undefined) throw usageError('--host-file says all; --server is in it', usage);
+    return named;
+  }
+  if (typeof server !== 'string') throw usageError('agent needs --server or --host-file', usage);
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(server) ?? [];
+  if (host === undefined) throw usageError('--server is HOST:PORT', usage);
+  const rootSha256 = values['root'];
+  if (!Array.isArray(rootSha256) || !rootSha256.every((hash) => /^[0-9a-f]{64}$/.test(hash))) {
+    throw usageError('--root is the SHA-256 of a root, 64 hex digits', usage);
+  }
+  const state = resolve(String(values['state'] ?? stateUnlessSaid));
+  mkdirSync(join(state, 'logs'), { recursive: true, mode: 0o700 });
+  chmodSync(state, 0o700);
+  const file: HostFile = {
+    control: { host, port: Number(port), proof: proofOf(values), rootSha256 },
+    workloadSocket: resolve(String(values['socket'] ?? socketUnlessSaid)),
+    workloads: [],
+  };
+  const path = join(state, 'host.json');
+  replaceFile(path, file);
+  return path;
+}
+
+function proofOf(values: Values): ProofConfig {
+  const tokenFile = values['join-token-file'];
+  if (typeof tokenFile !== 'string') throw usageError('agent needs --join-token-file', usage);
+  return { kind: 'join_token', tokenFile: resolve(tokenFile) };
 }

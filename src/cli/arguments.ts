@@ -7,8 +7,11 @@ export interface Help {
   readonly example: string;
 }
 
+/** A list where a flag may be given more than once. */
+export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+
 export interface Arguments {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Values;
   readonly positionals: readonly string[];
   /** The text to print and stop with, when --help was given. */
   readonly help: string | undefined;
@@ -26,7 +29,7 @@ export function parseArguments(
       options: { ...options, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     });
-    const values = parsed.values as Record<string, string | boolean | undefined>;
+    const values = parsed.values as Values;
     return {
       values,
       positionals: parsed.positionals,

@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import { callApi } from '../serve/api/client.ts';
 import { type CaReply, type CaStepRequest, paths } from '../serve/api/wire.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
 import { caText, waitingText } from './ca-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -84,9 +84,7 @@ export function endsSoon({ active, rotation }: CaReply, nowMs: number): boolean 
 
 const steps = ['prepare', 'activate', 'taint', 'revoke', 'abandon'] as const;
 
-function stepRequest(
-  values: Readonly<Record<string, string | boolean | undefined>>,
-): CaStepRequest {
+function stepRequest(values: Values): CaStepRequest {
   const what = values['intermediate'] === true ? 'intermediate' : 'root';
   const by = userInfo().username;
   const force = values['force'] === true;

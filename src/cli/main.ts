@@ -38,6 +38,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'the CA of a running mesh: what signs, when it ends, and its rotation',
     load: async () => (await import('./ca.ts')).ca,
   },
+  host: {
+    usage: 'host list|show|token|ban|evict',
+    summary: 'the machines of a mesh: who is in, how it came in, whether it can go on',
+    load: async () => (await import('./host.ts')).host,
+  },
   identity: {
     usage: 'identity list|explain [DIR]',
     summary: 'what a process must show to be a service, and what a process shows',
@@ -64,8 +69,8 @@ const verbs: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./server.ts')).server,
   },
   agent: {
-    usage: 'agent --host-file FILE',
-    summary: 'the host agent alone; `up` starts it for you',
+    usage: 'agent --server HOST:PORT | --host-file FILE',
+    summary: 'the agent of a host; `up` starts the one of this machine for you',
     load: async () => (await import('./agent.ts')).agent,
   },
 };

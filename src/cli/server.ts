@@ -1,24 +1,36 @@
 import { realpathSync } from 'node:fs';
-import { firstControlPlanePort } from '../app/host-plan.ts';
+import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
 import { layoutOf } from '../app/layout.ts';
 import { startServer } from '../app/server.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'server --dir DIR [--port N] [--store ADDRESS] [--dev]',
-  text: 'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or\nwhat --store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
-  example: 'chancery server --dir /srv/intent',
+  usage: 'server --dir DIR [--listen ADDRESS] [--store ADDRESS] [--dev]',
+  text: [
+    'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or what',
+    '--store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
+    '',
+    '  --listen ADDRESS   where proxies and hosts reach it; 127.0.0.1 unless said',
+    '  --advertise NAME   the name or address that new hosts are told; the address of --listen unless said',
+    `  --port N           for proxies; ${firstControlPlanePort} unless said`,
+    `  --agent-port N     for hosts; ${firstAgentPort} unless said`,
+    '  --dev              follow the files as they lie on disk instead of Git',
+  ].join('\n'),
+  example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
 };
 
 export async function server(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const options = {
     dir: { type: 'string' },
     port: { type: 'string' },
+    'agent-port': { type: 'string' },
+    listen: { type: 'string' },
+    advertise: { type: 'string' },
     store: { type: 'string' },
     dev: { type: 'boolean' },
   } as const;
@@ -29,15 +41,30 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   }
   const { dir, port } = parsed.values;
   if (typeof dir !== 'string') throw usageError('server needs --dir', usage);
+  const listen = text(parsed.values['listen']) ?? '127.0.0.1';
   const { store = process.env['CHANCERY_STORE'] } = parsed.values;
   const stop = await startServer({
     layout: layoutOf(realpathSync(dir), process.env),
     dev: parsed.values['dev'] === true,
-    port: typeof port === 'string' ? Number(port) : firstControlPlanePort,
-    store: typeof store === 'string' ? store : undefined,
+    listen,
+    advertise: text(parsed.values['advertise']) ?? listen,
+    port: portOf('--port', port, firstControlPlanePort),
+    agentPort: portOf('--agent-port', parsed.values['agent-port'], firstAgentPort),
+    store: text(store),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
   await untilSignal();
   await stop();
   return 0;
+}
+
+function text(value: Values[string]): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function portOf(flag: string, value: Values[string], unlessSaid: number): number {
+  if (value === undefined) return unlessSaid;
+  const port = Number(value);
+  if (Number.isInteger(port) && port > 0 && port <= 65_535) return port;
+  throw usageError(`${flag} is a port from 1 to 65535, not "${value}"`, usage);
 }

@@ -210,12 +210,13 @@ export class Authority {
 
   #take(stored: StoredCa): void {
     this.#stored = stored;
-    for (const listener of [...this.#listeners]) listener(this.news);
+    const { news } = this;
+    for (const listener of [...this.#listeners]) listener(news);
   }
 }
 
 export type { StepName };
 
-export function bundlePem(bundle: TrustBundle): string {
+export function bundlePem(bundle: Pick<TrustBundle, 'x509Roots'>): string {
   return bundle.x509Roots.map((root) => toPem('CERTIFICATE', Buffer.from(root, 'base64'))).join('');
 }

@@ -10,5 +10,7 @@ export interface IdentityEntry {
   readonly service: ServiceName;
   /** Never empty: a service without selectors has no entry (it is known by its own socket only). */
   readonly selectors: readonly Selector[];
+  /** What the host must show besides; any host when empty. */
+  readonly hostSelectors: readonly Selector[];
   readonly ttlSeconds: number;
 }

@@ -1,6 +1,7 @@
 import type { Brand } from '../base/brand.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import type { ServiceName, TrustDomain } from '../model/types.ts';
+import { parseHostName } from '../model/scalars.ts';
+import type { HostName, ServiceName, TrustDomain } from '../model/types.ts';
 
 /** `spiffe://<trust domain>[/<path>]`, checked. A raw string never travels as an ID. */
 export type SpiffeId = Brand<string, 'SpiffeId'>;
@@ -75,4 +76,18 @@ export function workloadId(trustDomain: TrustDomain, service: ServiceName): Spif
 /** Parts of the mesh live below `/chancery/`; a service name holds no slash, so the two never meet. */
 export function controlPlaneId(trustDomain: TrustDomain): SpiffeId {
   return `${scheme}${trustDomain}/chancery/control-plane` as SpiffeId;
+}
+
+const hostPath = '/chancery/host/';
+
+export function hostId(trustDomain: TrustDomain, host: HostName): SpiffeId {
+  return `${scheme}${trustDomain}${hostPath}${host}` as SpiffeId;
+}
+
+/** The host that an ID names; undefined for any other ID. */
+export function hostOf(id: SpiffeId): HostName | undefined {
+  const path = pathOf(id);
+  if (!path.startsWith(hostPath)) return undefined;
+  const name = parseHostName(path.slice(hostPath.length));
+  return name.ok ? name.value : undefined;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { TrustDomain } from '../model/types.ts';
 
 /** What identities of one trust domain are checked with. JSON as it is: it goes to agents and to their disks. */
@@ -20,4 +21,9 @@ export interface JwtVerificationKey {
 export interface Trust {
   readonly own: TrustBundle;
   readonly federated: readonly TrustBundle[];
+}
+
+/** Names a root as operators compare it: SHA-256 of its DER, hex. */
+export function rootSha256(rootBase64: string): string {
+  return createHash('sha256').update(Buffer.from(rootBase64, 'base64')).digest('hex');
 }

@@ -6,6 +6,7 @@ import type { RuleDraft } from './rule-file.ts';
 import type { ServiceDraft } from './service-file.ts';
 import type {
   Call,
+  Identity,
   IntentTest,
   Principal,
   RoleName,
@@ -35,11 +36,7 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     protocol: draft.protocol,
     port: draft.port,
     health: draft.health,
-    identity: {
-      at: draft.identityNode === undefined ? draft.at : draft.file.at(draft.identityNode),
-      selectors:
-        draft.selectors.length > 0 ? draft.selectors : [{ kind: 'unix:user', value: draft.name }],
-    },
+    identity: buildIdentity(draft),
     allow: draft.allow.map((rule) => buildRule(draft, rule, tree)),
     deny: draft.deny.map((rule) => buildRule(draft, rule, tree)),
     routes: buildRoutes(draft, versions),
@@ -48,6 +45,19 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     calls: buildCalls(draft, tree),
     tests: buildTests(draft, tree),
   };
+}
+
+function buildIdentity({ at, file, identityNode, name, selectors }: ServiceDraft): Identity {
+  const [hostSelectors, own] = partition(selectors, ({ kind }) => kind.startsWith('host:'));
+  return {
+    at: identityNode === undefined ? at : file.at(identityNode),
+    selectors: own.length > 0 ? own : [{ kind: 'unix:user', value: name }],
+    hostSelectors,
+  };
+}
+
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 function buildRule(draft: ServiceDraft, rule: RuleDraft, tree: Tree): Rule {

@@ -101,6 +101,7 @@ const selectorKinds: Readonly<Record<string, readonly string[]>> = {
   unix: ['user', 'uid', 'group', 'gid', 'supplementary_group', 'path', 'sha256'],
   systemd: ['unit'],
   container: ['id'],
+  host: ['name', 'method', 'ca', 'subject_cn', 'san_dns', 'ek', 'account', 'region', 'image'],
 };
 
 function readSelectors(file: YamlFile, node: YamlNode): readonly Selector[] {

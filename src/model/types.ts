@@ -81,6 +81,8 @@ export type HealthCheck =
 export interface Identity {
   readonly at: Position;
   readonly selectors: readonly Selector[];
+  /** What the host must show; any host of the mesh when empty. Of kind `host:…`, values with `*` for any characters. */
+  readonly hostSelectors: readonly Selector[];
 }
 
 export interface Selector {

@@ -1,46 +1,48 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { type Agent, request as httpsRequest } from 'node:https';
 import { ChanceryError } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
+
+/** A unix socket, by its path, or a host API, whose TLS is in the agent that keeps its connections. */
+export type ApiTarget =
+  | string
+  | { readonly host: string; readonly port: number; readonly agent: Agent };
+
+export interface ApiCall {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly body?: unknown;
+}
 
 const requestTimeoutMs = 10_000;
 /** Three missed heartbeats of the server. */
 const streamSilenceMs = 16_000;
 
 /** Calls the control API. A refusal or a server that cannot be reached is a ChanceryError. */
-export async function callApi(
-  socketPath: string,
-  call: { readonly method: 'GET' | 'POST' | 'PUT'; readonly path: string; readonly body?: unknown },
-): Promise<unknown> {
-  const response = await open(socketPath, call, requestTimeoutMs);
-  let text = '';
-  response.setEncoding('utf8');
-  for await (const chunk of response) text += chunk;
-  const body: unknown = JSON.parse(text);
-  if (response.statusCode === 200) return body;
-  const finding = (body as { error?: Finding }).error;
-  if (finding !== undefined) throw new ChanceryError(finding);
-  throw new ChanceryError({
-    code: 'CH5400',
-    message: `the control plane answered ${response.statusCode}`,
-  });
+export async function callApi(target: ApiTarget, call: ApiCall): Promise<unknown> {
+  const response = await open(target, call, requestTimeoutMs);
+  const text = await textOf(response);
+  if (response.statusCode === 200) return JSON.parse(text);
+  throw refusalOf(response, text);
 }
 
 /**
  * Follows a stream of JSON lines until it ends or `signal` aborts. Heartbeats are taken out.
- * Rejects when the stream cannot be opened or breaks; the caller decides when to try again.
+ * Rejects when the stream cannot be opened, is refused or breaks; the caller decides when to try again.
  */
 export async function followApi(
-  socketPath: string,
+  target: ApiTarget,
   path: string,
   onLine: (line: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await open(socketPath, { method: 'GET', path }, streamSilenceMs);
+  const response = await open(target, { method: 'GET', path }, streamSilenceMs);
   const stop = (): void => void response.destroy();
   signal.addEventListener('abort', stop, { once: true });
   // It may have come while the stream was being opened.
   if (signal.aborted) stop();
   try {
+    if (response.statusCode !== 200) throw refusalOf(response, await textOf(response));
     for await (const line of linesOf(response)) {
       const value: unknown = JSON.parse(line);
       if ((value as { kind?: unknown }).kind !== 'heartbeat') onLine(value);
@@ -54,6 +56,28 @@ export async function followApi(
   }
 }
 
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+function refusalOf({ statusCode }: IncomingMessage, text: string): ChanceryError {
+  const finding = findingOf(text);
+  if (finding !== undefined) return new ChanceryError(finding);
+  const message = `the control plane answered ${statusCode}`;
+  return new ChanceryError({ code: 'CH5400', message });
+}
+
+function findingOf(text: string): Finding | undefined {
+  try {
+    return (JSON.parse(text) as { error?: Finding }).error;
+  } catch {
+    return undefined;
+  }
+}
+
 async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   let rest = '';
   response.setEncoding('utf8');
@@ -64,31 +88,35 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   }
 }
 
-function open(
-  socketPath: string,
-  call: { readonly method: string; readonly path: string; readonly body?: unknown },
-  timeoutMs: number,
-): Promise<IncomingMessage> {
+function open(target: ApiTarget, call: ApiCall, timeoutMs: number): Promise<IncomingMessage> {
+  const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+  const options: RequestOptions = {
+    method: call.method,
+    path: call.path,
+    headers: {
+      'content-type': 'application/json',
+      'content-length': body === undefined ? 0 : Buffer.byteLength(body),
+    },
+    timeout: timeoutMs,
+  };
   return new Promise((resolve, reject) => {
-    const request = httpRequest({
-      socketPath,
-      method: call.method,
-      path: call.path,
-      headers: { 'content-type': 'application/json' },
-      timeout: timeoutMs,
-    });
+    const request =
+      typeof target === 'string'
+        ? httpRequest({ ...options, socketPath: target })
+        : httpsRequest({ ...options, ...target });
     request.once('response', resolve);
     request.once('timeout', () => request.destroy(new Error(`no answer in ${timeoutMs} ms`)));
-    request.once('error', (cause) => reject(unreachableControlPlane(socketPath, cause)));
-    request.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+    request.once('error', (cause) => reject(unreachable(target, cause)));
+    request.end(body);
   });
 }
 
-function unreachableControlPlane(socketPath: string, cause: Error): ChanceryError {
+function unreachable(target: ApiTarget, cause: Error): ChanceryError {
+  const where = typeof target === 'string' ? target : `${target.host}:${target.port}`;
   return new ChanceryError(
     {
       code: 'CH5402',
-      message: `the control plane does not answer on ${socketPath}: ${cause.message}`,
+      message: `the control plane does not answer on ${where}: ${cause.message}`,
       help: 'start it with: chancery up DIR',
     },
     { cause },

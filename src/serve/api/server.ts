@@ -2,22 +2,36 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { messageOf } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
+import type { HostName } from '../../model/types.ts';
 import { readPeerCredentials } from '../grpc/peer-credentials.ts';
 
-/** A JSON answer, a refusal with its finding, or a stream of JSON lines that ends when `signal` aborts. */
+/** Who asks: this machine's operator, a host by its certificate, or nobody that is known. */
+export type ApiPeer =
+  | { readonly kind: 'operator'; readonly uid: number }
+  | {
+      readonly kind: 'host';
+      readonly host: HostName;
+      /** SHA-256 of its certificate's public key, hex. */
+      readonly key: string;
+      readonly notAfterMs: number;
+    }
+  | { readonly kind: 'anonymous'; readonly reason: string };
+
+/** A JSON answer, a refusal with its finding, or a stream of JSON lines until either side ends it. */
 export type ApiReply =
   | { readonly kind: 'json'; readonly body: unknown }
   | { readonly kind: 'refused'; readonly status: number; readonly finding: Finding }
-  | { readonly kind: 'stream'; readonly open: (send: Send) => () => void };
+  | { readonly kind: 'stream'; readonly open: (send: Send, end: () => void) => () => void };
 
 /** Sends one line; false when the reader is too slow and was cut off (it connects again and gets the whole state). */
-export type Send = (line: unknown) => boolean;
+export type Send = (line: object) => boolean;
 
 export interface ApiRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: unknown;
+  readonly peer: ApiPeer;
 }
 
 export type ApiHandler = (request: ApiRequest) => Promise<ApiReply>;
@@ -30,30 +44,43 @@ const streamBufferedBytesMax = 8 * 1024 * 1024;
 const heartbeatMs = 5_000;
 
 /**
- * The control API on a unix socket: HTTP with JSON, for the agent of the same machine, `up` and the CLI.
- * Who may speak: the user the server runs as, and root (from the kernel, not from the request).
+ * The control API on a unix socket: HTTP with JSON, for `up` and the CLI, and for an agent of the same machine that
+ * joins. Who may speak: the user the server runs as, and root (from the kernel, not from the request).
  */
 export function createApiServer(handler: ApiHandler): Server {
+  const peers = new WeakMap<Socket, ApiPeer>();
   const server = createServer((request, response) => {
-    handle(handler, request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendJson(response, 500, internalError(error));
-      else response.destroy();
-    });
+    const peer = peers.get(request.socket) ?? { kind: 'anonymous', reason: 'not a unix socket' };
+    serveRequest(handler, peer, request, response);
   });
   server.on('connection', (socket: Socket) => {
-    if (!mayConnect(socket)) socket.destroy();
+    const credentials = readPeerCredentials(socket);
+    if (!credentials.ok || !isOperator(credentials.value.uid)) socket.destroy();
+    else peers.set(socket, { kind: 'operator', uid: credentials.value.uid });
   });
   return server;
 }
 
-function mayConnect(socket: Socket): boolean {
-  const peer = readPeerCredentials(socket);
-  if (!peer.ok) return false;
-  return peer.value.uid === 0 || peer.value.uid === process.getuid?.();
+function isOperator(uid: number): boolean {
+  return uid === 0 || uid === process.getuid?.();
+}
+
+/** Answers one request of whichever listener. */
+export function serveRequest(
+  handler: ApiHandler,
+  peer: ApiPeer,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  handle(handler, peer, request, response).catch((error: unknown) => {
+    if (!response.headersSent) sendJson(response, 500, internalError(error));
+    else response.destroy();
+  });
 }
 
 async function handle(
   handler: ApiHandler,
+  peer: ApiPeer,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -65,6 +92,7 @@ async function handle(
     path: url.pathname,
     query: url.searchParams,
     body: body.value,
+    peer,
   });
   switch (reply.kind) {
     case 'json':
@@ -76,7 +104,23 @@ async function handle(
   }
 }
 
-function streamLines(response: ServerResponse, open: (send: Send) => () => void): void {
+/** What goes to many readers is written once. */
+const lineTexts = new WeakMap<object, string>();
+
+function lineText(line: object): string {
+  const known = lineTexts.get(line);
+  if (known !== undefined) return known;
+  const text = `${JSON.stringify(line)}\n`;
+  lineTexts.set(line, text);
+  return text;
+}
+
+const heartbeat = { kind: 'heartbeat' };
+
+function streamLines(
+  response: ServerResponse,
+  open: (send: Send, end: () => void) => () => void,
+): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   const send: Send = (line) => {
     if (response.writableLength > streamBufferedBytesMax) {
@@ -84,13 +128,13 @@ function streamLines(response: ServerResponse, open: (send: Send) => () => void)
       return false;
     }
     if (response.destroyed) return false;
-    response.write(`${JSON.stringify(line)}\n`);
+    response.write(lineText(line));
     return true;
   };
-  const close = open(send);
-  const heartbeat = setInterval(() => send({ kind: 'heartbeat' }), heartbeatMs);
+  const close = open(send, () => void response.destroy());
+  const beat = setInterval(() => send(heartbeat), heartbeatMs);
   response.once('close', () => {
-    clearInterval(heartbeat);
+    clearInterval(beat);
     close();
   });
 }
@@ -128,4 +172,8 @@ function internalError(error: unknown): { error: Finding } {
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(`${JSON.stringify(body)}\n`);
+}
+
+export function refused(status: number, finding: Omit<Finding, 'severity'>): ApiReply {
+  return { kind: 'refused', status, finding: { severity: 'error', ...finding } };
 }

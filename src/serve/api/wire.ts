@@ -1,26 +1,82 @@
 import type { Finding, Position } from '../../base/finding.ts';
 import type { Workload } from '../../compile/inventory.ts';
 import type { IdentityEntry } from '../../identity/entry.ts';
+import type { Json } from '../../identity/hosts/attestor.ts';
+import type { HostStanding } from '../../identity/hosts/host-record.ts';
 import type { Trust } from '../../identity/trust.ts';
+import type { Selector } from '../../model/types.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
 
 /** The JSON of the control API. One file, so that server, agent, `up` and CLI cannot drift apart. */
 export const paths = {
-  svids: '/v1/svids',
-  hosts: '/v1/hosts/',
-  watch: '/v1/watch',
+  bundle: '/v1/bundle',
+  attest: '/v1/host/attest',
+  attestAnswer: '/v1/host/attest/answer',
+  renew: '/v1/host/renew',
+  report: '/v1/host/report',
+  svids: '/v1/host/svids',
+  jwtSvids: '/v1/host/jwt-svids',
+  watch: '/v1/host/watch',
+  hosts: '/v1/hosts',
+  joinTokens: '/v1/join-tokens',
   events: '/v1/events',
   status: '/v1/status',
-  jwtSvids: '/v1/jwt-svids',
   ca: '/v1/ca',
   caSteps: '/v1/ca/steps',
 } as const;
 
-/** POST /v1/svids */
+/** GET /v1/bundle, for anybody: what a host holds against the hash that its operator gave it. */
+export interface BundleReply {
+  readonly trustDomain: string;
+  /** DER in base64. */
+  readonly x509Roots: readonly string[];
+}
+
+/** POST /v1/host/attest, without a certificate. */
+export interface AttestRequest {
+  readonly method: string;
+  readonly evidence: Json;
+  /** PKCS#10, DER in base64, of the key that stays on the host. */
+  readonly csr: string;
+}
+
+/** POST /v1/host/attest/answer, on whichever connection, within seconds. */
+export interface AttestAnswer {
+  readonly session: string;
+  readonly answer: Json;
+}
+
+export type AttestReply =
+  | { readonly kind: 'challenge'; readonly session: string; readonly challenge: Json }
+  | {
+      readonly kind: 'attested';
+      readonly host: string;
+      readonly svid: SvidReply;
+      readonly trust: Trust;
+    };
+
+/** POST /v1/host/renew, with the host's present certificate. */
+export interface RenewRequest {
+  readonly csr: string;
+}
+
+/** POST /v1/host/svids: what came together is answered together. */
+export interface SvidsRequest {
+  readonly requests: readonly SvidRequest[];
+}
+
+export interface SvidsReply {
+  /** In the order of the requests. */
+  readonly answers: readonly SvidAnswer[];
+}
+
+export type SvidAnswer =
+  | { readonly kind: 'issued'; readonly svid: SvidReply }
+  | { readonly kind: 'refused'; readonly finding: Finding };
+
 export interface SvidRequest {
   readonly service: string;
   readonly workload: string;
-  readonly host: string;
   /** PKCS#10, DER in base64. */
   readonly csr: string;
   readonly reason: SvidReason;
@@ -41,10 +97,9 @@ export interface SvidReply {
   readonly notAfterMs: number;
 }
 
-/** POST /v1/jwt-svids */
+/** POST /v1/host/jwt-svids */
 export interface JwtSvidRequest {
   readonly service: string;
-  readonly host: string;
   readonly audience: readonly string[];
 }
 
@@ -55,16 +110,31 @@ export interface JwtSvidReply {
   readonly expiresAtMs: number;
 }
 
-/** PUT /v1/hosts/HOST: everything that runs there now; what is left out has left. */
+/** PUT /v1/host/report: everything that runs there now; what is left out has left. */
 export interface HostReport {
   readonly workloads: readonly Workload[];
   /** The bundle that everything on the host has taken. */
   readonly trustSequence: number;
   /** Who signed what is presented now, by holder. */
   readonly presented: readonly { readonly holder: string; readonly issuerKeyId: string }[];
+  readonly health: HostHealth;
 }
 
-/** GET /v1/watch: first the whole state, then what changes. */
+/** Whether a host can go on, not only whether it runs. */
+export interface HostHealth {
+  /** Everything that it holds can be renewed in time. */
+  readonly canRenew: boolean;
+  readonly problems: readonly string[];
+  readonly identities: readonly HeldIdentity[];
+}
+
+export interface HeldIdentity {
+  readonly holder: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** GET /v1/host/watch: first the whole state, then what changes. */
 export type AgentUpdate =
   | {
       readonly kind: 'trust';
@@ -74,6 +144,55 @@ export type AgentUpdate =
     }
   | { readonly kind: 'entries'; readonly entries: readonly IdentityEntry[] }
   | { readonly kind: 'policy'; readonly version: string; readonly document: PolicyDocument };
+
+/** GET /v1/hosts, and /v1/hosts/NAME for one. */
+export interface HostsReply {
+  readonly hosts: readonly HostReply[];
+}
+
+export interface HostReply {
+  readonly name: string;
+  readonly method: string;
+  readonly anchor: string;
+  readonly selectors: readonly Selector[];
+  readonly attestedMs: number;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly standing: HostStanding;
+  /** Open watches; 0: it is away. */
+  readonly connections: number;
+  /** When it last said something; undefined: not since this control plane started. */
+  readonly seenMs: number | undefined;
+  readonly trustSequence: number | undefined;
+  readonly workloads: readonly string[];
+  readonly health: HostHealth | undefined;
+}
+
+/** POST /v1/hosts/NAME/ban, /v1/hosts/NAME/evict */
+export interface HostStepRequest {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** POST /v1/join-tokens */
+export interface JoinTokenRequest {
+  readonly host: string;
+  readonly ttlSeconds: number;
+  /** It is for a machine that takes the place of the one that has the name now. */
+  readonly replaces: boolean;
+  readonly by: string;
+}
+
+export interface JoinTokenReply {
+  readonly token: string;
+  readonly endsMs: number;
+  readonly trustDomain: string;
+  /** SHA-256 of each root, hex: what the new host is to trust. */
+  readonly rootSha256: readonly string[];
+  /** Where hosts reach this control plane. */
+  readonly address: string;
+  readonly port: number;
+}
 
 /** GET /v1/ca */
 export interface CaReply {

@@ -1,0 +1,73 @@
+import { Agent } from 'node:https';
+import { ChanceryError } from '../base/error.ts';
+import { bundlePem } from '../identity/authority.ts';
+import { readCertificate } from '../identity/certificate-read.ts';
+import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
+import { rootSha256, type TrustBundle } from '../identity/trust.ts';
+import type { TrustDomain } from '../model/types.ts';
+import { type ApiTarget, callApi } from '../serve/api/client.ts';
+import { type BundleReply, paths } from '../serve/api/wire.ts';
+import type { ControlAddress } from './host-file.ts';
+
+/** What the control plane is checked with. */
+export type ControlTrust = Pick<TrustBundle, 'trustDomain' | 'x509Roots'>;
+
+/** Calls of one moment; more than this wait for each other. */
+const socketsMax = 8;
+
+/** Connections to the control plane: only it may answer, and it hears who this host is where `identity` is given. */
+export function controlTarget(
+  { host, port }: Pick<ControlAddress, 'host' | 'port'>,
+  trust: ControlTrust,
+  identity?: { readonly chainPem: string; readonly privateKeyPem: string },
+): ApiTarget & { readonly agent: Agent } {
+  const agent = new Agent({
+    keepAlive: true,
+    maxSockets: socketsMax,
+    minVersion: 'TLSv1.3',
+    ca: bundlePem(trust),
+    ...(identity === undefined ? {} : { cert: identity.chainPem, key: identity.privateKeyPem }),
+    // SVIDs hold no DNS name; they are checked by their own rule.
+    checkServerIdentity: (_name, certificate) =>
+      notTheControlPlane(certificate.raw, trust.trustDomain),
+  });
+  return { host, port, agent };
+}
+
+function notTheControlPlane(der: Uint8Array, trustDomain: TrustDomain): Error | undefined {
+  const certificate = readCertificate(der);
+  const [id, ...others] = certificate.ok ? certificate.value.uriSans : [];
+  if (id === controlPlaneId(trustDomain) && others.length === 0) return undefined;
+  return new Error(`who answers is ${id ?? 'nobody'}, not the control plane of ${trustDomain}`);
+}
+
+/**
+ * The first contact: takes what the control plane says its roots are, as far as they are those that the operator named by
+ * their hashes. Nothing else is asked over this connection.
+ */
+export async function fetchTrust(address: ControlAddress): Promise<ControlTrust> {
+  const agent = new Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.3' });
+  try {
+    const target = { host: address.host, port: address.port, agent };
+    const reply = (await callApi(target, { method: 'GET', path: paths.bundle })) as BundleReply;
+    const x509Roots = reply.x509Roots.filter((root) =>
+      address.rootSha256.includes(rootSha256(root)),
+    );
+    if (x509Roots.length === 0) throw otherRoots(reply, address);
+    const id = parseSpiffeId(`spiffe://${reply.trustDomain}`);
+    if (!id.ok) throw new Error(`the control plane names no trust domain: ${id.error}`);
+    return { trustDomain: trustDomainOf(id.value), x509Roots };
+  } finally {
+    agent.destroy();
+  }
+}
+
+function otherRoots(reply: BundleReply, { rootSha256: wanted }: ControlAddress): ChanceryError {
+  return new ChanceryError({
+    code: 'CH3114',
+    message: 'the control plane has none of the roots that this host was told to trust',
+    expected: wanted.length === 0 ? 'at least one hash of a root' : wanted.join(', '),
+    found: reply.x509Roots.map(rootSha256).join(', '),
+    help: 'chancery ca status shows the roots; if the CA was rotated since, give the host a new --root',
+  });
+}

@@ -1,0 +1,58 @@
+import type { Clock } from '../base/clock.ts';
+import type { ApiCall } from '../serve/api/client.ts';
+import { type HostReport, paths } from '../serve/api/wire.ts';
+
+/** Changes that come together are one report. */
+const reportDelayMs = 5;
+const reportAgainMs = 10_000;
+const retryMs = 300;
+
+/** Tells the control plane what runs here, soon after each change and every ten seconds. */
+export class Reporter {
+  readonly #clock: Clock;
+  readonly #call: (call: ApiCall) => Promise<unknown>;
+  readonly #report: () => Promise<HostReport | undefined>;
+  #cancel = (): void => {};
+  #reporting: 'no' | 'yes' | 'and again' = 'no';
+  #stopped = false;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly call: (call: ApiCall) => Promise<unknown>;
+    /** Undefined: there is nothing to say yet. */
+    readonly report: () => Promise<HostReport | undefined>;
+  }) {
+    this.#clock = options.clock;
+    this.#call = options.call;
+    this.#report = options.report;
+  }
+
+  /** What changes while a report is on its way goes into the next one, at once. */
+  soon(delayMs: number = reportDelayMs): void {
+    if (this.#reporting !== 'no') {
+      this.#reporting = 'and again';
+      return;
+    }
+    this.#cancel();
+    if (!this.#stopped) this.#cancel = this.#clock.after(delayMs, () => void this.#tell());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel();
+  }
+
+  async #tell(): Promise<void> {
+    this.#reporting = 'yes';
+    let nextMs = reportAgainMs;
+    try {
+      const body = await this.#report();
+      if (body !== undefined) await this.#call({ method: 'PUT', path: paths.report, body });
+    } catch {
+      nextMs = retryMs;
+    }
+    const again = (this.#reporting as string) === 'and again';
+    this.#reporting = 'no';
+    this.soon(again ? reportDelayMs : nextMs);
+  }
+}

@@ -1,0 +1,39 @@
+import type { Random } from '../../base/random.ts';
+import type { HostAttestor } from '../../identity/hosts/attestor.ts';
+import { joinTokenAttestor } from '../../identity/hosts/join-token.ts';
+import { localAttestor } from '../../identity/hosts/local.ts';
+import { rejoinAttestor } from '../../identity/hosts/rejoin.ts';
+import type { Admission } from '../../model/types.ts';
+import type { Store } from '../../store/store.ts';
+import type { HostRegistry } from './registry.ts';
+
+/** The ways in which machines come into this mesh, by their names. */
+export interface Attestors {
+  /** For whoever reaches the host API. */
+  remote(): ReadonlyMap<string, HostAttestor>;
+  /** For the operator's socket. */
+  local(): ReadonlyMap<string, HostAttestor>;
+}
+
+export function hostAttestors(parts: {
+  readonly store: Store;
+  readonly random: Random;
+  readonly registry: HostRegistry;
+  readonly admission: () => Admission;
+}): Attestors {
+  const { store, random, registry, admission } = parts;
+  const always = [
+    joinTokenAttestor(store),
+    rejoinAttestor({
+      random,
+      record: (host) => registry.find(host),
+      withinMs: () => admission().rejoinSecondsMax * 1_000,
+    }),
+  ];
+  const byName = (attestors: readonly HostAttestor[]): ReadonlyMap<string, HostAttestor> =>
+    new Map(attestors.map((attestor) => [attestor.method, attestor]));
+  return {
+    remote: () => byName(always),
+    local: () => byName([...always, localAttestor]),
+  };
+}

@@ -1,0 +1,87 @@
+import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/error.ts';
+import type { Log } from '../../base/log.ts';
+import type { Workload } from '../../compile/inventory.ts';
+import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/host-record.ts';
+import type { HostName } from '../../model/types.ts';
+import { type ApiReply, refused } from '../../serve/api/server.ts';
+import type { HostReport } from '../../serve/api/wire.ts';
+import type { Store } from '../../store/store.ts';
+import type { Confirmations } from '../confirmations.ts';
+import type { ControlPlane } from '../control-plane.ts';
+
+export const reportKind = 'host-report';
+
+export interface HostReportsParts {
+  readonly plane: ControlPlane;
+  readonly store: Store;
+  readonly confirmations: Confirmations;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Takes what hosts say of themselves, as far as it is theirs to say. */
+export class HostReports {
+  readonly #parts: HostReportsParts;
+  readonly #last = new Map<HostName, { readonly report: HostReport; readonly seenMs: number }>();
+
+  constructor(parts: HostReportsParts) {
+    this.#parts = parts;
+  }
+
+  last(host: HostName): { readonly report: HostReport; readonly seenMs: number } | undefined {
+    return this.#last.get(host);
+  }
+
+  async take(record: HostRecord, body: unknown): Promise<ApiReply> {
+    const { plane, confirmations, clock } = this.#parts;
+    const report = body as HostReport;
+    const host = record.name;
+    const own = report.workloads.map((workload) => ({ ...workload, host: host as string }));
+    const foreign = own.find((workload) => !this.#mayRun(record, workload));
+    if (foreign !== undefined) {
+      return refused(403, {
+        code: 'CH3108',
+        message: `the host ${host} may not run ${foreign.id} of ${foreign.service}`,
+        help: `the service's \`identity: { host: … }\` says on which hosts it runs; each workload has a name of its own in the mesh`,
+      });
+    }
+    await this.#keep(host, own);
+    plane.report(host, own);
+    const nowMs = clock.nowMs();
+    this.#last.set(host, { report, seenMs: nowMs });
+    confirmations.take(host, report, nowMs);
+    return { kind: 'json', body: {} };
+  }
+
+  /** The host has left: callers are told of its endpoints no more. */
+  forget(host: HostName): void {
+    const { plane, log } = this.#parts;
+    this.#last.delete(host);
+    // Callers first: what is not written yet is written again by the next report, or by the next cut.
+    const kept = this.#keep(host, []);
+    plane.report(host, []);
+    kept.catch((error: unknown) =>
+      log.error('the store did not take that a host has left', { host, problem: messageOf(error) }),
+    );
+  }
+
+  /** Durable first: a control plane that comes back must not forget endpoints that it told callers of. */
+  async #keep(host: HostName, workloads: readonly Workload[]): Promise<void> {
+    const { plane, store } = this.#parts;
+    const before = plane.inventory.filter((one) => one.host === host);
+    if (JSON.stringify(workloads) === JSON.stringify(before)) return;
+    const document = Buffer.from(JSON.stringify({ workloads }));
+    await store.put(reportKind, host, document, undefined);
+  }
+
+  /** A host speaks for its own workloads only, and only for services that its machine may run. */
+  #mayRun(record: HostRecord, { id, service }: Workload): boolean {
+    const { plane } = this.#parts;
+    const known = plane.workload(id);
+    if (known !== undefined && known.host !== record.name) return false;
+    if (plane.intent.kind !== 'running') return true;
+    const wanted = plane.intent.intent.services.get(service)?.identity.hostSelectors ?? [];
+    return hostFits(wanted, hostSelectors(record));
+  }
+}

@@ -1,0 +1,70 @@
+import type { TrustNews } from '../../identity/authority.ts';
+import { entriesFor } from '../../identity/entries.ts';
+import { hostSelectors } from '../../identity/hosts/host-record.ts';
+import type { ApiReply } from '../../serve/api/server.ts';
+import type { AgentUpdate } from '../../serve/api/wire.ts';
+import type { HostApiParts, HostCall } from './host-api.ts';
+
+type Entries = AgentUpdate & { readonly kind: 'entries' };
+
+/** What one host is to know: trust, policy, and of the entries those that it may serve; first all, then what changes. */
+export function watch(
+  { plane, authority, clock }: Pick<HostApiParts, 'plane' | 'authority' | 'clock'>,
+  { record, notAfterMs }: Pick<HostCall, 'record' | 'notAfterMs'>,
+): ApiReply {
+  const shown = hostSelectors(record);
+  return {
+    kind: 'stream',
+    open: (send, end) => {
+      let lastEntries = '';
+      const tell = (update: AgentUpdate): void => {
+        if (update.kind !== 'entries') return void send(update);
+        const own = entriesOf(update, shown);
+        const text = own === update ? '' : JSON.stringify(own);
+        // A change of what other hosts serve is nothing to this one.
+        if (text !== '' && text === lastEntries) return;
+        lastEntries = text;
+        send(own);
+      };
+      const unfollow = followTrust(authority, tell);
+      const unsubscribe = plane.subscribe(record.name, tell);
+      // A stream ends with the certificate that it was opened with.
+      const cancel = clock.after(Math.max(0, notAfterMs - clock.nowMs()), end);
+      return () => {
+        cancel();
+        unsubscribe();
+        unfollow();
+      };
+    },
+  };
+}
+
+function entriesOf(update: Entries, shown: Parameters<typeof entriesFor>[1]): Entries {
+  const entries = entriesFor(update.entries, shown);
+  return entries === update.entries ? update : { kind: 'entries', entries };
+}
+
+/** One update for all hosts. */
+const trustUpdates = new WeakMap<TrustNews, AgentUpdate>();
+
+function followTrust(
+  authority: HostApiParts['authority'],
+  tell: (update: AgentUpdate) => void,
+): () => void {
+  const tellTrust = (news: TrustNews): void => tell(trustUpdate(news));
+  tellTrust(authority.news);
+  return authority.onTrust(tellTrust);
+}
+
+function trustUpdate(news: TrustNews): AgentUpdate {
+  const known = trustUpdates.get(news);
+  if (known !== undefined) return known;
+  const { bundle, taintedIssuers } = news;
+  const update: AgentUpdate = {
+    kind: 'trust',
+    trust: { own: bundle, federated: [] },
+    taintedIssuers,
+  };
+  trustUpdates.set(news, update);
+  return update;
+}

@@ -1,0 +1,104 @@
+import type { HostReply, HostsReply, JoinTokenReply } from '../serve/api/wire.ts';
+import { table } from './table.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+type Look = Pick<Terminal, 'color' | 'width'>;
+
+/** Admitted, here, and able to renew what it holds. */
+export function isWell(host: HostReply, nowMs: number): boolean {
+  return (
+    host.standing.kind === 'active' &&
+    host.connections > 0 &&
+    host.health?.canRenew === true &&
+    host.notAfterMs > nowMs
+  );
+}
+
+export function hostsText({ hosts }: HostsReply, nowMs: number, look: Look): string {
+  if (hosts.length === 0)
+    return 'no host is in the mesh yet: chancery host token NAME makes a token';
+  const rows = hosts.map((host) => [
+    host.name,
+    state(host, nowMs, look),
+    renews(host, look),
+    host.method,
+    span(nowMs - host.attestedMs),
+    host.notAfterMs > nowMs ? `in ${span(host.notAfterMs - nowMs)}` : paint(look, 'red', 'ended'),
+    String(host.workloads.length),
+    host.standing.kind === 'banned' ? host.standing.reason : (host.health?.problems[0] ?? ''),
+  ]);
+  const header = ['host', 'state', 'can renew', 'by', 'since', 'ends', 'workloads', 'problem'];
+  return table({ header, rows, width: look.width });
+}
+
+export function hostText(host: HostReply, nowMs: number, look: Look): string {
+  const { standing, health, selectors, anchor, attestedMs, notAfterMs, trustSequence } = host;
+  const shown = selectors.map(({ kind, value }) => `${kind}=${value}`).join(', ');
+  const facts = [
+    ['state', state(host, nowMs, look)],
+    ['can renew', renews(host, look)],
+    ['admitted', `${new Date(attestedMs).toISOString()} by ${host.method} (${anchor})`],
+    ['shows', shown === '' ? 'its name and method' : shown],
+    ['certificate ends', `${new Date(notAfterMs).toISOString()}`],
+    ['bundle', trustSequence === undefined ? 'not said yet' : String(trustSequence)],
+    ['workloads', host.workloads.join(', ') || 'none'],
+    ...(standing.kind === 'banned'
+      ? [
+          [
+            'banned',
+            `${new Date(standing.atMs).toISOString()} by ${standing.by}: ${standing.reason}`,
+          ],
+        ]
+      : []),
+    ...(health?.problems ?? []).map((problem) => ['problem', paint(look, 'yellow', problem)]),
+  ];
+  const held = (health?.identities ?? []).map(({ holder, notBeforeMs, notAfterMs }) => [
+    holder,
+    notAfterMs > nowMs ? `in ${span(notAfterMs - nowMs)}` : paint(look, 'red', 'ended'),
+    `of ${span(notAfterMs - notBeforeMs)}`,
+  ]);
+  const wide = Math.max(...facts.map(([name = '']) => name.length));
+  return [
+    host.name,
+    ...facts.map(([name = '', value = '']) => `  ${name.padEnd(wide)}  ${value}`),
+    '',
+    held.length === 0
+      ? 'it holds no certificate that it told of'
+      : table({ header: ['holds', 'ends', 'life'], rows: held, width: look.width }),
+  ].join('\n');
+}
+
+/** What to type on the new machine. The token is a secret: it goes by a file or by hand, not into a ticket. */
+export function tokenText(name: string, reply: JoinTokenReply): string {
+  const roots = reply.rootSha256.map((hash) => `--root ${hash}`).join(' ');
+  return [
+    `a token for one machine, good until ${new Date(reply.endsMs).toISOString()}; it is shown only now:`,
+    '',
+    `  ${reply.token}`,
+    '',
+    `on ${name}, with the token in a file that only root reads:`,
+    '',
+    `  chancery agent --server ${reply.address}:${reply.port} ${roots} --join-token-file FILE`,
+  ].join('\n');
+}
+
+function state({ standing, connections, seenMs }: HostReply, nowMs: number, look: Look): string {
+  if (standing.kind === 'banned') return paint(look, 'red', 'banned');
+  if (connections > 0) return paint(look, 'green', 'here');
+  if (seenMs === undefined) return paint(look, 'yellow', 'not seen yet');
+  return paint(look, 'yellow', `away ${span(nowMs - seenMs)}`);
+}
+
+function renews({ health, seenMs }: HostReply, look: Look): string {
+  if (health === undefined || seenMs === undefined) return 'not said';
+  return health.canRenew ? 'yes' : paint(look, 'red', 'no');
+}
+
+/** A length of time in its largest unit. */
+export function span(lengthMs: number): string {
+  const seconds = Math.max(0, Math.round(lengthMs / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}

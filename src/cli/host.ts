@@ -1,0 +1,130 @@
+import { realpathSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { layoutOf } from '../app/layout.ts';
+import { systemClock } from '../base/clock.ts';
+import { callApi } from '../serve/api/client.ts';
+import {
+  type HostStepRequest,
+  type HostsReply,
+  type JoinTokenReply,
+  type JoinTokenRequest,
+  paths,
+} from '../serve/api/wire.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
+import { hostsText, hostText, isWell, tokenText } from './host-text.ts';
+import type { ExitCode } from './main.ts';
+import type { Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'host list|show|token|ban|evict [NAME] [DIR]',
+  text: [
+    'The machines of a running mesh, and how they come into it.',
+    '',
+    '  host list [DIR]             every host: how it was admitted, whether it is here, whether it can renew; 2: one is not well',
+    '  host show NAME [DIR]        one host: what it proved, what it holds, until when',
+    '  host token NAME [DIR]       a token with which one machine joins as NAME, and the command to type there',
+    '    --ttl 1h                  how long it is good for; --replace: NAME is there already and this machine takes its place',
+    '  host ban NAME [DIR]         cut a host off within a second and keep it out; --reason TEXT is kept with it',
+    '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
+  ].join('\n'),
+  example: 'chancery host token web-1 /srv/intent --ttl 30m',
+};
+
+const options = {
+  json: { type: 'boolean' },
+  ttl: { type: 'string' },
+  replace: { type: 'boolean' },
+  reason: { type: 'string' },
+} as const;
+
+interface Call {
+  readonly socket: string;
+  readonly name: string;
+  readonly values: Values;
+  readonly terminal: Terminal;
+}
+
+export async function host(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(args, options, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const { values } = parsed;
+  const [verb, ...rest] = parsed.positionals;
+  const [name, dir = '.', ...more] = verb === 'list' ? ['', ...rest] : rest;
+  if (name === undefined) throw usageError(`host ${verb ?? ''} needs the name of a host`, usage);
+  if (more.length > 0) throw usageError('host takes one folder', usage);
+  const socket = layoutOf(realpathSync(dir), process.env).controlSocket;
+  const call = { socket, name, values, terminal };
+  switch (verb) {
+    case 'list':
+      return list(call);
+    case 'show':
+      return show(call);
+    case 'token':
+      return token(call);
+    case 'ban':
+    case 'evict':
+      return step(call, verb);
+    default:
+      throw usageError('host is followed by list, show, token, ban or evict', usage);
+  }
+}
+
+async function list({ socket, values, terminal }: Call): Promise<ExitCode> {
+  const reply = (await callApi(socket, { method: 'GET', path: paths.hosts })) as HostsReply;
+  const nowMs = systemClock.nowMs();
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : hostsText(reply, nowMs, terminal));
+  return reply.hosts.every((one) => isWell(one, nowMs)) ? 0 : 2;
+}
+
+async function show({ socket, name, values, terminal }: Call): Promise<ExitCode> {
+  const path = `${paths.hosts}/${encodeURIComponent(name)}`;
+  const { hosts } = (await callApi(socket, { method: 'GET', path })) as HostsReply;
+  const [found] = hosts;
+  if (found === undefined) throw new Error('the control plane left the host out');
+  const nowMs = systemClock.nowMs();
+  terminal.out(values['json'] === true ? JSON.stringify(found) : hostText(found, nowMs, terminal));
+  return isWell(found, nowMs) ? 0 : 2;
+}
+
+async function step({ socket, name, values, terminal }: Call, verb: string): Promise<ExitCode> {
+  const reason = values['reason'];
+  if (verb === 'ban' && reason === undefined) {
+    throw usageError('a ban needs its --reason: whoever looks at it at night will ask', usage);
+  }
+  const body: HostStepRequest = { by: userInfo().username, reason: String(reason ?? '') };
+  const path = `${paths.hosts}/${encodeURIComponent(name)}/${verb}`;
+  const reply = (await callApi(socket, { method: 'POST', path, body })) as HostsReply;
+  const said = {
+    ban: `banned: ${name} is cut off; chancery host evict ${name} lifts it`,
+    evict: `evicted: ${name} has to prove itself anew`,
+  };
+  terminal.out(
+    values['json'] === true ? JSON.stringify(reply) : said[verb === 'ban' ? 'ban' : 'evict'],
+  );
+  return 0;
+}
+
+const ttlUnlessSaid = '1h';
+const unitsSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+async function token({ socket, name, values, terminal }: Call): Promise<ExitCode> {
+  const body: JoinTokenRequest = {
+    host: name,
+    ttlSeconds: secondsOf(String(values['ttl'] ?? ttlUnlessSaid)),
+    replaces: values['replace'] === true,
+    by: userInfo().username,
+  };
+  const call = { method: 'POST' as const, path: paths.joinTokens, body };
+  const reply = (await callApi(socket, call)) as JoinTokenReply;
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : tokenText(name, reply));
+  return 0;
+}
+
+function secondsOf(text: string): number {
+  const match = /^(\d+)(s|m|h|d)$/.exec(text);
+  if (match === null) throw usageError(`--ttl is such as 30m or 1h, not "${text}"`, usage);
+  return Number(match[1]) * (unitsSeconds[match[2] ?? ''] ?? 0);
+}
