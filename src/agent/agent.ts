@@ -69,6 +69,7 @@ export class Agent {
   #cancelSave: (() => void) | undefined;
   #listening: string | undefined;
   #jumpedAtMs: number | undefined;
+  #isAway = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -211,9 +212,10 @@ export class Agent {
     this.#following = new AbortController();
     const { signal } = this.#following;
     try {
-      await this.#link.follow(paths.watch, (line) => this.#take(line as AgentUpdate), signal);
+      await this.#link.follow(paths.watch, (line) => this.#hear(line as AgentUpdate), signal);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted || this.#isAway) return;
+      this.#isAway = true;
       this.#options.log.warn('the control plane is away', { problem: messageOf(error) });
     }
   }
@@ -233,6 +235,12 @@ export class Agent {
         resolve();
       });
     });
+  }
+
+  #hear(update: AgentUpdate): void {
+    if (this.#isAway) this.#options.log.info('the control plane is back', {});
+    this.#isAway = false;
+    this.#take(update);
   }
 
   #take(update: AgentUpdate): void {
@@ -265,6 +273,7 @@ export class Agent {
   }
 
   #takePolicy(update: Update<'policy'>): void {
+    if (update.version === this.#policyUpdate?.version) return;
     const document = parsePolicyDocument(update.document);
     if (!document.ok) {
       this.#options.log.error('the policy cannot be read; the last one holds', {

@@ -18,8 +18,8 @@ import { proverOf } from './prove/provers.ts';
 export interface HostIdentity extends SvidReply {
   readonly host: string;
   readonly privateKeyPem: string;
-  /** Of what it was given for: with another control plane or another proof it is not used again. */
-  readonly address: string;
+  /** How it was got: a host that is to prove itself otherwise begins anew. */
+  readonly provenBy: ControlAddress['proof']['kind'];
 }
 
 /**
@@ -54,7 +54,8 @@ export interface ControlLinkOptions {
 }
 
 const retryFirstMs = 100;
-const retryLongestMs = 5_000;
+/** How long a host stays away after its control plane is back. */
+const retryLongestMs = 2_000;
 /** Whoever was turned away does not knock each second; who lifts a ban waits this long at most. */
 const refusedAgainMs = 15_000;
 
@@ -83,10 +84,9 @@ export class ControlLink {
 
   /** Where the control plane is, and how this host joins; a change makes it join anew. */
   use(address: ControlAddress): void {
-    const key = keyOf(address);
-    if (this.#address !== undefined && keyOf(this.#address) === key) return;
+    if (JSON.stringify(this.#address) === JSON.stringify(address)) return;
     this.#address = address;
-    if (this.#identity !== undefined && this.#identity.address !== key) {
+    if (this.#identity !== undefined && this.#identity.provenBy !== address.proof.kind) {
       this.#options.log.warn('how this host joins has changed; it proves itself anew', {});
       this.#identity = undefined;
     }
@@ -129,19 +129,21 @@ export class ControlLink {
 
   /** Rejects with why this host cannot ask: it is not in the mesh, or the control plane is away. */
   async call(call: ApiCall): Promise<unknown> {
+    const asked = this.#identity;
     try {
       return await callApi(this.#joinedTarget(), call);
     } catch (error) {
-      this.#hear(error);
+      this.#hear(error, asked);
       throw error;
     }
   }
 
   async follow(path: string, onLine: (line: unknown) => void, signal: AbortSignal): Promise<void> {
+    const asked = this.#identity;
     try {
       await followApi(this.#joinedTarget(), path, onLine, signal);
     } catch (error) {
-      this.#hear(error);
+      this.#hear(error, asked);
       throw error;
     }
   }
@@ -156,9 +158,10 @@ export class ControlLink {
   }
 
   /** A call that was refused for who this host is says more than the call. */
-  #hear(error: unknown): void {
-    if (!(error instanceof ChanceryError)) return;
-    if (!this.#isJoined()) return;
+  #hear(error: unknown, asked: HostIdentity | undefined): void {
+    if (!(error instanceof ChanceryError) || !this.#isJoined()) return;
+    // It was asked with a certificate that has been replaced since.
+    if (asked !== this.#identity) return;
     if (losesIdentity(error.code) || error.code === bannedCode) this.#failed(error);
   }
 
@@ -180,7 +183,7 @@ export class ControlLink {
         // Kept from before a restart.
         this.#hold(held);
       } else {
-        await this.#renew(address, held, this.#target);
+        await this.#renew(held, this.#target);
       }
     } catch (error) {
       if (!this.#stopped) this.#failed(error);
@@ -253,16 +256,16 @@ export class ControlLink {
     this.#trust = trust.own;
     this.#options.onTrust(trust);
     const { privateKeyPem } = key;
-    this.#hold({ ...svid, host, privateKeyPem, address: keyOf(address) });
+    this.#hold({ ...svid, host, privateKeyPem, provenBy: address.proof.kind });
     this.#options.log.info('this host is in the mesh', { host });
   }
 
-  async #renew(address: ControlAddress, held: HostIdentity, target: ApiTarget): Promise<void> {
+  async #renew(held: HostIdentity, target: ApiTarget): Promise<void> {
     const key = newHostKey();
     const body = { csr: csrText(key, 'host') };
     const svid = (await callApi(target, { method: 'POST', path: paths.renew, body })) as SvidReply;
     const { privateKeyPem } = key;
-    this.#hold({ ...svid, host: held.host, privateKeyPem, address: keyOf(address) });
+    this.#hold({ ...held, ...svid, privateKeyPem });
   }
 
   #hold(identity: HostIdentity): void {
@@ -321,10 +324,6 @@ export class ControlLink {
     if (state.kind === 'joined') for (const resolve of this.#waiting.splice(0)) resolve();
     this.#options.onState(state);
   }
-}
-
-function keyOf({ host, port, proof }: ControlAddress): string {
-  return JSON.stringify([host, port, proof]);
 }
 
 const bannedCode = 'CH3102';

@@ -80,8 +80,8 @@ describe('sealed values', () => {
 });
 
 describe('renewal', () => {
-  it('comes at half of the life, 10 % around it, and never in the past', () => {
-    const life = { notBeforeMs: 0, notAfterMs: 100_000, nowMs: 10_000 };
+  it('comes at half of the life since it was signed, 10 % around it, and never in the past', () => {
+    const life = { notBeforeMs: -10_000, notAfterMs: 100_000, nowMs: 10_000 };
     const at = (fraction: number): number =>
       renewalDelayMs({ ...life, random: { bytes: random.bytes, fraction: () => fraction } });
     assert.equal(at(0.5), 40_000);

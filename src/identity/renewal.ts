@@ -1,8 +1,12 @@
 import type { Random } from '../base/random.ts';
+import { backdateMs } from './ca.ts';
 
 const jitterFraction = 0.1;
 
-/** How long to wait before renewing: half of the whole life, ±10 % so that a fleet spreads. Never negative. */
+/**
+ * How long to wait before renewing: until half of its life is over, ±10 % so that a fleet spreads. Its life begins when it
+ * was signed, a little after `notBeforeMs`. Never negative.
+ */
 export function renewalDelayMs(given: {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -10,7 +14,8 @@ export function renewalDelayMs(given: {
   readonly random: Random;
 }): number {
   const { notBeforeMs, notAfterMs, nowMs, random } = given;
-  const half = (notAfterMs - notBeforeMs) / 2;
+  const signedMs = Math.min(notBeforeMs + backdateMs, notAfterMs);
+  const half = (notAfterMs - signedMs) / 2;
   const jitter = half * jitterFraction * (2 * random.fraction() - 1);
-  return Math.max(0, notBeforeMs + half + jitter - nowMs);
+  return Math.max(0, signedMs + half + jitter - nowMs);
 }

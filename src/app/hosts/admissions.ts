@@ -9,8 +9,8 @@ import {
   type HostRecord,
   type HostRefusal,
   hostKey,
+  renewable,
   renewed,
-  used,
 } from '../../identity/hosts/host-record.ts';
 import { tokenReplaces } from '../../identity/hosts/join-token.ts';
 import { rejoinMethod } from '../../identity/hosts/rejoin.ts';
@@ -58,18 +58,21 @@ export class Admissions {
   }
 
   /** The key of the request takes the place of the one that the host came with. */
-  async renew({ name }: HostRecord, body: unknown): Promise<ApiReply> {
+  async renew(host: HostName, key: string, body: unknown): Promise<ApiReply> {
     const csrDer = Buffer.from((body as RenewRequest).csr, 'base64');
     const csr = readCsr(csrDer);
     if (!csr.ok) {
       const message = `the request for a certificate: ${csr.error}`;
       return refused(400, { code: 'CH3004', message });
     }
-    const key = hostKey(csr.value.publicKeySpki);
-    const svid = await this.#issue(name, csrDer, 'renewal', (record, times) =>
-      record === undefined ? used(record, name, key) : ok(renewed(record, { key, ...times })),
-    );
-    return svid.ok ? { kind: 'json', body: svid.value } : refused(401, svid.error);
+    const next = hostKey(csr.value.publicKeySpki);
+    const svid = await this.#issue(host, csrDer, 'renewal', (record, times) => {
+      const allowed = renewable(record, host, key);
+      return allowed.ok ? ok(renewed(allowed.value, { key: next, ...times })) : allowed;
+    });
+    if (svid.ok) return { kind: 'json', body: svid.value };
+    this.#turnedAway('renewal', svid.error.message, host);
+    return refused(401, svid.error);
   }
 
   async #reply(

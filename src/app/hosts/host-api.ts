@@ -35,6 +35,8 @@ export interface HostApiParts {
 /** A call of a host whose certificate counts now. */
 export interface HostCall {
   readonly record: HostRecord;
+  /** Of the certificate that it came with. */
+  readonly key: string;
   readonly notAfterMs: number;
   readonly request: ApiRequest;
 }
@@ -94,7 +96,7 @@ async function hostCall(
   }
   const record = await registry.use(host, key);
   return record.ok
-    ? { kind: 'host', call: { record: record.value, notAfterMs, request } }
+    ? { kind: 'host', call: { record: record.value, key, notAfterMs, request } }
     : { kind: 'refused', reply: refused(401, record.error) };
 }
 
@@ -106,13 +108,13 @@ function notAHost(reason: string): ApiReply {
 }
 
 async function served(parts: HostApiParts, call: HostCall): Promise<ApiReply> {
-  const { request, record } = call;
+  const { request, record, key } = call;
   const { method, path } = request;
   if (method === 'GET' && path === paths.watch) return watch(parts, call);
   if (method === 'POST' && path === paths.svids) return issueSvids(parts, call);
   if (method === 'POST' && path === paths.jwtSvids) return issueJwtSvid(parts, call);
   if (method === 'POST' && path === paths.renew) {
-    return parts.admissions.renew(record, request.body);
+    return parts.admissions.renew(record.name, key, request.body);
   }
   if (method === 'PUT' && path === paths.report) return parts.reports.take(record, request.body);
   return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });

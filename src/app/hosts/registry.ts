@@ -77,12 +77,13 @@ export class HostRegistry {
 
   /** A certificate is in use: whether it counts. What memory does not know of is looked up. */
   async use(host: HostName, key: string): Promise<Result<HostRecord, HostRefusal>> {
+    const given = { key, nowMs: this.#options.clock.nowMs() };
     const known = this.get(host);
-    const quick = used(known, host, key);
+    const quick = used(known, host, given);
     if (quick.ok && quick.value === known) return quick;
-    const result = used(await this.find(host), host, key);
+    const result = used(await this.find(host), host, given);
     if (!result.ok || result.value === this.get(host)) return result;
-    return this.change(host, (record) => used(record, host, key));
+    return this.change(host, (record) => used(record, host, given));
   }
 
   /** Durable when it resolves. `next` may be asked again, when another control plane wrote in between. */

@@ -15,8 +15,10 @@ export interface HostRecord {
   readonly attestedMs: number;
   /** Hash of the public key of its newest certificate. */
   readonly key: string;
-  /** Of the certificate before, good until the newest is seen in use: the answer that brought it may have been lost. */
+  /** Of the certificate before: the answer that brought the newest may have been lost. */
   readonly previousKey: string | undefined;
+  /** Set when the newest is seen in use: what was asked with the one before is still answered until then. */
+  readonly previousUntilMs: number | undefined;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly standing: HostStanding;
@@ -69,6 +71,7 @@ export function admit(
     attestedMs: nowMs,
     key,
     previousKey: undefined,
+    previousUntilMs: undefined,
     notBeforeMs: nowMs,
     notAfterMs: nowMs,
     standing: { kind: 'active' },
@@ -80,9 +83,14 @@ export function renewed(
   record: HostRecord,
   given: { readonly key: string; readonly notBeforeMs: number; readonly notAfterMs: number },
 ): HostRecord {
-  const inUse = record.previousKey ?? record.key;
-  return { ...record, ...given, previousKey: inUse === given.key ? undefined : inUse };
+  const isNewestUnused = record.previousKey !== undefined && record.previousUntilMs === undefined;
+  const inUse = isNewestUnused ? record.previousKey : record.key;
+  const previousKey = inUse === given.key ? undefined : inUse;
+  return { ...record, ...given, previousKey, previousUntilMs: undefined };
 }
+
+/** Calls that were under way when a new certificate was first used. */
+const overlapMs = 10_000;
 
 /**
  * A certificate of this host is in use: the record after that. Of two holders of one identity the one that did not get
@@ -91,17 +99,52 @@ export function renewed(
 export function used(
   record: HostRecord | undefined,
   host: HostName,
+  given: { readonly key: string; readonly nowMs: number },
+): Result<HostRecord, HostRefusal> {
+  const known = standingOf(record, host);
+  if (!known.ok) return known;
+  const { key, nowMs } = given;
+  const { value } = known;
+  const { previousKey, previousUntilMs } = value;
+  if (key === value.key) {
+    return ok(
+      previousKey === undefined || previousUntilMs !== undefined
+        ? value
+        : { ...value, previousUntilMs: nowMs + overlapMs },
+    );
+  }
+  const isGood = previousUntilMs === undefined || nowMs < previousUntilMs;
+  return key === previousKey && isGood ? known : older(host);
+}
+
+/**
+ * Whether a new certificate is given for this key. Stricter than use: with the one before only as long as nobody has used
+ * the newest, else two machines could renew in turns.
+ */
+export function renewable(
+  record: HostRecord | undefined,
+  host: HostName,
   key: string,
+): Result<HostRecord, HostRefusal> {
+  const known = standingOf(record, host);
+  if (!known.ok) return known;
+  const { key: newest, previousKey, previousUntilMs } = known.value;
+  if (key === newest) return known;
+  return key === previousKey && previousUntilMs === undefined ? known : older(host);
+}
+
+function standingOf(
+  record: HostRecord | undefined,
+  host: HostName,
 ): Result<HostRecord, HostRefusal> {
   if (record === undefined) {
     return refusal('CH3105', `the host ${host} is not known any more; it has to prove itself anew`);
   }
   const standing = activeStanding(record);
-  if (!standing.ok) return standing;
-  if (key === record.key) {
-    return ok(record.previousKey === undefined ? record : { ...record, previousKey: undefined });
-  }
-  if (key === record.previousKey) return ok(record);
+  return standing.ok ? ok(record) : standing;
+}
+
+function older(host: HostName): Result<never, HostRefusal> {
   return refusal(
     'CH3104',
     `an older certificate of ${host} is used after a newer one: a second machine has its identity, or it was set back to an old state`,

@@ -10,7 +10,7 @@ import {
   type Json,
   refused,
 } from './attestor.ts';
-import { type HostRecord, hostKey, used } from './host-record.ts';
+import { type HostRecord, hostKey, renewable } from './host-record.ts';
 
 export const rejoinMethod = 'rejoin';
 
@@ -48,7 +48,7 @@ async function check(
 ): Promise<AttestationStep> {
   const { host, publicKeySpki, nonce, answer } = given;
   const record = await parts.record(host);
-  const standing = used(record, host, hostKey(publicKeySpki));
+  const standing = renewable(record, host, hostKey(publicKeySpki));
   if (!standing.ok) return refused(standing.error.message);
   const { anchor, selectors, notAfterMs } = standing.value;
   if (request.nowMs - notAfterMs > parts.withinMs()) {
