@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { controlTarget } from '../src/agent/control-trust.ts';
 import type { HostFile } from '../src/agent/host-file.ts';
-import { csrText, newHostKey } from '../src/agent/host-key.ts';
 import { attestHost } from '../src/agent/join.ts';
+import { csrText, newKeyPair } from '../src/agent/key-pair.ts';
 import { proverOf } from '../src/agent/prove/provers.ts';
 import type { PortBook } from '../src/app/host-plan.ts';
 import { X509SVIDResponseSchema } from '../src/gen/spiffe/workload_pb.js';
@@ -77,7 +77,7 @@ async function benchSigning(mesh: RunningMesh): Promise<void> {
   const inFlight = 2;
   progress(`signing ${calls * together} SVIDs`);
   const target = await joinedHost(mesh);
-  const csr = csrText(newHostKey(), 'b');
+  const csr = csrText(newKeyPair(), 'b');
   const request: SvidRequest = { service: 'first', workload: 'bench', csr, reason: 'first' };
   const body = { requests: Array.from({ length: together }, () => request) };
   const pid = mesh.pidOf('chancery.js server');
@@ -104,7 +104,7 @@ async function benchSigning(mesh: RunningMesh): Promise<void> {
 
 /** A host that has joined by the operator's socket, as its connections to the host API. */
 async function joinedHost(mesh: RunningMesh): Promise<ReturnType<typeof controlTarget>> {
-  const key = newHostKey();
+  const key = newKeyPair();
   const socket = mesh.layout.controlSocket;
   const prover = proverOf({ kind: 'local', socket, host: 'bench-signing' });
   const { svid, trust } = await attestHost(socket, prover, key);

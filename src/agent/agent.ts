@@ -20,12 +20,13 @@ import {
 import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import { BoundedLog } from './bounded-log.ts';
-import { ControlLink, type HostIdentity, type LinkState } from './control-link.ts';
+import { ControlLink } from './control-link.ts';
 import { HostCache, type Kept } from './host-cache.ts';
 import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
 import { hostHealth } from './host-health.ts';
 import { HostIdentities } from './host-identities.ts';
 import { JwtCache } from './jwt-cache.ts';
+import type { HostIdentity, LinkState } from './link-state.ts';
 import { Reporter } from './reporter.ts';
 import type { Svid } from './svid-keeper.ts';
 import { SvidRequests } from './svid-requests.ts';
@@ -132,7 +133,7 @@ export class Agent {
     return new ControlLink({
       ...{ clock, random, log },
       kept: { identity: host, firstKeyPem, trust: trust?.trust.own },
-      keep: ({ identity, firstKeyPem }) => {
+      keep: async ({ identity, firstKeyPem }) => {
         if (identity !== undefined) this.#hostIdentity = identity;
         this.#firstKeyPem = identity === undefined ? firstKeyPem : undefined;
         this.#save();

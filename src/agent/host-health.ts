@@ -1,5 +1,5 @@
 import type { HeldIdentity, HostHealth } from '../serve/api/wire.ts';
-import type { LinkState } from './control-link.ts';
+import type { LinkState } from './link-state.ts';
 import type { SvidState } from './svid-keeper.ts';
 import type { SvidPool } from './svid-pool.ts';
 

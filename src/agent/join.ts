@@ -7,7 +7,7 @@ import {
   type AttestRequest,
   paths,
 } from '../serve/api/wire.ts';
-import { csrText, type HostKey } from './host-key.ts';
+import { csrText, type KeyPair } from './key-pair.ts';
 
 /** Methods have a challenge or two; a control plane that goes on asking is broken. */
 const challengesMax = 4;
@@ -19,7 +19,7 @@ const challengesMax = 4;
 export async function attestHost(
   target: ApiTarget,
   prover: HostProver,
-  key: HostKey,
+  key: KeyPair,
 ): Promise<AttestReply & { readonly kind: 'attested' }> {
   const { method } = prover;
   const evidence = await prover.evidence(key.publicKeySpki);
@@ -42,7 +42,7 @@ async function post(
 }
 
 /** Comes back with the key of a certificate that has ended. */
-export function rejoinProver(host: string, held: HostKey): HostProver {
+export function rejoinProver(host: string, held: KeyPair): HostProver {
   let comesWith: Uint8Array = new Uint8Array();
   return {
     method: rejoinMethod,

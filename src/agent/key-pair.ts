@@ -7,21 +7,21 @@ import {
 import { createCsr } from '../identity/csr.ts';
 
 /** A key pair of this host; as text it goes only into the sealed cache. */
-export interface HostKey {
+export interface KeyPair {
   readonly privateKey: KeyObject;
   readonly publicKeySpki: Uint8Array;
   readonly privateKeyPem: string;
 }
 
-export function newHostKey(): HostKey {
-  return hostKeyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+export function newKeyPair(): KeyPair {
+  return keyPairOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
 }
 
-export function hostKeyFromPem(privateKeyPem: string): HostKey {
-  return hostKeyOf(createPrivateKey(privateKeyPem));
+export function keyPairFromPem(privateKeyPem: string): KeyPair {
+  return keyPairOf(createPrivateKey(privateKeyPem));
 }
 
-function hostKeyOf(privateKey: KeyObject): HostKey {
+function keyPairOf(privateKey: KeyObject): KeyPair {
   return {
     privateKey,
     publicKeySpki: createPublicKey(privateKey).export({ type: 'spki', format: 'der' }),
@@ -30,7 +30,7 @@ function hostKeyOf(privateKey: KeyObject): HostKey {
 }
 
 /** DER in base64, as requests travel. */
-export function csrText({ privateKey }: HostKey, commonName: string): string {
+export function csrText({ privateKey }: KeyPair, commonName: string): string {
   const publicKey = createPublicKey(privateKey);
   return Buffer.from(createCsr({ privateKey, publicKey, commonName })).toString('base64');
 }
