@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { err, ok, type Result } from '../base/result.ts';
-import { nameProblem, readSequence } from './certificate-parts.ts';
+import { readName } from './certificate-names.ts';
+import { readSequence } from './certificate-parts.ts';
 import {
   contextTag,
   readBits,
@@ -57,7 +58,7 @@ export function readCsr(der: Uint8Array): Result<{ readonly publicKeySpki: Uint8
   if (version === undefined || Buffer.from(version.whole).toString('hex') !== '020100') {
     return err('not a request of version 1');
   }
-  if (subject === undefined || nameProblem(subject) !== undefined) {
+  if (subject === undefined || !readName(subject).ok) {
     return err('the request has no name');
   }
   if (attributes?.tag !== contextTag(0, true) || others.length > 0) {

@@ -6,9 +6,11 @@ export const tag = {
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   oid: 0x06,
   utf8String: 0x0c,
   printableString: 0x13,
+  ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
@@ -147,6 +149,59 @@ function readElement(bytes: Uint8Array, offset: number): Result<Element, string>
     content: bytes.subarray(start, end),
     whole: bytes.subarray(offset, end),
   });
+}
+
+/** Nothing in a certificate is nested deeper. */
+const depthMax = 16;
+
+/** All the way down: constructed elements hold whole elements, and primitives of the universal class what they say. */
+export function isWellFormed(element: Element, depth = 0): boolean {
+  const isConstructed = (element.tag & 0x20) !== 0;
+  const isUniversal = (element.tag & 0xc0) === 0;
+  const isHolder = element.tag === tag.sequence || element.tag === tag.set;
+  if (isUniversal && isConstructed !== isHolder) return false;
+  if (!isConstructed) return isWellFormedPrimitive(element);
+  const children = depth < depthMax ? readChildren(element) : err('nested too deeply');
+  return children.ok && children.value.every((child) => isWellFormed(child, depth + 1));
+}
+
+function isWellFormedPrimitive(element: Element): boolean {
+  switch (element.tag) {
+    case 0x00:
+    case 0x10:
+    case 0x11:
+      // The end of contents, and holders that are not constructed.
+      return false;
+    case tag.boolean:
+      return readBoolean(element).ok;
+    case tag.integer:
+      return isMinimalInteger(element.content);
+    case tag.bitString:
+      return readBits(element).ok;
+    case tag.null:
+      return element.content.length === 0;
+    case tag.oid:
+      return readOid(element).ok;
+    default:
+      return true;
+  }
+}
+
+/** In the fewest octets (X.690 section 8.3.2). */
+function isMinimalInteger(content: Uint8Array): boolean {
+  const [first, second] = content;
+  if (first === undefined) return false;
+  if (second === undefined) return true;
+  const sign = second & 0x80;
+  return !((first === 0 && sign === 0) || (first === 0xff && sign !== 0));
+}
+
+/** The magnitude of an INTEGER that is not negative, without the zero that only holds the sign. */
+export function readUnsigned(element: Element): Result<Uint8Array, string> {
+  const { content } = element;
+  if (element.tag !== tag.integer || !isMinimalInteger(content)) return err('not an integer');
+  if (((content[0] ?? 0) & 0x80) !== 0) return err('an integer that is negative');
+  return ok(content.length > 1 && content[0] === 0 ? content.subarray(1) : content);
 }
 
 export function readOid(element: Element): Result<string, string> {

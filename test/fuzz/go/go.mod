@@ -1,0 +1,3 @@
+module chancery/fuzz
+
+go 1.22
