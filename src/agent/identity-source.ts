@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
-import { fromPem } from '../identity/pem.ts';
+import { fromPem, type PemLabel } from '../identity/pem.ts';
 import type { SpiffeId } from '../identity/spiffe-id.ts';
 import type { Trust } from '../identity/trust.ts';
 import type { Peer } from '../serve/grpc/peer.ts';
@@ -158,15 +158,22 @@ const converted = new WeakMap<Svid, WorkloadSvid>();
 export function workloadSvid(svid: Svid): WorkloadSvid {
   const known = converted.get(svid);
   if (known !== undefined) return known;
-  const [privateKeyPkcs8 = new Uint8Array()] = fromPem('PRIVATE KEY', svid.privateKeyPem);
+  const [privateKeyPkcs8 = new Uint8Array()] = blocksOf('PRIVATE KEY', svid.privateKeyPem);
   const made: WorkloadSvid = {
     spiffeId: svid.spiffeId as SpiffeId,
     serial: svid.serial,
-    chainDer: fromPem('CERTIFICATE', svid.chainPem),
+    chainDer: blocksOf('CERTIFICATE', svid.chainPem),
     privateKeyPkcs8,
     notAfterMs: svid.notAfterMs,
     hint: '',
   };
   converted.set(svid, made);
   return made;
+}
+
+/** The mesh wrote it itself. */
+function blocksOf(label: PemLabel, text: string): readonly Uint8Array[] {
+  const blocks = fromPem(label, text);
+  if (!blocks.ok) throw new Error(`an SVID of this mesh cannot be read: ${blocks.error}`);
+  return blocks.value;
 }

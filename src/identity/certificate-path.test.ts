@@ -287,12 +287,9 @@ describe('a path to a root', () => {
       cwd: dir,
       stdio: 'ignore',
     });
-    const [der = new Uint8Array()] = fromPem(
-      'CERTIFICATE',
-      readFileSync(join(dir, 'old.pem'), 'utf8'),
-    );
+    const blocks = fromPem('CERTIFICATE', readFileSync(join(dir, 'old.pem'), 'utf8'));
     rmSync(dir, { recursive: true });
-    const old = readCertificate(der);
+    const old = readCertificate((blocks.ok ? blocks.value[0] : undefined) ?? new Uint8Array());
     assert.ok(old.ok, 'it can be read, as an old root may be signed so');
     const { notBeforeMs, notAfterMs } = old.value;
     const found = buildPath({

@@ -1,4 +1,8 @@
-export function toPem(label: 'CERTIFICATE' | 'PRIVATE KEY', der: Uint8Array): string {
+import { err, ok, type Result } from '../base/result.ts';
+
+export type PemLabel = 'CERTIFICATE' | 'PRIVATE KEY';
+
+export function toPem(label: PemLabel, der: Uint8Array): string {
   const lines =
     Buffer.from(der)
       .toString('base64')
@@ -6,11 +10,32 @@ export function toPem(label: 'CERTIFICATE' | 'PRIVATE KEY', der: Uint8Array): st
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 
-/** Every block of the label, as DER. Text around the blocks and any line ends are passed over. */
-export function fromPem(label: 'CERTIFICATE' | 'PRIVATE KEY', text: string): readonly Uint8Array[] {
-  const block = new RegExp(
-    `-----BEGIN ${label}-----([A-Za-z0-9+/=\\s]*)-----END ${label}-----`,
-    'g',
-  );
-  return [...text.matchAll(block)].map((match) => Buffer.from(match[1] ?? '', 'base64'));
+/**
+ * Every block of the label, as DER (RFC 7468). Text around blocks, blocks of other labels and any line ends are passed
+ * over; a block that is cut off, or of other than whole base64, is an error and never a shorter list.
+ */
+export function fromPem(label: PemLabel, text: string): Result<readonly Uint8Array[], string> {
+  const blocks: Uint8Array[] = [];
+  let open: { readonly name: string; readonly from: number } | undefined;
+  for (const mark of text.matchAll(/-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----/g)) {
+    const [whole, kind, name = ''] = mark;
+    if (kind === 'BEGIN') {
+      if (open !== undefined) return err(`the PEM block "${open.name}" does not end`);
+      open = { name, from: mark.index + whole.length };
+      continue;
+    }
+    if (open?.name !== name) return err(`a PEM block "${name}" ends that did not begin`);
+    const der = name === label ? fromBase64(text.slice(open.from, mark.index)) : undefined;
+    if (name === label && der === undefined) return err(`the PEM block "${name}" is not base64`);
+    if (der !== undefined) blocks.push(der);
+    open = undefined;
+  }
+  return open === undefined ? ok(blocks) : err(`the PEM block "${open.name}" does not end`);
+}
+
+/** Undefined for what other readers could take for other bytes: wrong padding, bits left over, stray characters. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  const letters = text.replaceAll(/[ \t\r\n]/g, '');
+  const bytes = Buffer.from(letters, 'base64');
+  return letters !== '' && bytes.toString('base64') === letters ? bytes : undefined;
 }

@@ -32,7 +32,9 @@ function issue(authority: Authority): Held {
   assert.ok(issued.ok);
   const { token } = authority.issueJwt({ spiffeId, audience: ['a'], ttlSeconds: 60, host: 'h' });
   const { issuerKeyId, chainPem } = issued.value;
-  return { chain: fromPem('CERTIFICATE', chainPem), issuerKeyId, token };
+  const chain = fromPem('CERTIFICATE', chainPem);
+  assert.ok(chain.ok);
+  return { chain: chain.value, issuerKeyId, token };
 }
 
 /** By OpenSSL, not by our own reader. */

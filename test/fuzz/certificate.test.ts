@@ -66,7 +66,8 @@ function openssls(): readonly Uint8Array[] {
     execFileSync('openssl', [...common, ...args, '-keyout', '/dev/null', '-out', file], {
       stdio: 'ignore',
     });
-    return fromPem('CERTIFICATE', readFileSync(file, 'utf8'))[0] ?? new Uint8Array();
+    const blocks = fromPem('CERTIFICATE', readFileSync(file, 'utf8'));
+    return (blocks.ok ? blocks.value[0] : undefined) ?? new Uint8Array();
   });
   rmSync(dir, { recursive: true });
   return made;
