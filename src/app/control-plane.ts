@@ -3,13 +3,13 @@ import { type Finding, hasErrors } from '../base/finding.ts';
 import { type Inventory, sortInventory, type Workload } from '../compile/inventory.ts';
 import { contentHash } from '../compile/pack.ts';
 import { identityEntries } from '../identity/entries.ts';
-import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
 import { Publisher, type SnapshotSink } from './publisher.ts';
+import { readIntent } from './read-intent.ts';
 
 /**
  * What the mesh runs on. `empty`: no commit was accepted yet. `running`: the last good one; `refused` holds
@@ -38,6 +38,7 @@ const subscribersMax = 20_000;
 export class ControlPlane {
   readonly events: EventBus = createEventBus();
   readonly publisher: Publisher;
+  readonly #clock: Clock;
   readonly #onReady: () => void;
   #intent: IntentState = { kind: 'empty' };
   #hosts: ReadonlyMap<string, readonly Workload[]>;
@@ -53,6 +54,7 @@ export class ControlPlane {
   }) {
     this.#inventory = sortInventory(options.inventory);
     this.#hosts = Map.groupBy(options.inventory, (workload) => workload.host);
+    this.#clock = options.clock;
     this.#onReady = options.onReady;
     this.publisher = new Publisher({
       clock: options.clock,
@@ -81,7 +83,7 @@ export class ControlPlane {
     }
     const { tree } = reading;
     if (this.#intent.kind === 'running' && this.#intent.tree.commit === tree.commit) return;
-    const { intent, findings } = parseIntent(tree.files);
+    const { intent, findings } = readIntent(tree.files, this.#clock.nowMs());
     if (intent === undefined || hasErrors(findings)) {
       this.#refuse(tree, findings, tree.files);
       return;

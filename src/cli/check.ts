@@ -1,5 +1,6 @@
+import { readIntent } from '../app/read-intent.ts';
+import { systemClock } from '../base/clock.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
-import { parseIntent } from '../model/parse.ts';
 import { parseArguments, usageError } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
@@ -21,7 +22,7 @@ export async function check(args: readonly string[], terminal: Terminal): Promis
   const files = await readWorkingTree(dir);
   const sources = files.ok ? files.value : new Map<string, string>();
   const { intent, findings } = files.ok
-    ? parseIntent(files.value)
+    ? readIntent(files.value, systemClock.nowMs())
     : { intent: undefined, findings: files.error };
   if (parsed.values['json'] === true) {
     terminal.out(JSON.stringify({ ok: intent !== undefined, findings }));

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { type Attested, attest } from '../agent/attest/attest.ts';
 import { attestorParts } from '../agent/host-identities.ts';
+import { readIntent } from '../app/read-intent.ts';
+import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { identityEntries } from '../identity/entries.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
 import { type EntryMatch, matchEntries } from '../identity/match-entry.ts';
-import { parseIntent } from '../model/parse.ts';
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
 import { parseArguments, usageError } from './arguments.ts';
 import type { ExitCode } from './main.ts';
@@ -62,7 +63,7 @@ async function entriesOf(
     terminal.findings(files.error);
     return undefined;
   }
-  const { intent, findings } = parseIntent(files.value);
+  const { intent, findings } = readIntent(files.value, systemClock.nowMs());
   if (intent === undefined) {
     terminal.findings(findings, files.value);
     return undefined;

@@ -6,9 +6,9 @@ import type { Layout } from '../app/layout.ts';
 import type { LocalMesh } from '../app/local-mesh.ts';
 import { rotateAccessLogs } from '../app/log-rotation.ts';
 import { freePortFinder } from '../app/preflight.ts';
+import { readIntent } from '../app/read-intent.ts';
 import { sleep, systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
-import { parseIntent } from '../model/parse.ts';
 import { callApi, followApi } from '../serve/api/client.ts';
 import { type MeshEvent, paths, type StatusReply } from '../serve/api/wire.ts';
 import type { ExitCode } from './main.ts';
@@ -170,7 +170,7 @@ export class UpSession {
     const source = await openIntentSource({ dir: this.#layout.intentDir, dev, clock: systemClock });
     const reading = await source.read();
     if (reading.kind !== 'tree' || reading.tree.commit !== commit) return;
-    const { intent } = parseIntent(reading.tree.files);
+    const { intent } = readIntent(reading.tree.files, systemClock.nowMs());
     if (intent !== undefined) mesh.reconcile(intent, await freePortFinder());
   }
 

@@ -5,10 +5,10 @@ import { layoutOf, makeLayout } from '../app/layout.ts';
 import { LocalMesh, searchPath } from '../app/local-mesh.ts';
 import { takeLock } from '../app/lock.ts';
 import { freePortFinder, preflight } from '../app/preflight.ts';
+import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
-import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
 import { parseArguments, usageError } from './arguments.ts';
 import type { ExitCode } from './main.ts';
@@ -93,7 +93,7 @@ async function readFirst(
     terminal.findings(reading.findings);
     return undefined;
   }
-  const { intent, findings } = parseIntent(reading.tree.files);
+  const { intent, findings } = readIntent(reading.tree.files, systemClock.nowMs());
   if (findings.length > 0) terminal.findings(findings, sourcesOf(dir, reading.tree));
   return intent === undefined ? undefined : { tree: reading.tree, intent };
 }

@@ -66,11 +66,32 @@ export const joinTokenFields: FieldTable = {
   },
 };
 
+export const x509popFields: FieldTable = {
+  roots: {
+    description: 'the CA certificates below which host certificates are taken, in PEM',
+    example: '|\n  -----BEGIN CERTIFICATE-----\n  ...',
+    required: true,
+    schema: text,
+  },
+  name: {
+    description:
+      'what of the certificate names the host: its common name, its first DNS name, or a fingerprint of its key',
+    example: 'dns',
+    required: true,
+    schema: { enum: ['common_name', 'dns', 'fingerprint'] },
+  },
+};
+
 export const hostsFields: FieldTable = {
   join_token: {
     description: 'tokens that an operator makes for one machine each (chancery host token)',
     example: '{ max_ttl: 1h }',
     schema: object(() => joinTokenFields),
+  },
+  x509pop: {
+    description: 'certificates that machines have already, from a CA of the company',
+    example: '{ roots: "-----BEGIN CERTIFICATE-----...", name: dns }',
+    schema: object(() => x509popFields),
   },
   rejoin: {
     description: 'how long a host may be away and still come back with the key that it has',

@@ -39,8 +39,19 @@ export interface Admission {
     /** The longest life that `chancery host token` may give one. */
     readonly ttlSecondsMax: number;
   };
+  /** By a certificate of the company's own, which the machine has already. */
+  readonly x509pop: X509Admission | undefined;
   /** A host that was away for longer than this proves itself anew, as at the first time. */
   readonly rejoinSecondsMax: number;
+}
+
+export interface X509Admission {
+  /** Of the roots. */
+  readonly at: Position;
+  /** CA certificates as they stand in the file; what is in them is looked at where certificates are read. */
+  readonly rootsPem: string;
+  /** What of the certificate names the host. */
+  readonly name: 'common_name' | 'dns' | 'fingerprint';
 }
 
 export interface Defaults {
