@@ -4,6 +4,7 @@ import { readNamedBits, readSequence, readTrue } from './certificate-parts.ts';
 import {
   contextTag,
   type Element,
+  isWellFormed,
   readChildren,
   readOid,
   readOne,
@@ -91,7 +92,19 @@ function readExtension(item: Element): Result<Extension, string> {
     return err('a key identifier that is marked critical');
   const holder = third ?? second;
   if (holder.tag !== tag.octetString) return err('an extension without a value');
+  if (isOfStandard(id.value) && !isWhole(holder.content))
+    return err(`the extension ${id.value} is not well-formed`);
   return ok({ id: id.value, critical: critical.value, value: holder.content });
+}
+
+/** Of X.509 itself, or of PKIX: their values are DER. What others put into theirs is theirs. */
+function isOfStandard(id: string): boolean {
+  return id.startsWith('2.5.29.') || id.startsWith('1.3.6.1.5.5.7.1.');
+}
+
+function isWhole(value: Uint8Array): boolean {
+  const element = readOne(value);
+  return element.ok && isWellFormed(element.value);
 }
 
 function readMeaning(extensions: readonly Extension[]): Result<Meaning, string> {

@@ -88,6 +88,8 @@ export function nameText(der: Uint8Array): string {
 // === Alternative names ===
 
 const isVisible = /^[\x21-\x7e]+$/;
+/** A scheme, and the characters of RFC 3986 section 2. */
+const isUri = /^[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/;
 
 /** Names that are text are visible ASCII: what a C library would cut at a zero byte is refused. */
 export function readGeneralNames(value: Element): Result<readonly Element[], string> {
@@ -109,9 +111,12 @@ export function generalNamesProblem(names: readonly Element[]): string | undefin
 /** RFC 5280 section 4.2.1.6, but for the two choices that nobody uses. */
 function generalNameProblem(name: Element): string | undefined {
   switch (name.tag) {
+    case contextTag(6, false):
+      return isUri.test(Buffer.from(name.content).toString('latin1'))
+        ? undefined
+        : 'an alternative name that is no URI';
     case contextTag(1, false):
     case contextTag(2, false):
-    case contextTag(6, false):
       return isVisible.test(Buffer.from(name.content).toString('latin1'))
         ? undefined
         : 'an alternative name with characters other than visible ASCII';

@@ -4,6 +4,8 @@ import { readName } from './certificate-names.ts';
 import { readSequence } from './certificate-parts.ts';
 import {
   contextTag,
+  type Element,
+  isWellFormed,
   readBits,
   readChildren,
   readOne,
@@ -64,12 +66,25 @@ export function readCsr(der: Uint8Array): Result<{ readonly publicKeySpki: Uint8
   if (attributes?.tag !== contextTag(0, true) || others.length > 0) {
     return err('a request ends with its attributes');
   }
+  if (!areAttributes(attributes)) return err('an attribute of the request is broken');
   if (spki === undefined) return err('the request has no public key');
   const key = p256Key(spki.whole);
   if (!key.ok) return key;
   return verify('sha256', info.whole, key.value, bits.value.bytes)
     ? ok({ publicKeySpki: spki.whole })
     : err('the signature does not fit the key');
+}
+
+/** What they say is not looked at, as the issuer decides; each is an identifier and a set of values. */
+function areAttributes(holder: Element): boolean {
+  const attributes = readChildren(holder);
+  if (!attributes.ok || !isWellFormed(holder)) return false;
+  return attributes.value.every((attribute) => {
+    const parts = readSequence(attribute);
+    const [type, values, ...others] = parts.ok ? parts.value : [];
+    const isSet = values?.tag === tag.set && values.content.length > 0;
+    return type?.tag === tag.oid && isSet && others.length === 0;
+  });
 }
 
 /** SubjectPublicKeyInfo up to the point: ecPublicKey, prime256v1, 66 bytes of bits, uncompressed (RFC 5480). */

@@ -204,6 +204,9 @@ export function readUnsigned(element: Element): Result<Uint8Array, string> {
   return ok(content.length > 1 && content[0] === 0 ? content.subarray(1) : content);
 }
 
+/** Readers that hold arcs in 32 bits would take a larger one for another. */
+const arcMax = 2 ** 31 - 1;
+
 export function readOid(element: Element): Result<string, string> {
   const { content } = element;
   if (element.tag !== tag.oid || content.length === 0) return err('not an object identifier');
@@ -211,8 +214,8 @@ export function readOid(element: Element): Result<string, string> {
   let arc = 0;
   for (const [index, byte] of content.entries()) {
     if (arc === 0 && byte === 0x80) return err('an object identifier that is not minimal');
-    if (arc > 2 ** 40) return err('an object identifier with a huge arc');
     arc = arc * 128 + (byte & 0x7f);
+    if (arc > arcMax) return err('an object identifier with an arc above 31 bits');
     if ((byte & 0x80) !== 0) {
       if (index === content.length - 1) return err('an object identifier that is cut off');
       continue;

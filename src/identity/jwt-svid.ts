@@ -128,20 +128,21 @@ function decodeObject(text: string): Readonly<Record<string, unknown>> | undefin
     const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     const value: unknown = JSON.parse(json);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    return hasTwins(json, value) ? undefined : (value as Readonly<Record<string, unknown>>);
+    return hasTwins(json) ? undefined : (value as Readonly<Record<string, unknown>>);
   } catch {
     return undefined;
   }
 }
 
 /** A duplicate makes the text hold more members than the value that was made of it. */
-function hasTwins(json: string, value: object): boolean {
-  let members = 0;
-  JSON.parse(json, function (this: unknown, key, inner: unknown) {
-    if (key !== '' && !Array.isArray(this)) members += 1;
+function hasTwins(json: string): boolean {
+  // The value as a whole is handed over last, as if it were a member.
+  let members = -1;
+  JSON.parse(json, function (this: unknown, _name, inner: unknown) {
+    if (!Array.isArray(this)) members += 1;
     return inner;
   });
-  return countColons(json) !== members || Object.keys(value).length > members;
+  return countColons(json) !== members;
 }
 
 /** Colons outside of strings: one for each member as written. */

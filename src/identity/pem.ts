@@ -16,8 +16,12 @@ export function toPem(label: PemLabel, der: Uint8Array): string {
  */
 export function fromPem(label: PemLabel, text: string): Result<readonly Uint8Array[], string> {
   const blocks: Uint8Array[] = [];
+  const marks = [...text.matchAll(boundary)];
+  if (marks.length !== text.split(/-----(?:BEGIN|END)/).length - 1) {
+    return err('a line that begins or ends a PEM block is broken');
+  }
   let open: { readonly name: string; readonly from: number } | undefined;
-  for (const mark of text.matchAll(/-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----/g)) {
+  for (const mark of marks) {
     const [whole, kind, name = ''] = mark;
     if (kind === 'BEGIN') {
       if (open !== undefined) return err(`the PEM block "${open.name}" does not end`);
@@ -32,6 +36,9 @@ export function fromPem(label: PemLabel, text: string): Result<readonly Uint8Arr
   }
   return open === undefined ? ok(blocks) : err(`the PEM block "${open.name}" does not end`);
 }
+
+/** A line of its own; of what JavaScript calls the end of a line only those that a file has. */
+const boundary = /(?<![^\n])-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----[ \t]*(?=\r?\n|$)/g;
 
 /** Undefined for what other readers could take for other bytes: wrong padding, bits left over, stray characters. */
 export function fromBase64(text: string): Uint8Array | undefined {

@@ -8,14 +8,13 @@ import { nameAttributes } from '../../src/identity/certificate-names.ts';
 import { buildPath } from '../../src/identity/certificate-path.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import { type Made, madeMs, make, newKey, usage, type Wanted } from '../support/pki.ts';
-import { Seeded } from './mutate.ts';
+import { runs, Seeded, seed } from './mutate.ts';
 
 const nowMs = madeMs;
 const hourMs = 3_600_000;
 
 /** `CHANCERY_FUZZ=1000000` runs more of them too. */
-const rounds = Math.min(3_000, Math.max(150, Number(process.env['CHANCERY_FUZZ'] ?? 0) / 300));
-const seed = Number(process.env['CHANCERY_FUZZ_SEED'] ?? 1);
+const rounds = Math.min(3_000, Math.max(150, runs / 300));
 
 /** What may be wrong with a CA, each now and then. */
 function flaw(numbers: Seeded): Partial<Wanted> {

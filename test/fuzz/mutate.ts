@@ -1,9 +1,20 @@
+/**
+ * `CHANCERY_FUZZ=1000000` for the long run, `CHANCERY_FUZZ_SEED=n` for other mutations. Keys are made anew each time; what
+ * fails is shown whole, to be tried again.
+ */
+export const runs = Number(process.env['CHANCERY_FUZZ'] ?? 20_000);
+export const seed = Number(process.env['CHANCERY_FUZZ_SEED'] ?? 1);
+
 /** Numbers that a seed replays (Park and Miller). */
 export class Seeded {
   #state: number;
 
   constructor(seed: number) {
     this.#state = (seed % 2_147_483_646) + 1;
+  }
+
+  of<T>(list: readonly [T, ...T[]]): T {
+    return list[this.below(list.length)] ?? list[0];
   }
 
   below(limit: number): number {
