@@ -3,6 +3,7 @@ import type { Workload } from '../compile/inventory.ts';
 import { readCertificate } from '../identity/certificate-read.ts';
 import type { HostRecord } from '../identity/hosts/host-record.ts';
 import { workloadId } from '../identity/spiffe-id.ts';
+import { svidIdOf } from '../identity/x509-svid.ts';
 import type { HostName } from '../model/types.ts';
 import type { Peer } from '../serve/grpc/peer.ts';
 import { GrpcError, grpcStatus } from '../serve/grpc/status.ts';
@@ -24,8 +25,8 @@ export function proxyAuthorizer(parts: {
     if (peer.kind !== 'tls') return denied('the peer showed no certificate');
     const certificate = readCertificate(peer.certificateDer);
     if (!certificate.ok) return denied(certificate.error);
-    const [spiffeId, ...others] = certificate.value.uriSans;
-    if (spiffeId === undefined || others.length > 0) return denied('not exactly one SPIFFE ID');
+    const id = svidIdOf(certificate.value);
+    if (!id.ok) return denied(`the peer's certificate is no SVID: ${id.error}`);
     const claimed = parts.workload(node.id);
     if (claimed === undefined) {
       return refused(grpcStatus.unavailable, `the workload "${node.id}" is not registered`);
@@ -35,9 +36,9 @@ export function proxyAuthorizer(parts: {
       return denied(`the host of "${node.id}", ${claimed.host}, is not admitted to the mesh`);
     }
     const expected = workloadId(state.intent.mesh.trustDomain, claimed.service);
-    return spiffeId === expected
+    return id.value === expected
       ? ok(node.id)
-      : denied(`"${node.id}" belongs to ${expected}, the peer is ${spiffeId}`);
+      : denied(`"${node.id}" belongs to ${expected}, the peer is ${id.value}`);
   };
 }
 

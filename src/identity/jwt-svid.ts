@@ -136,9 +136,9 @@ function decodeObject(text: string): Readonly<Record<string, unknown>> | undefin
 
 /** A duplicate makes the text hold more members than the value that was made of it. */
 function hasTwins(json: string): boolean {
-  // The value as a whole is handed over last, as if it were a member.
+  // The value itself is told last, as the member without a name of nothing.
   let members = -1;
-  JSON.parse(json, function (this: unknown, _name, inner: unknown) {
+  JSON.parse(json, function (this: unknown, _key, inner: unknown) {
     if (!Array.isArray(this)) members += 1;
     return inner;
   });
