@@ -4,6 +4,7 @@ import { bundlePem } from '../identity/authority.ts';
 import { readCertificate } from '../identity/certificate-read.ts';
 import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
 import { rootSha256, type TrustBundle } from '../identity/trust.ts';
+import { svidIdOf } from '../identity/x509-svid.ts';
 import type { TrustDomain } from '../model/types.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import { type BundleReply, paths } from '../serve/api/wire.ts';
@@ -36,9 +37,10 @@ export function controlTarget(
 
 function notTheControlPlane(der: Uint8Array, trustDomain: TrustDomain): Error | undefined {
   const certificate = readCertificate(der);
-  const [id, ...others] = certificate.ok ? certificate.value.uriSans : [];
-  if (id === controlPlaneId(trustDomain) && others.length === 0) return undefined;
-  return new Error(`who answers is ${id ?? 'nobody'}, not the control plane of ${trustDomain}`);
+  const id = certificate.ok ? svidIdOf(certificate.value) : certificate;
+  if (!id.ok) return new Error(`who answers shows no SVID: ${id.error}`);
+  if (id.value === controlPlaneId(trustDomain)) return undefined;
+  return new Error(`who answers is ${id.value}, not the control plane of ${trustDomain}`);
 }
 
 /**

@@ -3,7 +3,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { readCertificate } from '../../identity/certificate-read.ts';
 import { hostKey } from '../../identity/hosts/host-record.ts';
-import { hostOf, parseSpiffeId, trustDomainOf } from '../../identity/spiffe-id.ts';
+import { hostOf, trustDomainOf } from '../../identity/spiffe-id.ts';
+import { svidIdOf } from '../../identity/x509-svid.ts';
 import type { HostName, TrustDomain } from '../../model/types.ts';
 import type { TlsMaterial } from '../grpc/server.ts';
 import { type ApiHandler, type ApiPeer, serveRequest } from './server.ts';
@@ -94,10 +95,9 @@ function peerOf(socket: TLSSocket, trustDomain: TrustDomain): ApiPeer {
   }
   const certificate = readCertificate(raw);
   if (!certificate.ok) return anonymous(certificate.error);
-  const { uriSans, publicKeySpki, notAfterMs } = certificate.value;
-  const [uri = '', ...others] = uriSans;
-  const id = parseSpiffeId(uri);
-  if (!id.ok || others.length > 0) return anonymous('not exactly one SPIFFE ID');
+  const { publicKeySpki, notAfterMs } = certificate.value;
+  const id = svidIdOf(certificate.value);
+  if (!id.ok) return anonymous(`the certificate is no SVID: ${id.error}`);
   const host = hostOf(id.value);
   if (host === undefined || trustDomainOf(id.value) !== trustDomain) {
     return anonymous(`${id.value} is no host of ${trustDomain}`);
