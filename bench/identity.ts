@@ -9,6 +9,7 @@ import { attestHost } from '../src/agent/join.ts';
 import { csrText, newKeyPair } from '../src/agent/key-pair.ts';
 import { proverOf } from '../src/agent/prove/provers.ts';
 import type { PortBook } from '../src/app/host-plan.ts';
+import { systemRandom } from '../src/base/random.ts';
 import { X509SVIDResponseSchema } from '../src/gen/spiffe/workload_pb.js';
 import { callApi } from '../src/serve/api/client.ts';
 import { type CaStepRequest, paths, type SvidRequest } from '../src/serve/api/wire.ts';
@@ -106,7 +107,7 @@ async function benchSigning(mesh: RunningMesh): Promise<void> {
 async function joinedHost(mesh: RunningMesh): Promise<ReturnType<typeof controlTarget>> {
   const key = newKeyPair();
   const socket = mesh.layout.controlSocket;
-  const prover = proverOf({ kind: 'local', socket, host: 'bench-signing' });
+  const prover = proverOf({ kind: 'local', socket, host: 'bench-signing' }, systemRandom);
   const { svid, trust } = await attestHost(socket, prover, key);
   const identity = { chainPem: svid.chainPem, privateKeyPem: key.privateKeyPem };
   return controlTarget({ host: '127.0.0.1', port: agentPortOf(mesh) }, trust.own, identity);

@@ -1,5 +1,6 @@
 import { ChanceryError } from '../base/error.ts';
 import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import type { HostProver } from '../identity/hosts/attestor.ts';
 import type { Trust } from '../identity/trust.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
@@ -24,17 +25,18 @@ export interface Joining {
   readonly held: HostIdentity | undefined;
   /** The key to join with the first time. */
   readonly firstKey: () => Promise<KeyPair>;
+  readonly random: Random;
   readonly log: Log;
 }
 
 /** Brings this host into the mesh: with the key that it has, where that is enough, else by its proof. */
 export async function join(joining: Joining): Promise<Admitted> {
-  const { held, address, firstKey } = joining;
+  const { held, address, firstKey, random } = joining;
   if (held !== undefined) {
     const back = await rejoin(joining, held);
     if (back !== undefined) return back;
   }
-  return prove(joining, proverOf(address.proof), await firstKey());
+  return prove(joining, proverOf(address.proof, random), await firstKey());
 }
 
 /** Undefined when the control plane wants this host to prove itself anew. */

@@ -164,7 +164,7 @@ export class ControlLink {
 
   /** Learns whom to trust, joins, takes up what was kept, or renews: whatever comes next. */
   async #advance(address: ControlAddress): Promise<void> {
-    const { clock, log, onTrust } = this.#options;
+    const { clock, random, log, onTrust } = this.#options;
     if (this.#trust === undefined && address.proof.kind !== 'local') {
       this.#trust = await fetchTrust(address);
       this.#retarget();
@@ -172,7 +172,8 @@ export class ControlLink {
     const held = this.#identity;
     if (held === undefined || held.notAfterMs <= clock.nowMs()) {
       const firstKey = (): Promise<KeyPair> => this.#firstKey();
-      const { identity, trust } = await join({ address, trust: this.#trust, held, firstKey, log });
+      const joining = { address, trust: this.#trust, held, firstKey, random, log };
+      const { identity, trust } = await join(joining);
       this.#trust = trust.own;
       this.#firstKeyPem = undefined;
       onTrust(trust);

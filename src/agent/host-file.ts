@@ -26,7 +26,9 @@ export type ProofConfig =
   /** To a control plane of the same machine, by the operator's socket. */
   | { readonly kind: 'local'; readonly socket: string; readonly host: string }
   /** The file is read when the machine joins, and not needed afterwards. */
-  | { readonly kind: 'join_token'; readonly tokenFile: string };
+  | { readonly kind: 'join_token'; readonly tokenFile: string }
+  /** A certificate that the machine has already, and its key, in PEM. */
+  | { readonly kind: 'x509pop'; readonly certificatePath: string; readonly keyPath: string };
 
 export interface HostWorkload {
   readonly workload: Workload;

@@ -21,6 +21,7 @@ const usage = {
     '  --server HOST:PORT       the control plane (its port for hosts)',
     '  --root SHA256            hash of its root; given again for more than one. `chancery host token` prints all of this',
     '  --join-token-file FILE   PROOF: the token that an operator made for this machine',
+    '  --host-cert FILE --host-key FILE   or PROOF: a certificate that this machine has already (hosts: x509pop)',
     `  --state DIR              where it keeps what it holds, sealed; ${stateUnlessSaid} unless said`,
     `  --socket PATH            the Workload API and SDS for every process here; ${socketUnlessSaid} unless said`,
     '  --host-file FILE         instead of all this: a file that says it, as `up` writes one',
@@ -34,6 +35,8 @@ const options = {
   server: { type: 'string' },
   root: { type: 'string', multiple: true },
   'join-token-file': { type: 'string' },
+  'host-cert': { type: 'string' },
+  'host-key': { type: 'string' },
   state: { type: 'string' },
   socket: { type: 'string' },
 } as const;
@@ -87,7 +90,22 @@ function hostFileOf(values: Values): string {
 }
 
 function proofOf(values: Values): ProofConfig {
-  const tokenFile = values['join-token-file'];
-  if (typeof tokenFile !== 'string') throw usageError('agent needs --join-token-file', usage);
-  return { kind: 'join_token', tokenFile: resolve(tokenFile) };
+  const path = (flag: string): string | undefined => {
+    const value = values[flag];
+    return typeof value === 'string' ? resolve(value) : undefined;
+  };
+  const tokenFile = path('join-token-file');
+  const [certificatePath, keyPath] = [path('host-cert'), path('host-key')];
+  const proofs: readonly ProofConfig[] = [
+    ...(tokenFile === undefined ? [] : [{ kind: 'join_token' as const, tokenFile }]),
+    ...(certificatePath === undefined || keyPath === undefined
+      ? []
+      : [{ kind: 'x509pop' as const, certificatePath, keyPath }]),
+  ];
+  const [proof, ...others] = proofs;
+  if (proof !== undefined && others.length === 0) return proof;
+  throw usageError(
+    'agent needs one PROOF: --join-token-file, or --host-cert and --host-key',
+    usage,
+  );
 }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { cpSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
 import { X509SVIDResponseSchema } from '../../src/gen/spiffe/workload_pb.js';
 import type { HostReply } from '../../src/serve/api/wire.ts';
 import { GrpcClient } from '../../src/serve/grpc/client.ts';
-import { type LoneAgent, LoneControlPlane, ledgerOf } from '../support/control-plane.ts';
+import { type LoneAgent, LoneControlPlane, ledgerOf, readText } from '../support/control-plane.ts';
 import { eventually } from '../support/running-mesh.ts';
 
 const program = readlinkSync('/proc/self/exe');
@@ -14,6 +16,39 @@ const files = {
   'services/web.yaml': `service: web\nowner: t\nprotocol: http\nport: 15931\nidentity: { unix: { path: "${program}" } }\n`,
   'services/db.yaml': `service: db\nowner: t\nprotocol: http\nport: 15932\nidentity: { host: { name: "db-*" }, unix: { path: "${program}" } }\n`,
 };
+
+/** A company's CA and the certificate that it gave to one of its machines. */
+function hostCertificate(
+  dir: string,
+  name: string,
+): { readonly ca: string; readonly flags: readonly string[] } {
+  const path = (file: string): string => join(dir, file);
+  const openssl = (...args: readonly string[]): void =>
+    void execFileSync('openssl', args, { stdio: 'ignore' });
+  const key = (file: string) => ['-newkey', 'rsa:2048', '-nodes', '-keyout', path(file)];
+  openssl(
+    'req',
+    '-x509',
+    ...key('ca.key'),
+    '-subj',
+    '/CN=Company Machines',
+    '-days',
+    '9',
+    '-out',
+    path('ca.pem'),
+  );
+  openssl('req', ...key('host.key'), '-subj', `/CN=${name}`, '-out', path('host.csr'));
+  writeFileSync(
+    path('ext'),
+    'keyUsage=critical,digitalSignature\nbasicConstraints=critical,CA:FALSE\n',
+  );
+  openssl(
+    ...['x509', '-req', '-in', path('host.csr'), '-CA', path('ca.pem'), '-CAkey', path('ca.key')],
+    ...['-CAcreateserial', '-days', '9', '-extfile', path('ext'), '-out', path('host.pem')],
+  );
+  const flags = ['--host-cert', path('host.pem'), '--host-key', path('host.key')];
+  return { ca: readText(path('ca.pem')), flags };
+}
 
 describe('hosts join, renew, come back, and are cut off', () => {
   const plane = new LoneControlPlane(files);
@@ -129,6 +164,24 @@ describe('hosts join, renew, come back, and are cut off', () => {
     await plane.chancery('host', 'evict', 'db-1', plane.intentDir);
     writeFileSync(db.tokenFile, (await plane.token('db-1')).token);
     await hostIs('db-1', isWell, 40_000);
+  });
+
+  it('a machine joins by the certificate that it has, as soon as mesh.yaml says how', async () => {
+    const agent = plane.agent('metal-7');
+    const { ca, flags } = hostCertificate(agent.state, 'metal-7.example.com');
+    const { rootSha256 } = await plane.token('unused');
+    agent.start('--root', rootSha256[0] ?? '', ...flags);
+    await agent.said(/CH3101: hosts are not admitted by .*x509pop/);
+    await agent.kill();
+    const roots = ca.replaceAll(/^/gm, '      ').trimEnd();
+    const hosts = `hosts:\n  x509pop:\n    name: common_name\n    roots: |\n${roots}\n`;
+    plane.write('mesh.yaml', `${files['mesh.yaml']}${hosts}`);
+    await new Promise((wake) => setTimeout(wake, 1_500));
+    agent.start();
+    await hostIs('metal-7.example.com', isWell);
+    const host = (await plane.hosts()).get('metal-7.example.com');
+    assert.equal(host?.method, 'x509pop');
+    assert.ok(host?.selectors.some(({ kind }) => kind === 'host:ca'));
   });
 
   it('a name that is taken is given to another machine only on purpose', async () => {

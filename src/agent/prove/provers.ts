@@ -1,17 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { ChanceryError, messageOf } from '../../base/error.ts';
+import type { Random } from '../../base/random.ts';
 import type { HostProver, Json } from '../../identity/hosts/attestor.ts';
 import { joinTokenMethod } from '../../identity/hosts/join-token.ts';
 import { localMethod } from '../../identity/hosts/local.ts';
 import type { ProofConfig } from '../host-file.ts';
+import { x509popProver } from './x509pop.ts';
 
 /** The agent's side of what its host file names. */
-export function proverOf(config: ProofConfig): HostProver {
+export function proverOf(config: ProofConfig, random: Random): HostProver {
   switch (config.kind) {
     case 'local':
       return stating(localMethod, () => ({ host: config.host }));
     case 'join_token':
       return stating(joinTokenMethod, () => ({ token: readToken(config.tokenFile) }));
+    case 'x509pop':
+      return x509popProver(config, random);
   }
 }
 

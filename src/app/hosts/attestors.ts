@@ -3,6 +3,7 @@ import type { HostAttestor } from '../../identity/hosts/attestor.ts';
 import { joinTokenAttestor } from '../../identity/hosts/join-token.ts';
 import { localAttestor } from '../../identity/hosts/local.ts';
 import { rejoinAttestor } from '../../identity/hosts/rejoin.ts';
+import { x509popAttestor } from '../../identity/hosts/x509pop.ts';
 import type { Admission } from '../../model/types.ts';
 import type { Store } from '../../store/store.ts';
 import type { HostRegistry } from './registry.ts';
@@ -30,10 +31,25 @@ export function hostAttestors(parts: {
       withinMs: () => admission().rejoinSecondsMax * 1_000,
     }),
   ];
+  const proving = provingAttestors(random);
   const byName = (attestors: readonly HostAttestor[]): ReadonlyMap<string, HostAttestor> =>
     new Map(attestors.map((attestor) => [attestor.method, attestor]));
   return {
-    remote: () => byName(always),
-    local: () => byName([...always, localAttestor]),
+    remote: () => byName([...always, ...proving(admission())]),
+    local: () => byName([...always, ...proving(admission()), localAttestor]),
+  };
+}
+
+/** Those that mesh.yaml sets up; made anew only when it says something else. */
+function provingAttestors(random: Random): (admission: Admission) => readonly HostAttestor[] {
+  const made = new WeakMap<Admission, readonly HostAttestor[]>();
+  return (admission) => {
+    const known = made.get(admission);
+    if (known !== undefined) return known;
+    const { x509pop } = admission;
+    const attestors =
+      x509pop === undefined ? [] : [x509popAttestor({ admission: x509pop, random })];
+    made.set(admission, attestors);
+    return attestors;
   };
 }
