@@ -32,6 +32,7 @@ function hostCertificate(
     ...key('ca.key'),
     '-subj',
     '/CN=Company Machines',
+    ...['-addext', 'keyUsage=critical,keyCertSign'],
     '-days',
     '9',
     '-out',
