@@ -152,6 +152,7 @@ async function firstSvidMs(mesh: RunningMesh, identities: number): Promise<numbe
       rootSha256: [],
     },
     workloadSocket: socket,
+    agentSocket: join(dir, 'agent.sock'),
     workloads: [],
   };
   const hostFile = join(dir, 'host.json');

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { watchClock } from '../base/clock-watch.ts';
@@ -10,6 +11,7 @@ import type { Selector } from '../model/types.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
 import {
+  type AgentHealthReply,
   type AgentUpdate,
   type HostReport,
   type JwtSvidReply,
@@ -23,10 +25,11 @@ import { BoundedLog } from './bounded-log.ts';
 import { ControlLink } from './control-link.ts';
 import { HostCache, type Kept } from './host-cache.ts';
 import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
-import { hostHealth } from './host-health.ts';
+import { agentHealth, type HealthParts, hostHealth } from './host-health.ts';
 import { HostIdentities } from './host-identities.ts';
 import { JwtCache } from './jwt-cache.ts';
 import type { HostIdentity, LinkState } from './link-state.ts';
+import { listenAgentApi } from './local-api.ts';
 import { Reporter } from './reporter.ts';
 import type { Svid } from './svid-keeper.ts';
 import { SvidRequests } from './svid-requests.ts';
@@ -69,6 +72,7 @@ export class Agent {
   #following: AbortController | undefined;
   #cancelSave: (() => void) | undefined;
   #listening: string | undefined;
+  #healthServer: Promise<Server> | undefined;
   #jumpedAtMs: number | undefined;
   #isAway = false;
 
@@ -119,6 +123,7 @@ export class Agent {
     this.#reporter.stop();
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
     await this.#identities.close();
+    (await this.#healthServer?.catch(() => undefined))?.close();
     await this.#decisions.close();
   }
 
@@ -163,7 +168,19 @@ export class Agent {
     }
     for (const entry of wanted.values()) this.#add(entry);
     this.#listen(host.workloadSocket);
+    this.#listenForHealth(host.agentSocket);
     this.#reporter.soon();
+  }
+
+  #listenForHealth(path: string): void {
+    if (this.#healthServer !== undefined) return;
+    this.#healthServer = listenAgentApi(path, () => this.#health());
+    this.#healthServer.catch((error: unknown) =>
+      this.#options.log.error("the agent's own socket cannot be opened", {
+        path,
+        problem: messageOf(error),
+      }),
+    );
   }
 
   /** The host-wide socket stays where it was first opened. */
@@ -366,13 +383,24 @@ export class Agent {
         ...agents.map((agent) => agent.confirmedSequence),
       ),
       presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses, ...this.#ownIssuer()],
-      health: hostHealth({
-        nowMs: this.#options.clock.nowMs(),
-        link: this.#link.state,
-        workloads: agents.map(({ workload, svidState }) => ({ holder: workload.id, svidState })),
-        pool: this.#identities.pool,
-        jumpedAtMs: this.#jumpedAtMs,
-      }),
+      health: hostHealth(this.#healthParts()),
+    };
+  }
+
+  #health(): AgentHealthReply {
+    return agentHealth({ ...this.#healthParts(), trust: this.#trust?.trust.own });
+  }
+
+  #healthParts(): HealthParts {
+    return {
+      nowMs: this.#options.clock.nowMs(),
+      link: this.#link.state,
+      workloads: [...this.#workloads.values()].map(({ agent }) => ({
+        holder: agent.workload.id,
+        svidState: agent.svidState,
+      })),
+      pool: this.#identities.pool,
+      jumpedAtMs: this.#jumpedAtMs,
     };
   }
 

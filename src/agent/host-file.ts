@@ -9,6 +9,8 @@ export interface HostFile {
   readonly control: ControlAddress;
   /** The SPIFFE Workload API and SDS for any process of the host; none when left out. */
   readonly workloadSocket?: string;
+  /** The agent's own socket, for whoever runs the host. */
+  readonly agentSocket: string;
   readonly workloads: readonly HostWorkload[];
 }
 

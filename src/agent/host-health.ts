@@ -1,4 +1,6 @@
-import type { HeldIdentity, HostHealth } from '../serve/api/wire.ts';
+import { readCertificate } from '../identity/certificate-read.ts';
+import { rootSha256, type TrustBundle } from '../identity/trust.ts';
+import type { AgentHealthReply, HeldIdentity, HostHealth } from '../serve/api/wire.ts';
 import type { LinkState } from './link-state.ts';
 import type { SvidState } from './svid-keeper.ts';
 import type { SvidPool } from './svid-pool.ts';
@@ -6,14 +8,16 @@ import type { SvidPool } from './svid-pool.ts';
 /** How long a jump of the clock is told of. */
 const jumpToldMs = 600_000;
 
-/** Whether this host can go on: not that it runs, but that everything it holds can be renewed before it ends. */
-export function hostHealth(given: {
+export interface HealthParts {
   readonly nowMs: number;
   readonly link: LinkState;
   readonly workloads: readonly { readonly holder: string; readonly svidState: SvidState }[];
   readonly pool: Pick<SvidPool, 'svids' | 'problems'>;
   readonly jumpedAtMs: number | undefined;
-}): HostHealth {
+}
+
+/** Whether this host can go on: not that it runs, but that everything it holds can be renewed before it ends. */
+export function hostHealth(given: HealthParts): HostHealth {
   const { link, workloads, pool } = given;
   const problems = [
     ...(link.kind === 'joined' ? [] : [`this host ${link.kind}: ${link.problem}`]),
@@ -47,4 +51,23 @@ function jump(given: {
   const { nowMs, jumpedAtMs } = given;
   if (jumpedAtMs === undefined || nowMs - jumpedAtMs > jumpToldMs) return [];
   return [`the clock of this host jumped at ${new Date(jumpedAtMs).toISOString()}`];
+}
+
+/** The same for whoever runs this host, with what it trusts. */
+export function agentHealth(
+  given: HealthParts & { readonly trust: TrustBundle | undefined },
+): AgentHealthReply {
+  const { link, trust } = given;
+  return {
+    ...hostHealth(given),
+    host: 'identity' in link ? link.identity.host : undefined,
+    standing: link.kind,
+    trustDomain: trust?.trustDomain,
+    trustSequence: trust?.sequence ?? 0,
+    roots: (trust?.x509Roots ?? []).map((root) => {
+      const certificate = readCertificate(Buffer.from(root, 'base64'));
+      const notAfterMs = certificate.ok ? certificate.value.notAfterMs : 0;
+      return { sha256: rootSha256(root), notAfterMs };
+    }),
+  };
 }

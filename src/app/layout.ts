@@ -20,6 +20,8 @@ export interface Layout {
   readonly hostFile: string;
   readonly lockFile: string;
   readonly controlSocket: string;
+  /** Of the agent of this machine, for `chancery host health`. */
+  readonly agentSocket: string;
   /** In a folder of its own that every user may enter. */
   readonly workloadSocket: string;
 }
@@ -42,6 +44,7 @@ export function layoutOf(intentDir: string, env: NodeJS.ProcessEnv): Layout {
     hostFile: join(stateDir, 'host.json'),
     lockFile: join(runDir, 'up.lock'),
     controlSocket: join(runDir, 'control.sock'),
+    agentSocket: join(runDir, 'agent.sock'),
     workloadSocket: join(`${runDir}-public`, 'workload.sock'),
   };
 }
@@ -68,7 +71,7 @@ export function proxyDir(layout: Layout, workload: string): string {
   return join(layout.stateDir, 'proxies', workload);
 }
 
-export function agentSocket(layout: Layout, workload: string): string {
+export function workloadAgentSocket(layout: Layout, workload: string): string {
   return join(layout.runDir, `${shortName(workload)}.agent`);
 }
 

@@ -17,7 +17,7 @@ import {
   planHost,
   portBookOf,
 } from './host-plan.ts';
-import { adminSocket, agentSocket, type Layout, proxyDir } from './layout.ts';
+import { adminSocket, type Layout, proxyDir, workloadAgentSocket } from './layout.ts';
 
 const stopGraceMs = 3_000;
 /** An agent allocates little at a time; a large young generation is memory that every host pays for. */
@@ -113,7 +113,7 @@ export class LocalMesh {
       return {
         workload,
         health,
-        agentSocket: agentSocket(layout, workload.id),
+        agentSocket: workloadAgentSocket(layout, workload.id),
         adminSocket: adminSocket(layout, workload.id),
       };
     });
@@ -125,6 +125,7 @@ export class LocalMesh {
         rootSha256: [],
       },
       workloadSocket: layout.workloadSocket,
+      agentSocket: layout.agentSocket,
       workloads,
     };
     replaceFile(layout.hostFile, host);
@@ -196,7 +197,7 @@ export class LocalMesh {
     const bootstrap = proxyBootstrap({
       workload: workload.id,
       service: workload.service,
-      agentSocket: agentSocket(layout, workload.id),
+      agentSocket: workloadAgentSocket(layout, workload.id),
       adminSocket: adminSocket(layout, workload.id),
       controlPlane: {
         address: '127.0.0.1',

@@ -81,6 +81,7 @@ function hostFileOf(values: Values): string {
   chmodSync(state, 0o700);
   const file: HostFile = {
     control: { host, port: Number(port), proof: proofOf(values), rootSha256 },
+    agentSocket: join(state, 'agent.sock'),
     workloadSocket: resolve(String(values['socket'] ?? socketUnlessSaid)),
     workloads: [],
   };

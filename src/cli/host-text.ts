@@ -1,4 +1,10 @@
-import type { HostReply, HostsReply, JoinTokenReply } from '../serve/api/wire.ts';
+import type {
+  AgentHealthReply,
+  HeldIdentity,
+  HostReply,
+  HostsReply,
+  JoinTokenReply,
+} from '../serve/api/wire.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -52,19 +58,38 @@ export function hostText(host: HostReply, nowMs: number, look: Look): string {
       : []),
     ...(health?.problems ?? []).map((problem) => ['problem', paint(look, 'yellow', problem)]),
   ];
-  const held = (health?.identities ?? []).map(({ holder, notBeforeMs, notAfterMs }) => [
-    holder,
-    notAfterMs > nowMs ? `in ${span(notAfterMs - nowMs)}` : paint(look, 'red', 'ended'),
-    `of ${span(notAfterMs - notBeforeMs)}`,
-  ]);
   const wide = Math.max(...facts.map(([name = '']) => name.length));
   return [
     host.name,
     ...facts.map(([name = '', value = '']) => `  ${name.padEnd(wide)}  ${value}`),
     '',
-    held.length === 0
-      ? 'it holds no certificate that it told of'
-      : table({ header: ['holds', 'ends', 'life'], rows: held, width: look.width }),
+    heldText(health?.identities ?? [], nowMs, look),
+  ].join('\n');
+}
+
+function heldText(identities: readonly HeldIdentity[], nowMs: number, look: Look): string {
+  if (identities.length === 0) return 'it holds no certificate that it told of';
+  const rows = identities.map(({ holder, notBeforeMs, notAfterMs }) => [
+    holder,
+    notAfterMs > nowMs ? `in ${span(notAfterMs - nowMs)}` : paint(look, 'red', 'ended'),
+    `of ${span(notAfterMs - notBeforeMs)}`,
+  ]);
+  return table({ header: ['holds', 'ends', 'life'], rows, width: look.width });
+}
+
+/** What an agent says of itself. */
+export function healthText(reply: AgentHealthReply, nowMs: number, look: Look): string {
+  const { host, standing, canRenew, problems, trustDomain, trustSequence, roots } = reply;
+  const can = canRenew ? paint(look, 'green', 'can renew') : paint(look, 'red', 'cannot renew');
+  return [
+    `${host ?? 'this host'}: ${standing}, ${can}`,
+    ...problems.map((problem) => `  ${paint(look, 'yellow', problem)}`),
+    `trusts ${trustDomain ?? 'nobody yet'}, bundle ${trustSequence}`,
+    ...roots.map(
+      ({ sha256, notAfterMs }) => `  root ${sha256} ends in ${span(notAfterMs - nowMs)}`,
+    ),
+    '',
+    heldText(reply.identities, nowMs, look),
   ].join('\n');
 }
 

@@ -1,9 +1,11 @@
 import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { layoutOf } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
 import { callApi } from '../serve/api/client.ts';
 import {
+  type AgentHealthReply,
   type HostStepRequest,
   type HostsReply,
   type JoinTokenReply,
@@ -11,12 +13,12 @@ import {
   paths,
 } from '../serve/api/wire.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
-import { hostsText, hostText, isWell, tokenText } from './host-text.ts';
+import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'host list|show|token|ban|evict [NAME] [DIR]',
+  usage: 'host list|show|token|ban|evict|health [NAME] [DIR]',
   text: [
     'The machines of a running mesh, and how they come into it.',
     '',
@@ -25,6 +27,8 @@ const usage = {
     '  host token NAME [DIR]       a token with which one machine joins as NAME, and the command to type there',
     '    --ttl 1h                  how long it is good for; --replace: NAME is there already and this machine takes its place',
     '  host ban NAME [DIR]         cut a host off within a second and keep it out; --reason TEXT is kept with it',
+    '  host health [DIR]           of this machine, asked of its own agent: can it renew what it holds; 2: it cannot',
+    '    --state DIR               the state folder of an agent that was started with --server',
     '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
   ].join('\n'),
   example: 'chancery host token web-1 /srv/intent --ttl 30m',
@@ -35,6 +39,7 @@ const options = {
   ttl: { type: 'string' },
   replace: { type: 'boolean' },
   reason: { type: 'string' },
+  state: { type: 'string' },
 } as const;
 
 interface Call {
@@ -52,9 +57,11 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   }
   const { values } = parsed;
   const [verb, ...rest] = parsed.positionals;
-  const [name, dir = '.', ...more] = verb === 'list' ? ['', ...rest] : rest;
+  const namesNone = verb === 'list' || verb === 'health';
+  const [name, dir = '.', ...more] = namesNone ? ['', ...rest] : rest;
   if (name === undefined) throw usageError(`host ${verb ?? ''} needs the name of a host`, usage);
   if (more.length > 0) throw usageError('host takes one folder', usage);
+  if (verb === 'health') return health(dir, values, terminal);
   const socket = layoutOf(realpathSync(dir), process.env).controlSocket;
   const call = { socket, name, values, terminal };
   switch (verb) {
@@ -68,7 +75,7 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
     case 'evict':
       return step(call, verb);
     default:
-      throw usageError('host is followed by list, show, token, ban or evict', usage);
+      throw usageError('host is followed by list, show, token, ban, evict or health', usage);
   }
 }
 
@@ -105,6 +112,24 @@ async function step({ socket, name, values, terminal }: Call, verb: string): Pro
     values['json'] === true ? JSON.stringify(reply) : said[verb === 'ban' ? 'ban' : 'evict'],
   );
   return 0;
+}
+
+/** Asked of the agent itself, so that it answers also when the control plane is away. */
+async function health(dir: string, values: Values, terminal: Terminal): Promise<ExitCode> {
+  const { state } = values;
+  const socket =
+    typeof state === 'string'
+      ? join(state, 'agent.sock')
+      : layoutOf(realpathSync(dir), process.env).agentSocket;
+  const reply = (await callApi(socket, {
+    method: 'GET',
+    path: paths.agentHealth,
+  })) as AgentHealthReply;
+  const nowMs = systemClock.nowMs();
+  terminal.out(
+    values['json'] === true ? JSON.stringify(reply) : healthText(reply, nowMs, terminal),
+  );
+  return reply.canRenew ? 0 : 2;
 }
 
 const ttlUnlessSaid = '1h';

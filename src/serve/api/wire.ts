@@ -17,6 +17,7 @@ export const paths = {
   svids: '/v1/host/svids',
   jwtSvids: '/v1/host/jwt-svids',
   watch: '/v1/host/watch',
+  agentHealth: '/v1/agent/health',
   hosts: '/v1/hosts',
   joinTokens: '/v1/join-tokens',
   events: '/v1/events',
@@ -126,6 +127,16 @@ export interface HostHealth {
   readonly canRenew: boolean;
   readonly problems: readonly string[];
   readonly identities: readonly HeldIdentity[];
+}
+
+/** GET /v1/agent/health, of the agent itself, on its own socket. */
+export interface AgentHealthReply extends HostHealth {
+  /** Undefined: this host was in no mesh yet. */
+  readonly host: string | undefined;
+  readonly standing: 'joining' | 'joined' | 'overdue' | 'refused';
+  readonly trustDomain: string | undefined;
+  readonly trustSequence: number;
+  readonly roots: readonly { readonly sha256: string; readonly notAfterMs: number }[];
 }
 
 export interface HeldIdentity {
