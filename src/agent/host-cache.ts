@@ -14,7 +14,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { open, seal } from '../identity/seal.ts';
 import type { AgentUpdate } from '../serve/api/wire.ts';
-import { openKekFile } from '../store/kek-file.ts';
+import { openKekFile } from '../store/kek/file.ts';
 import type { HostIdentity } from './link-state.ts';
 import type { Svid } from './svid-keeper.ts';
 

@@ -49,6 +49,11 @@ export function layoutOf(intentDir: string, env: NodeJS.ProcessEnv): Layout {
   };
 }
 
+/** The name of the key-encryption key where none is given. */
+export function defaultKek({ kekFile }: Layout): string {
+  return `file:${kekFile}`;
+}
+
 /** Makes the folders, readable by this user only. A foreign run folder is refused, never used. */
 export function makeLayout(layout: Layout): void {
   for (const dir of [layout.stateDir, layout.runDir, layout.logsDir]) {

@@ -11,7 +11,7 @@ import { type ApiHandler, createApiServer } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
 import { XdsService } from '../serve/xds/service.ts';
-import { openKekFile } from '../store/kek-file.ts';
+import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import type { Store, StoredDocument } from '../store/store.ts';
 import { CaController } from './ca-controller.ts';
@@ -25,7 +25,7 @@ import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
-import { type Layout, makeLayout } from './layout.ts';
+import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { xdsEventSink } from './xds-events.ts';
@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly agentPort: number;
   /** Address of the store; a SQLite file in the state folder when left out. */
   readonly store: string | undefined;
+  /** Name of the key-encryption key; a file in the state folder when left out. */
+  readonly kek: string | undefined;
   readonly log: Log;
 }
 
@@ -108,7 +110,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
-  const kek = openKekFile(layout.kekFile, random);
+  const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const authority = await openAuthority({ store, kek, trustDomain, clock, random });
   const { operators, hosts, ca } = handlers(foundation, authority);
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
@@ -120,7 +122,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const api = await listenLocally(layout.controlSocket, operators);
   ca.start();
   registry.start();
-  log.info('the control plane serves', { port, agentPort, trustDomain });
+  log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });
   return async () => {
     identity.stop();
     ca.stop();

@@ -11,7 +11,7 @@ import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'ca status|rotate [DIR]',
+  usage: 'ca status|rotate|rekey [DIR]',
   text: [
     'The CA of a running mesh.',
     '',
@@ -21,11 +21,13 @@ const usage = {
     '    --intermediate            only what is below the root',
     '    --step STEP               one step by hand: prepare, activate, taint, revoke, or abandon for what is prepared',
     '    --force                   with --step: go on although somebody is cut off',
+    '  ca rekey [DIR] --to NAME    seal the CA under another key-encryption key; chancery ca rekey --help has more',
   ].join('\n'),
   example: 'chancery ca rotate examples/shop',
 };
 
 export async function ca(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  if (args[0] === 'rekey') return (await import('./ca-rekey.ts')).caRekey(args.slice(1), terminal);
   const parsed = parseArguments(
     args,
     {
@@ -59,7 +61,7 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
       return followRotation(controlSocket, terminal);
     }
     default:
-      throw usageError('ca is followed by status or rotate', usage);
+      throw usageError('ca is followed by status, rotate or rekey', usage);
   }
 }
 

@@ -34,7 +34,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./status.ts')).status,
   },
   ca: {
-    usage: 'ca status|rotate [DIR]',
+    usage: 'ca status|rotate|rekey [DIR]',
     summary: 'the CA of a running mesh: what signs, when it ends, and its rotation',
     load: async () => (await import('./ca.ts')).ca,
   },

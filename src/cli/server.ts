@@ -10,10 +10,12 @@ import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'server --dir DIR [--listen ADDRESS] [--store ADDRESS] [--dev]',
+  usage: 'server --dir DIR [--listen ADDRESS] [--store ADDRESS] [--kek NAME] [--dev]',
   text: [
     'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or what',
     '--store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
+    'The CA is sealed in it under the key in DIR/.chancery/kek, or under the one that --kek or CHANCERY_KEK names:',
+    'file:PATH, passphrase:, pkcs11:… or exec:PROGRAM (chancery help CH5212).',
     '',
     '  --listen ADDRESS   where proxies and hosts reach it; 127.0.0.1 unless said',
     '  --advertise NAME   the name or address that new hosts are told; the address of --listen unless said',
@@ -32,6 +34,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     listen: { type: 'string' },
     advertise: { type: 'string' },
     store: { type: 'string' },
+    kek: { type: 'string' },
     dev: { type: 'boolean' },
   } as const;
   const parsed = parseArguments(args, options, usage);
@@ -42,7 +45,8 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   const { dir, port } = parsed.values;
   if (typeof dir !== 'string') throw usageError('server needs --dir', usage);
   const listen = text(parsed.values['listen']) ?? '127.0.0.1';
-  const { store = process.env['CHANCERY_STORE'] } = parsed.values;
+  const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } =
+    parsed.values;
   const stop = await startServer({
     layout: layoutOf(realpathSync(dir), process.env),
     dev: parsed.values['dev'] === true,
@@ -51,6 +55,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     port: portOf('--port', port, firstControlPlanePort),
     agentPort: portOf('--agent-port', parsed.values['agent-port'], firstAgentPort),
     store: text(store),
+    kek: text(kek),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
   await untilSignal();

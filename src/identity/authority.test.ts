@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { memoryKek } from '../../test/support/memory-kek.ts';
 import { memoryStore } from '../../test/support/memory-store.ts';
 import { systemClock as clock } from '../base/clock.ts';
 import { systemRandom as random } from '../base/random.ts';
@@ -8,10 +9,9 @@ import type { ServiceName, TrustDomain } from '../model/types.ts';
 import { openAuthority } from './authority.ts';
 import { createCsr } from './csr.ts';
 import { renewalDelayMs } from './renewal.ts';
-import { open, seal } from './seal.ts';
 import { workloadId } from './spiffe-id.ts';
 
-const kek = random.bytes(32);
+const kek = memoryKek();
 const trustDomain = 'shop.test' as TrustDomain;
 
 describe('authority', () => {
@@ -50,32 +50,13 @@ describe('authority', () => {
   it('another key does not open it (CH3001), nor another trust domain (CH3002)', async () => {
     const store = memoryStore();
     await openAuthority({ store, kek, trustDomain, clock, random });
-    const withKey = openAuthority({ store, kek: random.bytes(32), trustDomain, clock, random });
+    const withKey = openAuthority({ store, kek: memoryKek(), trustDomain, clock, random });
     await assert.rejects(withKey, /CH3001/);
     const other = 'other.test' as TrustDomain;
     await assert.rejects(
       openAuthority({ store, kek, trustDomain: other, clock, random }),
       /CH3002/,
     );
-  });
-});
-
-describe('sealed values', () => {
-  const sealed = seal(kek, Buffer.from('secret'), 'place', random);
-
-  it('open with their key at their place only', () => {
-    const opened = open(kek, sealed, 'place');
-    assert.equal(opened.ok && Buffer.from(opened.value).toString(), 'secret');
-    assert.ok(!open(kek, sealed, 'elsewhere').ok);
-    assert.ok(!open(random.bytes(32), sealed, 'place').ok);
-  });
-
-  it('do not open when any byte changed', () => {
-    for (let at = 0; at < sealed.length; at += 1) {
-      const changed = Uint8Array.from(sealed);
-      changed[at] = (changed[at] ?? 0) ^ 0x80;
-      assert.ok(!open(kek, changed, 'place').ok, `byte ${at}`);
-    }
   });
 });
 

@@ -7,6 +7,7 @@ import { createGeneration, generationBelow, rootOf } from './ca-generation.ts';
 import { type AuthorityStore, openCa, readCa, type StoredCa, writeCa } from './ca-store.ts';
 import { readCsr } from './csr.ts';
 import { signJwt } from './jws.ts';
+import type { KeyEncryption } from './key-encryption.ts';
 import { toPem } from './pem.ts';
 import {
   type CaState,
@@ -60,7 +61,7 @@ const jwtIdBytes = 12;
 
 export interface AuthorityOptions {
   readonly store: AuthorityStore;
-  readonly kek: Uint8Array;
+  readonly kek: KeyEncryption;
   readonly trustDomain: TrustDomain;
   readonly clock: Clock;
   readonly random: Random;

@@ -11,8 +11,10 @@ import {
   type StoredGeneration,
   storedGeneration,
 } from './ca-generation.ts';
+import { openEnvelope, sealEnvelope, sealedUnder } from './envelope.ts';
+import type { KeyEncryption } from './key-encryption.ts';
 import type { CaState, Rotation } from './rotation.ts';
-import { open, seal } from './seal.ts';
+import type { OpenError } from './seal.ts';
 
 /** What the authority needs of a store: sealed values, replaced whole, and a record of what it issued. */
 export interface AuthorityStore {
@@ -50,7 +52,7 @@ export interface StoredCa {
 
 export interface CaStoreParts {
   readonly store: AuthorityStore;
-  readonly kek: Uint8Array;
+  readonly kek: KeyEncryption;
   readonly trustDomain: TrustDomain;
   readonly random: Random;
 }
@@ -95,7 +97,7 @@ export async function readCa(parts: CaStoreParts): Promise<StoredCa | undefined>
   const { store, trustDomain } = parts;
   const stored = await store.get('sealed', stateName);
   if (stored === undefined) return undefined;
-  const value = unsealed(parts, stored.value, stateName) as StoredState;
+  const value = (await unsealed(parts, stored.value, stateName)) as StoredState;
   if (value.trustDomain !== trustDomain) throw otherTrustDomain(value.trustDomain, trustDomain);
   const active = openGeneration(trustDomain, value.active);
   const { sequence, driven } = value;
@@ -104,7 +106,7 @@ export async function readCa(parts: CaStoreParts): Promise<StoredCa | undefined>
 }
 
 /** Durable when it resolves; undefined when another was first. */
-export function writeCa(
+export async function writeCa(
   { store, kek, random }: CaStoreParts,
   state: CaState,
   ifVersion: number,
@@ -118,7 +120,8 @@ export function writeCa(
     rotation: storedRotation(rotation),
   };
   const plain = Buffer.from(JSON.stringify(value));
-  return store.put('sealed', stateName, seal(kek, plain, stateName, random), ifVersion);
+  const sealed = await sealEnvelope(kek, plain, stateName, random);
+  return store.put('sealed', stateName, sealed, ifVersion);
 }
 
 function storedRotation(rotation: Rotation): StoredState['rotation'] {
@@ -138,7 +141,7 @@ function openRotation(trustDomain: TrustDomain, stored: StoredState['rotation'])
 async function adoptedRoot(parts: CaStoreParts, nowMs: number): Promise<CaGeneration | undefined> {
   const stored = await parts.store.get('sealed', rootName);
   if (stored === undefined) return undefined;
-  const root = unsealed(parts, stored.value, rootName) as {
+  const root = (await unsealed(parts, stored.value, rootName)) as {
     readonly trustDomain: TrustDomain;
     readonly certificate: string;
     readonly key: string;
@@ -151,13 +154,23 @@ async function adoptedRoot(parts: CaStoreParts, nowMs: number): Promise<CaGenera
   return generationBelow(caOf(root.trustDomain, certificate, key, []), { ...parts, nowMs });
 }
 
-function unsealed({ kek }: CaStoreParts, sealed: Uint8Array, name: string): unknown {
-  const opened = open(kek, sealed, name);
+async function unsealed({ kek }: CaStoreParts, sealed: Uint8Array, name: string): Promise<unknown> {
+  const opened = await openEnvelope(kek, sealed, name);
   if (opened.ok) return JSON.parse(Buffer.from(opened.value).toString('utf8'));
-  throw new ChanceryError({
-    code: 'CH3001',
-    message: `the CA key in the store does not open: ${opened.error}`,
-    help: 'give the key-encryption key that the store was made with; without it the CA is lost',
+  throw doesNotOpen(kek, sealed, opened.error);
+}
+
+export function doesNotOpen(
+  kek: KeyEncryption,
+  sealed: Uint8Array,
+  problem: OpenError,
+): ChanceryError {
+  return new ChanceryError({
+    code: problem === 'the passphrase is another one' ? 'CH5214' : 'CH3001',
+    message: `the CA key in the store does not open: ${problem}`,
+    expected: `what it was sealed under: ${sealedUnder(sealed) ?? 'not readable'}`,
+    found: kek.id,
+    help: 'give the key-encryption key that the store was made with, by --kek or CHANCERY_KEK; without it the CA is lost',
   });
 }
 

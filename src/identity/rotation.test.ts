@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { memoryKek } from '../../test/support/memory-kek.ts';
 import { memoryStore } from '../../test/support/memory-store.ts';
 import { systemClock as clock } from '../base/clock.ts';
 import { systemRandom as random } from '../base/random.ts';
@@ -13,7 +14,7 @@ import { type HostConfirmation, type StepName, waitingFor } from './rotation.ts'
 import { workloadId } from './spiffe-id.ts';
 import type { TrustBundle } from './trust.ts';
 
-const kek = random.bytes(32);
+const kek = memoryKek();
 const trustDomain = 'shop.test' as TrustDomain;
 const spiffeId = workloadId(trustDomain, 'web' as ServiceName);
 const csrDer = createCsr({

@@ -5,7 +5,7 @@ import { systemRandom } from '../../src/base/random.ts';
 import { readCa } from '../../src/identity/ca-store.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import type { TrustDomain } from '../../src/model/types.ts';
-import { openKekFile } from '../../src/store/kek-file.ts';
+import { fileKek } from '../../src/store/kek/file.ts';
 import { openStore } from '../../src/store/open.ts';
 
 export interface Certificate {
@@ -22,7 +22,7 @@ export async function capturedCa(
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto as never);
   const store = await openStore(layout.database);
-  const kek = openKekFile(layout.kekFile, systemRandom);
+  const kek = fileKek(layout.kekFile, systemRandom);
   const stored = await readCa({ store, kek, trustDomain, random: systemRandom });
   await store.close();
   if (stored === undefined) throw new Error('the mesh has no CA');

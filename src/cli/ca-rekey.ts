@@ -1,0 +1,124 @@
+import { realpathSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { defaultKek, type Layout, layoutOf, makeLayout } from '../app/layout.ts';
+import { systemClock } from '../base/clock.ts';
+import { systemRandom as random } from '../base/random.ts';
+import { doesNotOpen } from '../identity/ca-store.ts';
+import { callApi } from '../serve/api/client.ts';
+import { paths } from '../serve/api/wire.ts';
+import { addKey, dropFormerKey } from '../store/kek/file.ts';
+import { generateKek, openKek } from '../store/kek/open.ts';
+import { openStore } from '../store/open.ts';
+import { rekey } from '../store/rekey.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
+import type { ExitCode } from './main.ts';
+import type { Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'ca rekey [DIR] [--from NAME] [--to NAME [--generate]] [--store ADDRESS]',
+  text: [
+    'Seals the CA anew, under another key-encryption key. Each write is whole or not at all; after a crash, run it again.',
+    '',
+    '  --to NAME         file:PATH, passphrase:, pkcs11:… or exec:PROGRAM (chancery help CH5212);',
+    '                    left out: a new key in the key file of DIR, which a running control plane takes up by itself',
+    '  --generate        make the AES key on the token of --to first',
+    '  --from NAME       what it is sealed under now; left out: CHANCERY_KEK, else the key file of DIR',
+    '  --store ADDRESS   as for chancery server; left out: CHANCERY_STORE, else the SQLite file of DIR',
+    '',
+    'A key that others may have had together with the store has given the CA away: then also chancery ca rotate.',
+  ].join('\n'),
+  example: "chancery ca rekey /srv/intent --to 'exec:/usr/local/bin/aws-kms?key=alias%2Fchancery'",
+};
+
+interface Request {
+  readonly layout: Layout;
+  readonly from: string;
+  readonly to: string;
+  readonly store: string;
+  readonly generate: boolean;
+}
+
+export async function caRekey(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const options = {
+    from: { type: 'string' },
+    to: { type: 'string' },
+    store: { type: 'string' },
+    generate: { type: 'boolean' },
+  } as const;
+  const parsed = parseArguments(args, options, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const [dir = '.', ...more] = parsed.positionals;
+  if (more.length > 0) throw usageError('ca rekey takes one folder', usage);
+  const request = requestOf(dir, parsed.values);
+  makeLayout(request.layout);
+  if (request.generate) {
+    await generateKek(request.to, random);
+    terminal.err('the key is made on its token');
+  }
+  const count = await reseal(request);
+  terminal.out(await outcome(request, count));
+  return 0;
+}
+
+function requestOf(dir: string, values: Values): Request {
+  const { env } = process;
+  const layout = layoutOf(realpathSync(dir), env);
+  const text = (name: string): string | undefined => {
+    const value = values[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const from = text('from') ?? env['CHANCERY_KEK'] ?? defaultKek(layout);
+  const to = text('to') ?? defaultKek(layout);
+  if (text('to') === undefined && from !== to) {
+    throw usageError('ca rekey needs --to: the CA is not sealed under the key file of DIR', usage);
+  }
+  const store = text('store') ?? env['CHANCERY_STORE'] ?? layout.database;
+  return { layout, from, to, store, generate: values['generate'] === true };
+}
+
+/** Gives how many documents there are. Errors: CH3001, CH5214 (what does not open), those of the keys and the store. */
+async function reseal(request: Request): Promise<number> {
+  const { layout, from: fromName, to: toName, store: address } = request;
+  const host = { random, env: process.env };
+  const from = await openKek(fromName, host);
+  const isNewKeyInPlace = fromName === toName && toName === defaultKek(layout);
+  // Other meshes may share any other file: that one is only ever replaced by another name.
+  if (isNewKeyInPlace) addKey(layout.kekFile, random);
+  const to = isNewKeyInPlace ? from : await openKek(toName, { ...host, passphrase: 'next' });
+  const store = await openStore(address);
+  try {
+    const done = await rekey({ store, from, to, random });
+    if (!done.ok) throw doesNotOpen(from, done.error.document.value, done.error.problem);
+    const facts = { by: userInfo().username, from: from.id, to: to.id };
+    store.record({ atMs: systemClock.nowMs(), kind: 'ca-rekey', subject: 'ca', facts });
+    await store.flush();
+    if (isNewKeyInPlace) dropFormerKey(layout.kekFile);
+    return done.value;
+  } finally {
+    await store.close();
+  }
+}
+
+async function outcome({ layout, from, to }: Request, count: number): Promise<string> {
+  const start = `start the control plane with: --kek '${to}'`;
+  if (count === 0) return `nothing is sealed in the store yet; ${start}`;
+  if (from === to && to === defaultKek(layout)) {
+    return `sealed under a new key in ${layout.kekFile}\nthe former key is gone, and with it what opens older backups of the store`;
+  }
+  const isUp = await callApi(layout.controlSocket, { method: 'GET', path: paths.ca }).then(
+    () => true,
+    () => false,
+  );
+  const lines = [
+    `sealed under ${to}`,
+    ...(to === defaultKek(layout) ? [] : [start]),
+    ...(isUp ? ['the one that runs still has the former key: restart it'] : []),
+    ...(from.startsWith('file:')
+      ? [`the former key still opens older backups of the store: ${from.slice('file:'.length)}`]
+      : []),
+  ];
+  return lines.join('\n');
+}
