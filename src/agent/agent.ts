@@ -8,8 +8,6 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Trust } from '../identity/trust.ts';
 import type { Selector } from '../model/types.ts';
-import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
-import { parsePolicyDocument } from '../policy/document-parse.ts';
 import {
   type AgentHealthReply,
   type AgentUpdate,
@@ -19,17 +17,16 @@ import {
   type SvidReason,
   type SvidReply,
 } from '../serve/api/wire.ts';
-import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
-import { decisionIds } from '../serve/authz/decision-id.ts';
-import { BoundedLog } from './bounded-log.ts';
+import { ControlFeed } from './control-feed.ts';
 import { ControlLink } from './control-link.ts';
-import { HostCache, type Kept } from './host-cache.ts';
+import type { HostCache, Kept } from './host-cache.ts';
 import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
 import { agentHealth, type HealthParts, hostHealth } from './host-health.ts';
 import { HostIdentities } from './host-identities.ts';
 import { JwtCache } from './jwt-cache.ts';
 import type { HostIdentity, LinkState } from './link-state.ts';
 import { listenAgentApi } from './local-api.ts';
+import { PolicyDesk } from './policy-desk.ts';
 import { Reporter } from './reporter.ts';
 import type { Svid } from './svid-keeper.ts';
 import { SvidRequests } from './svid-requests.ts';
@@ -37,12 +34,12 @@ import { WorkloadAgent } from './workload-agent.ts';
 
 export interface AgentOptions {
   readonly hostFile: string;
+  readonly cache: HostCache;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-const reconnectMs = 300;
 /** Changes of a moment are kept by one write. */
 const saveDelayMs = 100;
 
@@ -52,10 +49,8 @@ type Update<Kind extends AgentUpdate['kind']> = AgentUpdate & { readonly kind: K
 export class Agent {
   readonly #options: AgentOptions;
   readonly #workloads = new Map<string, { readonly key: string; readonly agent: WorkloadAgent }>();
-  readonly #ended = new AbortController();
-  readonly #counters = newDeskCounters();
-  readonly #decisions: BoundedLog;
-  readonly #check: ReturnType<typeof checkHandler>;
+  readonly #desk: PolicyDesk;
+  readonly #feed: ControlFeed;
   readonly #jwts: JwtCache;
   readonly #identities: HostIdentities;
   readonly #cache: HostCache;
@@ -63,36 +58,29 @@ export class Agent {
   readonly #link: ControlLink;
   readonly #requests: SvidRequests;
   readonly #reporter: Reporter;
-  #policy: CompiledPolicy | undefined;
   #trust: Update<'trust'> | undefined;
   #entries: Update<'entries'> | undefined;
-  #policyUpdate: Update<'policy'> | undefined;
   #hostIdentity: HostIdentity | undefined;
   #firstKeyPem: string | undefined;
-  #following: AbortController | undefined;
   #cancelSave: (() => void) | undefined;
   #listening: string | undefined;
   #healthServer: Promise<Server> | undefined;
   #jumpedAtMs: number | undefined;
-  #isAway = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
     const { clock, random, log } = options;
-    this.#decisions = new BoundedLog(join(dirname(options.hostFile), 'logs', 'decisions.jsonl'));
-    this.#check = checkHandler({
-      policy: () => this.#policy,
-      clock: options.clock,
-      nextId: decisionIds(options.clock, options.random),
-      onDecision: (record) => this.#decisions.write(`${JSON.stringify(record)}\n`),
-      counters: this.#counters,
-    });
-    this.#cache = new HostCache(dirname(options.hostFile), { random, log });
-    this.#kept = this.#cache.read();
+    this.#desk = new PolicyDesk(join(dirname(options.hostFile), 'logs'), { clock, random, log });
+    this.#cache = options.cache;
+    this.#kept = this.#cache.kept;
     this.#hostIdentity = this.#kept.host;
     this.#firstKeyPem = this.#kept.firstKeyPem;
     this.#link = this.#openLink();
     const call = this.#link.call.bind(this.#link);
+    this.#feed = new ControlFeed({
+      ...{ clock, log, link: this.#link },
+      onUpdate: (update) => this.#take(update),
+    });
     this.#requests = new SvidRequests(this.#link);
     this.#reporter = new Reporter({ clock, call, report: () => this.#hostReport() });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
@@ -113,10 +101,7 @@ export class Agent {
     const { hostFile, clock } = this.#options;
     const unwatch = watchHostFile(hostFile, clock, (host) => this.#apply(host));
     const unwatchClock = watchClock(clock, (jumpedMs) => this.#clockJumped(jumpedMs));
-    while (!this.#ended.signal.aborted) {
-      await this.#follow();
-      await this.#pause();
-    }
+    await this.#feed.run();
     unwatch();
     unwatchClock();
     this.#link.stop();
@@ -124,12 +109,11 @@ export class Agent {
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
     await this.#identities.close();
     (await this.#healthServer?.catch(() => undefined))?.close();
-    await this.#decisions.close();
+    await this.#desk.close();
   }
 
   stop(): void {
-    this.#ended.abort();
-    this.#following?.abort();
+    this.#feed.stop();
   }
 
   #openLink(): ControlLink {
@@ -141,16 +125,15 @@ export class Agent {
       keep: async ({ identity, firstKeyPem }) => {
         if (identity !== undefined) this.#hostIdentity = identity;
         this.#firstKeyPem = identity === undefined ? firstKeyPem : undefined;
-        this.#save();
+        await this.#save();
       },
       onTrust: (trust: Trust) => this.#take({ kind: 'trust', trust, taintedIssuers: [] }),
       onState: (state) => this.#linkBecame(state),
     });
   }
 
-  /** With a new certificate the watch is opened anew: the old one ends with what it was opened with. */
   #linkBecame(state: LinkState): void {
-    if (state.kind === 'joined') this.#following?.abort();
+    if (state.kind === 'joined') this.#feed.reopen();
     this.#reporter.soon();
   }
 
@@ -204,7 +187,7 @@ export class Agent {
       clock,
       random,
       log,
-      check: this.#check,
+      check: this.#desk.check,
       jwts: this.#jwts,
       requestSvid: (csr, reason) => {
         const { id, service } = entry.workload;
@@ -223,44 +206,6 @@ export class Agent {
     });
   }
 
-  /** Trust and policy, pushed by the control plane; while it is away the last ones hold. */
-  async #follow(): Promise<void> {
-    const { kind } = this.#link.state;
-    if (kind !== 'joined' && kind !== 'overdue') return;
-    this.#following = new AbortController();
-    const { signal } = this.#following;
-    try {
-      await this.#link.follow(paths.watch, (line) => this.#hear(line as AgentUpdate), signal);
-    } catch (error) {
-      if (signal.aborted || this.#isAway) return;
-      this.#isAway = true;
-      this.#options.log.warn('the control plane is away', { problem: messageOf(error) });
-    }
-  }
-
-  /** Until the next try; a new certificate of this host does not wait. */
-  #pause(): Promise<void> {
-    if (this.#following?.signal.aborted === true) {
-      this.#following = undefined;
-      return Promise.resolve();
-    }
-    this.#following = new AbortController();
-    const { signal } = this.#following;
-    return new Promise((resolve) => {
-      const cancel = this.#options.clock.after(reconnectMs, resolve);
-      signal.addEventListener('abort', () => {
-        cancel();
-        resolve();
-      });
-    });
-  }
-
-  #hear(update: AgentUpdate): void {
-    if (this.#isAway) this.#options.log.info('the control plane is back', {});
-    this.#isAway = false;
-    this.#take(update);
-  }
-
   #take(update: AgentUpdate): void {
     this.#saveSoon();
     switch (update.kind) {
@@ -272,7 +217,7 @@ export class Agent {
         this.#identities.setEntries(update.entries);
         break;
       case 'policy':
-        this.#takePolicy(update);
+        this.#desk.take(update);
         break;
     }
   }
@@ -288,20 +233,6 @@ export class Agent {
     this.#link.taint(taintedIssuers);
     // The control plane is back, or new: it hears at once what runs here.
     this.#reporter.soon();
-  }
-
-  #takePolicy(update: Update<'policy'>): void {
-    if (update.version === this.#policyUpdate?.version) return;
-    const document = parsePolicyDocument(update.document);
-    if (!document.ok) {
-      this.#options.log.error('the policy cannot be read; the last one holds', {
-        problem: document.error,
-      });
-      return;
-    }
-    this.#policyUpdate = update;
-    this.#policy = compilePolicy(document.value);
-    this.#options.log.info('policy taken', { version: update.version });
   }
 
   #clockJumped(jumpedMs: number): void {
@@ -320,16 +251,16 @@ export class Agent {
   }
 
   #saveSoon(): void {
-    this.#cancelSave ??= this.#options.clock.after(saveDelayMs, () => this.#save());
+    this.#cancelSave ??= this.#options.clock.after(saveDelayMs, () => void this.#save());
   }
 
-  #save(): void {
+  #save(): Promise<void> {
     this.#cancelSave?.();
     this.#cancelSave = undefined;
-    this.#cache.write({
+    return this.#cache.write({
       trust: this.#trust,
       entries: this.#entries,
-      policy: this.#policyUpdate,
+      policy: this.#desk.update,
       svids: this.#svids(),
       host: this.#hostIdentity,
       firstKeyPem: this.#firstKeyPem,
@@ -401,6 +332,7 @@ export class Agent {
       })),
       pool: this.#identities.pool,
       jumpedAtMs: this.#jumpedAtMs,
+      sealedBy: this.#cache.sealedBy,
     };
   }
 

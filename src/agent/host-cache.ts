@@ -1,20 +1,12 @@
-import { createHmac } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/error.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { open, seal } from '../identity/seal.ts';
-import type { AgentUpdate } from '../serve/api/wire.ts';
-import { openKekFile } from '../store/kek/file.ts';
+import { type OpenError, open, seal } from '../identity/seal.ts';
+import type { AgentUpdate, SealedBy } from '../serve/api/wire.ts';
+import { replaceDurably } from '../store/durable-file.ts';
+import { type HostKey, type HostKeyOptions, openHostKeys } from './host-key.ts';
 import type { HostIdentity } from './link-state.ts';
 import type { Svid } from './svid-keeper.ts';
 
@@ -41,72 +33,85 @@ const nothing: Kept = {
   firstKeyPem: undefined,
 };
 const fileName = 'agent.sealed';
-const keyName = 'agent.key';
-const machineIdFile = '/etc/machine-id';
 
 /**
  * The agent's memory on disk, sealed: an agent that restarts while the control plane is away serves until its SVIDs end.
- * Its key is made of a file that only its user may read and of the machine's own id, so that a copy of the folder opens
- * nowhere else.
+ * Its key is bound to the host, so that a copy of the folder opens nowhere else.
  */
 export class HostCache {
-  readonly #dir: string;
+  readonly #path: string;
   readonly #random: Random;
   readonly #log: Log;
-  readonly #key: Uint8Array;
+  readonly #key: HostKey | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  readonly kept: Kept;
 
-  constructor(dir: string, options: { readonly random: Random; readonly log: Log }) {
-    this.#dir = dir;
+  private constructor(
+    path: string,
+    options: { readonly random: Random; readonly log: Log },
+    key: HostKey | undefined,
+    kept: Kept,
+  ) {
+    this.#path = path;
     this.#random = options.random;
     this.#log = options.log;
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const secret = openKekFile(join(dir, keyName), options.random);
-    this.#key = createHmac('sha256', secret).update(machineId()).digest();
+    this.#key = key;
+    this.kept = kept;
   }
 
-  /** What was kept; nothing when there is none, or when it does not open here (which is said). */
-  read(): Kept {
-    let sealed: Uint8Array;
-    try {
-      sealed = readFileSync(join(this.#dir, fileName));
-    } catch {
-      return nothing;
-    }
-    const opened = open(this.#key, sealed, fileName);
-    if (opened.ok) {
-      return { ...nothing, ...(JSON.parse(Buffer.from(opened.value).toString('utf8')) as Kept) };
-    }
-    this.#log.warn('what the agent kept does not open; it begins anew', {
-      problem: opened.error,
-      help: 'it was made on another machine or for another user, or the file is damaged',
-    });
-    return nothing;
+  /** Reads what was kept with any key that this host has, and keeps on with the strongest. */
+  static async open(dir: string, options: HostKeyOptions): Promise<HostCache> {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const path = join(dir, fileName);
+    const keys = await openHostKeys(dir, options);
+    const kept = await readKept(path, keys, options.log);
+    const cache = new HostCache(path, options, keys[0], kept);
+    options.log.info('what the agent holds is kept on disk', { sealedBy: cache.sealedBy });
+    return cache;
+  }
+
+  get sealedBy(): SealedBy {
+    return this.#key?.kind ?? 'nothing';
   }
 
   /** Whole or not at all, also when the machine goes down in between. A full disk loses nothing that is in memory. */
-  write(kept: Kept): void {
+  write(kept: Kept): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write(kept));
+    return this.#writing;
+  }
+
+  async #write(kept: Kept): Promise<void> {
+    if (this.#key === undefined) return;
     try {
-      const sealed = seal(this.#key, Buffer.from(JSON.stringify(kept)), fileName, this.#random);
-      const path = join(this.#dir, fileName);
-      const fd = openSync(`${path}.new`, 'w', 0o600);
-      try {
-        writeSync(fd, sealed);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(`${path}.new`, path);
+      const plain = Buffer.from(JSON.stringify(kept));
+      replaceDurably(this.#path, seal(await this.#key.key(), plain, fileName, this.#random));
     } catch (error) {
       this.#log.warn('what the agent holds cannot be kept on disk', { problem: messageOf(error) });
     }
   }
 }
 
-/** Machines without one still have the file's key. */
-function machineId(): string {
+/** What was kept; nothing when there is none, or when it does not open here (which is said). */
+async function readKept(path: string, keys: readonly HostKey[], log: Log): Promise<Kept> {
+  let sealed: Uint8Array;
   try {
-    return readFileSync(machineIdFile, 'utf8').trim();
+    sealed = readFileSync(path);
   } catch {
-    return '';
+    return nothing;
   }
+  let problem: OpenError | 'there is no key' = 'there is no key';
+  for (const host of keys) {
+    const opened = open(await host.key(), sealed, fileName);
+    if (opened.ok) {
+      return { ...nothing, ...(JSON.parse(Buffer.from(opened.value).toString('utf8')) as Kept) };
+    }
+    problem = opened.error;
+    if (problem !== 'sealed with another key') break;
+  }
+  log.warn('what the agent kept does not open; it begins anew', {
+    problem,
+    tried: keys.map(({ kind }) => kind),
+    help: 'it was made on another machine or for another user, the machine was started again since (a keyring does not outlive that), or the file is damaged',
+  });
+  return nothing;
 }

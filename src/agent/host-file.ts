@@ -32,6 +32,16 @@ export type ProofConfig =
   /** A certificate that the machine has already, and its key, in PEM. */
   | { readonly kind: 'x509pop'; readonly certificatePath: string; readonly keyPath: string };
 
+/** A join token is good once: a host that loses what it got by it needs somebody's hand. False when the file is not there yet. */
+export function canProveAgain(hostFile: string): boolean {
+  try {
+    const { control } = JSON.parse(readFileSync(hostFile, 'utf8')) as HostFile;
+    return control.proof.kind !== 'join_token';
+  } catch {
+    return false;
+  }
+}
+
 export interface HostWorkload {
   readonly workload: Workload;
   readonly health: HealthCheck | undefined;

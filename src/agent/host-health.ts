@@ -1,6 +1,6 @@
 import { readCertificate } from '../identity/certificate-read.ts';
 import { rootSha256, type TrustBundle } from '../identity/trust.ts';
-import type { AgentHealthReply, HeldIdentity, HostHealth } from '../serve/api/wire.ts';
+import type { AgentHealthReply, HeldIdentity, HostHealth, SealedBy } from '../serve/api/wire.ts';
 import type { LinkState } from './link-state.ts';
 import type { SvidState } from './svid-keeper.ts';
 import type { SvidPool } from './svid-pool.ts';
@@ -14,6 +14,7 @@ export interface HealthParts {
   readonly workloads: readonly { readonly holder: string; readonly svidState: SvidState }[];
   readonly pool: Pick<SvidPool, 'svids' | 'problems'>;
   readonly jumpedAtMs: number | undefined;
+  readonly sealedBy: SealedBy;
 }
 
 /** Whether this host can go on: not that it runs, but that everything it holds can be renewed before it ends. */
@@ -33,7 +34,12 @@ export function hostHealth(given: HealthParts): HostHealth {
     ),
     ...pool.svids.map((svid) => held(svid.spiffeId, svid)),
   ];
-  return { canRenew: problems.length === 0, problems: [...problems, ...jump(given)], identities };
+  return {
+    canRenew: problems.length === 0,
+    problems: [...problems, ...jump(given), ...unkept(given)],
+    identities,
+    sealedBy: given.sealedBy,
+  };
 }
 
 function held(
@@ -51,6 +57,12 @@ function jump(given: {
   const { nowMs, jumpedAtMs } = given;
   if (jumpedAtMs === undefined || nowMs - jumpedAtMs > jumpToldMs) return [];
   return [`the clock of this host jumped at ${new Date(jumpedAtMs).toISOString()}`];
+}
+
+function unkept({ sealedBy }: Pick<HealthParts, 'sealedBy'>): string[] {
+  return sealedBy === 'nothing'
+    ? ['what this host holds is not kept on disk: after a restart it needs its control plane']
+    : [];
 }
 
 /** The same for whoever runs this host, with what it trusts. */

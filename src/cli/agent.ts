@@ -1,7 +1,9 @@
 import { chmodSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Agent } from '../agent/agent.ts';
-import { type HostFile, type ProofConfig, replaceFile } from '../agent/host-file.ts';
+import { HostCache } from '../agent/host-cache.ts';
+import { canProveAgain, type HostFile, type ProofConfig, replaceFile } from '../agent/host-file.ts';
+import { type HostKeyKind, hostKeyKinds } from '../agent/host-key.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
@@ -24,6 +26,8 @@ const usage = {
     '  --host-cert FILE --host-key FILE   or PROOF: a certificate that this machine has already (hosts: x509pop)',
     `  --state DIR              where it keeps what it holds, sealed; ${stateUnlessSaid} unless said`,
     `  --socket PATH            the Workload API and SDS for every process here; ${socketUnlessSaid} unless said`,
+    '  --seal-with KIND         binds what is kept to tpm, keyring (lost by a reboot) or file; unless said, or set as',
+    '                           CHANCERY_SEAL_WITH: the strongest that works here and lets this host come back by itself',
     '  --host-file FILE         instead of all this: a file that says it, as `up` writes one',
   ].join('\n'),
   example:
@@ -39,6 +43,7 @@ const options = {
   'host-key': { type: 'string' },
   state: { type: 'string' },
   socket: { type: 'string' },
+  'seal-with': { type: 'string' },
 } as const;
 
 export async function agent(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -48,12 +53,13 @@ export async function agent(args: readonly string[], terminal: Terminal): Promis
     return 0;
   }
   if (parsed.positionals.length > 0) throw usageError('agent takes flags only', usage);
-  const running = new Agent({
-    hostFile: hostFileOf(parsed.values),
-    clock: systemClock,
-    random: systemRandom,
-    log: jsonLog('agent', systemClock, (line) => void process.stderr.write(line)),
-  });
+  const only = sealKindOf(parsed.values['seal-with'] ?? process.env['CHANCERY_SEAL_WITH']);
+  const hostFile = hostFileOf(parsed.values);
+  const log = jsonLog('agent', systemClock, (line) => void process.stderr.write(line));
+  const random = systemRandom;
+  const outlivesReboot = !canProveAgain(hostFile);
+  const cache = await HostCache.open(dirname(hostFile), { random, log, only, outlivesReboot });
+  const running = new Agent({ hostFile, cache, clock: systemClock, random, log });
   const ended = running.run();
   await untilSignal();
   running.stop();
@@ -88,6 +94,14 @@ function hostFileOf(values: Values): string {
   const path = join(state, 'host.json');
   replaceFile(path, file);
   return path;
+}
+
+function sealKindOf(text: Values[string]): HostKeyKind | undefined {
+  if (text === undefined) return undefined;
+  const kind = hostKeyKinds.find((one) => one === text);
+  if (kind === undefined)
+    throw usageError(`--seal-with is one of ${hostKeyKinds.join(', ')}`, usage);
+  return kind;
 }
 
 function proofOf(values: Values): ProofConfig {

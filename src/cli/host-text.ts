@@ -4,6 +4,7 @@ import type {
   HostReply,
   HostsReply,
   JoinTokenReply,
+  SealedBy,
 } from '../serve/api/wire.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -47,6 +48,7 @@ export function hostText(host: HostReply, nowMs: number, look: Look): string {
     ['shows', shown === '' ? 'its name and method' : shown],
     ['certificate ends', `${new Date(notAfterMs).toISOString()}`],
     ['bundle', trustSequence === undefined ? 'not said yet' : String(trustSequence)],
+    ['keeps', keptText(health?.sealedBy)],
     ['workloads', host.workloads.join(', ') || 'none'],
     ...(standing.kind === 'banned'
       ? [
@@ -67,6 +69,21 @@ export function hostText(host: HostReply, nowMs: number, look: Look): string {
   ].join('\n');
 }
 
+function keptText(sealedBy: SealedBy | undefined): string {
+  switch (sealedBy) {
+    case undefined:
+      return 'not said';
+    case 'nothing':
+      return 'in memory only';
+    case 'file':
+      return 'on disk, sealed with a key in a file of this machine';
+    case 'keyring':
+      return "on disk, sealed with a key in the kernel's keyring";
+    case 'tpm':
+      return 'on disk, sealed with the TPM';
+  }
+}
+
 function heldText(identities: readonly HeldIdentity[], nowMs: number, look: Look): string {
   if (identities.length === 0) return 'it holds no certificate that it told of';
   const rows = identities.map(({ holder, notBeforeMs, notAfterMs }) => [
@@ -84,6 +101,7 @@ export function healthText(reply: AgentHealthReply, nowMs: number, look: Look): 
   return [
     `${host ?? 'this host'}: ${standing}, ${can}`,
     ...problems.map((problem) => `  ${paint(look, 'yellow', problem)}`),
+    `keeps what it holds ${keptText(reply.sealedBy)}`,
     `trusts ${trustDomain ?? 'nobody yet'}, bundle ${trustSequence}`,
     ...roots.map(
       ({ sha256, notAfterMs }) => `  root ${sha256} ends in ${span(notAfterMs - nowMs)}`,

@@ -121,12 +121,17 @@ export interface HostReport {
   readonly health: HostHealth;
 }
 
+/** `nothing`: it is not kept, since the key that was asked for cannot be had. */
+export type SealedBy = 'tpm' | 'keyring' | 'file' | 'nothing';
+
 /** Whether a host can go on, not only whether it runs. */
 export interface HostHealth {
   /** Everything that it holds can be renewed in time. */
   readonly canRenew: boolean;
   readonly problems: readonly string[];
   readonly identities: readonly HeldIdentity[];
+  /** What the agent's memory on disk is bound to. */
+  readonly sealedBy: SealedBy;
 }
 
 /** GET /v1/agent/health, of the agent itself, on its own socket. */
