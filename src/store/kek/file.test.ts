@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import {
   chmodSync,
   mkdtempSync,
@@ -11,9 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { systemRandom } from '../../base/random.ts';
 import { addKey, dropFormerKey, fileKek, openKekFile } from './file.ts';
 
+const run = promisify(execFile);
 const dir = mkdtempSync(join(tmpdir(), 'kek-'));
 after(() => rmSync(dir, { recursive: true }));
 
@@ -25,6 +28,19 @@ describe('key file', () => {
     assert.deepEqual(openKekFile(path, systemRandom), key);
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.deepEqual(readdirSync(dir), ['kek']);
+  });
+
+  it('is one key for processes that start at once', async () => {
+    const path = join(dir, 'shared');
+    const module = new URL('./file.ts', import.meta.url).href;
+    const program = `import('${module}').then(({ openKekFile }) =>
+      console.log(Buffer.from(openKekFile('${path}', { bytes: require('node:crypto').randomBytes })).toString('hex')))`;
+    const keys = await Promise.all(
+      Array.from({ length: 6 }, () => run(process.execPath, ['-e', program])),
+    );
+    assert.equal(new Set(keys.map(({ stdout }) => stdout)).size, 1);
+    assert.match(keys[0]?.stdout ?? '', /^[0-9a-f]{64}$/m);
+    rmSync(path);
   });
 
   it('is refused when others may read it (CH5210) or it holds no key (CH5211)', () => {
