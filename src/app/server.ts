@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Workload } from '../compile/inventory.ts';
 import { type Authority, openAuthority } from '../identity/authority.ts';
+import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/hosts-file.ts';
 import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
 import { type ApiHandler, createApiServer } from '../serve/api/server.ts';
@@ -50,6 +51,7 @@ export interface ServerOptions {
 interface Foundation {
   readonly options: ServerOptions;
   readonly store: Store;
+  readonly kek: KeyEncryption;
   readonly registry: HostRegistry;
   readonly plane: ControlPlane;
   readonly xds: XdsService;
@@ -60,6 +62,7 @@ interface Foundation {
 export async function startServer(options: ServerOptions): Promise<() => Promise<void>> {
   const { layout, log, dev } = options;
   makeLayout(layout);
+  const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const store = await openStore(options.store ?? layout.database);
   const registry = await HostRegistry.open({ store, clock, log });
   const source = await openIntentSource({ dir: layout.intentDir, dev, clock });
@@ -70,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   });
   const unwatch = await follow(source, plane);
   await ready;
-  const stop = await serve({ options, store, registry, plane, xds, grpc });
+  const stop = await serve({ options, store, kek, registry, plane, xds, grpc });
   return async () => {
     unwatch();
     await stop();
@@ -105,12 +108,11 @@ async function openPlane(store: Store, registry: HostRegistry) {
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, store, registry, plane, grpc } = foundation;
+  const { options, store, kek, registry, plane, grpc } = foundation;
   const { layout, log, listen, port, agentPort } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
-  const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const authority = await openAuthority({ store, kek, trustDomain, clock, random });
   const { operators, hosts, ca } = handlers(foundation, authority);
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
