@@ -14,6 +14,9 @@ import { fromPem } from '../../src/identity/pem.ts';
 import { workloadId } from '../../src/identity/spiffe-id.ts';
 import type { ServiceName, TrustDomain } from '../../src/model/types.ts';
 
+/** OpenSSL knows no other time than now. */
+export const madeAtMs = Date.now();
+
 const trustDomain = 'fuzz.test' as TrustDomain;
 
 /** Certificates that we write and that OpenSSL writes, to be mutated. */
@@ -22,7 +25,7 @@ export function seedCertificates(): readonly Uint8Array[] {
 }
 
 function ours(): readonly Uint8Array[] {
-  const nowMs = Date.UTC(2026, 10, 24);
+  const nowMs = madeAtMs;
   const parts = { trustDomain, nowMs, random };
   const root = createRoot({ ...parts, privateKey: createRootKey(), lifetimeSeconds: 1e9 });
   const below = { ...parts, issuer: root, privateKey: createRootKey(), lifetimeSeconds: 1e7 };
