@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -29,14 +30,30 @@ type said struct {
 	Blocks       []string `json:"blocks,omitempty"`
 }
 
+// As they stand: url.URL writes them in its own way.
+func uris(read *x509.Certificate) []string {
+	found := []string{}
+	for _, extension := range read.Extensions {
+		if !extension.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
+			continue
+		}
+		var names []asn1.RawValue
+		if _, err := asn1.Unmarshal(extension.Value, &names); err != nil {
+			panic(err)
+		}
+		for _, name := range names {
+			if name.Class == asn1.ClassContextSpecific && name.Tag == 6 {
+				found = append(found, string(name.Bytes))
+			}
+		}
+	}
+	return found
+}
+
 func certificate(der []byte) said {
 	read, err := x509.ParseCertificate(der)
 	if err != nil {
 		return said{Refused: err.Error()}
-	}
-	uris := []string{}
-	for _, uri := range read.URIs {
-		uris = append(uris, uri.String())
 	}
 	pathLength := -1
 	if read.MaxPathLen > 0 || read.MaxPathLenZero {
@@ -57,7 +74,7 @@ func certificate(der []byte) said {
 		SubjectKeyId: hex.EncodeToString(read.SubjectKeyId),
 		IssuerKeyId:  hex.EncodeToString(read.AuthorityKeyId),
 		DnsNames:     append([]string{}, read.DNSNames...),
-		Uris:         uris,
+		Uris:         uris(read),
 		Raw:          hex.EncodeToString(hash.Sum(nil)),
 	}
 }
