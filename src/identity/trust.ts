@@ -4,7 +4,10 @@ import type { TrustDomain } from '../model/types.ts';
 /** What identities of one trust domain are checked with. JSON as it is: it goes to agents and to their disks. */
 export interface TrustBundle {
   readonly trustDomain: TrustDomain;
-  /** Grows with every change (SPIFFE Trust Domain and Bundle, section 4.1.1). */
+  /**
+   * Grows with every change (SPIFFE Trust Domain and Bundle, section 4.1.1). Of another trust domain: what it says of
+   * itself, 0 when it says nothing; that it changed is told by its content only.
+   */
   readonly sequence: number;
   /** Root certificates, DER in base64, oldest first. */
   readonly x509Roots: readonly string[];
@@ -13,7 +16,7 @@ export interface TrustBundle {
 
 export interface JwtVerificationKey {
   readonly kid: string;
-  /** SubjectPublicKeyInfo of a P-256 key, DER in base64. */
+  /** SubjectPublicKeyInfo, DER in base64: P-256 for our own; also P-384, P-521 and RSA for other trust domains. */
   readonly publicKeySpki: string;
 }
 
