@@ -100,6 +100,39 @@ export const hostsFields: FieldTable = {
   },
 };
 
+export const peerFields: FieldTable = {
+  endpoint: {
+    description: 'the https URL that serves the bundle of the trust domain',
+    example: 'https://bundle.partner.test/',
+    required: true,
+    schema: { type: 'string', pattern: '^https://[^@]+$' },
+  },
+  profile: {
+    description:
+      'how the endpoint is authenticated: https_web by a certificate for its name, https_spiffe by its SVID',
+    example: 'https_web',
+    required: true,
+    schema: { enum: ['https_web', 'https_spiffe'] },
+  },
+  endpoint_id: {
+    description: 'with https_spiffe: the SPIFFE ID that the endpoint must have',
+    example: 'spiffe://partner.test/bundle',
+    schema: { type: 'string', pattern: '^spiffe://[a-z0-9._-]+/.+$' },
+  },
+  bundle: {
+    description:
+      'the bundle to begin with, as the partner publishes it; needed with https_spiffe, where the first fetch is checked with it',
+    example: '|',
+    schema: text,
+  },
+  ca: {
+    description:
+      'with https_web: certificates (PEM) of a private CA that is taken in place of the public ones',
+    example: '|',
+    schema: text,
+  },
+};
+
 export const meshFields: FieldTable = {
   mesh: { description: 'the name of the mesh', example: 'shop', required: true, schema: name },
   trust_domain: {
@@ -125,7 +158,11 @@ export const meshFields: FieldTable = {
     schema: object(() => hostsFields),
   },
   issuers: later('token issuers'),
-  peers: later('federated trust domains'),
+  peers: {
+    description: 'trust domains whose identities are believed here, and where their bundles are',
+    example: '{ partner.test: { endpoint: https://bundle.partner.test/, profile: https_web } }',
+    schema: { type: 'object', additionalProperties: object(() => peerFields) },
+  },
 };
 
 export const ruleFields: FieldTable = {

@@ -2,8 +2,9 @@ import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
 import { defaultsFields, meshFields } from './fields.ts';
 import { readAdmission } from './hosts-file.ts';
-import { readDurationMs, readLabel } from './scalars.ts';
-import type { Admission, Defaults, RoleName, TrustDomain } from './types.ts';
+import { readPeers } from './peers-file.ts';
+import { readDurationMs, readLabel, readTrustDomain } from './scalars.ts';
+import type { Admission, Defaults, RoleName, TrustDomain, TrustPeer } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 export interface MeshDraft {
@@ -14,6 +15,7 @@ export interface MeshDraft {
   readonly roles: ReadonlyMap<RoleName, RoleDraft>;
   readonly defaults: Defaults;
   readonly hosts: Admission;
+  readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
 }
 
 export interface RoleDraft {
@@ -39,19 +41,9 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const roles = readRoles(file, fields.get('roles'));
   const defaults = readDefaults(file, fields.get('defaults'));
   const hosts = readAdmission(file, fields.get('hosts'));
+  const peers = readPeers(file, fields.get('peers'), trustDomain);
   if (name === undefined || trustDomain === undefined) return undefined;
-  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults, hosts };
-}
-
-function readTrustDomain(file: YamlFile, node: YamlNode): TrustDomain | undefined {
-  if (node === undefined) return undefined;
-  const text = file.text(node, 'a trust domain');
-  if (text === undefined) return undefined;
-  if (/^[a-z0-9._-]{1,255}$/.test(text)) return text as TrustDomain;
-  file.report('CH1024', node, `"${text}" is no trust domain`, {
-    expected: 'small letters, digits, ".", "-" and "_", at most 255; no scheme, port or path',
-  });
-  return undefined;
+  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults, hosts, peers };
 }
 
 function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDraft> {

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts';
-import type { HostName, ServiceName, VersionName } from './types.ts';
+import type { HostName, ServiceName, TrustDomain, VersionName } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 const unitsMs: Readonly<Record<string, number>> = {
@@ -52,6 +52,17 @@ export function readLabel(file: YamlFile, node: YamlNode, what: string): string 
 
 export function readServiceName(file: YamlFile, node: YamlNode): ServiceName | undefined {
   return readLabel(file, node, 'the name of a service') as ServiceName | undefined;
+}
+
+export function readTrustDomain(file: YamlFile, node: YamlNode): TrustDomain | undefined {
+  if (node === undefined) return undefined;
+  const text = file.text(node, 'a trust domain');
+  if (text === undefined) return undefined;
+  if (/^[a-z0-9._-]{1,255}$/.test(text)) return text as TrustDomain;
+  file.report('CH1024', node, `"${text}" is no trust domain`, {
+    expected: 'small letters, digits, ".", "-" and "_", at most 255; no scheme, port or path',
+  });
+  return undefined;
 }
 
 export function readVersionName(file: YamlFile, node: YamlNode): VersionName | undefined {

@@ -1,5 +1,6 @@
 import type { Brand } from '../base/brand.ts';
 import type { Position } from '../base/finding.ts';
+import type { SpiffeId } from './spiffe-id.ts';
 
 /** DNS-label-like: `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, at most 63 characters. */
 export type ServiceName = Brand<string, 'ServiceName'>;
@@ -31,6 +32,26 @@ export interface Mesh {
   readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
   readonly defaults: Defaults;
   readonly hosts: Admission;
+  /** Trust domains that this mesh federates with; sorted. */
+  readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
+}
+
+/** Another trust domain, and where its bundle is read (SPIFFE Federation, section 5.1). */
+export interface TrustPeer {
+  readonly at: Position;
+  readonly trustDomain: TrustDomain;
+  /** https, without userinfo. */
+  readonly endpoint: string;
+  /** How the endpoint is authenticated. */
+  readonly auth:
+    | {
+        readonly profile: 'https_web';
+        /** PEM; the public CAs when undefined. */
+        readonly ca: string | undefined;
+      }
+    | { readonly profile: 'https_spiffe'; readonly endpointId: SpiffeId };
+  /** The bundle to begin with, JSON. */
+  readonly bundle: string | undefined;
 }
 
 /** How machines come into the mesh: `hosts` in mesh.yaml. A way that is not named there admits nobody. */
