@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
@@ -147,10 +148,18 @@ function unavailable(reason: string): WorkloadUpdate {
 function keyOf(update: WorkloadUpdate): string {
   if (update.kind !== 'view') return `${update.kind}: ${update.reason}`;
   const { svids, trust } = update.view;
-  return JSON.stringify([
-    svids.map(({ spiffeId, serial }) => [spiffeId, serial]),
-    [trust.own, ...trust.federated].map(({ trustDomain, sequence }) => [trustDomain, sequence]),
-  ]);
+  return JSON.stringify([svids.map(({ spiffeId, serial }) => [spiffeId, serial]), trustKey(trust)]);
+}
+
+const trustKeys = new WeakMap<Trust, string>();
+
+/** Other trust domains need not number their bundles: what is in them counts. One for all watchers of the same trust. */
+function trustKey(trust: Trust): string {
+  const known = trustKeys.get(trust);
+  if (known !== undefined) return known;
+  const key = createHash('sha256').update(JSON.stringify(trust)).digest('base64');
+  trustKeys.set(trust, key);
+  return key;
 }
 
 const converted = new WeakMap<Svid, WorkloadSvid>();

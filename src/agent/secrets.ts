@@ -6,7 +6,7 @@ import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/s
 import { SPIFFECertValidatorConfigSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js';
 import { bundlePem } from '../identity/authority.ts';
 import { toPem } from '../identity/pem.ts';
-import type { TrustBundle } from '../identity/trust.ts';
+import { hasRoots, type TrustBundle } from '../identity/trust.ts';
 import type { WorkloadSvid, WorkloadView } from '../serve/workload/source.ts';
 
 /** Validates with the bundles of all trust domains, each with its own. */
@@ -18,7 +18,8 @@ const allTrustSecret = 'ALL';
  */
 export function secretsOf({ svids, trust }: WorkloadView): ReadonlyMap<string, Resource> {
   const [first] = svids;
-  const bundles = [trust.own, ...trust.federated];
+  // Envoy refuses a validator without roots, and with it all others; a trust domain that is not named is not believed.
+  const bundles = [trust.own, ...trust.federated.filter(hasRoots)];
   const resources = [
     ...(first === undefined ? [] : [certificate(ownSecret, first)]),
     ...svids.map((svid) => certificate(svid.spiffeId, svid)),

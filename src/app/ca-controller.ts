@@ -5,7 +5,7 @@ import type { Log } from '../base/log.ts';
 import { err, type Result } from '../base/result.ts';
 import type { Authority } from '../identity/authority.ts';
 import type { CaGeneration } from '../identity/ca-generation.ts';
-import { type CaState, nextStep, type Rotation } from '../identity/rotation.ts';
+import { type CaState, nextStep, partnersOut, type Rotation } from '../identity/rotation.ts';
 import type {
   CaGenerationReply,
   CaReply,
@@ -19,6 +19,8 @@ export interface CaControllerOptions {
   readonly confirmations: Confirmations;
   /** Hosts that the mesh knows: each must confirm. */
   readonly hosts: () => Iterable<string>;
+  /** How long partners have to read a new bundle before anything is signed with it; 0 without partners. */
+  readonly partnersNoticeMs: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -84,8 +86,10 @@ export class CaController {
   }
 
   #waitingFor(): CaReply['waitingFor'] {
-    const { authority, confirmations, hosts } = this.#options;
-    return authority.waitingFor(confirmations.of(hosts()));
+    const { authority, confirmations, hosts, clock, partnersNoticeMs } = this.#options;
+    const nowMs = clock.nowMs();
+    const partners = partnersOut(authority.state, { nowMs, noticeMs: partnersNoticeMs });
+    return [...authority.waitingFor(confirmations.of(hosts())), ...partners];
   }
 
   #look(): void {

@@ -4,9 +4,10 @@ import { type CaStepRequest, paths, type StatusReply } from '../serve/api/wire.t
 import type { XdsService } from '../serve/xds/service.ts';
 import type { CaController } from './ca-controller.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { type FederationApiParts, federationApi } from './federation/federation-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 
-export interface ControlApiParts extends HostAdminParts {
+export interface ControlApiParts extends HostAdminParts, FederationApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly ca: CaController;
@@ -20,8 +21,8 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     if (method === 'GET' && path === paths.events) return events(parts);
     if (method === 'GET' && path === paths.ca) return { kind: 'json', body: parts.ca.reply };
     if (method === 'POST' && path === paths.caSteps) return caStep(parts, request);
-    const aboutHosts = await hostAdmin(parts, request);
-    if (aboutHosts !== undefined) return aboutHosts;
+    const about = (await hostAdmin(parts, request)) ?? (await federationApi(parts, request));
+    if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };
 }

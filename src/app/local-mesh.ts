@@ -32,6 +32,8 @@ export interface LocalMeshOptions {
   readonly clock: Clock;
   readonly envoyPath: string;
   readonly dev: boolean;
+  /** For the control plane, as it was typed. */
+  readonly federationPort: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   readonly onChild: (child: Child, before: ChildState) => void;
 }
@@ -157,7 +159,7 @@ export class LocalMesh {
   }
 
   #controlPlaneSpec(): ChildSpec {
-    const { layout, dev } = this.#options;
+    const { layout, dev, federationPort } = this.#options;
     return this.#ownSpec('control plane', [
       'server',
       '--dir',
@@ -167,6 +169,7 @@ export class LocalMesh {
       '--agent-port',
       String(this.#plan.agentPort),
       ...(dev ? ['--dev'] : []),
+      ...(federationPort === undefined ? [] : ['--federation-port', federationPort]),
     ]);
   }
 

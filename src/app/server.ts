@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { systemClock as clock } from '../base/clock.ts';
+import { messageOf } from '../base/error.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Workload } from '../compile/inventory.ts';
@@ -19,6 +20,12 @@ import { CaController } from './ca-controller.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
 import { ControlPlane } from './control-plane.ts';
+import {
+  type BundleEndpoint,
+  type BundleEndpointOptions,
+  createBundleEndpoint,
+} from './federation/bundle-endpoint.ts';
+import { Federation } from './federation/federation.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
@@ -44,6 +51,8 @@ export interface ServerOptions {
   readonly store: string | undefined;
   /** Name of the key-encryption key; a file in the state folder when left out. */
   readonly kek: string | undefined;
+  /** Serves the mesh's own bundle to other trust domains. */
+  readonly bundleEndpoint: BundleEndpointOptions | undefined;
   readonly log: Log;
 }
 
@@ -109,18 +118,24 @@ async function openPlane(store: Store, registry: HostRegistry) {
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { options, store, kek, registry, plane, grpc } = foundation;
-  const { layout, log, listen, port, agentPort } = options;
+  const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
   const authority = await openAuthority({ store, kek, trustDomain, clock, random });
-  const { operators, hosts, ca } = handlers(foundation, authority);
+  const federation = new Federation({ store, clock, log, own: () => authority.news.bundle });
+  const unfollow = await followPeers(plane, federation, log);
+  const endpoint =
+    bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
+  const { operators, hosts, ca } = handlers(foundation, { authority, federation, endpoint });
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
   registry.onCut((host) => hostServer.cut(host));
-  const identity = new ServerIdentity({ authority, clock, random, servers: [grpc, hostServer] });
+  const servers = [grpc, hostServer, ...(endpoint === undefined ? [] : [endpoint])];
+  const identity = new ServerIdentity({ authority, clock, random, servers });
   const material = identity.start();
   await grpc.listenTls(listen, port, material);
   await hostServer.listen(listen, agentPort, material);
+  await endpoint?.listen(material);
   const api = await listenLocally(layout.controlSocket, operators);
   ca.start();
   registry.start();
@@ -129,12 +144,23 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     identity.stop();
     ca.stop();
     registry.stop();
+    endpoint?.close();
+    unfollow();
+    await federation.stop();
     closeServers(api, hostServer);
     await store.flush();
   };
 }
 
-function handlers(foundation: Foundation, authority: Authority) {
+function handlers(
+  foundation: Foundation,
+  trust: {
+    readonly authority: Authority;
+    readonly federation: Federation;
+    readonly endpoint: BundleEndpoint | undefined;
+  },
+) {
+  const { authority, federation, endpoint } = trust;
   const { options, store, registry, plane, xds } = foundation;
   const { log, advertise, agentPort } = options;
   const mesh = () => (plane.intent.kind === 'running' ? plane.intent.intent.mesh : undefined);
@@ -145,6 +171,7 @@ function handlers(foundation: Foundation, authority: Authority) {
   const ca = new CaController({
     ...{ authority, confirmations, clock, log },
     hosts: () => registry.active.map(({ name }) => name),
+    partnersNoticeMs: endpoint?.noticeMs ?? 0,
   });
   const admissions = new Admissions({
     ...{ authority, registry, store, clock, log },
@@ -152,9 +179,9 @@ function handlers(foundation: Foundation, authority: Authority) {
     ttlSeconds: () => mesh()?.defaults.svidTtlSeconds ?? 0,
   });
   const attestors = hostAttestors({ store, random, registry, admission });
-  const parts = { plane, authority, store, clock, registry, admissions, reports };
+  const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
   const address = { host: advertise, port: agentPort };
-  const control = controlApi({ ...parts, xds, ca, random, admission, address });
+  const control = controlApi({ ...parts, xds, ca, random, admission, address, endpoint });
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
   return { operators, hosts: hostApi(parts, attestors.remote), ca };
@@ -175,6 +202,24 @@ function closeServers(api: Server, hosts: HostApiServer): void {
   api.closeAllConnections();
   api.close();
   hosts.close();
+}
+
+/** Peers of the accepted intent, now and whenever there is another. */
+async function followPeers(
+  plane: ControlPlane,
+  federation: Federation,
+  log: Log,
+): Promise<() => void> {
+  const peers = () =>
+    plane.intent.kind === 'running' ? plane.intent.intent.mesh.peers : new Map<never, never>();
+  const unfollow = plane.events.follow(({ kind }) => {
+    if (kind !== 'accepted') return;
+    federation.apply(peers()).catch((error: unknown) => {
+      log.error('the store did not take the peers', { problem: messageOf(error) });
+    });
+  });
+  await federation.apply(peers());
+  return unfollow;
 }
 
 /** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */

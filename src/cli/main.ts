@@ -48,6 +48,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'what a process must show to be a service, and what a process shows',
     load: async () => (await import('./identity.ts')).identity,
   },
+  federation: {
+    usage: 'federation list|show|refresh [DIR]',
+    summary: 'the trust domains that a running mesh believes, and what partners need of it',
+    load: async () => (await import('./federation.ts')).federation,
+  },
   init: {
     usage: 'init DIR',
     summary: 'write a small intent folder to start from',

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
 import { layoutOf } from '../app/layout.ts';
 import { startServer } from '../app/server.ts';
@@ -21,6 +22,10 @@ const usage = {
     '  --advertise NAME   the name or address that new hosts are told; the address of --listen unless said',
     `  --port N           for proxies; ${firstControlPlanePort} unless said`,
     `  --agent-port N     for hosts; ${firstAgentPort} unless said`,
+    '  --federation-port N      serve the bundle of the mesh to other trust domains, on every address, over HTTPS and to',
+    '                           whoever asks; profile https_spiffe, with the SVID of the control plane',
+    '  --federation-cert FILE   with --federation-key FILE: profile https_web, with this certificate (PEM, read again when',
+    '                           it changes)',
     '  --dev              follow the files as they lie on disk instead of Git',
   ].join('\n'),
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
@@ -36,6 +41,9 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     store: { type: 'string' },
     kek: { type: 'string' },
     dev: { type: 'boolean' },
+    'federation-port': { type: 'string' },
+    'federation-cert': { type: 'string' },
+    'federation-key': { type: 'string' },
   } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
@@ -56,6 +64,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     agentPort: portOf('--agent-port', parsed.values['agent-port'], firstAgentPort),
     store: text(store),
     kek: text(kek),
+    bundleEndpoint: bundleEndpointOptions(parsed.values),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
   await untilSignal();
@@ -72,4 +81,19 @@ function portOf(flag: string, value: Values[string], unlessSaid: number): number
   const port = Number(value);
   if (Number.isInteger(port) && port > 0 && port <= 65_535) return port;
   throw usageError(`${flag} is a port from 1 to 65535, not "${value}"`, usage);
+}
+
+function bundleEndpointOptions(values: Values): BundleEndpointOptions | undefined {
+  const port = values['federation-port'];
+  const cert = text(values['federation-cert']);
+  const key = text(values['federation-key']);
+  if ((cert === undefined) !== (key === undefined)) {
+    throw usageError('--federation-cert and --federation-key go together', usage);
+  }
+  if (port === undefined) {
+    if (cert !== undefined) throw usageError('--federation-cert needs --federation-port', usage);
+    return undefined;
+  }
+  const files = cert === undefined || key === undefined ? undefined : { cert, key };
+  return { port: portOf('--federation-port', port, 0), files };
 }

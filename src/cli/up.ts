@@ -16,13 +16,14 @@ import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
 
 const usage = {
-  usage: 'up DIR [--check] [--dev]',
+  usage: 'up DIR [--check] [--dev] [--federation-port N]',
   text: [
     'Runs everything of an intent folder on this machine: control plane, agent, one Envoy per workload and the',
     'applications named by `run:`. Follows the Git HEAD of the folder; a commit is live within a second.',
     '',
     '  --check  send every `tests:` entry through the real proxies, print the results and stop: 0 passed, 1 failed',
     '  --dev    follow the files as they lie on disk instead of Git',
+    '  --federation-port N  serve the bundle of the mesh to other trust domains (see chancery server --help)',
   ].join('\n'),
   example: 'chancery up examples/shop --check',
 };
@@ -30,7 +31,11 @@ const usage = {
 export async function up(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(
     args,
-    { check: { type: 'boolean' }, dev: { type: 'boolean' } },
+    {
+      check: { type: 'boolean' },
+      dev: { type: 'boolean' },
+      'federation-port': { type: 'string' },
+    },
     usage,
   );
   if (parsed.help !== undefined) {
@@ -41,6 +46,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   if (dir === undefined || more.length > 0) throw usageError('up takes one folder', usage);
   const dev = parsed.values['dev'] === true;
   const check = parsed.values['check'] === true;
+  const federationPort = portText(parsed.values['federation-port']);
   const startedMs = systemClock.monotonicMs();
   const first = await readFirst(dir, dev, terminal);
   if (first === undefined) return 1;
@@ -58,6 +64,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       clock: systemClock,
       envoyPath: envoy.path,
       dev,
+      federationPort,
       env: process.env,
       onChild: (child, before) => session.childChanged(child, before),
     });
@@ -74,6 +81,13 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   } finally {
     release();
   }
+}
+
+function portText(value: string | boolean | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const port = Number(value);
+  if (Number.isInteger(port) && port > 0 && port <= 65_535) return String(port);
+  throw usageError(`--federation-port is a port from 1 to 65535, not "${value}"`, usage);
 }
 
 export interface FirstIntent {

@@ -134,6 +134,21 @@ function tokensOut({ nowMs, oldTokensEndMs }: typeof noTokens): readonly Waiting
   return [{ host: '*', what: `tokens that the old key signed are good until ${end}` }];
 }
 
+/**
+ * Other trust domains poll the bundle and confirm nothing: what is prepared signs only after it was published for long
+ * enough that each has read it (SPIFFE Federation section 4.1).
+ */
+export function partnersOut(
+  { rotation }: CaState,
+  given: { readonly nowMs: number; readonly noticeMs: number },
+): readonly Waiting[] {
+  if (rotation.kind !== 'prepared') return [];
+  const endMs = rotation.sinceMs + given.noticeMs;
+  if (endMs <= given.nowMs) return [];
+  const until = new Date(endMs).toISOString();
+  return [{ host: '*', what: `partners have until ${until} to read the new bundle` }];
+}
+
 /** Generations that verify something now, oldest first. */
 export function trusted(state: CaState): readonly CaGeneration[] {
   const { active, rotation } = state;

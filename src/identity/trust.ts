@@ -30,3 +30,8 @@ export interface Trust {
 export function rootSha256(rootBase64: string): string {
   return createHash('sha256').update(Buffer.from(rootBase64, 'base64')).digest('hex');
 }
+
+/** A trust domain may have revoked all of its roots, or have none for X.509 at all. */
+export function hasRoots({ x509Roots }: TrustBundle): boolean {
+  return x509Roots.length > 0;
+}

@@ -16,6 +16,7 @@ import {
 } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { Federation } from '../federation/federation.ts';
 import { issueJwtSvid, issueSvids } from '../identity-api.ts';
 import type { Admissions } from './admissions.ts';
 import type { HostRegistry } from './registry.ts';
@@ -25,6 +26,7 @@ import { watch } from './watch.ts';
 export interface HostApiParts {
   readonly plane: ControlPlane;
   readonly authority: Authority;
+  readonly federation: Federation;
   readonly store: Store;
   readonly clock: Clock;
   readonly registry: HostRegistry;

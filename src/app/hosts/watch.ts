@@ -1,6 +1,7 @@
 import type { TrustNews } from '../../identity/authority.ts';
 import { entriesFor } from '../../identity/entries.ts';
 import { hostSelectors } from '../../identity/hosts/host-record.ts';
+import type { TrustBundle } from '../../identity/trust.ts';
 import type { ApiReply } from '../../serve/api/server.ts';
 import type { AgentUpdate } from '../../serve/api/wire.ts';
 import type { HostApiParts, HostCall } from './host-api.ts';
@@ -9,9 +10,10 @@ type Entries = AgentUpdate & { readonly kind: 'entries' };
 
 /** What one host is to know: trust, policy, and of the entries those that it may serve; first all, then what changes. */
 export function watch(
-  { plane, authority, clock }: Pick<HostApiParts, 'plane' | 'authority' | 'clock'>,
+  parts: Pick<HostApiParts, 'plane' | 'authority' | 'federation' | 'clock'>,
   { record, notAfterMs }: Pick<HostCall, 'record' | 'notAfterMs'>,
 ): ApiReply {
+  const { plane, clock } = parts;
   const shown = hostSelectors(record);
   return {
     kind: 'stream',
@@ -26,7 +28,7 @@ export function watch(
         lastEntries = text;
         send(own);
       };
-      const unfollow = followTrust(authority, tell);
+      const unfollow = followTrust(parts, tell);
       const unsubscribe = plane.subscribe(record.name, tell);
       // A stream ends with the certificate that it was opened with.
       const cancel = clock.after(Math.max(0, notAfterMs - clock.nowMs()), end);
@@ -44,27 +46,30 @@ function entriesOf(update: Entries, shown: Parameters<typeof entriesFor>[1]): En
   return entries === update.entries ? update : { kind: 'entries', entries };
 }
 
-/** One update for all hosts. */
-const trustUpdates = new WeakMap<TrustNews, AgentUpdate>();
-
 function followTrust(
-  authority: HostApiParts['authority'],
+  { authority, federation }: Pick<HostApiParts, 'authority' | 'federation'>,
   tell: (update: AgentUpdate) => void,
 ): () => void {
-  const tellTrust = (news: TrustNews): void => tell(trustUpdate(news));
-  tellTrust(authority.news);
-  return authority.onTrust(tellTrust);
+  const tellTrust = (): void => tell(trustUpdate(authority.news, federation.bundles));
+  tellTrust();
+  const unfollow = authority.onTrust(tellTrust);
+  const unfollowPeers = federation.onChange(tellTrust);
+  return () => {
+    unfollow();
+    unfollowPeers();
+  };
 }
 
-function trustUpdate(news: TrustNews): AgentUpdate {
+type TrustUpdate = AgentUpdate & { readonly kind: 'trust' };
+
+/** One update for all hosts. */
+const trustUpdates = new WeakMap<TrustNews, TrustUpdate>();
+
+function trustUpdate(news: TrustNews, federated: readonly TrustBundle[]): TrustUpdate {
   const known = trustUpdates.get(news);
-  if (known !== undefined) return known;
+  if (known?.trust.federated === federated) return known;
   const { bundle, taintedIssuers } = news;
-  const update: AgentUpdate = {
-    kind: 'trust',
-    trust: { own: bundle, federated: [] },
-    taintedIssuers,
-  };
+  const update: TrustUpdate = { kind: 'trust', trust: { own: bundle, federated }, taintedIssuers };
   trustUpdates.set(news, update);
   return update;
 }

@@ -24,6 +24,8 @@ export const paths = {
   status: '/v1/status',
   ca: '/v1/ca',
   caSteps: '/v1/ca/steps',
+  federation: '/v1/federation',
+  federationRefresh: '/v1/federation/refresh',
 } as const;
 
 /** GET /v1/bundle, for anybody: what a host holds against the hash that its operator gave it. */
@@ -246,6 +248,48 @@ export interface CaStepRequest {
   /** Go on although somebody would be cut off. */
   readonly force?: boolean;
   readonly by: string;
+}
+
+/** GET /v1/federation */
+export interface FederationReply {
+  readonly trustDomain: string;
+  /** The mesh's own bundle as partners read it. */
+  readonly document: string;
+  readonly sequence: number;
+  /** Undefined: this control plane serves no bundle. */
+  readonly endpoint: EndpointReply | undefined;
+  readonly peers: readonly PeerReply[];
+}
+
+export interface EndpointReply {
+  readonly profile: 'https_web' | 'https_spiffe';
+  readonly port: number;
+  /** With https_spiffe: the SPIFFE ID that it presents. */
+  readonly endpointId: string | undefined;
+}
+
+/** A trust domain that the mesh federates with, and how fresh its bundle is. */
+export interface PeerReply {
+  readonly trustDomain: string;
+  readonly endpoint: string;
+  readonly profile: 'https_web' | 'https_spiffe';
+  readonly endpointId: string | undefined;
+  readonly source: 'none' | 'seed' | 'fetched';
+  /** Of 64 bits, so as text. */
+  readonly sequence: string | undefined;
+  readonly x509Roots: number;
+  readonly jwtKids: readonly string[];
+  readonly fetchedMs: number | undefined;
+  readonly nextMs: number | undefined;
+  readonly refreshMs: number;
+  readonly state: 'waiting' | 'fresh' | 'failing';
+  readonly failingSinceMs: number | undefined;
+  readonly problem: Finding | undefined;
+}
+
+/** POST /v1/federation/refresh: fetches now; answered with a PeerReply when that has ended. */
+export interface FederationRefreshRequest {
+  readonly trustDomain: string;
 }
 
 /** GET /v1/status */

@@ -12,7 +12,7 @@ import {
 import { jwtBundleDocument } from '../../identity/bundle-document.ts';
 import { verifyJwtSvid } from '../../identity/jwt-svid.ts';
 import { parseSpiffeId } from '../../identity/spiffe-id.ts';
-import type { Trust, TrustBundle } from '../../identity/trust.ts';
+import { hasRoots, type Trust, type TrustBundle } from '../../identity/trust.ts';
 import type { CallStream } from '../grpc/call.ts';
 import type { Method } from '../grpc/method.ts';
 import { GrpcError, grpcStatus } from '../grpc/status.ts';
@@ -69,14 +69,14 @@ function x509Svids({ svids, trust }: WorkloadView): Uint8Array {
         bundle,
         hint,
       })),
-      federatedBundles: bundlesOf(trust.federated, rootsOf),
+      federatedBundles: bundlesOf(trust.federated.filter(hasRoots), rootsOf),
     }),
   );
 }
 
 /** Rule W61: the caller's own trust domain is among them. */
 function x509Bundles({ trust }: WorkloadView): Uint8Array {
-  const bundles = bundlesOf([trust.own, ...trust.federated], rootsOf);
+  const bundles = bundlesOf([trust.own, ...trust.federated.filter(hasRoots)], rootsOf);
   return toBinary(X509BundlesResponseSchema, create(X509BundlesResponseSchema, { bundles }));
 }
 

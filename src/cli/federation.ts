@@ -1,0 +1,90 @@
+import { realpathSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { layoutOf } from '../app/layout.ts';
+import { systemClock } from '../base/clock.ts';
+import { callApi } from '../serve/api/client.ts';
+import { type FederationReply, type PeerReply, paths } from '../serve/api/wire.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
+import type { ExitCode } from './main.ts';
+import type { Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'federation list|show|refresh [DIR]',
+  text: [
+    'The trust domains that a running mesh federates with (`peers` in mesh.yaml).',
+    '',
+    '  federation list [DIR]           each peer, its bundle, how fresh it is and why not; 2: one of them fails',
+    '  federation show [DIR]           the own bundle, the ID of its endpoint, and the `peers:` entry that a partner needs',
+    '    --host NAME                   the name that partners reach the endpoint by; this machine when left out',
+    '  federation refresh NAME [DIR]   fetch the bundle of a peer now and wait; 2: it failed',
+    '',
+    'Each takes --json.',
+  ].join('\n'),
+  example: 'chancery federation refresh partner.test examples/shop',
+};
+
+export async function federation(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const options = { json: { type: 'boolean' }, host: { type: 'string' } } as const;
+  const parsed = parseArguments(args, options, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const [verb, ...rest] = parsed.positionals;
+  const [name, dir = '.', ...more] = verb === 'refresh' ? rest : ['', ...rest];
+  if (more.length > 0) throw usageError('federation takes one folder', usage);
+  const json = parsed.values['json'] === true;
+  const host = parsed.values['host'];
+  const socket = (): string => layoutOf(realpathSync(dir), process.env).controlSocket;
+  switch (verb) {
+    case 'list':
+      return list(await read(socket()), json, terminal);
+    case 'show':
+      return show(
+        await read(socket()),
+        typeof host === 'string' ? host : hostname(),
+        json,
+        terminal,
+      );
+    case 'refresh':
+      if (name === undefined) throw usageError('refresh takes the trust domain of a peer', usage);
+      return refresh(socket(), name, json, terminal);
+    default:
+      throw usageError('federation is followed by list, show or refresh', usage);
+  }
+}
+
+function list(reply: FederationReply, json: boolean, terminal: Terminal): ExitCode {
+  const { peers } = reply;
+  terminal.out(json ? JSON.stringify(peers) : listText(peers, systemClock.nowMs(), terminal));
+  return peers.some(({ state }) => state === 'failing') ? 2 : 0;
+}
+
+function show(reply: FederationReply, host: string, json: boolean, terminal: Terminal): ExitCode {
+  const { trustDomain, endpoint, document } = reply;
+  const peers = endpoint === undefined ? undefined : peersYaml(reply, endpoint, host);
+  const bundle: unknown = JSON.parse(document);
+  const value = { trustDomain, endpoint, bundle, peers };
+  terminal.out(json ? JSON.stringify(value) : showText(reply, peers));
+  return 0;
+}
+
+async function refresh(
+  socket: string,
+  trustDomain: string,
+  json: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const body = { trustDomain };
+  const call = { method: 'POST' as const, path: paths.federationRefresh, body };
+  const reply = (await callApi(socket, call)) as PeerReply;
+  if (json) terminal.out(JSON.stringify(reply));
+  else if (reply.problem === undefined) terminal.out(refreshedText(reply));
+  else terminal.findings([reply.problem]);
+  return reply.problem === undefined ? 0 : 2;
+}
+
+async function read(socket: string): Promise<FederationReply> {
+  return (await callApi(socket, { method: 'GET', path: paths.federation })) as FederationReply;
+}
