@@ -10,7 +10,7 @@ import { systemClock } from '../base/clock.ts';
 import { hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
@@ -83,7 +83,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   }
 }
 
-function portText(value: string | boolean | undefined): string | undefined {
+function portText(value: Values[string]): string | undefined {
   if (value === undefined) return undefined;
   const port = Number(value);
   if (Number.isInteger(port) && port > 0 && port <= 65_535) return String(port);

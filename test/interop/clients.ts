@@ -17,6 +17,13 @@ export function goClient(): Built {
   return built('go', [target], () => run('go', ['build', '-o', target, '.'], source));
 }
 
+/** go-spiffe's federation, client and server, driven by the program in test/interop/go/federation. */
+export function goFederation(): Built {
+  const target = join(cache, 'go-federation');
+  const source = resolve('test/interop/go');
+  return built('go', [target], () => run('go', ['build', '-o', target, './federation'], source));
+}
+
 /** spiffe-helper 0.11.0, as its authors tagged it; go.mod and go.sum in test/interop/spiffe-helper pin all of it. */
 export function spiffeHelper(): Built {
   const target = join(cache, 'spiffe-helper');
