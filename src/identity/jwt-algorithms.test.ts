@@ -68,6 +68,17 @@ describe('algorithms of JWT-SVIDs (rule 31)', () => {
     }
   });
 
+  it('the token does not choose what a key is for: ECDSA under the name of RSA is not taken', () => {
+    const { privateKey, publicKey } = keys['P-256'];
+    for (const alg of ['RS256', 'PS256']) {
+      const [header, body] = token(alg, privateKey).split('.');
+      const der = sign('sha256', Buffer.from(`${header}.${body}`), privateKey).toString(
+        'base64url',
+      );
+      assert.match(outcome(`${header}.${body}.${der}`, publicKey), /does not fit/, alg);
+    }
+  });
+
   it('a signature made for one of RS and PS is not taken for the other', () => {
     const { privateKey, publicKey } = keys.RSA;
     const [, , signature] = token('PS256', privateKey).split('.');

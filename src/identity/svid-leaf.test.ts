@@ -12,12 +12,13 @@ const nowMs = Date.UTC(2026, 10, 24);
 const generation = createGeneration({ trustDomain, nowMs, random: systemRandom });
 const expected = 'spiffe://shop.test/bundle' as SpiffeId;
 
-function leaf(spiffeId: string): Uint8Array {
+function leaf(spiffeId: string, dnsNames: readonly string[] = []): Uint8Array {
   return issueSvid({
     ca: generation.intermediate,
     spiffeId: spiffeId as SpiffeId,
     publicKeySpki: generation.jwt.spki,
     ttlSeconds: 60,
+    dnsNames,
     nowMs,
     random: systemRandom,
   }).certificateDer;
@@ -28,6 +29,13 @@ function changed(from: string, to: string): Uint8Array {
   const hex = Buffer.from(leaf(expected)).toString('hex');
   assert.equal(hex.split(from).length, 2, `${from} stands once`);
   return Buffer.from(hex.replace(from, to), 'hex');
+}
+
+/** Its DNS name becomes a second URI: the two differ in one bit of their tag. */
+function twoUris(): Uint8Array {
+  const name = Buffer.from('spiffe://shop.test/other').toString('hex');
+  const hex = Buffer.from(leaf(expected, ['spiffe://shop.test/other'])).toString('hex');
+  return Buffer.from(hex.replace(`8218${name}`, `8618${name}`), 'hex');
 }
 
 const keyUsage = '0603551d0f0101ff0404';
@@ -42,6 +50,7 @@ describe('the certificate of an https_spiffe endpoint', () => {
     ['an ID that begins alike', leaf('spiffe://shop.test/bundle/x'), /it is spiffe/],
     ['the ID in another trust domain', leaf('spiffe://other.test/bundle'), /it is spiffe/],
     ['17 a trust domain as ID', leaf('spiffe://shop.test'), /not a workload/],
+    ['15 two SPIFFE IDs', twoUris(), /has 2 SPIFFE IDs/],
     ['15 a URI that is no SPIFFE ID', leaf('https://shop.test/bundle'), /no SPIFFE ID/],
     ['1 a scheme in capitals', leaf('SPIFFE://shop.test/bundle'), /no SPIFFE ID/],
     ['25 a CA', generation.intermediate.certificateDer, /certificate of a CA/],

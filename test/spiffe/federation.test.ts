@@ -216,6 +216,14 @@ describe('federation, the client (SPIFFE Federation)', () => {
       assert.equal(federation.bundles.length, 2);
     });
 
+    it('checks an endpoint that has an SVID of our own with our own bundle', async () => {
+      await begin();
+      const endpoint = await shop.serveAs((_request, response) => serveBundle(response));
+      const auth = { profile: 'https_spiffe', endpointId: shop.id } as const;
+      const peer = partner.peer(endpoint.url, { auth, bundle: undefined });
+      assert.equal(await outcome(peer), 'fresh');
+    });
+
     it('says what is wrong with a seed that cannot be used', async () => {
       await begin();
       const { url } = await partner.serve();
