@@ -12,10 +12,12 @@ import {
 } from '../../src/identity/bundle-read.ts';
 import { issueSvid } from '../../src/identity/ca.ts';
 import { createGeneration } from '../../src/identity/ca-generation.ts';
+import { publicJwk } from '../../src/identity/jwk.ts';
 import { type CaState, trustBundle } from '../../src/identity/rotation.ts';
 import { workloadId } from '../../src/identity/spiffe-id.ts';
 import type { TrustBundle } from '../../src/identity/trust.ts';
 import type { ServiceName, TrustDomain } from '../../src/model/types.ts';
+import { make, newKey } from '../support/pki.ts';
 
 const trustDomain = 'partner.test' as TrustDomain;
 const nowMs = Date.UTC(2026, 10, 24);
@@ -146,6 +148,24 @@ describe('SPIFFE bundle, read', () => {
     const two = { ...x509Entry, x5c: [...(x509Entry['x5c'] as string[]), other] };
     const keys = [without(x509Entry, 'x5c'), { ...x509Entry, x5c: [] }, two];
     assert.deepEqual(read({ keys }).bundle.x509Roots, own.x509Roots);
+  });
+
+  it('46 roots on RSA, P-384 and P-521 are taken, and written again as they were', () => {
+    for (const kind of ['rsa', 'p384', 'p521'] as const) {
+      const root = make({
+        name: 'CA',
+        ca: true,
+        key: newKey(kind),
+        uris: ['spiffe://partner.test'],
+      });
+      const { publicKeySpki } = root.certificate;
+      const x5c = [Buffer.from(root.der).toString('base64')];
+      const entry = { ...publicJwk(publicKeySpki), use: 'x509-svid', x5c };
+      const { bundle } = read({ keys: [entry] });
+      assert.deepEqual(bundle.x509Roots, x5c, kind);
+      const written = JSON.parse(bundleDocument(bundle, { refreshHintSeconds: 60 })) as Members;
+      assert.deepEqual(written['keys'], [entry], kind);
+    }
   });
 
   it('47 RSA and EC keys on P-256, P-384 and P-521 are taken for tokens', () => {

@@ -7,9 +7,10 @@ import type { Finding } from '../../base/finding.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { bundleMediaType } from '../../identity/bundle-document.ts';
 import { bundleBytesMax } from '../../identity/bundle-read.ts';
+import { readCertificate } from '../../identity/certificate-read.ts';
 import { toPem } from '../../identity/pem.ts';
 import type { SpiffeId } from '../../identity/spiffe-id.ts';
-import { leafProblem } from '../../identity/svid-leaf.ts';
+import { svidIdOf } from '../../identity/x509-svid.ts';
 import { mozillaIntermediate } from './tls.ts';
 
 /** Why there is no bundle; a finding of kind error. */
@@ -141,6 +142,15 @@ function authOptions(auth: EndpointAuth): RequestOptions {
       return problem === undefined ? undefined : new Error(problem);
     },
   };
+}
+
+/** The chain holds already; what is left is whose it is. */
+function leafProblem(der: Uint8Array, expected: SpiffeId): string | undefined {
+  const leaf = readCertificate(der);
+  if (!leaf.ok) return leaf.error;
+  const id = svidIdOf(leaf.value);
+  if (!id.ok) return id.error;
+  return id.value === expected ? undefined : `it is ${id.value}`;
 }
 
 async function body(response: IncomingMessage, url: URL): Promise<Result<Uint8Array, Problem>> {
