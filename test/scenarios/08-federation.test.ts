@@ -3,13 +3,14 @@ import { execFile } from 'node:child_process';
 
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { defaultKek } from '../../src/app/layout.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { openAuthority } from '../../src/identity/authority.ts';
 import { signJwt } from '../../src/identity/jws.ts';
 import type { TrustDomain } from '../../src/model/types.ts';
 import type { CaReply, PeerReply } from '../../src/serve/api/wire.ts';
-import { openKekFile } from '../../src/store/kek-file.ts';
+import { openKek } from '../../src/store/kek/open.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { intentFolder } from '../support/intents.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
@@ -239,7 +240,7 @@ describe('two meshes that federate with https_spiffe', () => {
 async function signedBy({ layout }: RunningMesh, sub: string): Promise<string> {
   const store = openSqliteStore(layout.database);
   const trustDomain = 'east.test' as TrustDomain;
-  const kek = openKekFile(layout.kekFile, systemRandom);
+  const kek = await openKek(defaultKek(layout), { random: systemRandom, env: {} });
   const parts = { store, kek, trustDomain, clock: systemClock, random: systemRandom };
   const { state } = await openAuthority(parts);
   await store.close();

@@ -19,6 +19,7 @@ import { readBundleDocument } from '../../src/identity/bundle-read.ts';
 import { readCertificate } from '../../src/identity/certificate-read.ts';
 import { controlPlaneId, type SpiffeId } from '../../src/identity/spiffe-id.ts';
 import type { TrustDomain } from '../../src/model/types.ts';
+import { memoryKek } from '../support/memory-kek.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import { silentLog, TestTrustDomain } from '../support/trust-domain.ts';
 import { FakeClock } from '../xds/fake-clock.ts';
@@ -175,7 +176,7 @@ describe('78 a new key is published before it is used', () => {
     const clock = new FakeClock();
     const trustDomain = 'shop.test' as TrustDomain;
     const authority = await openAuthority({
-      ...{ store: memoryStore(), kek: new Uint8Array(32), trustDomain, clock },
+      ...{ store: memoryStore(), kek: memoryKek(), trustDomain, clock },
       random: systemRandom,
     });
     const ca = new CaController({

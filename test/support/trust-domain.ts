@@ -13,6 +13,7 @@ import { bundleDocument } from '../../src/identity/bundle-document.ts';
 import { issueSvid } from '../../src/identity/ca.ts';
 import { controlPlaneId, type SpiffeId } from '../../src/identity/spiffe-id.ts';
 import type { TrustDomain, TrustPeer } from '../../src/model/types.ts';
+import { memoryKek } from './memory-kek.ts';
 import { memoryStore } from './memory-store.ts';
 
 export const silentLog = { info: () => {}, warn: () => {}, error: () => {} };
@@ -31,7 +32,7 @@ export class TestTrustDomain {
   static async open(name: string): Promise<TestTrustDomain> {
     const authority = await openAuthority({
       store: memoryStore(),
-      kek: new Uint8Array(32),
+      kek: memoryKek(),
       trustDomain: name as TrustDomain,
       clock: systemClock,
       random: systemRandom,
