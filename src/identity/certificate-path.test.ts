@@ -89,6 +89,13 @@ describe('a path to a root', () => {
     assert.match(problem(leaf, [...cas].reverse(), [top]), /more than 4 intermediates/);
   });
 
+  it('a root that an operator named may be silent about its key usage, and no other CA', () => {
+    const silent = root({ keyUsage: null });
+    assert.equal(problem(leafOf(silent), [], [silent]), 'found');
+    const wrong = root({ keyUsage: usage.digitalSignature });
+    assert.match(problem(leafOf(wrong), [], [wrong]), /does not hold keyCertSign/);
+  });
+
   it('no root that was sent is trusted', () => {
     const [top, other] = [root(), root({ name: 'other' })];
     const leaf = leafOf(top);

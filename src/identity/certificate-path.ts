@@ -78,7 +78,7 @@ export function buildPath(request: PathRequest): Result<CertificatePath, string>
 function extend(search: Search, path: CertificatePath): CertificatePath | undefined {
   const roots = issuersOf(path, search.roots);
   for (const root of roots) {
-    if (fits(search, path, root)) return [...path, root];
+    if (fits(search, path, root, 'root')) return [...path, root];
   }
   const issuers = issuersOf(path, search.intermediates);
   if (roots.length + issuers.length === 0) {
@@ -94,7 +94,9 @@ function extend(search: Search, path: CertificatePath): CertificatePath | undefi
     if (path.length > search.limits.intermediatesMax) {
       return note(search, path, `more than ${search.limits.intermediatesMax} intermediates`);
     }
-    const found = fits(search, path, issuer) ? extend(search, [...path, issuer]) : undefined;
+    const found = fits(search, path, issuer, 'sent')
+      ? extend(search, [...path, issuer])
+      : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
@@ -123,13 +125,18 @@ function issuersOf(
 }
 
 /** What is cheap comes before the signature. */
-function fits(search: Search, path: CertificatePath, issuer: Certificate): boolean {
+function fits(
+  search: Search,
+  path: CertificatePath,
+  issuer: Certificate,
+  place: IssuerPlace,
+): boolean {
   const last = path.at(-1) ?? path[0];
   const { limits, nowMs } = search;
   const problem =
     (path.some((one) => isTwin(one, issuer)) ? 'the certificates issue each other' : undefined) ??
     timeProblem(issuer, nowMs) ??
-    caProblem(issuer, path) ??
+    caProblem(issuer, path, place) ??
     keyProblem(issuer, limits) ??
     signatureProblem(search, last, issuer);
   if (problem !== undefined) note(search, path, problem);
@@ -163,8 +170,12 @@ function isoTime(atMs: number): string {
 }
 
 /** Why a certificate cannot stand above `path`. */
-function caProblem(issuer: Certificate, path: CertificatePath): string | undefined {
-  const problem = issuerProblem(issuer);
+function caProblem(
+  issuer: Certificate,
+  path: CertificatePath,
+  place: IssuerPlace,
+): string | undefined {
+  const problem = issuerProblem(issuer, place);
   if (problem !== undefined) return problem;
   const { pathLength, subject } = issuer;
   // CAs that renewed themselves do not count (RFC 5280 section 6.1.4 (l)).
@@ -174,11 +185,18 @@ function caProblem(issuer: Certificate, path: CertificatePath): string | undefin
     : undefined;
 }
 
-/** Why no certificate can hang on this one, whatever stands below it. */
-export function issuerProblem(issuer: Certificate): string | undefined {
+/** Whether an operator named it as a root, or it came along. */
+export type IssuerPlace = 'root' | 'sent';
+
+/**
+ * Why no certificate can hang on this one, whatever stands below it. A root that an operator named may be silent about its
+ * key usage, as many old ones are: what is trusted is its name and key (RFC 5280 section 6.1.1 (d)).
+ */
+export function issuerProblem(issuer: Certificate, place: IssuerPlace): string | undefined {
   const name = nameText(issuer.subject);
   if (!issuer.isCa) return `${name} is no CA`;
-  if (((issuer.keyUsage?.bits ?? 0) & keyCertSign) === 0) {
+  const isSilent = issuer.keyUsage === undefined && place === 'root';
+  if (!isSilent && ((issuer.keyUsage?.bits ?? 0) & keyCertSign) === 0) {
     return `the key usage of ${name} does not hold keyCertSign`;
   }
   return issuer.hasNameConstraints

@@ -32,7 +32,6 @@ function hostCertificate(
     ...key('ca.key'),
     '-subj',
     '/CN=Company Machines',
-    ...['-addext', 'keyUsage=critical,keyCertSign'],
     '-days',
     '9',
     '-out',

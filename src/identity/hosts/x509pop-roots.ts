@@ -39,7 +39,7 @@ function unreadable(which: string, problem: string): Finding {
 }
 
 function rootFinding(root: Certificate, which: string, nowMs: number): Finding | undefined {
-  const problem = issuerProblem(root) ?? keyProblem(root);
+  const problem = issuerProblem(root, 'root') ?? keyProblem(root);
   if (problem !== undefined) {
     return {
       code: 'CH1072',
