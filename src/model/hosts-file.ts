@@ -1,5 +1,7 @@
+import { readAwsIid } from './aws-file.ts';
 import { hostsFields, joinTokenFields, x509popFields } from './fields.ts';
-import { readDurationMs, readWord } from './scalars.ts';
+import { readSeconds, readWord } from './scalars.ts';
+import { readTpm } from './tpm-file.ts';
 import type { Admission, X509Admission } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
@@ -9,6 +11,8 @@ export const admissionUnlessSaid: Admission = {
   joinToken: { ttlSecondsMax: daySeconds },
   x509pop: undefined,
   rejoinSecondsMax: 30 * daySeconds,
+  tpm: undefined,
+  awsIid: undefined,
 };
 
 /** `hosts` of mesh.yaml. */
@@ -25,12 +29,9 @@ export function readAdmission(file: YamlFile, node: YamlNode): Admission {
     },
     x509pop: readX509pop(file, fields.get('x509pop')),
     rejoinSecondsMax: readSeconds(file, fields.get('rejoin')) ?? rejoinSecondsMax,
+    tpm: readTpm(file, fields.get('tpm')),
+    awsIid: readAwsIid(file, fields.get('aws_iid')),
   };
-}
-
-function readSeconds(file: YamlFile, node: YamlNode): number | undefined {
-  const valueMs = readDurationMs(file, node);
-  return valueMs === undefined ? undefined : Math.max(1, Math.floor(valueMs / 1_000));
 }
 
 /** A company has a few: an old one, a new one, one of another site. */

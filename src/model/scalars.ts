@@ -25,6 +25,12 @@ export function readDurationMs(file: YamlFile, node: YamlNode): number | undefin
   return undefined;
 }
 
+/** A duration in whole seconds, at least one. */
+export function readSeconds(file: YamlFile, node: YamlNode): number | undefined {
+  const valueMs = readDurationMs(file, node);
+  return valueMs === undefined ? undefined : Math.max(1, Math.floor(valueMs / 1_000));
+}
+
 export function readPort(file: YamlFile, node: YamlNode): number | undefined {
   if (node === undefined) return undefined;
   const text = file.text(node, 'a port from 1 to 65535');
@@ -79,6 +85,14 @@ const hostName = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 export function parseHostName(text: string): Result<HostName, string> {
   if (hostName.test(text) && !text.includes('..')) return ok(text as HostName);
   return err(`"${text}" is no host name: small letters, digits, inner "-" and ".", at most 63`);
+}
+
+export function readHostName(file: YamlFile, node: YamlNode): HostName | undefined {
+  const text = file.text(node, 'the name of a host');
+  const name = text === undefined ? undefined : parseHostName(text);
+  if (name === undefined || name.ok) return name?.value;
+  file.report('CH1013', node, name.error, { help: 'take the name that the host shall have' });
+  return undefined;
 }
 
 /** One word of a fixed set. */

@@ -64,6 +64,24 @@ export interface Admission {
   readonly x509pop: X509Admission | undefined;
   /** A host that was away for longer than this proves itself anew, as at the first time. */
   readonly rejoinSecondsMax: number;
+  readonly tpm: TpmAdmission | undefined;
+  readonly awsIid: AwsIidAdmission | undefined;
+}
+
+export interface TpmAdmission {
+  /** By the SHA-256 of the endorsement key (SubjectPublicKeyInfo), in small hex: who has it, and is named so. */
+  readonly known: ReadonlyMap<string, HostName>;
+  /** CAs of makers, DER: a TPM that one of them has certified comes in under a name made of its key. */
+  readonly roots: readonly Uint8Array[];
+}
+
+export interface AwsIidAdmission {
+  /** Twelve digits each; never empty. */
+  readonly accounts: readonly string[];
+  /** Of the signers of instance identity documents, one a region, DER; never empty. */
+  readonly certificates: readonly Uint8Array[];
+  /** How long after its start an instance may come in. */
+  readonly ageSecondsMax: number;
 }
 
 export interface X509Admission {
