@@ -5,6 +5,7 @@ export const oid = {
   secp384r1: '1.3.132.0.34',
   secp521r1: '1.3.132.0.35',
   rsaEncryption: '1.2.840.113549.1.1.1',
+  rsaesOaep: '1.2.840.113549.1.1.7',
   ed25519: '1.3.101.112',
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
   ecdsaWithSha384: '1.2.840.10045.4.3.3',
@@ -29,4 +30,10 @@ export const oid = {
   nameConstraints: '2.5.29.30',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  /** tcg-kp-EKCertificate: the certificate is that of a TPM's endorsement key. */
+  ekCertificate: '2.23.133.8.1',
+  cmsData: '1.2.840.113549.1.7.1',
+  cmsSignedData: '1.2.840.113549.1.7.2',
+  cmsContentType: '1.2.840.113549.1.9.3',
+  cmsMessageDigest: '1.2.840.113549.1.9.4',
 } as const;
