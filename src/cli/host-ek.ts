@@ -1,0 +1,82 @@
+import { X509Certificate } from 'node:crypto';
+import { hostname } from 'node:os';
+import { endorsement } from '../agent/prove/endorsement.ts';
+import { withTpm } from '../agent/tpm2-tools.ts';
+import { ChanceryError } from '../base/error.ts';
+import { ekHash, readTpmPublic } from '../identity/hosts/tpm-public.ts';
+import { parseHostName } from '../model/scalars.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import type { ExitCode } from './main.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'host ek [--tcti TCTI] [--name NAME] [--json]',
+  text: [
+    'Prints the hash of the endorsement key of the TPM of this machine, and the lines of mesh.yaml that admit it.',
+    '',
+    '  --tcti TCTI    how the TPM is reached, as tpm2-tools know it; else TPM2TOOLS_TCTI, else /dev/tpmrm0',
+    '  --name NAME    the name of the host; else the name of this machine',
+  ].join('\n'),
+  example: 'chancery host ek --name web-1',
+};
+
+/** `chancery host ek`, without these two words. */
+export async function hostEk(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(
+    args,
+    { json: { type: 'boolean' }, tcti: { type: 'string' }, name: { type: 'string' } },
+    usage,
+  );
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  if (parsed.positionals.length > 0) throw usageError('host ek takes no more words', usage);
+  const { tcti, name, json } = parsed.values;
+  const host = parseHostName(typeof name === 'string' ? name : hostname().toLowerCase());
+  if (!host.ok) throw usageError(`${host.error}; take --name`, usage);
+  const found = await lookAtTpm(typeof tcti === 'string' ? tcti : undefined);
+  terminal.out(json === true ? JSON.stringify(found) : ekText(host.value, found, terminal));
+  return 0;
+}
+
+interface FoundKey {
+  readonly hash: string;
+  readonly key: string;
+  /** Who has certified the key; undefined when the TPM holds no certificate. */
+  readonly issuer: string | undefined;
+}
+
+async function lookAtTpm(tcti: string | undefined): Promise<FoundKey> {
+  const { template, publicPart, chain } = await withTpm({ tcti, env: process.env }, endorsement);
+  const key = readTpmPublic(publicPart);
+  if (!key.ok) {
+    throw new ChanceryError({
+      code: 'CH3032',
+      message: 'the endorsement key of this TPM is not taken',
+      found: key.error,
+    });
+  }
+  return { hash: ekHash(key.value), key: template.name, issuer: issuerOf(chain[0]) };
+}
+
+function issuerOf(certificate: Uint8Array | undefined): string | undefined {
+  try {
+    return certificate && new X509Certificate(certificate).issuer.replaceAll('\n', ', ');
+  } catch {
+    return 'a certificate that cannot be read';
+  }
+}
+
+function ekText(host: string, { hash, key, issuer }: FoundKey, terminal: Terminal): string {
+  const certified = issuer === undefined ? 'no certificate in the TPM' : `certified by ${issuer}`;
+  return [
+    `${hash}  ${paint(terminal, 'dim', `${key}, ${certified}`)}`,
+    '',
+    'in mesh.yaml:',
+    'hosts:',
+    '  tpm:',
+    '    known:',
+    `      ${host}: ${hash}`,
+  ].join('\n');
+}
