@@ -92,6 +92,18 @@ describe('the roots of host certificates', () => {
     assert.deepEqual(said(pem(root) + key), { taken: false, findings: [['CH1074', undefined]] });
   });
 
+  it('of makers of TPMs are looked at in the same way', () => {
+    const files = new Map(filesWith(pem(make({ name: 'host', issuer: root }))));
+    const mesh = files.get('mesh.yaml') ?? '';
+    files.set('mesh.yaml', mesh.replace('x509pop:\n    name: dns', 'tpm:'));
+    const { intent, findings } = readIntent(files, nowMs);
+    assert.equal(intent, undefined);
+    assert.deepEqual(
+      findings.map(({ code, found, at }) => [code, found, at?.line]),
+      [['CH1072', '"host" is no CA', 5]],
+    );
+  });
+
   it('another way to name hosts is not known', () => {
     assert.deepEqual(said(pem(root), 'serial'), {
       taken: false,

@@ -1,5 +1,5 @@
 import { hasErrors } from '../base/finding.ts';
-import { rootFindings } from '../identity/hosts/x509pop-roots.ts';
+import { rootFindings } from '../identity/hosts/roots.ts';
 import { type ParsedIntent, parseIntent } from '../model/parse.ts';
 
 /** The intent as the model reads it, and of what the model cannot look into: certificates and their time. */

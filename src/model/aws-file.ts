@@ -16,10 +16,7 @@ export function readAwsIid(file: YamlFile, node: YamlNode): AwsIidAdmission | un
   // Where one of them is missing, that was said already.
   return {
     accounts: accountsNode === undefined ? [] : readAccounts(file, accountsNode),
-    certificates:
-      certificatesNode === undefined
-        ? []
-        : readCertificates(file, certificatesNode, 'certificates'),
+    certificates: certificatesNode === undefined ? [] : readCertificates(file, certificatesNode),
     ageSecondsMax: readSeconds(file, fields.get('max_age')) ?? ageSecondsUnlessSaid,
   };
 }

@@ -1,10 +1,13 @@
 import { readAwsIid } from './aws-file.ts';
 import { hostsFields, joinTokenFields, x509popFields } from './fields.ts';
+import { readRoots } from './roots-text.ts';
 import { readSeconds, readWord } from './scalars.ts';
 import { readTpm } from './tpm-file.ts';
 import type { Admission, X509Admission } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
+/** A company has a few: an old one, a new one, one of another site. */
+const companyRootsMax = 16;
 const daySeconds = 24 * 3_600;
 
 export const admissionUnlessSaid: Admission = {
@@ -34,36 +37,10 @@ export function readAdmission(file: YamlFile, node: YamlNode): Admission {
   };
 }
 
-/** A company has a few: an old one, a new one, one of another site. */
-const rootsMax = 16;
-
 function readX509pop(file: YamlFile, node: YamlNode): X509Admission | undefined {
   const fields = node === undefined ? undefined : file.fields(node, x509popFields, '`x509pop`');
   if (fields === undefined) return undefined;
-  const rootsNode = fields.get('roots');
-  const rootsPem = readRoots(file, rootsNode);
+  const roots = readRoots(file, fields.get('roots'), companyRootsMax);
   const name = readWord(file, fields.get('name'), ['common_name', 'dns', 'fingerprint']);
-  if (rootsPem === undefined || name === undefined) return undefined;
-  return { at: file.at(rootsNode), rootsPem, name };
-}
-
-/** Only the outside of the blocks; the certificates in them are for who can read them. */
-function readRoots(file: YamlFile, node: YamlNode): string | undefined {
-  if (node === undefined) return undefined;
-  const text = file.text(node, 'CA certificates in PEM');
-  if (text === undefined) return undefined;
-  if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text)) {
-    file.report('CH1074', node, 'a private key stands among the roots', {
-      expected: 'certificates only',
-      help: 'take it out, and out of the history of Git; make a new key, as this one was shown',
-    });
-    return undefined;
-  }
-  const count = text.split('-----BEGIN CERTIFICATE-----').length - 1;
-  if (count >= 1 && count <= rootsMax) return text;
-  file.report('CH1070', node, `the roots hold ${count} certificates in PEM`, {
-    expected: `1 to ${rootsMax} blocks that begin with -----BEGIN CERTIFICATE-----`,
-    help: 'write `roots: |` and below it, indented, what the file of the CA holds',
-  });
-  return undefined;
+  return roots === undefined || name === undefined ? undefined : { ...roots, name };
 }

@@ -1,28 +1,27 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { systemRandom as random } from '../base/random.ts';
-import { createRoot, createRootKey } from '../identity/ca.ts';
-import { toPem } from '../identity/pem.ts';
-import { parseIntent } from './parse.ts';
-import type { Admission, TrustDomain } from './types.ts';
+import { make, newKey } from '../../test/support/pki.ts';
+import { fromPem, toPem } from '../identity/pem.ts';
+import { type ParsedIntent, parseIntent } from './parse.ts';
+import type { Admission } from './types.ts';
 
 const hash = '7b'.repeat(32);
-const certificates = [1, 2].map(() => {
-  const trustDomain = 'shop.test' as TrustDomain;
-  const times = { nowMs: Date.parse('2026-11-01T12:00:00Z'), lifetimeSeconds: 3_600 };
-  const root = createRoot({ trustDomain, privateKey: createRootKey(), random, ...times });
-  return toPem('CERTIFICATE', root.certificateDer);
-});
-const block = certificates.join('# between\n').replaceAll('\n', '\n        ');
+const key = newKey('rsa');
+const certificates = ['one', 'two'].map((name) => toPem('CERTIFICATE', make({ name, key }).der));
+const indented = (text: string): string => text.replaceAll('\n', '\n        ');
+const block = indented(certificates.join('# between\n'));
 
-function admissionOf(hosts: string): Admission {
-  const { intent, findings } = parseIntent(
+function parse(hosts: string): ParsedIntent {
+  return parseIntent(
     new Map([
       ['mesh.yaml', `mesh: shop\ntrust_domain: shop.test\nhosts:\n${hosts}`],
       ['services/web.yaml', 'service: web\nowner: me\nprotocol: http\nport: 8080\n'],
     ]),
   );
+}
+
+function admissionOf(hosts: string): Admission {
+  const { intent, findings } = parse(hosts);
   assert.ok(intent !== undefined, JSON.stringify(findings));
   return intent.mesh.hosts;
 }
@@ -36,14 +35,14 @@ describe('hosts in mesh.yaml', () => {
 
   it('names TPMs by the hash of their endorsement key', () => {
     const { tpm } = admissionOf(`  tpm:\n    known: { web-1.eu: ${hash} }\n`);
-    assert.deepEqual(tpm, { known: new Map([[hash, 'web-1.eu']]), roots: [] });
+    assert.deepEqual(tpm, { known: new Map([[hash, 'web-1.eu']]), roots: undefined });
   });
 
-  it('takes each CA of a block of PEM', () => {
+  it('keeps the CAs of makers as they stand there, with their place', () => {
     const { tpm } = admissionOf(`  tpm:\n    roots: |\n        ${block}\n`);
-    const read = tpm?.roots.map((der) => new X509Certificate(der).fingerprint256);
-    const expected = certificates.map((pem) => new X509Certificate(pem).fingerprint256);
-    assert.deepEqual(read, expected);
+    assert.equal(tpm?.roots?.at.line, 5);
+    const read = fromPem('CERTIFICATE', tpm?.roots?.rootsPem ?? '');
+    assert.equal(read.ok && read.value.length, 2);
   });
 
   it('admits instances of accounts, an hour after their start unless it says otherwise', () => {
@@ -54,5 +53,22 @@ describe('hosts in mesh.yaml', () => {
     assert.equal(awsIid?.ageSecondsMax, 3_600);
     const { awsIid: longer } = admissionOf(`  aws_iid:\n${fields}    max_age: 2d\n`);
     assert.equal(longer?.ageSecondsMax, 172_800);
+  });
+
+  it('takes no signer of instances whose key is short or of another kind', () => {
+    const others = (['rsa1024', 'p256'] as const).map((kind) =>
+      toPem('CERTIFICATE', make({ name: kind, key: newKey(kind) }).der),
+    );
+    const text = indented([...certificates, ...others].join(''));
+    const { findings } = parse(
+      `  aws_iid:\n    accounts: ["012345678901"]\n    certificates: |\n        ${text}\n`,
+    );
+    assert.deepEqual(
+      findings.map(({ code, found }) => [code, found]),
+      [
+        ['CH1077', 'certificate 3 has no RSA key of 2048 bits or more'],
+        ['CH1077', 'certificate 4 has no RSA key of 2048 bits or more'],
+      ],
+    );
   });
 });

@@ -1,9 +1,12 @@
 import { isMap } from 'yaml';
-import { readCertificates } from './certificates-text.ts';
 import { tpmFields } from './fields.ts';
+import { readRoots } from './roots-text.ts';
 import { readHostName } from './scalars.ts';
 import type { HostName, TpmAdmission } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
+
+/** Makers of TPMs have some dozen CAs among them all. */
+const makersRootsMax = 64;
 
 /** `hosts.tpm` of mesh.yaml. */
 export function readTpm(file: YamlFile, node: YamlNode): TpmAdmission | undefined {
@@ -21,7 +24,7 @@ export function readTpm(file: YamlFile, node: YamlNode): TpmAdmission | undefine
   }
   const known: TpmAdmission['known'] =
     knownNode === undefined ? new Map() : readKnown(file, knownNode);
-  const roots = rootsNode === undefined ? [] : readCertificates(file, rootsNode, 'CA certificates');
+  const roots = readRoots(file, rootsNode, makersRootsMax);
   return { known, roots };
 }
 

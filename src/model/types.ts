@@ -71,8 +71,8 @@ export interface Admission {
 export interface TpmAdmission {
   /** By the SHA-256 of the endorsement key (SubjectPublicKeyInfo), in small hex: who has it, and is named so. */
   readonly known: ReadonlyMap<string, HostName>;
-  /** CAs of makers, DER: a TPM that one of them has certified comes in under a name made of its key. */
-  readonly roots: readonly Uint8Array[];
+  /** CAs of makers: a TPM that one of them has certified comes in under a name made of its key. */
+  readonly roots: RootsText | undefined;
 }
 
 export interface AwsIidAdmission {
@@ -84,11 +84,13 @@ export interface AwsIidAdmission {
   readonly ageSecondsMax: number;
 }
 
-export interface X509Admission {
-  /** Of the roots. */
+/** CA certificates as they stand in the file; what is in them is looked at where certificates are read. */
+export interface RootsText {
   readonly at: Position;
-  /** CA certificates as they stand in the file; what is in them is looked at where certificates are read. */
   readonly rootsPem: string;
+}
+
+export interface X509Admission extends RootsText {
   /** What of the certificate names the host. */
   readonly name: 'common_name' | 'dns' | 'fingerprint';
 }

@@ -38,12 +38,14 @@ export async function newMaker(name: string): Promise<Maker> {
   const certify: Maker['certify'] = async (spki, change = {}) => {
     const byRoot = change.by === 'root';
     const leaf = await x509.X509CertificateGenerator.create({
-      subject: 'CN=TPM',
+      // No subject: the TPM is named in a critical alternative name (TCG EK Credential Profile, section 3.2).
+      subject: '',
       issuer: byRoot ? root.subject : intermediate.subject,
       signingKey: byRoot ? rootKeys.privateKey : lowerKeys.privateKey,
       publicKey: new x509.PublicKey(Buffer.from(spki)),
       extensions: [
         new x509.BasicConstraintsExtension(change.isCa ?? false, undefined, true),
+        new x509.SubjectAlternativeNameExtension([{ type: 'dn', value: 'CN=id:534D5443' }], true),
         new x509.ExtendedKeyUsageExtension([...(change.purposes ?? [ekPurpose])]),
       ],
       ...times,

@@ -8,6 +8,7 @@ import { member } from '../../identity/hosts/json-bytes.ts';
 import { tpmAttestor } from '../../identity/hosts/tpm.ts';
 import { makeCredential } from '../../identity/hosts/tpm-credential.ts';
 import { readTpmPublic, type TpmPublic, tpmName } from '../../identity/hosts/tpm-public.ts';
+import { toPem } from '../../identity/pem.ts';
 import type { TpmAdmission } from '../../model/types.ts';
 import { withTpm } from '../tpm2-tools.ts';
 import { tpmProver } from './tpm.ts';
@@ -58,8 +59,10 @@ describe('endorsement keys of each template', { skip: noTpm }, () => {
       store(index, Buffer.concat([await maker.certify(ekSpki(algorithm)), filler]));
       store('0x01c00100', maker.intermediate);
       try {
-        const admission: TpmAdmission = { known: new Map(), roots: [maker.root] };
-        const attestor = tpmAttestor({ admission: () => admission, random });
+        const at = { file: 'mesh.yaml', line: 1, column: 1, length: 1 };
+        const roots = { at, rootsPem: toPem('CERTIFICATE', maker.root) };
+        const admission: TpmAdmission = { known: new Map(), roots };
+        const attestor = tpmAttestor({ admission, random });
         const prover = tpmProver(tpm.access);
         const evidence = await prover.evidence(publicKeySpki);
         const step = await attestor.begin({ evidence, publicKeySpki, nowMs });
@@ -70,7 +73,7 @@ describe('endorsement keys of each template', { skip: noTpm }, () => {
         if (outcome.kind === 'proven') assert.match(outcome.proof.name, /^tpm-[0-9a-f]{16}$/);
         const late = Date.parse('2037-01-01T00:00:00Z');
         const refused = await attestor.begin({ evidence, publicKeySpki, nowMs: late });
-        assert.match(refused.kind === 'refused' ? refused.reason : '', /not valid now/);
+        assert.match(refused.kind === 'refused' ? refused.reason : '', /ended at 2036/);
       } finally {
         for (const one of [index, '0x01c00100']) tpm.tool('tpm2_nvundefine', ['-C', 'o', one]);
       }

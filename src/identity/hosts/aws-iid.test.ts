@@ -105,7 +105,7 @@ describe('the attestor of EC2 instances', () => {
     signed: Uint8Array,
     change: Partial<AwsIidAdmission> & { readonly nowMs?: number } = {},
   ): Promise<AttestationStep> {
-    const attestor = awsIidAttestor({ admission: () => ({ ...admission, ...change }) });
+    const attestor = awsIidAttestor({ admission: { ...admission, ...change } });
     const evidence = { pkcs7: Buffer.from(signed).toString('base64') };
     return attestor.begin({ evidence, publicKeySpki, nowMs: change.nowMs ?? startedMs + 60_000 });
   }

@@ -19,16 +19,11 @@ const keyHexDigits = 32;
  * document, and nothing in it is of the host's key: so the first key that comes with it is the host's, and it is only good for
  * a while after the instance's start. Where this is too little, give the instance a TPM (NitroTPM).
  */
-export function awsIidAttestor(parts: {
-  /** As the newest intent has it; undefined: no instance is admitted. */
-  readonly admission: () => AwsIidAdmission | undefined;
-}): HostAttestor {
+export function awsIidAttestor(parts: { readonly admission: AwsIidAdmission }): HostAttestor {
+  const { admission } = parts;
   return {
     method: awsIidMethod,
     begin: async (request) => {
-      const admission = parts.admission();
-      if (admission === undefined)
-        return refused('mesh.yaml admits no EC2 instance: it has no `hosts.aws_iid`');
       const signed = bytesOf(member(request.evidence, 'pkcs7'), signedBytesMax);
       if (signed === undefined) return refused('the evidence has no signed identity document');
       const document = readDocument(signed, admission);

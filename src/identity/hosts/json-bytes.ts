@@ -1,3 +1,4 @@
+import { fromBase64 } from '../pem.ts';
 import type { Json } from './attestor.ts';
 
 /** A member of an object; undefined when it is none, or has no such member of its own. */
@@ -6,11 +7,11 @@ export function member(json: Json | undefined, name: string): Json | undefined {
   return Object.hasOwn(json, name) ? (json as Readonly<Record<string, Json>>)[name] : undefined;
 }
 
-/** Bytes that travel as base64, in its one form and no more than are allowed. */
+/** Bytes that travel as base64, in its one form, at least one and no more than are allowed. */
 export function bytesOf(json: Json | undefined, bytesMax: number): Uint8Array | undefined {
   if (typeof json !== 'string' || json.length > Math.ceil(bytesMax / 3) * 4) return undefined;
-  const bytes = Buffer.from(json, 'base64');
-  return bytes.length <= bytesMax && bytes.toString('base64') === json ? bytes : undefined;
+  const bytes = fromBase64(json);
+  return bytes !== undefined && bytes.length <= bytesMax ? bytes : undefined;
 }
 
 export function base64(bytes: Uint8Array): string {

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Random } from '../../base/random.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { HostName, TpmAdmission } from '../../model/types.ts';
+import type { Certificate } from '../certificate-read.ts';
 import {
   type AttestationRequest,
   type AttestationStep,
@@ -11,6 +12,7 @@ import {
 } from './attestor.ts';
 import { ekIssuer } from './ek-issuer.ts';
 import { base64, bytesOf, member } from './json-bytes.ts';
+import { readRoots } from './roots.ts';
 import { makeCredential } from './tpm-credential.ts';
 import { ekHash, readTpmPublic, type TpmPublic, tpmName } from './tpm-public.ts';
 import { qualifyingData, quoteProblem } from './tpm-quote.ts';
@@ -35,18 +37,17 @@ const nameHexDigits = 16;
  * the answer is the secret and a quote by the AK that carries the challenge and the host's new key.
  */
 export function tpmAttestor(parts: {
-  /** As the newest intent has it; undefined: no TPM is admitted. */
-  readonly admission: () => TpmAdmission | undefined;
+  readonly admission: TpmAdmission;
   readonly random: Random;
 }): HostAttestor {
+  const { known, roots } = parts.admission;
+  const admitted = { known, roots: roots === undefined ? [] : readRoots(roots.rootsPem) };
   return {
     method: tpmMethod,
     begin: async (request) => {
-      const admission = parts.admission();
-      if (admission === undefined) return refused('mesh.yaml admits no TPM: it has no `hosts.tpm`');
       const evidence = readEvidence(request.evidence);
       if (!evidence.ok) return refused(evidence.error);
-      const name = admittedName(admission, evidence.value, request.nowMs);
+      const name = admittedName(admitted, evidence.value, request.nowMs);
       if (!name.ok) return refused(name.error);
       return challenge({ ...evidence.value, name: name.value }, request, parts.random);
     },
@@ -86,9 +87,14 @@ function readKey(
   return problem === undefined ? key : err(`the ${what} is not taken: ${problem}`);
 }
 
+interface Admitted {
+  readonly known: TpmAdmission['known'];
+  readonly roots: readonly Certificate[];
+}
+
 /** Who that TPM is by the intent; where its maker vouches for it, a name made of its key. */
 function admittedName(
-  { known, roots }: TpmAdmission,
+  { known, roots }: Admitted,
   { ek, chain }: Evidence,
   nowMs: number,
 ): Result<HostName, string> {

@@ -7,7 +7,6 @@ import { nameAttributes } from '../certificate-names.ts';
 import { buildPath, type CertificatePath, pathLimits } from '../certificate-path.ts';
 import { type Certificate, readCertificate } from '../certificate-read.ts';
 import { oid } from '../oids.ts';
-import { fromBase64 } from '../pem.ts';
 import {
   type AttestationRequest,
   type AttestationStep,
@@ -16,8 +15,9 @@ import {
   type Json,
   refused,
 } from './attestor.ts';
+import { base64, bytesOf, member } from './json-bytes.ts';
+import { readRoots } from './roots.ts';
 import { nonceBytes, verifyProof, x509popMethod } from './x509pop-proof.ts';
-import { readRoots } from './x509pop-roots.ts';
 
 /**
  * A machine that has a certificate of the company's CA already proves that it holds its key. Evidence:
@@ -69,12 +69,15 @@ function begin(parts: Parts, request: AttestationRequest): AttestationStep {
   };
 }
 
+/** RSA of 8,192 bits. */
+const signatureBytesMax = 1024;
+
 function checkAnswer(
   leaf: Certificate,
   parts: Parameters<typeof verifyProof>[1],
   answer: Json,
 ): Result<undefined, string> {
-  const signature = bytesOf(memberOf(answer, 'signature'));
+  const signature = bytesOf(member(answer, 'signature'), signatureBytesMax);
   if (signature === undefined) return err('the answer is not { signature } in base64');
   const spki = Buffer.from(leaf.publicKeySpki);
   const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
@@ -89,20 +92,20 @@ interface Evidence {
 }
 
 /** A certificate with many names has a few thousand bytes. */
-const certificateCharsMax = 32 * 1024;
+const certificateBytesMax = 24 * 1024;
 const chainMax = 1 + pathLimits.sentMax;
 
 function readEvidence(evidence: Json): Result<Evidence, string> {
-  const agentNonce = bytesOf(memberOf(evidence, 'nonce'));
+  const agentNonce = bytesOf(member(evidence, 'nonce'), nonceBytes);
   if (agentNonce?.length !== nonceBytes)
     return err(`the evidence has no nonce of ${nonceBytes} bytes`);
-  const list = memberOf(evidence, 'chain');
+  const list = member(evidence, 'chain');
   if (!Array.isArray(list) || list.length > chainMax) {
     return err(`the evidence has no chain of at most ${chainMax} certificates`);
   }
   const chain: Certificate[] = [];
   for (const [index, item] of list.entries()) {
-    const der = bytesOf(item);
+    const der = bytesOf(item, certificateBytesMax);
     const certificate = der === undefined ? err('not DER in base64') : readCertificate(der);
     if (!certificate.ok) return err(`certificate ${index + 1} of the host: ${certificate.error}`);
     chain.push(certificate.value);
@@ -111,21 +114,6 @@ function readEvidence(evidence: Json): Result<Evidence, string> {
   return leaf === undefined
     ? err('the evidence has no certificate')
     : ok({ chain: [leaf, ...others], agentNonce });
-}
-
-function memberOf(value: Json | undefined, name: string): Json | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return Object.hasOwn(value, name) ? (value as { readonly [key: string]: Json })[name] : undefined;
-}
-
-function bytesOf(value: Json | undefined): Uint8Array | undefined {
-  return typeof value === 'string' && value.length <= certificateCharsMax
-    ? fromBase64(value)
-    : undefined;
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64');
 }
 
 // === What is proven ===

@@ -1,6 +1,6 @@
 import type { Finding } from '../../base/finding.ts';
 import { err, type Result } from '../../base/result.ts';
-import type { Admission } from '../../model/types.ts';
+import type { Admission, RootsText } from '../../model/types.ts';
 import { nameText } from '../certificate-names.ts';
 import { issuerProblem, keyProblem } from '../certificate-path.ts';
 import { type Certificate, readCertificate } from '../certificate-read.ts';
@@ -17,14 +17,17 @@ export function readRoots(pem: string): readonly Certificate[] {
   return rootsOf(pem).flatMap((root) => (root.ok ? [root.value] : []));
 }
 
-/** What is wrong with the roots of `hosts.x509pop`: the model reads no certificates. */
-export function rootFindings({ x509pop }: Admission, nowMs: number): readonly Finding[] {
-  if (x509pop === undefined) return [];
-  const roots = rootsOf(x509pop.rootsPem);
+/** What is wrong with the roots of `hosts`: the model reads no certificates. */
+export function rootFindings({ x509pop, tpm }: Admission, nowMs: number): readonly Finding[] {
+  return [x509pop, tpm?.roots].flatMap((roots) => (roots ? findingsOf(roots, nowMs) : []));
+}
+
+function findingsOf({ at, rootsPem }: RootsText, nowMs: number): readonly Finding[] {
+  const roots = rootsOf(rootsPem);
   return roots.flatMap((root, index) => {
     const which = `root ${index + 1} of ${roots.length}`;
     const found = root.ok ? rootFinding(root.value, which, nowMs) : unreadable(which, root.error);
-    return found === undefined ? [] : [{ ...found, at: x509pop.at }];
+    return found === undefined ? [] : [{ ...found, at }];
   });
 }
 
