@@ -30,7 +30,11 @@ export type ProofConfig =
   /** The file is read when the machine joins, and not needed afterwards. */
   | { readonly kind: 'join_token'; readonly tokenFile: string }
   /** A certificate that the machine has already, and its key, in PEM. */
-  | { readonly kind: 'x509pop'; readonly certificatePath: string; readonly keyPath: string };
+  | { readonly kind: 'x509pop'; readonly certificatePath: string; readonly keyPath: string }
+  /** Its TPM. Without a TCTI: what the environment says, else the device. */
+  | { readonly kind: 'tpm'; readonly tcti?: string }
+  /** The identity document of an EC2 instance. */
+  | { readonly kind: 'aws_iid' };
 
 /** A join token is good once: a host that loses what it got by it needs somebody's hand. False when the file is not there yet. */
 export function canProveAgain(hostFile: string): boolean {

@@ -24,6 +24,8 @@ const usage = {
     '  --root SHA256            hash of its root; given again for more than one. `chancery host token` prints all of this',
     '  --join-token-file FILE   PROOF: the token that an operator made for this machine',
     '  --host-cert FILE --host-key FILE   or PROOF: a certificate that this machine has already (hosts: x509pop)',
+    '  --tpm [--tcti TCTI]      or PROOF: the TPM of this machine (hosts: tpm; `chancery host ek` prints what to write there)',
+    '  --aws-iid                or PROOF: the identity document of this EC2 instance (hosts: aws_iid)',
     `  --state DIR              where it keeps what it holds, sealed; ${stateUnlessSaid} unless said`,
     `  --socket PATH            the Workload API and SDS for every process here; ${socketUnlessSaid} unless said`,
     '  --seal-with KIND         binds what is kept to tpm, keyring (lost by a reboot) or file; unless said, or set as',
@@ -41,6 +43,9 @@ const options = {
   'join-token-file': { type: 'string' },
   'host-cert': { type: 'string' },
   'host-key': { type: 'string' },
+  tpm: { type: 'boolean' },
+  tcti: { type: 'string' },
+  'aws-iid': { type: 'boolean' },
   state: { type: 'string' },
   socket: { type: 'string' },
   'seal-with': { type: 'string' },
@@ -116,11 +121,17 @@ function proofOf(values: Values): ProofConfig {
     ...(certificatePath === undefined || keyPath === undefined
       ? []
       : [{ kind: 'x509pop' as const, certificatePath, keyPath }]),
+    ...(values['tpm'] === true ? [tpmProof(values['tcti'])] : []),
+    ...(values['aws-iid'] === true ? [{ kind: 'aws_iid' as const }] : []),
   ];
   const [proof, ...others] = proofs;
   if (proof !== undefined && others.length === 0) return proof;
   throw usageError(
-    'agent needs one PROOF: --join-token-file, or --host-cert and --host-key',
+    'agent needs one PROOF: --join-token-file, --host-cert and --host-key, --tpm, or --aws-iid',
     usage,
   );
+}
+
+function tpmProof(tcti: Values[string]): ProofConfig {
+  return typeof tcti === 'string' ? { kind: 'tpm', tcti } : { kind: 'tpm' };
 }

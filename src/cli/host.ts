@@ -13,12 +13,13 @@ import {
   paths,
 } from '../serve/api/wire.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
+import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'host list|show|token|ban|evict|health [NAME] [DIR]',
+  usage: 'host list|show|token|ban|evict|health|ek [NAME] [DIR]',
   text: [
     'The machines of a running mesh, and how they come into it.',
     '',
@@ -29,6 +30,7 @@ const usage = {
     '  host ban NAME [DIR]         cut a host off within a second and keep it out; --reason TEXT is kept with it',
     '  host health [DIR]           of this machine, asked of its own agent: can it renew what it holds; 2: it cannot',
     '    --state DIR               the state folder of an agent that was started with --server',
+    '  host ek [--tcti TCTI]       of this machine, without an agent: the hash of its TPM, and the lines of mesh.yaml that admit it',
     '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
   ].join('\n'),
   example: 'chancery host token web-1 /srv/intent --ttl 30m',
@@ -50,6 +52,8 @@ interface Call {
 }
 
 export async function host(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  // It has flags of its own, and no folder.
+  if (args[0] === 'ek') return hostEk(args.slice(1), terminal);
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
@@ -75,7 +79,7 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
     case 'evict':
       return step(call, verb);
     default:
-      throw usageError('host is followed by list, show, token, ban, evict or health', usage);
+      throw usageError('host is followed by list, show, token, ban, evict, health or ek', usage);
   }
 }
 

@@ -39,7 +39,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./ca.ts')).ca,
   },
   host: {
-    usage: 'host list|show|token|ban|evict|health',
+    usage: 'host list|show|token|ban|evict|health|ek',
     summary: 'the machines of a mesh: who is in, how it came in, whether it can go on',
     load: async () => (await import('./host.ts')).host,
   },

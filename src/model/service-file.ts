@@ -101,7 +101,18 @@ const selectorKinds: Readonly<Record<string, readonly string[]>> = {
   unix: ['user', 'uid', 'group', 'gid', 'supplementary_group', 'path', 'sha256'],
   systemd: ['unit'],
   container: ['id'],
-  host: ['name', 'method', 'ca', 'subject_cn', 'san_dns', 'ek', 'account', 'region', 'image'],
+  host: [
+    'name',
+    'method',
+    'ca',
+    'subject_cn',
+    'san_dns',
+    'ek',
+    'account',
+    'region',
+    'image',
+    'instance_type',
+  ],
 };
 
 function readSelectors(file: YamlFile, node: YamlNode): readonly Selector[] {

@@ -9,6 +9,7 @@ import type { HostReply } from '../../src/serve/api/wire.ts';
 import { GrpcClient } from '../../src/serve/grpc/client.ts';
 import { type LoneAgent, LoneControlPlane, ledgerOf, readText } from '../support/control-plane.ts';
 import { eventually } from '../support/running-mesh.ts';
+import { noTpm, SoftwareTpm } from '../support/swtpm.ts';
 
 const program = readlinkSync('/proc/self/exe');
 const files = {
@@ -182,6 +183,35 @@ describe('hosts join, renew, come back, and are cut off', () => {
     const host = (await plane.hosts()).get('metal-7.example.com');
     assert.equal(host?.method, 'x509pop');
     assert.ok(host?.selectors.some(({ kind }) => kind === 'host:ca'));
+  });
+
+  it('a machine comes in by its TPM, by the name that mesh.yaml gives it', {
+    skip: noTpm,
+  }, async () => {
+    const tpm = await SoftwareTpm.start();
+    try {
+      const tcti = tpm.access.tcti ?? '';
+      const { rootSha256 } = await plane.token('unused');
+      const agent = plane.agent('rack-1');
+      plane.write(
+        'mesh.yaml',
+        `${files['mesh.yaml']}hosts:\n  tpm: { known: { rack-2: ${'0'.repeat(64)} } }\n`,
+      );
+      await new Promise((wake) => setTimeout(wake, 1_500));
+      agent.start('--root', rootSha256[0] ?? '', '--tpm', '--tcti', tcti);
+      await agent.said(/CH3106: .* is not among `hosts.tpm.known`/);
+      await agent.kill();
+      const text = await plane.chancery('host', 'ek', '--tcti', tcti, '--name', 'rack-1');
+      plane.write('mesh.yaml', `${files['mesh.yaml']}${text.slice(text.indexOf('hosts:'))}`);
+      await new Promise((wake) => setTimeout(wake, 1_500));
+      agent.start();
+      await hostIs('rack-1', isWell);
+      const host = (await plane.hosts()).get('rack-1');
+      assert.equal(host?.method, 'tpm');
+      assert.ok(host?.selectors.some(({ kind }) => kind === 'host:ek'));
+    } finally {
+      await tpm.stop();
+    }
   });
 
   it('a name that is taken is given to another machine only on purpose', async () => {

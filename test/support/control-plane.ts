@@ -137,7 +137,8 @@ export class LoneAgent {
   start(...flags: readonly string[]): void {
     if (flags.length > 0) this.#flags = flags;
     const own = ['--server', `127.0.0.1:${this.#port}`, '--state', this.state];
-    const named = this.#flags.some((flag) => ['--host-cert', '--join-token-file'].includes(flag));
+    const proofs = ['--host-cert', '--join-token-file', '--tpm'];
+    const named = this.#flags.some((flag) => proofs.includes(flag));
     const proof = named ? [] : ['--join-token-file', this.tokenFile];
     const rest = ['--socket', this.socket, ...proof, ...this.#flags];
     const child = spawn(process.execPath, [entry, 'agent', ...own, ...rest], {

@@ -5,6 +5,8 @@ import type { HostProver, Json } from '../../identity/hosts/attestor.ts';
 import { joinTokenMethod } from '../../identity/hosts/join-token.ts';
 import { localMethod } from '../../identity/hosts/local.ts';
 import type { ProofConfig } from '../host-file.ts';
+import { awsIidProver } from './aws-iid.ts';
+import { tpmProver } from './tpm.ts';
 import { x509popProver } from './x509pop.ts';
 
 /** The agent's side of what its host file names. */
@@ -16,6 +18,10 @@ export function proverOf(config: ProofConfig, random: Random): HostProver {
       return stating(joinTokenMethod, () => ({ token: readToken(config.tokenFile) }));
     case 'x509pop':
       return x509popProver(config, random);
+    case 'tpm':
+      return tpmProver({ tcti: config.tcti, env: process.env });
+    case 'aws_iid':
+      return awsIidProver();
   }
 }
 

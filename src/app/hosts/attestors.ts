@@ -1,8 +1,10 @@
 import type { Random } from '../../base/random.ts';
 import type { HostAttestor } from '../../identity/hosts/attestor.ts';
+import { awsIidAttestor } from '../../identity/hosts/aws-iid.ts';
 import { joinTokenAttestor } from '../../identity/hosts/join-token.ts';
 import { localAttestor } from '../../identity/hosts/local.ts';
 import { rejoinAttestor } from '../../identity/hosts/rejoin.ts';
+import { tpmAttestor } from '../../identity/hosts/tpm.ts';
 import { x509popAttestor } from '../../identity/hosts/x509pop.ts';
 import type { Admission } from '../../model/types.ts';
 import type { Store } from '../../store/store.ts';
@@ -46,9 +48,12 @@ function provingAttestors(random: Random): (admission: Admission) => readonly Ho
   return (admission) => {
     const known = made.get(admission);
     if (known !== undefined) return known;
-    const { x509pop } = admission;
-    const attestors =
-      x509pop === undefined ? [] : [x509popAttestor({ admission: x509pop, random })];
+    const { x509pop, tpm, awsIid } = admission;
+    const attestors = [
+      ...(x509pop === undefined ? [] : [x509popAttestor({ admission: x509pop, random })]),
+      ...(tpm === undefined ? [] : [tpmAttestor({ admission: tpm, random })]),
+      ...(awsIid === undefined ? [] : [awsIidAttestor({ admission: awsIid })]),
+    ];
     made.set(admission, attestors);
     return attestors;
   };
