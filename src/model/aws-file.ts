@@ -1,5 +1,5 @@
 import { readCertificates } from './certificates-text.ts';
-import { awsIidFields } from './fields.ts';
+import { awsIidFields } from './hosts-fields.ts';
 import { readSeconds } from './scalars.ts';
 import type { AwsIidAdmission } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';

@@ -1,48 +1,19 @@
 /**
- * The fields of the language, in one place: the parser refuses what is not here, and the JSON Schemas for
- * editors are made from the same tables.
+ * The fields of the language, in one place (those of `hosts` beside it): the parser refuses what is not here, and the JSON
+ * Schemas for editors are made from the same tables.
  */
-export interface FieldSpec {
-  readonly description: string;
-  readonly example: string;
-  readonly required?: true;
-  /** Known to the design, not to this version: refused with that reason. */
-  readonly later?: true;
-  /** JSON Schema of the value. */
-  readonly schema: Readonly<Record<string, unknown>>;
-}
-
-export type FieldTable = Readonly<Record<string, FieldSpec>>;
-
-const text = { type: 'string' };
-const name = { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' };
-const duration = { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$' };
-const port = { type: 'integer', minimum: 1, maximum: 65_535 };
-const oneOrMany = (items: unknown): FieldSpec['schema'] => ({
-  anyOf: [items, { type: 'array', items, minItems: 1 }],
-});
-const textMap = { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } };
-
-function object(table: () => FieldTable): FieldSpec['schema'] {
-  return schemaOf(table());
-}
-
-/** JSON Schema of a map with these fields and no others. */
-export function schemaOf(table: FieldTable): FieldSpec['schema'] {
-  const present = Object.entries(table).filter(([, field]) => field.later !== true);
-  return {
-    type: 'object',
-    additionalProperties: false,
-    properties: Object.fromEntries(
-      present.map(([key, field]) => [key, { description: field.description, ...field.schema }]),
-    ),
-    required: present.filter(([, field]) => field.required === true).map(([key]) => key),
-  };
-}
-
-function later(description: string): FieldSpec {
-  return { description, example: '', later: true, schema: {} };
-}
+import {
+  duration,
+  type FieldTable,
+  later,
+  name,
+  object,
+  oneOrMany,
+  port,
+  text,
+  textMap,
+} from './field-spec.ts';
+import { hostsFields } from './hosts-fields.ts';
 
 export const defaultsFields: FieldTable = {
   timeout: {
@@ -56,94 +27,6 @@ export const defaultsFields: FieldTable = {
     schema: duration,
   },
   svid_ttl: { description: 'lifetime of workload certificates', example: '1h', schema: duration },
-};
-
-export const joinTokenFields: FieldTable = {
-  max_ttl: {
-    description: 'the longest life of a join token',
-    example: '1h',
-    schema: duration,
-  },
-};
-
-export const x509popFields: FieldTable = {
-  roots: {
-    description: 'the CA certificates below which host certificates are taken, in PEM',
-    example: '|\n  -----BEGIN CERTIFICATE-----\n  ...',
-    required: true,
-    schema: text,
-  },
-  name: {
-    description:
-      'what of the certificate names the host: its common name, its first DNS name, or a fingerprint of its key',
-    example: 'dns',
-    required: true,
-    schema: { enum: ['common_name', 'dns', 'fingerprint'] },
-  },
-};
-
-const sha256Hex = { type: 'string', pattern: '^[0-9a-f]{64}$' };
-
-export const tpmFields: FieldTable = {
-  known: {
-    description: 'hosts by name, each with the hash of its endorsement key (chancery host ek)',
-    example: '{ web-1: 7b1f… }',
-    schema: { type: 'object', additionalProperties: sha256Hex, minProperties: 1 },
-  },
-  roots: {
-    description:
-      'CA certificates of makers of TPMs, in PEM: theirs are admitted under a name made of the key',
-    example: '"-----BEGIN CERTIFICATE-----…"',
-    schema: text,
-  },
-};
-
-export const awsIidFields: FieldTable = {
-  accounts: {
-    description: 'the accounts whose instances are admitted, twelve digits each',
-    example: '["123456789012"]',
-    required: true,
-    schema: oneOrMany({ type: ['string', 'integer'] }),
-  },
-  certificates: {
-    description: 'certificates of AWS for RSA-2048 signatures of your regions, in PEM',
-    example: '"-----BEGIN CERTIFICATE-----…"',
-    required: true,
-    schema: text,
-  },
-  max_age: {
-    description: 'how long after its start an instance may come in',
-    example: '1h',
-    schema: duration,
-  },
-};
-
-export const hostsFields: FieldTable = {
-  join_token: {
-    description: 'tokens that an operator makes for one machine each (chancery host token)',
-    example: '{ max_ttl: 1h }',
-    schema: object(() => joinTokenFields),
-  },
-  x509pop: {
-    description: 'certificates that machines have already, from a CA of the company',
-    example: '{ roots: "-----BEGIN CERTIFICATE-----...", name: dns }',
-    schema: object(() => x509popFields),
-  },
-  rejoin: {
-    description: 'how long a host may be away and still come back with the key that it has',
-    example: '30d',
-    schema: duration,
-  },
-  tpm: {
-    description: 'machines with a TPM 2.0, by its endorsement key',
-    example: '{ known: { web-1: 7b1f… } }',
-    schema: object(() => tpmFields),
-  },
-  aws_iid: {
-    description: 'EC2 instances, by their signed identity document',
-    example: '{ accounts: ["123456789012"], certificates: "-----BEGIN CERTIFICATE-----…" }',
-    schema: object(() => awsIidFields),
-  },
 };
 
 export const peerFields: FieldTable = {

@@ -1,5 +1,5 @@
 import { readAwsIid } from './aws-file.ts';
-import { hostsFields, joinTokenFields, x509popFields } from './fields.ts';
+import { hostsFields, joinTokenFields, x509popFields } from './hosts-fields.ts';
 import { readRoots } from './roots-text.ts';
 import { readSeconds, readWord } from './scalars.ts';
 import { readTpm } from './tpm-file.ts';

@@ -1,5 +1,5 @@
 import { isMap } from 'yaml';
-import { tpmFields } from './fields.ts';
+import { tpmFields } from './hosts-fields.ts';
 import { readRoots } from './roots-text.ts';
 import { readHostName } from './scalars.ts';
 import type { HostName, TpmAdmission } from './types.ts';

@@ -11,7 +11,7 @@ import {
 } from 'yaml';
 import type { Code, Finding, Position } from '../base/finding.ts';
 import { nearestName } from '../base/nearest.ts';
-import type { FieldTable } from './fields.ts';
+import type { FieldTable } from './field-spec.ts';
 
 export type YamlNode = ParsedNode | Node | null | undefined;
 

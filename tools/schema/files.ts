@@ -1,4 +1,5 @@
-import { meshFields, schemaOf, serviceFields } from '../../src/model/fields.ts';
+import { schemaOf } from '../../src/model/field-spec.ts';
+import { meshFields, serviceFields } from '../../src/model/fields.ts';
 
 /** File name to text, for every kind of intent file. */
 export function schemaFiles(): ReadonlyMap<string, string> {
