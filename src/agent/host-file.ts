@@ -36,14 +36,18 @@ export type ProofConfig =
   /** The identity document of an EC2 instance. */
   | { readonly kind: 'aws_iid' };
 
-/** A join token is good once: a host that loses what it got by it needs somebody's hand. False when the file is not there yet. */
-export function canProveAgain(hostFile: string): boolean {
+/** Undefined when the file is not there yet. */
+export function proofIn(hostFile: string): ProofConfig | undefined {
   try {
-    const { control } = JSON.parse(readFileSync(hostFile, 'utf8')) as HostFile;
-    return control.proof.kind !== 'join_token';
+    return (JSON.parse(readFileSync(hostFile, 'utf8')) as HostFile).control.proof;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** A token is good once, and an instance's document for its first key: a host that loses what it got by them needs somebody's hand. */
+export function canProveAgain(proof: ProofConfig | undefined): boolean {
+  return proof !== undefined && proof.kind !== 'join_token' && proof.kind !== 'aws_iid';
 }
 
 export interface HostWorkload {

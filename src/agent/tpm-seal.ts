@@ -1,5 +1,21 @@
 import { ChanceryError } from '../base/error.ts';
+import type { TpmSealer } from './host-key.ts';
 import { type TpmAccess, type TpmJob, withTpm } from './tpm2-tools.ts';
+
+/** For whoever keeps a key in it. */
+export function tpmSealer(access: TpmAccess): TpmSealer {
+  return {
+    seal: (secret) => sealToTpm(access, secret),
+    open: async (sealed) => {
+      try {
+        return await unsealFromTpm(access, sealed);
+      } catch (error) {
+        if (error instanceof ChanceryError && error.code === 'CH3033') return undefined;
+        throw error;
+      }
+    },
+  };
+}
 
 /** What any TPM seals (Part 2, MAX_SYM_DATA): a key, not a file. */
 export const sealedBytesMax = 128;

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { noTpm, SoftwareTpm } from '../../test/support/swtpm.ts';
 import { ChanceryError } from '../base/error.ts';
-import { sealToTpm, unsealFromTpm } from './tpm-seal.ts';
-import { withTpm } from './tpm2-tools.ts';
+import { systemRandom as random } from '../base/random.ts';
+import { HostCache } from './host-cache.ts';
+import { sealToTpm, tpmSealer, unsealFromTpm } from './tpm-seal.ts';
+import { type TpmAccess, withTpm } from './tpm2-tools.ts';
 
 function hasCode(code: string, found: RegExp): (error: unknown) => boolean {
   return (error) => {
@@ -133,6 +135,29 @@ describe('a TPM', { skip: noTpm }, () => {
       await assert.rejects(unsealFromTpm(tpm.access, sealed.subarray(0, at)), { code: 'CH3033' });
     }
     assert.deepEqual(Buffer.from(await unsealFromTpm(tpm.access, sealed)), secret);
+  });
+
+  it('keeps what the agent holds: another one begins anew, and one that is away loses nothing', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'sealed-'));
+    const said: string[] = [];
+    const say = (text: string): void => void said.push(text);
+    const log = { info: () => {}, warn: say, error: say };
+    const open = (access: TpmAccess) =>
+      HostCache.open(dir, { random, log, only: 'tpm', tpm: tpmSealer(access) });
+    const entries = { kind: 'entries' as const, entries: [] };
+    try {
+      const first = await open(tpm.access);
+      assert.equal(first.sealedBy, 'tpm');
+      await first.write({ ...first.kept, entries });
+      assert.deepEqual((await open(tpm.access)).kept.entries, entries);
+      const away = await open({ ...tpm.access, tcti: 'swtpm:path=/nonexistent/tpm' });
+      assert.equal(away.sealedBy, 'nothing');
+      await away.write(away.kept);
+      assert.deepEqual((await open(tpm.access)).kept.entries, entries);
+      assert.equal((await open(other.access)).kept.entries, undefined);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   it('that does not answer is told from one that refuses', async () => {

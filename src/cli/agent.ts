@@ -2,8 +2,15 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Agent } from '../agent/agent.ts';
 import { HostCache } from '../agent/host-cache.ts';
-import { canProveAgain, type HostFile, type ProofConfig, replaceFile } from '../agent/host-file.ts';
-import { type HostKeyKind, hostKeyKinds } from '../agent/host-key.ts';
+import {
+  canProveAgain,
+  type HostFile,
+  type ProofConfig,
+  proofIn,
+  replaceFile,
+} from '../agent/host-file.ts';
+import { type HostKeyKind, hostKeyKinds, type TpmSealer } from '../agent/host-key.ts';
+import { tpmSealer } from '../agent/tpm-seal.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
@@ -62,14 +69,25 @@ export async function agent(args: readonly string[], terminal: Terminal): Promis
   const hostFile = hostFileOf(parsed.values);
   const log = jsonLog('agent', systemClock, (line) => void process.stderr.write(line));
   const random = systemRandom;
-  const outlivesReboot = !canProveAgain(hostFile);
-  const cache = await HostCache.open(dirname(hostFile), { random, log, only, outlivesReboot });
+  const proof = proofIn(hostFile);
+  const keyOptions = { outlivesReboot: !canProveAgain(proof), tpm: sealerOf(proof, only) };
+  const cache = await HostCache.open(dirname(hostFile), { random, log, only, ...keyOptions });
   const running = new Agent({ hostFile, cache, clock: systemClock, random, log });
   const ended = running.run();
   await untilSignal();
   running.stop();
   await ended;
   return 0;
+}
+
+/** A host that is its TPM seals by it; others when they are asked to. */
+function sealerOf(
+  proof: ProofConfig | undefined,
+  only: HostKeyKind | undefined,
+): TpmSealer | undefined {
+  const env = process.env;
+  if (proof?.kind === 'tpm') return tpmSealer({ tcti: proof.tcti, env });
+  return only === 'tpm' ? tpmSealer({ env }) : undefined;
 }
 
 /** The file that was named, or one that says what the flags say. */

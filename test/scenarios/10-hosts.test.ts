@@ -208,6 +208,7 @@ describe('hosts join, renew, come back, and are cut off', () => {
       await hostIs('rack-1', isWell);
       const host = (await plane.hosts()).get('rack-1');
       assert.equal(host?.method, 'tpm');
+      await agent.said(/"sealedBy":"tpm"/);
       assert.ok(host?.selectors.some(({ kind }) => kind === 'host:ek'));
     } finally {
       await tpm.stop();
