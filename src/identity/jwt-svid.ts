@@ -34,29 +34,35 @@ export function verifyJwtSvid(given: {
   const { kid, claims } = parsed.value;
   const checked = checkClaims(claims, given.audience, given.nowMs);
   if (!checked.ok) return checked;
-  const trustDomain = trustDomainOf(checked.value.spiffeId);
-  const key = keyOf(given.bundles, trustDomain, kid);
-  if (!key.ok) return key;
+  const keys = keysOf(given.bundles, trustDomainOf(checked.value.spiffeId), kid);
+  if (!keys.ok) return keys;
   const { algorithm, signed, signature } = parsed.value;
-  const good = isJwtSignedBy(key.value, algorithm, Buffer.from(signed), signature);
-  return good ? checked : err('the signature does not fit the key of the trust domain');
+  const bytes = Buffer.from(signed);
+  const isGood = keys.value.some((key) => isJwtSignedBy(key, algorithm, bytes, signature));
+  return isGood ? checked : err('the signature does not fit the key of the trust domain');
 }
 
-function keyOf(
+/** Keys of one trust domain that are tried for a token without kid; a rotation has two or three. */
+const keysTriedMax = 8;
+
+/** The one key that the token names; all when it names none, which the specification allows (rule 34). */
+function keysOf(
   bundles: readonly TrustBundle[],
   trustDomain: TrustDomain,
-  kid: string,
-): Result<JwtVerificationKey, string> {
+  kid: string | undefined,
+): Result<readonly JwtVerificationKey[], string> {
   const bundle = bundles.find((one) => one.trustDomain === trustDomain);
   if (bundle === undefined) return err(`there is no bundle of the trust domain "${trustDomain}"`);
+  if (kid === undefined) return ok(bundle.jwtKeys.slice(-keysTriedMax));
   const key = bundle.jwtKeys.find((one) => one.kid === kid);
   return key === undefined
     ? err(`the bundle of "${trustDomain}" has no key "${kid.slice(0, 64)}"`)
-    : ok(key);
+    : ok([key]);
 }
 
 interface ParsedJwt {
-  readonly kid: string;
+  /** Undefined: the token does not say. */
+  readonly kid: string | undefined;
   readonly algorithm: NonNullable<ReturnType<typeof jwtAlgorithm>>;
   readonly claims: Readonly<Record<string, unknown>>;
   readonly signed: string;
@@ -78,7 +84,9 @@ function parseJwt(token: string): Result<ParsedJwt, string> {
   }
   const [other] = Object.keys(others);
   if (other !== undefined) return err(`the header of the token has a member "${other}"`);
-  if (typeof kid !== 'string' || kid === '') return err('the token names no key');
+  if (kid !== undefined && (typeof kid !== 'string' || kid === '')) {
+    return err('the token gives the name of its key as something else than a text');
+  }
   const claims = decodeObject(claimsText);
   if (claims === undefined) return err('the claims of the token are not a JSON object');
   const signature = decodeBase64Url(signatureText);
