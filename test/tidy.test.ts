@@ -45,6 +45,11 @@ const banned: readonly { call: RegExp; except: readonly string[]; use: string }[
   { call: /\bMath\.random\(/, except: [], use: 'random.fraction()' },
   { call: /\bconsole\./, except: [], use: 'a Terminal or a Log' },
   { call: /\bas any\b/, except: [], use: 'a parser at the border' },
+  {
+    call: /^import (?!type ).*'node:http';$/m,
+    except: [],
+    use: "process.getBuiltinModule('node:http'), which does not load undici",
+  },
 ];
 
 const lineCountMax = 400;

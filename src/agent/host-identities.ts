@@ -73,7 +73,7 @@ export class HostIdentities {
     this.#server = createGrpcServer({
       methods: [
         ...workloadApiMethods({ source: this.#source, clock }),
-        ...sdsSotwMethods(this.#source),
+        ...sdsSotwMethods(this.#source, { log }),
         ...sds.methods,
       ],
       onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),

@@ -1,13 +1,14 @@
-import { create } from '@bufbuild/protobuf';
+import { contentHash } from '../compile/content-hash.ts';
 import { ownSecret, trustSecret } from '../compile/names.ts';
-import { any, resource } from '../compile/pack.ts';
 import { type Resource, type Snapshot, typeUrls } from '../compile/resource.ts';
-import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
-import { SPIFFECertValidatorConfigSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js';
-import { bundlePem } from '../identity/authority.ts';
 import { toPem } from '../identity/pem.ts';
-import { hasRoots, type TrustBundle } from '../identity/trust.ts';
+import { bundlePem, hasRoots, type TrustBundle } from '../identity/trust.ts';
+import { encode, type Message } from '../serve/grpc/message.ts';
 import type { WorkloadSvid, WorkloadView } from '../serve/workload/source.ts';
+import { secret, spiffeValidator } from '../serve/xds/messages.ts';
+
+const validatorType =
+  'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
 
 /** Validates with the bundles of all trust domains, each with its own. */
 const allTrustSecret = 'ALL';
@@ -35,40 +36,26 @@ export function secretsSnapshot(view: WorkloadView): Snapshot {
 }
 
 function certificate(name: string, svid: WorkloadSvid): Resource {
-  const message = create(SecretSchema, {
-    name,
-    type: {
-      case: 'tlsCertificate',
-      value: {
-        certificateChain: inline(svid.chainDer.map((der) => toPem('CERTIFICATE', der)).join('')),
-        privateKey: inline(toPem('PRIVATE KEY', svid.privateKeyPkcs8)),
-      },
-    },
-  });
-  return resource({ typeUrl: typeUrls.secret, name, schema: SecretSchema, message, from: [] });
+  const chain = svid.chainDer.map((der) => toPem('CERTIFICATE', der)).join('');
+  const certificateChain = { inlineString: chain };
+  const privateKey = { inlineString: toPem('PRIVATE KEY', svid.privateKeyPkcs8) };
+  return secretOf({ name, tlsCertificate: { certificateChain, privateKey } });
 }
 
 /** Always the SPIFFE validator: a merged bundle accepts a forged identity of another trust domain. */
 function validator(name: string, bundles: readonly TrustBundle[]): Resource {
   const trustDomains = bundles.map((bundle) => ({
     name: bundle.trustDomain,
-    trustBundle: inline(bundlePem(bundle)),
+    trustBundle: { inlineString: bundlePem(bundle) },
   }));
-  const message = create(SecretSchema, {
-    name,
-    type: {
-      case: 'validationContext',
-      value: {
-        customValidatorConfig: {
-          name: 'envoy.tls.cert_validator.spiffe',
-          typedConfig: any(SPIFFECertValidatorConfigSchema, { trustDomains }),
-        },
-      },
-    },
-  });
-  return resource({ typeUrl: typeUrls.secret, name, schema: SecretSchema, message, from: [] });
+  const value = encode(spiffeValidator, { trustDomains });
+  const typedConfig = { typeUrl: validatorType, value };
+  const customValidatorConfig = { name: 'envoy.tls.cert_validator.spiffe', typedConfig };
+  return secretOf({ name, validationContext: { customValidatorConfig } });
 }
 
-function inline(text: string) {
-  return { specifier: { case: 'inlineString' as const, value: text } };
+function secretOf(content: Partial<Message<typeof secret>> & { readonly name: string }): Resource {
+  const bytes = encode(secret, content);
+  const { name } = content;
+  return { typeUrl: typeUrls.secret, name, version: contentHash(bytes, ''), bytes, from: [] };
 }

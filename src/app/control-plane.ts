@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type Finding, hasErrors } from '../base/finding.ts';
+import { contentHash } from '../compile/content-hash.ts';
 import { type Inventory, sortInventory, type Workload } from '../compile/inventory.ts';
-import { contentHash } from '../compile/pack.ts';
 import { identityEntries } from '../identity/entries.ts';
 import type { Intent } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';

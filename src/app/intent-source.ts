@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
-import { contentHash } from '../compile/pack.ts';
+import { contentHash } from '../compile/content-hash.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
 import type { IntentFiles } from '../git/tree.ts';
 import { watchWorkingTree } from '../git/watch-working-tree.ts';

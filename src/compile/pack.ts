@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   create,
   type DescMessage,
@@ -8,6 +7,7 @@ import {
 } from '@bufbuild/protobuf';
 import { type Any, AnySchema, type Duration, DurationSchema } from '@bufbuild/protobuf/wkt';
 import type { Position } from '../base/finding.ts';
+import { contentHash } from './content-hash.ts';
 import type { Resource, TypeUrl } from './resource.ts';
 
 /** The literal form of a message: plain nested objects, never a message that exists already. */
@@ -30,16 +30,6 @@ export function duration(valueMs: number): Duration {
     seconds: BigInt(seconds),
     nanos: Math.round((valueMs - seconds * 1000) * 1e6),
   });
-}
-
-/** 128 bits of SHA-256 in hex: equal content has an equal version on every replica and after a restart (rule F5). */
-export function contentHash(...parts: readonly (Uint8Array | string)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) {
-    hash.update(part);
-    hash.update('\0');
-  }
-  return hash.digest('hex').slice(0, 32);
 }
 
 export function resource<Desc extends DescMessage>(options: {

@@ -1,6 +1,8 @@
-import { request } from 'node:http';
 import { messageOf } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
+
+/** Not imported: as a module it brings all of undici with it, 16 MB and 30 ms that nothing here uses. */
+const { request } = process.getBuiltinModule('node:http');
 
 /** An admin that is busy for longer than this is as good as gone. */
 const adminTimeoutMs = 5_000;

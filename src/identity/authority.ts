@@ -8,7 +8,6 @@ import { type AuthorityStore, openCa, readCa, type StoredCa, writeCa } from './c
 import { readCsr } from './csr.ts';
 import { signJwt } from './jws.ts';
 import type { KeyEncryption } from './key-encryption.ts';
-import { toPem } from './pem.ts';
 import {
   type CaState,
   type HostConfirmation,
@@ -21,7 +20,7 @@ import {
   waitingFor,
 } from './rotation.ts';
 import type { SpiffeId } from './spiffe-id.ts';
-import type { TrustBundle } from './trust.ts';
+import { bundlePem, type TrustBundle } from './trust.ts';
 
 export type { AuthorityStore } from './ca-store.ts';
 
@@ -217,7 +216,3 @@ export class Authority {
 }
 
 export type { StepName };
-
-export function bundlePem(bundle: Pick<TrustBundle, 'x509Roots'>): string {
-  return bundle.x509Roots.map((root) => toPem('CERTIFICATE', Buffer.from(root, 'base64'))).join('');
-}

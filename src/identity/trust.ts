@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TrustDomain } from '../model/types.ts';
+import { toPem } from './pem.ts';
 
 /** What identities of one trust domain are checked with. JSON as it is: it goes to agents and to their disks. */
 export interface TrustBundle {
@@ -34,4 +35,9 @@ export function rootSha256(rootBase64: string): string {
 /** A trust domain may have revoked all of its roots, or have none for X.509 at all. */
 export function hasRoots({ x509Roots }: TrustBundle): boolean {
   return x509Roots.length > 0;
+}
+
+/** The roots, as TLS libraries take them. */
+export function bundlePem(bundle: Pick<TrustBundle, 'x509Roots'>): string {
+  return bundle.x509Roots.map((root) => toPem('CERTIFICATE', Buffer.from(root, 'base64'))).join('');
 }

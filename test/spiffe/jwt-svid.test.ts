@@ -8,6 +8,7 @@ import { verifyJwtSvid } from '../../src/identity/jwt-svid.ts';
 import { workloadId } from '../../src/identity/spiffe-id.ts';
 import type { TrustBundle } from '../../src/identity/trust.ts';
 import type { ServiceName, TrustDomain } from '../../src/model/types.ts';
+import { memoryKek } from '../support/memory-kek.ts';
 import { memoryStore } from '../support/memory-store.ts';
 
 const nowMs = Date.UTC(2026, 10, 24);
@@ -64,7 +65,7 @@ function refuses(cases: readonly Refused[]): void {
 async function issued(audience: readonly string[] = ['payments'], ttlSeconds = jwtTtlSeconds) {
   const trustDomain = 'shop.test' as TrustDomain;
   const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, after: () => () => {} };
-  const options = { store: memoryStore(), kek: random.bytes(32), trustDomain, clock, random };
+  const options = { store: memoryStore(), kek: memoryKek(), trustDomain, clock, random };
   const ca = await openAuthority(options);
   const spiffeId = workloadId(trustDomain, 'web' as ServiceName);
   const { token } = ca.issueJwt({ spiffeId, audience, ttlSeconds, host: 'h' });

@@ -8,10 +8,11 @@ import {
 } from '../../src/app/federation/bundle-endpoint.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { type Authority, bundlePem, openAuthority } from '../../src/identity/authority.ts';
+import { type Authority, openAuthority } from '../../src/identity/authority.ts';
 import { bundleDocument } from '../../src/identity/bundle-document.ts';
 import { issueSvid } from '../../src/identity/ca.ts';
 import { controlPlaneId, type SpiffeId } from '../../src/identity/spiffe-id.ts';
+import { bundlePem } from '../../src/identity/trust.ts';
 import type { TrustDomain, TrustPeer } from '../../src/model/types.ts';
 import { memoryKek } from './memory-kek.ts';
 import { memoryStore } from './memory-store.ts';

@@ -1,7 +1,8 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { type Agent, request as httpsRequest } from 'node:https';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { Agent } from 'node:https';
 import { ChanceryError } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
+import { http, https } from './node-http.ts';
 
 /** A unix socket, by its path, or a host API, whose TLS is in the agent that keeps its connections. */
 export type ApiTarget =
@@ -102,8 +103,8 @@ function open(target: ApiTarget, call: ApiCall, timeoutMs: number): Promise<Inco
   return new Promise((resolve, reject) => {
     const request =
       typeof target === 'string'
-        ? httpRequest({ ...options, socketPath: target })
-        : httpsRequest({ ...options, ...target });
+        ? http.request({ ...options, socketPath: target })
+        : https.request({ ...options, ...target });
     request.once('response', resolve);
     request.once('timeout', () => request.destroy(new Error(`no answer in ${timeoutMs} ms`)));
     request.once('error', (cause) => reject(unreachable(target, cause)));

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:https';
+import type { Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { readCertificate } from '../../identity/certificate-read.ts';
@@ -7,6 +7,7 @@ import { hostOf, trustDomainOf } from '../../identity/spiffe-id.ts';
 import { svidIdOf } from '../../identity/x509-svid.ts';
 import type { HostName, TrustDomain } from '../../model/types.ts';
 import type { TlsMaterial } from '../grpc/server.ts';
+import { https } from './node-http.ts';
 import { type ApiHandler, type ApiPeer, serveRequest } from './server.ts';
 
 /** The API for hosts, over TLS. */
@@ -41,7 +42,7 @@ export function createHostApiServer(options: {
     peers.get(socket) ?? { kind: 'anonymous', reason: 'the connection has ended' };
   return {
     listen: async (address, port, tls) => {
-      const secure = createServer(
+      const secure = https.createServer(
         { ...tls, ...tlsOptions, keepAliveTimeout: keepAliveMs },
         (request, response) =>
           serveRequest(options.handler, known(request.socket), request, response),

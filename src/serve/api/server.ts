@@ -1,9 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { messageOf } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
 import type { HostName } from '../../model/types.ts';
 import { readPeerCredentials } from '../grpc/peer-credentials.ts';
+import { http } from './node-http.ts';
 
 /** Who asks: this machine's operator, a host by its certificate, or nobody that is known. */
 export type ApiPeer =
@@ -49,7 +50,7 @@ const heartbeatMs = 5_000;
  */
 export function createApiServer(handler: ApiHandler): Server {
   const peers = new WeakMap<Socket, ApiPeer>();
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const peer = peers.get(request.socket) ?? { kind: 'anonymous', reason: 'not a unix socket' };
     serveRequest(handler, peer, request, response);
   });

@@ -1,23 +1,24 @@
-import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../base/clock.ts';
-import {
-  JWTBundlesResponseSchema,
-  JWTSVIDRequestSchema,
-  JWTSVIDResponseSchema,
-  ValidateJWTSVIDRequestSchema,
-  ValidateJWTSVIDResponseSchema,
-  X509BundlesResponseSchema,
-  X509SVIDResponseSchema,
-} from '../../gen/spiffe/workload_pb.js';
 import { jwtBundleDocument } from '../../identity/bundle-document.ts';
-import { verifyJwtSvid } from '../../identity/jwt-svid.ts';
-import { parseSpiffeId } from '../../identity/spiffe-id.ts';
+import { type JwtSvidClaims, verifyJwtSvid } from '../../identity/jwt-svid.ts';
+import { parseSpiffeId, trustDomainOf } from '../../identity/spiffe-id.ts';
 import { hasRoots, type Trust, type TrustBundle } from '../../identity/trust.ts';
 import type { CallStream } from '../grpc/call.ts';
+import { decode, encode } from '../grpc/message.ts';
 import type { Method } from '../grpc/method.ts';
 import { GrpcError, grpcStatus } from '../grpc/status.ts';
+import {
+  jwtBundlesResponse,
+  jwtSvidRequest,
+  jwtSvidResponse,
+  validateJwtSvidRequest,
+  validateJwtSvidResponse,
+  x509BundlesResponse,
+  x509SvidResponse,
+} from './messages.ts';
 import type { WorkloadSource, WorkloadView } from './source.ts';
 import { onceView, requireSecurityHeader, streamViews } from './stream.ts';
+import { encodeStruct } from './struct.ts';
 
 /** The service has no package (rule W54). */
 const service = '/SpiffeWorkloadAPI/';
@@ -59,36 +60,37 @@ export function workloadApiMethods(options: {
 /** Rule W56. */
 function x509Svids({ svids, trust }: WorkloadView): Uint8Array {
   const bundle = rootsOf(trust.own);
-  return toBinary(
-    X509SVIDResponseSchema,
-    create(X509SVIDResponseSchema, {
-      svids: svids.map(({ spiffeId, chainDer, privateKeyPkcs8, hint }) => ({
-        spiffeId,
-        x509Svid: Buffer.concat([...chainDer]),
-        x509SvidKey: privateKeyPkcs8,
-        bundle,
-        hint,
-      })),
-      federatedBundles: bundlesOf(trust.federated.filter(hasRoots), rootsOf),
-    }),
-  );
+  return encode(x509SvidResponse, {
+    svids: svids.map(({ spiffeId, chainDer, privateKeyPkcs8, hint }) => ({
+      spiffeId,
+      x509Svid: Buffer.concat([...chainDer]),
+      x509SvidKey: privateKeyPkcs8,
+      bundle,
+      hint,
+    })),
+    federatedBundles: bundlesOf(trust.federated.filter(hasRoots), rootsOf),
+  });
 }
 
 /** Rule W61: the caller's own trust domain is among them. */
 function x509Bundles({ trust }: WorkloadView): Uint8Array {
-  const bundles = bundlesOf([trust.own, ...trust.federated.filter(hasRoots)], rootsOf);
-  return toBinary(X509BundlesResponseSchema, create(X509BundlesResponseSchema, { bundles }));
+  return encode(x509BundlesResponse, {
+    bundles: bundlesOf([trust.own, ...trust.federated.filter(hasRoots)], rootsOf),
+  });
 }
 
 /** Rule W63. */
 function jwtBundles({ trust }: WorkloadView): Uint8Array {
-  const bundles = bundlesOf([trust.own, ...trust.federated], (bundle) =>
-    Buffer.from(jwtBundleDocument(bundle)),
-  );
-  return toBinary(JWTBundlesResponseSchema, create(JWTBundlesResponseSchema, { bundles }));
+  return encode(jwtBundlesResponse, {
+    bundles: bundlesOf([trust.own, ...trust.federated], (bundle) =>
+      Buffer.from(jwtBundleDocument(bundle)),
+    ),
+  });
 }
 
 const audiencesMax = 16;
+/** The control plane takes no longer one; a client must hear that it never will. */
+const audienceBytesMax = 1_024;
 
 /** Rule W62. */
 async function fetchJwtSvid(
@@ -96,15 +98,18 @@ async function fetchJwtSvid(
   request: Uint8Array,
   call: CallStream,
 ): Promise<Uint8Array> {
-  const { audience, spiffeId } = fromBinary(JWTSVIDRequestSchema, request);
+  const { audience, spiffeId } = decode(jwtSvidRequest, request);
   if (audience.length === 0 || audience.includes('')) throw invalid('audience must be specified');
   if (audience.length > audiencesMax) throw invalid(`at most ${audiencesMax} audiences`);
+  if (audience.some((one) => Buffer.byteLength(one) > audienceBytesMax)) {
+    throw invalid(`an audience has at most ${audienceBytesMax} bytes`);
+  }
   const id = spiffeId === '' ? undefined : parseSpiffeId(spiffeId);
   if (id !== undefined && !id.ok) throw invalid(`requested SPIFFE ID is invalid: ${id.error}`);
   const fetched = await source.fetchJwt(call.peer, { audience, spiffeId: id?.value });
   if (!fetched.ok) throw fetched.error;
   const svids = fetched.value.map(({ spiffeId, token, hint }) => ({ spiffeId, svid: token, hint }));
-  return toBinary(JWTSVIDResponseSchema, create(JWTSVIDResponseSchema, { svids }));
+  return encode(jwtSvidResponse, { svids });
 }
 
 /** Rule W64: whoever is in the mesh may ask; a token that does not hold is InvalidArgument. */
@@ -114,19 +119,28 @@ async function validateJwtSvid(
   request: Uint8Array,
   call: CallStream,
 ): Promise<Uint8Array> {
-  const { audience, svid } = fromBinary(ValidateJWTSVIDRequestSchema, request);
+  const { audience, svid } = decode(validateJwtSvidRequest, request);
   if (audience === '') throw invalid('audience must be specified');
   if (svid === '') throw invalid('svid must be specified');
   const { trust } = await onceView(call, source);
   const bundles = [trust.own, ...trust.federated];
   const verified = verifyJwtSvid({ token: svid, audience, nowMs: clock.nowMs(), bundles });
   if (!verified.ok) throw invalid(verified.error);
-  const { spiffeId, claims } = verified.value;
-  const message = create(ValidateJWTSVIDResponseSchema, {
-    spiffeId,
-    claims: { ...claims, aud: [...verified.value.audience] } as JsonObject,
-  });
-  return toBinary(ValidateJWTSVIDResponseSchema, message);
+  const claims = encodeStruct(claimsOf(verified.value, trust));
+  return encode(validateJwtSvidResponse, { spiffeId: verified.value.spiffeId, claims });
+}
+
+/** Those of RFC 7519, whose meaning does not depend on who issued the token. */
+const registeredClaims = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
+
+/** Another trust domain must not make a workload believe something by a claim that has a meaning in this one only. */
+function claimsOf(
+  { spiffeId, claims, audience }: JwtSvidClaims,
+  trust: Trust,
+): Readonly<Record<string, unknown>> {
+  const isOwn = trustDomainOf(spiffeId) === trust.own.trustDomain;
+  const taken = Object.entries(claims).filter(([name]) => isOwn || registeredClaims.includes(name));
+  return Object.fromEntries([...taken, ['aud', audience]]);
 }
 
 function invalid(message: string): GrpcError {

@@ -1,5 +1,5 @@
-import type { Node } from '../../gen/envoy/config/core/v3/base_pb.js';
 import { GrpcError, grpcStatus } from '../grpc/status.ts';
+import type { Node } from './messages.ts';
 
 /** What is kept of the 61 KB that an Envoy says about itself (rule A8). */
 export interface NodeInfo {
@@ -17,10 +17,7 @@ export function nodeInfo(node: Node): NodeInfo {
   if (id.length > textMax) {
     throw new GrpcError(grpcStatus.invalidArgument, `node.id has more than ${textMax} characters`);
   }
-  const version =
-    node.userAgentVersionType.case === 'userAgentBuildVersion'
-      ? node.userAgentVersionType.value.version
-      : undefined;
+  const version = node.userAgentBuildVersion?.version;
   const number =
     version === undefined ? '' : `/${version.majorNumber}.${version.minorNumber}.${version.patch}`;
   return {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
-import type { DeltaDiscoveryRequest } from '../../gen/envoy/service/discovery/v3/discovery_pb.js';
 import type { CallStream } from '../grpc/call.ts';
+import type { DeltaDiscoveryRequest } from './messages.ts';
 import {
   barrierTimeoutMs,
   demand,

@@ -1,18 +1,10 @@
-import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Resource } from '../../compile/resource.ts';
-import {
-  type DeltaDiscoveryRequest,
-  DeltaDiscoveryRequestSchema,
-} from '../../gen/envoy/service/discovery/v3/discovery_pb.js';
-import { GrpcError, grpcStatus } from '../grpc/status.ts';
+import { decode } from '../grpc/message.ts';
+import { type DeltaDiscoveryRequest, deltaDiscoveryRequest } from './messages.ts';
 
 export function decodeRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
-  try {
-    return fromBinary(DeltaDiscoveryRequestSchema, bytes);
-  } catch {
-    throw new GrpcError(grpcStatus.invalidArgument, 'the message is no DeltaDiscoveryRequest');
-  }
+  return decode(deltaDiscoveryRequest, bytes);
 }
 
 export interface Response {
