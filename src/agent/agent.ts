@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -170,7 +169,6 @@ export class Agent {
   #listen(path: string | undefined): void {
     if (path === undefined || this.#listening !== undefined) return;
     this.#listening = path;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     this.#identities.listen(path).catch((error: unknown) => {
       this.#listening = undefined;
       this.#options.log.error('the host-wide socket cannot be opened', {

@@ -1,12 +1,14 @@
+import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
-import { closestMiss, fittingEntries } from '../identity/match-entry.ts';
+import { closestMiss, EntryIndex } from '../identity/match-entry.ts';
 import type { Trust } from '../identity/trust.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 import type { Peer } from '../serve/grpc/peer.ts';
+import { reflectionMethods } from '../serve/grpc/reflection.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
 import { workloadApiMethods } from '../serve/workload/methods.ts';
 import { AccountNames } from './attest/account-names.ts';
@@ -14,6 +16,7 @@ import { type AttestorParts, attest } from './attest/attest.ts';
 import { FileHashes } from './attest/file-hash.ts';
 import { IdentitySource } from './identity-source.ts';
 import type { JwtCache } from './jwt-cache.ts';
+import { makePublicFolder } from './public-folder.ts';
 import { SdsPeers } from './sds-peers.ts';
 import { sdsSotwMethods } from './sds-sotw.ts';
 import type { Svid } from './svid-keeper.ts';
@@ -47,7 +50,7 @@ export class HostIdentities {
   readonly #source: IdentitySource;
   readonly #server: GrpcServer;
   readonly pool: SvidPool;
-  #entries: readonly IdentityEntry[] | undefined;
+  #index: EntryIndex | undefined;
   #trust: Trust | undefined;
   /** Programs are hashed only where an entry asks for it. */
   #hash = false;
@@ -57,8 +60,8 @@ export class HostIdentities {
     this.pool = new SvidPool({
       ...{ clock, random, log, kept },
       request: requestSvid,
-      onSvid: () => {
-        this.#source.refresh();
+      onSvid: (spiffeId) => {
+        this.#source.refresh(spiffeId);
         onSvid();
       },
     });
@@ -67,7 +70,7 @@ export class HostIdentities {
       identify: (peer) => this.#identify(peer),
       svid: (entry) => this.pool.get(entry),
       // Before the entries have come nobody is refused: it is too early to know.
-      trust: () => (this.#entries === undefined ? undefined : this.#trust),
+      trust: () => (this.#index === undefined ? undefined : this.#trust),
     });
     const sds = new SdsPeers(this.#source, { clock, log });
     this.#server = createGrpcServer({
@@ -75,6 +78,7 @@ export class HostIdentities {
         ...workloadApiMethods({ source: this.#source, clock }),
         ...sdsSotwMethods(this.#source, { log }),
         ...sds.methods,
+        ...reflectionMethods(async () => (await import('./descriptions.ts')).descriptions()),
       ],
       onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
     });
@@ -84,12 +88,14 @@ export class HostIdentities {
     return this.#source.watchers;
   }
 
-  listen(path: string): Promise<void> {
-    return this.#server.listenHostUnix(path);
+  /** Errors: CH3021 (others may change the folder of the socket). */
+  async listen(path: string): Promise<void> {
+    makePublicFolder(dirname(path));
+    await this.#server.listenHostUnix(path);
   }
 
   setEntries(entries: readonly IdentityEntry[]): void {
-    this.#entries = entries;
+    this.#index = new EntryIndex(entries);
     this.#hash = entries.some(({ selectors }) =>
       selectors.some(({ kind }) => kind === 'unix:sha256'),
     );
@@ -111,12 +117,12 @@ export class HostIdentities {
   async #identify(peer: Peer): Promise<Result<readonly IdentityEntry[], string>> {
     const attested = await attest(peer, this.#attestor, { hash: this.#hash });
     if (!attested.ok) return attested;
-    const entries = this.#entries ?? [];
     const { selectors, pid } = attested.value;
-    const fitting = fittingEntries(entries, selectors);
+    const fitting = this.#index?.fitting(selectors) ?? [];
     if (fitting.length > 0) return ok(fitting);
+    const closest = closestMiss(this.#index?.entries ?? [], selectors);
     return err(
-      `no identity for process ${pid}: ${closestMiss(entries, selectors)}; chancery identity explain --pid ${pid} says all`,
+      `no identity for process ${pid}: ${closest}; chancery identity explain --pid ${pid} says all`,
     );
   }
 }

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { contentHash } from '../compile/content-hash.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
 import { fromPem, type PemLabel } from '../identity/pem.ts';
 import type { SpiffeId } from '../identity/spiffe-id.ts';
 import type { Trust } from '../identity/trust.ts';
+import type { ServiceName } from '../model/types.ts';
 import type { Peer } from '../serve/grpc/peer.ts';
 import { GrpcError, grpcStatus } from '../serve/grpc/status.ts';
 import type {
@@ -28,50 +29,85 @@ export interface IdentitySourceParts {
 
 /** An agent that has just started gets its first SVID in some 100 ms; past this its callers hear that it has none. */
 const startMs = 10_000;
-/** Watchers of one agent; some hundred workloads with a few streams each. */
+/** Watchers of one agent, and calls that wait for it to start; some hundred workloads with a few streams each. */
 const watchersMax = 20_000;
+/** Looks between two turns of the sockets: a change that concerns thousands must not keep new callers waiting. */
+const looksAtOnce = 32;
 
 interface Watcher {
   readonly peer: Peer;
   readonly listener: (update: WorkloadUpdate) => void;
   readonly sinceMs: number;
+  /** What it was when it was last looked at; undefined while that is not known. */
+  identities: readonly IdentityEntry[] | undefined;
   last: string;
   looking: boolean;
   again: boolean;
+  /** Takes back the look at which it hears that it waited in vain. */
+  cancelLate: () => void;
 }
 
 /** Serves callers with what they are: attests at each call, and again before each thing that it sends later. */
 export class IdentitySource implements WorkloadSource {
   readonly #parts: IdentitySourceParts;
   readonly #watchers = new Set<Watcher>();
+  readonly #due = new Set<Watcher>();
+  readonly #starting = new Set<() => void>();
+  #isLooking = false;
 
   constructor(parts: IdentitySourceParts) {
     this.#parts = parts;
   }
 
+  /** Callers that follow, and those that wait for the agent to start. */
   get watchers(): number {
-    return this.#watchers.size;
+    return this.#watchers.size + this.#starting.size;
   }
 
   watch(peer: Peer, listener: (update: WorkloadUpdate) => void): () => void {
     if (this.#watchers.size >= watchersMax) {
-      listener({ kind: 'unavailable', reason: `the agent has ${watchersMax} watchers already` });
+      listener({ kind: 'unavailable', reason: tooMany });
       return () => {};
     }
-    const sinceMs = this.#parts.clock.monotonicMs();
-    const watcher = { peer, listener, sinceMs, last: '', looking: false, again: false };
+    const { clock } = this.#parts;
+    const watcher: Watcher = {
+      ...{ peer, listener, sinceMs: clock.monotonicMs(), identities: undefined },
+      ...{ last: '', looking: false, again: false },
+      cancelLate: clock.after(startMs, () => void this.#look(watcher)),
+    };
     this.#watchers.add(watcher);
     void this.#look(watcher);
-    const cancel = this.#parts.clock.after(startMs, () => void this.#look(watcher));
     return () => {
-      cancel();
+      watcher.cancelLate();
       this.#watchers.delete(watcher);
+      this.#due.delete(watcher);
     };
   }
 
-  /** Entries, SVIDs or trust have changed. */
-  refresh(): void {
-    for (const watcher of this.#watchers) void this.#look(watcher);
+  /** Entries, trust or, when one is named, the SVID of that identity have changed. */
+  refresh(spiffeId?: SpiffeId): void {
+    for (const watcher of this.#watchers) {
+      const { identities } = watcher;
+      const isConcerned =
+        spiffeId === undefined ||
+        identities === undefined ||
+        identities.some((entry) => entry.spiffeId === spiffeId);
+      if (isConcerned) this.#due.add(watcher);
+    }
+    if (!this.#isLooking) void this.#lookAtAll();
+    for (const run of [...this.#starting]) run();
+  }
+
+  async #lookAtAll(): Promise<void> {
+    this.#isLooking = true;
+    let looks = 0;
+    for (const watcher of this.#due) {
+      this.#due.delete(watcher);
+      void this.#look(watcher);
+      looks += 1;
+      if (looks % looksAtOnce === 0) await immediate();
+    }
+    this.#isLooking = false;
   }
 
   async fetchJwt(
@@ -79,6 +115,8 @@ export class IdentitySource implements WorkloadSource {
     request: { readonly audience: readonly string[]; readonly spiffeId: SpiffeId | undefined },
   ): Promise<Result<readonly JwtSvid[], GrpcError>> {
     const { identify, jwts } = this.#parts;
+    const late = await this.#started();
+    if (late !== undefined) return err(new GrpcError(grpcStatus.unavailable, late));
     const identified = await identify(peer);
     if (!identified.ok) return denied(identified.error);
     const wanted = identified.value.filter(
@@ -88,12 +126,31 @@ export class IdentitySource implements WorkloadSource {
     try {
       const tokens = wanted.map(async (entry) => {
         const { token } = await jwts.get(entry.service, request.audience);
-        return { spiffeId: entry.spiffeId, token, hint: '' };
+        return { spiffeId: entry.spiffeId, token, hint: entry.service };
       });
       return ok(await Promise.all(tokens));
     } catch (error) {
       return err(new GrpcError(grpcStatus.unavailable, messageOf(error)));
     }
+  }
+
+  /** Resolves when entries and trust are there, or with why that took too long. */
+  #started(): Promise<string | undefined> {
+    const { clock, trust } = this.#parts;
+    if (trust() !== undefined) return Promise.resolve(undefined);
+    if (this.#starting.size >= watchersMax) return Promise.resolve(tooMany);
+    return new Promise((resolve) => {
+      const settle = (late?: string): void => {
+        cancel();
+        this.#starting.delete(look);
+        resolve(late);
+      };
+      const look = (): void => {
+        if (trust() !== undefined) settle();
+      };
+      const cancel = clock.after(startMs, () => settle(unheard));
+      this.#starting.add(look);
+    });
   }
 
   /** One look at a time for each watcher; a change meanwhile makes it look again. */
@@ -110,6 +167,7 @@ export class IdentitySource implements WorkloadSource {
       const key = keyOf(update);
       if (key === watcher.last) continue;
       watcher.last = key;
+      watcher.cancelLate();
       watcher.listener(update);
     } while (watcher.again);
     watcher.looking = false;
@@ -121,19 +179,30 @@ export class IdentitySource implements WorkloadSource {
     const isEarly = clock.monotonicMs() - watcher.sinceMs < startMs;
     const bundles = trust();
     if (bundles === undefined) {
-      return isEarly
-        ? undefined
-        : unavailable('the agent has heard nothing of the control plane yet');
+      return isEarly ? undefined : unavailable(unheard);
     }
     const identified = await identify(watcher.peer);
     if (!identified.ok) return { kind: 'denied', reason: identified.error };
-    const svids = identified.value.map(svid);
-    if (svids.some((one) => one === undefined)) {
+    watcher.identities = identified.value;
+    const svids = identified.value.flatMap((entry) => {
+      const held = svid(entry);
+      return held === undefined ? [] : [workloadSvid(held, entry.service)];
+    });
+    if (svids.length < identified.value.length) {
       return isEarly ? undefined : unavailable('the control plane gave no certificate yet');
     }
-    const held = svids.filter((one) => one !== undefined).map(workloadSvid);
-    return { kind: 'view', view: { svids: held, trust: bundles } };
+    // Again: while the caller was looked at they may have changed.
+    return { kind: 'view', view: { svids, trust: trust() ?? bundles } };
   }
+}
+
+const tooMany = `the agent has ${watchersMax} watchers already`;
+const unheard = 'the agent has heard nothing of the control plane yet';
+
+function immediate(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function denied(reason: string): Result<never, GrpcError> {
@@ -153,18 +222,19 @@ function keyOf(update: WorkloadUpdate): string {
 
 const trustKeys = new WeakMap<Trust, string>();
 
-/** Other trust domains need not number their bundles: what is in them counts. One for all watchers of the same trust. */
+/** By its content: a partner may change a bundle and leave its sequence as it was. */
 function trustKey(trust: Trust): string {
   const known = trustKeys.get(trust);
   if (known !== undefined) return known;
-  const key = createHash('sha256').update(JSON.stringify(trust)).digest('base64');
+  const key = contentHash(JSON.stringify(trust));
   trustKeys.set(trust, key);
   return key;
 }
 
 const converted = new WeakMap<Svid, WorkloadSvid>();
 
-export function workloadSvid(svid: Svid): WorkloadSvid {
+/** `hint` is the service: what an operator calls an identity, and what tells the several of one process apart. */
+export function workloadSvid(svid: Svid, service: ServiceName): WorkloadSvid {
   const known = converted.get(svid);
   if (known !== undefined) return known;
   const [privateKeyPkcs8 = new Uint8Array()] = blocksOf('PRIVATE KEY', svid.privateKeyPem);
@@ -174,7 +244,7 @@ export function workloadSvid(svid: Svid): WorkloadSvid {
     chainDer: blocksOf('CERTIFICATE', svid.chainPem),
     privateKeyPkcs8,
     notAfterMs: svid.notAfterMs,
-    hint: '',
+    hint: service,
   };
   converted.set(svid, made);
   return made;

@@ -23,6 +23,8 @@ export type SvidState =
 
 /** A rotation makes every host of a mesh renew everything; so long the control plane has for it. */
 const taintSpreadMs = 1_000;
+/** A CA that is about to end cuts what it signs short, down to nothing: renewing that at once would be a storm. */
+const renewalMinMs = 1_000;
 const retryFirstMs = 200;
 const retryLongestMs = 5_000;
 
@@ -44,8 +46,10 @@ export class SvidKeeper {
   #failures = 0;
   #cancel = (): void => {};
   #stopped = false;
-  /** The CA whose taint is being answered. */
-  #tainted: string | undefined;
+  /** CAs whose certificates are to be replaced. */
+  #tainted: readonly string[] = [];
+  /** The certificate whose taint is being answered. */
+  #answered: string | undefined;
 
   constructor(options: SvidKeeperOptions) {
     this.#options = options;
@@ -57,22 +61,18 @@ export class SvidKeeper {
 
   start(): void {
     const { kept, clock } = this.#options;
-    if (kept !== undefined && kept.notAfterMs > clock.nowMs()) this.#hold(kept);
+    if (kept !== undefined && kept.notAfterMs > clock.nowMs()) this.#hold(kept, 0);
     else void this.#renew('first');
   }
 
   /** Renews soon if one of these CAs signed what is held. */
   taint(issuerKeyIds: readonly string[]): void {
-    const { clock, random } = this.#options;
+    this.#tainted = issuerKeyIds;
     if (this.#state.kind === 'absent') return;
-    const { issuerKeyId } = this.#state.svid;
-    if (!issuerKeyIds.includes(issuerKeyId) || this.#tainted === issuerKeyId) return;
-    this.#tainted = issuerKeyId;
-    this.#cancel();
-    this.#cancel = clock.after(
-      random.fraction() * taintSpreadMs,
-      () => void this.#renew('tainted'),
-    );
+    const { issuerKeyId, serial } = this.#state.svid;
+    if (!issuerKeyIds.includes(issuerKeyId) || this.#answered === serial) return;
+    this.#answered = serial;
+    this.#renewLater(this.#options.random.fraction() * taintSpreadMs, 'tainted');
   }
 
   /** The wall clock jumped: the renewal is planned anew, and comes at once for what is not valid by it. */
@@ -92,6 +92,12 @@ export class SvidKeeper {
     this.#cancel();
   }
 
+  /** One timer at a time: the newest reason replaces the one before. */
+  #renewLater(delayMs: number, reason: SvidReason): void {
+    this.#cancel();
+    this.#cancel = this.#options.clock.after(delayMs, () => void this.#renew(reason));
+  }
+
   async #renew(reason: SvidReason): Promise<void> {
     const { spiffeName, request } = this.#options;
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -100,24 +106,26 @@ export class SvidKeeper {
       const reply = await request(Buffer.from(csr).toString('base64'), reason);
       if (this.#stopped) return;
       const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-      this.#hold({ ...reply, privateKeyPem });
+      this.#hold({ ...reply, privateKeyPem }, renewalMinMs);
     } catch (error) {
       if (!this.#stopped) this.#retry(messageOf(error), reason);
     }
   }
 
-  #hold(svid: Svid): void {
+  #hold(svid: Svid, delayMinMs: number): void {
     const { clock, random, onSvid } = this.#options;
     this.#failures = 0;
     this.#state = { kind: 'held', svid };
-    onSvid(svid);
     const { notBeforeMs, notAfterMs } = svid;
     const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#cancel = clock.after(delayMs, () => void this.#renew('renewal'));
+    this.#renewLater(Math.max(delayMs, delayMinMs), 'renewal');
+    // It may have been on its way while its CA was tainted.
+    this.taint(this.#tainted);
+    onSvid(svid);
   }
 
   #retry(problem: string, reason: SvidReason): void {
-    const { clock, log, spiffeName } = this.#options;
+    const { log, spiffeName } = this.#options;
     this.#state =
       this.#state.kind === 'absent'
         ? { kind: 'absent', problem }
@@ -125,6 +133,6 @@ export class SvidKeeper {
     if (this.#failures === 0) log.warn('no SVID from the control plane', { spiffeName, problem });
     const delayMs = Math.min(retryFirstMs * 2 ** this.#failures, retryLongestMs);
     this.#failures = Math.min(this.#failures + 1, 16);
-    this.#cancel = clock.after(delayMs, () => void this.#renew(reason));
+    this.#renewLater(delayMs, reason);
   }
 }

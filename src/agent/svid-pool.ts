@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
+import type { SpiffeId } from '../identity/spiffe-id.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 import { type Svid, SvidKeeper } from './svid-keeper.ts';
 
@@ -16,8 +17,11 @@ export interface SvidPoolOptions {
   ) => Promise<SvidReply>;
   /** What was held before a restart, by SPIFFE ID. */
   readonly kept: (spiffeId: string) => Svid | undefined;
-  readonly onSvid: () => void;
+  readonly onSvid: (spiffeId: SpiffeId) => void;
 }
+
+/** Requests on their way at once: a host that starts with a thousand identities is no thousand connections. */
+const requestsMax = 32;
 
 /**
  * The SVIDs of the services whose processes asked on this host, one for each identity. Once asked for, one is kept fresh
@@ -29,6 +33,9 @@ export class SvidPool {
     string,
     { readonly entry: IdentityEntry; readonly keeper: SvidKeeper }
   >();
+  /** No longer than there are keepers: each has one request at a time. */
+  readonly #waiting: (() => void)[] = [];
+  #requests = 0;
 
   constructor(options: SvidPoolOptions) {
     this.#options = options;
@@ -79,17 +86,30 @@ export class SvidPool {
   }
 
   #add(entry: IdentityEntry): { readonly entry: IdentityEntry; readonly keeper: SvidKeeper } {
-    const { clock, random, log, request, kept, onSvid } = this.#options;
+    const { clock, random, log, kept, onSvid } = this.#options;
     const keeper = new SvidKeeper({
       ...{ clock, random, log },
       spiffeName: entry.service,
-      request: (csr, reason) => request(entry, csr, reason),
+      request: (csr, reason) => this.#request(entry, csr, reason),
       kept: kept(entry.spiffeId),
-      onSvid,
+      onSvid: () => onSvid(entry.spiffeId),
     });
     const added = { entry, keeper };
     this.#keepers.set(entry.spiffeId, added);
     keeper.start();
     return added;
+  }
+
+  async #request(entry: IdentityEntry, csr: string, reason: SvidReason): Promise<SvidReply> {
+    while (this.#requests >= requestsMax) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#requests += 1;
+    try {
+      return await this.#options.request(entry, csr, reason);
+    } finally {
+      this.#requests -= 1;
+      this.#waiting.shift()?.();
+    }
   }
 }

@@ -200,7 +200,10 @@ export class WorkloadAgent {
 
   #publish(): void {
     if (this.#svid === undefined || this.#trust === undefined) return;
-    const view = { svids: [workloadSvid(this.#svid)], trust: this.#trust };
+    const view = {
+      svids: [workloadSvid(this.#svid, this.#options.entry.workload.service)],
+      trust: this.#trust,
+    };
     this.#sds.publish(this.#options.entry.workload.id, secretsSnapshot(view));
     this.#source.refresh();
   }

@@ -32,14 +32,41 @@ export function matchEntries(
     );
 }
 
-/** The entries that fit, the default first. */
-export function fittingEntries(
-  entries: readonly IdentityEntry[],
-  shown: readonly Selector[],
-): readonly IdentityEntry[] {
-  return matchEntries(entries, shown)
-    .filter(({ misses }) => misses.length === 0)
-    .map(({ entry }) => entry);
+/**
+ * Finds the entries that fit among thousands: each waits below the rarest of its selectors, so that a process is held
+ * against the few that it could be.
+ */
+export class EntryIndex {
+  readonly entries: readonly IdentityEntry[];
+  readonly #below: ReadonlyMap<string, readonly IdentityEntry[]>;
+
+  constructor(entries: readonly IdentityEntry[]) {
+    this.entries = entries;
+    const uses = new Map<string, number>();
+    for (const { selectors } of entries) {
+      for (const one of selectors) uses.set(keyOf(one), (uses.get(keyOf(one)) ?? 0) + 1);
+    }
+    const usesOf = (selector: Selector): number => uses.get(keyOf(selector)) ?? 0;
+    this.#below = Map.groupBy(
+      entries.filter(({ selectors }) => selectors.length > 0),
+      ({ selectors }) =>
+        keyOf(selectors.reduce((best, one) => (usesOf(one) < usesOf(best) ? one : best))),
+    );
+  }
+
+  /** The default first, as `matchEntries` has them. */
+  fitting(shown: readonly Selector[]): readonly IdentityEntry[] {
+    const candidates = new Set(shown.map(keyOf))
+      .values()
+      .flatMap((key) => this.#below.get(key) ?? []);
+    return matchEntries([...candidates], shown)
+      .filter(({ misses }) => misses.length === 0)
+      .map(({ entry }) => entry);
+  }
+}
+
+function keyOf({ kind, value }: Selector): string {
+  return `${kind}\n${value}`;
 }
 
 function missesOf(

@@ -38,6 +38,15 @@ const messages: Readonly<Record<string, Fields>> = {
   ValidateJWTSVIDResponse: { spiffe_id: [1, 'string'], claims: [2, '.google.protobuf.Struct'] },
 };
 
+/** Which message answers which, and whether it goes on to. */
+const methods: Readonly<Record<string, readonly [request: string, response: string, 'stream'?]>> = {
+  FetchX509SVID: ['X509SVIDRequest', 'X509SVIDResponse', 'stream'],
+  FetchX509Bundles: ['X509BundlesRequest', 'X509BundlesResponse', 'stream'],
+  FetchJWTSVID: ['JWTSVIDRequest', 'JWTSVIDResponse'],
+  FetchJWTBundles: ['JWTBundlesRequest', 'JWTBundlesResponse', 'stream'],
+  ValidateJWTSVID: ['ValidateJWTSVIDRequest', 'ValidateJWTSVIDResponse'],
+};
+
 /** A proto file without a package, as the specification has it. */
 export function workloadApiDescriptor(): FileDescriptorProto {
   return create(FileDescriptorProtoSchema, {
@@ -45,6 +54,17 @@ export function workloadApiDescriptor(): FileDescriptorProto {
     syntax: 'proto3',
     dependency: ['google/protobuf/struct.proto'],
     messageType: Object.entries(messages).map(([name, fields]) => message(name, fields)),
+    service: [
+      {
+        name: 'SpiffeWorkloadAPI',
+        method: Object.entries(methods).map(([name, [input, output, stream]]) => ({
+          name,
+          inputType: `.${input}`,
+          outputType: `.${output}`,
+          serverStreaming: stream === 'stream',
+        })),
+      },
+    ],
   });
 }
 

@@ -3,7 +3,7 @@
 // @generated from file spiffe/workload.proto (syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
@@ -250,4 +250,50 @@ export declare type ValidateJWTSVIDResponse = Message<"ValidateJWTSVIDResponse">
  * Use `create(ValidateJWTSVIDResponseSchema)` to create a new message.
  */
 export declare const ValidateJWTSVIDResponseSchema: GenMessage<ValidateJWTSVIDResponse>;
+
+/**
+ * @generated from service SpiffeWorkloadAPI
+ */
+export declare const SpiffeWorkloadAPI: GenService<{
+  /**
+   * @generated from rpc SpiffeWorkloadAPI.FetchX509SVID
+   */
+  fetchX509SVID: {
+    methodKind: "server_streaming";
+    input: typeof X509SVIDRequestSchema;
+    output: typeof X509SVIDResponseSchema;
+  },
+  /**
+   * @generated from rpc SpiffeWorkloadAPI.FetchX509Bundles
+   */
+  fetchX509Bundles: {
+    methodKind: "server_streaming";
+    input: typeof X509BundlesRequestSchema;
+    output: typeof X509BundlesResponseSchema;
+  },
+  /**
+   * @generated from rpc SpiffeWorkloadAPI.FetchJWTSVID
+   */
+  fetchJWTSVID: {
+    methodKind: "unary";
+    input: typeof JWTSVIDRequestSchema;
+    output: typeof JWTSVIDResponseSchema;
+  },
+  /**
+   * @generated from rpc SpiffeWorkloadAPI.FetchJWTBundles
+   */
+  fetchJWTBundles: {
+    methodKind: "server_streaming";
+    input: typeof JWTBundlesRequestSchema;
+    output: typeof JWTBundlesResponseSchema;
+  },
+  /**
+   * @generated from rpc SpiffeWorkloadAPI.ValidateJWTSVID
+   */
+  validateJWTSVID: {
+    methodKind: "unary";
+    input: typeof ValidateJWTSVIDRequestSchema;
+    output: typeof ValidateJWTSVIDResponseSchema;
+  },
+}>;
 

@@ -10,6 +10,7 @@ import {
 import type { ListenOptions, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { CallStream } from './call.ts';
+import { Crowd } from './crowd.ts';
 import { keepAlive } from './keepalive.ts';
 import type { Method } from './method.ts';
 import { attestedPeer, type Peer, releasePeer, tlsPeer, unixPeer } from './peer.ts';
@@ -21,6 +22,10 @@ export interface GrpcServerOptions {
   readonly messageBytesMax?: number;
   /** How often a silent peer is asked whether it lives; 20 s when left out. */
   readonly pingMs?: number;
+  /** On the host's socket: how long a connection may be open without a call; 30 s when left out. */
+  readonly idleMs?: number;
+  /** On the host's socket: connections of one user but root; 2,500 when left out. */
+  readonly connectionsPerUser?: number;
   /** For what no caller sees: a handler that threw something unexpected. */
   readonly onError: (error: unknown, path: string) => void;
 }
@@ -51,6 +56,12 @@ const pingMsDefault = 20_000;
 const concurrentStreamsMax = 4_096;
 /** An Envoy opens one connection per worker and cluster; what comes beyond is a storm or an attack. */
 const connectionsMax = 10_000;
+/**
+ * Of the host's socket, the connections of one user but root: whoever holds the most must leave room for the others.
+ * A service has a few for each of its processes.
+ */
+const connectionsPerUserMax = 2_500;
+const idleMsDefault = 30_000;
 /** A peer that does not finish its handshake holds a connection for nothing. */
 const handshakeMs = 10_000;
 /** For trailers and GOAWAY to reach peers that still read. */
@@ -77,14 +88,22 @@ class NodeGrpcServer implements GrpcServer {
     return this.#listenUnix(path, mode, unixPeer);
   }
 
-  listenHostUnix(path: string): Promise<void> {
-    return this.#listenUnix(path, 0o777, attestedPeer);
+  async listenHostUnix(path: string): Promise<void> {
+    const { connectionsPerUser = connectionsPerUserMax, idleMs = idleMsDefault } = this.#options;
+    const crowd = new Crowd({ connectionsPerUser, idleMs });
+    await this.#listenUnix(path, 0o777, attestedPeer, crowd);
   }
 
-  async #listenUnix(path: string, mode: number, readPeer: (socket: Socket) => Peer): Promise<void> {
+  async #listenUnix(
+    path: string,
+    mode: number,
+    readPeer: (socket: Socket) => Peer,
+    crowd?: Crowd,
+  ): Promise<void> {
     if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
     const server = createServer({ settings: { maxConcurrentStreams: concurrentStreamsMax } });
-    await this.#listen(server, { path }, readPeer);
+    server.once('close', () => crowd?.stop());
+    await this.#listen(server, { path }, readPeer, crowd);
     chmodSync(path, mode);
   }
 
@@ -125,11 +144,12 @@ class NodeGrpcServer implements GrpcServer {
     server: Http2Server | Http2SecureServer,
     at: ListenOptions,
     readPeer: (socket: Socket) => Peer,
+    crowd?: Crowd,
   ): Promise<void> {
     server.maxConnections = connectionsMax;
     // A client that breaks off a handshake is its own business; the access log of its proxy says why.
     server.on('sessionError', () => {});
-    server.on('session', (session: ServerHttp2Session) => this.#follow(session, readPeer));
+    server.on('session', (session: ServerHttp2Session) => this.#follow(session, readPeer, crowd));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(at, () => {
@@ -140,7 +160,11 @@ class NodeGrpcServer implements GrpcServer {
     this.#servers.push(server);
   }
 
-  #follow(session: ServerHttp2Session, readPeer: (socket: Socket) => Peer): void {
+  #follow(
+    session: ServerHttp2Session,
+    readPeer: (socket: Socket) => Peer,
+    crowd: Crowd | undefined,
+  ): void {
     // At once: a process that connected and exited may have given its number to another one later.
     const peer = readPeer(session.socket as Socket);
     this.#sessions.add(session);
@@ -148,8 +172,12 @@ class NodeGrpcServer implements GrpcServer {
       this.#sessions.delete(session);
       releasePeer(peer);
     });
+    if (crowd?.admit(session, peer) === false) return;
     keepAlive(session, this.#options.pingMs ?? pingMsDefault);
-    session.on('stream', (stream, headers) => this.#serve(stream, headers, peer));
+    session.on('stream', (stream, headers) => {
+      crowd?.begun(session, stream);
+      this.#serve(stream, headers, peer);
+    });
   }
 
   #serve(

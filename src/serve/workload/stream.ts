@@ -47,7 +47,13 @@ export function streamViews(
     stop = source.watch(call.peer, (update) => {
       switch (update.kind) {
         case 'view': {
-          const message = encode(update.view);
+          let message: Uint8Array;
+          try {
+            message = encode(update.view);
+          } catch (error) {
+            stop();
+            return reject(error);
+          }
           if (last !== undefined && Buffer.from(last).equals(message)) return;
           next = message;
           return flush();

@@ -63,6 +63,11 @@ export interface XdsServiceOptions {
     node: NodeInfo,
   ) => Result<string, GrpcError> | Promise<Result<string, GrpcError>>;
   readonly onEvent: (event: XdsEvent) => void;
+  /**
+   * Whether what several peers refused is withheld from all; true when left out. Not where anybody may connect: a
+   * process could have others go without a new bundle by refusing it often enough.
+   */
+  readonly quarantines?: boolean;
 }
 
 /** Requests that got no answer, by why. */
@@ -121,12 +126,13 @@ export class XdsService {
   }
 
   /** The proxy has left the mesh: its streams end, and it gets nothing any more. */
-  retire(proxy: string): void {
+  retire(
+    proxy: string,
+    why = new GrpcError(grpcStatus.permissionDenied, `${proxy} has left the mesh`),
+  ): void {
     const known = this.#proxies.get(proxy);
     this.#proxies.delete(proxy);
-    for (const call of known?.streams.values() ?? []) {
-      call.end(grpcStatus.permissionDenied, `${proxy} has left the mesh`);
-    }
+    for (const call of known?.streams.values() ?? []) call.end(why.code, why.message);
   }
 
   status(proxy: string): ProxyStatus {
@@ -244,6 +250,7 @@ export class XdsService {
     const names = rejected.map((resource) => resource.name);
     const from = rejected.flatMap((resource) => resource.from);
     onEvent({ kind: 'nacked', proxy, type, names, message, from });
+    if (this.#options.quarantines === false) return;
     for (const resource of rejected) {
       if (!this.#quarantine.refuse(resource, proxy)) continue;
       const { name, version } = resource;
