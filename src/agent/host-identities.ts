@@ -117,10 +117,10 @@ export class HostIdentities {
   async #identify(peer: Peer): Promise<Result<readonly IdentityEntry[], string>> {
     const attested = await attest(peer, this.#attestor, { hash: this.#hash });
     if (!attested.ok) return attested;
-    const { selectors, pid } = attested.value;
+    const { selectors, missing, pid } = attested.value;
     const fitting = this.#index?.fitting(selectors) ?? [];
     if (fitting.length > 0) return ok(fitting);
-    const closest = closestMiss(this.#index?.entries ?? [], selectors);
+    const closest = closestMiss(this.#index?.entries ?? [], selectors, missing);
     return err(
       `no identity for process ${pid}: ${closest}; chancery identity explain --pid ${pid} says all`,
     );

@@ -7,7 +7,7 @@ import { ChanceryError } from '../base/error.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { identityEntries } from '../identity/entries.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
-import { type EntryMatch, matchEntries } from '../identity/match-entry.ts';
+import { type EntryMatch, insteadOf, matchEntries } from '../identity/match-entry.ts';
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
 import { parseArguments, usageError } from './arguments.ts';
 import type { ExitCode } from './main.ts';
@@ -134,12 +134,12 @@ function explainText(
     const good = entry.selectors.length - misses.length;
     if (miss === undefined)
       return [paint(terminal, 'green', 'yes'), entry.service, entry.spiffeId, ''];
-    const instead = miss.found.length === 0 ? 'it has none' : `it is ${miss.found.join(', ')}`;
     const { kind, value } = miss.wanted;
-    const why = `wants ${kind} ${value}, ${instead}`;
+    const why = `wants ${kind} ${value}; ${insteadOf(miss, missing)}`;
     return ['no', entry.service, `${good} of ${entry.selectors.length} hold`, why];
   });
-  const { width } = terminal;
+  // Reasons are what this command is for: a long one wraps, none is cut.
+  const width = Number.POSITIVE_INFINITY;
   return [
     `process ${pid} shows`,
     table({ header: ['selector', 'value'], rows: found, width }),

@@ -79,12 +79,28 @@ function missesOf(
   });
 }
 
+/** What could not be found out of a process, and why. */
+export interface Unknown {
+  readonly kind: string;
+  readonly reason: string;
+}
+
 /** One line on why nothing fits: the entry that came closest, and its first selector that failed. */
-export function closestMiss(entries: readonly IdentityEntry[], shown: readonly Selector[]): string {
+export function closestMiss(
+  entries: readonly IdentityEntry[],
+  shown: readonly Selector[],
+  unknown: readonly Unknown[] = [],
+): string {
   const [closest] = matchEntries(entries, shown);
   const miss = closest?.misses[0];
   if (closest === undefined || miss === undefined) return 'no service has an `identity:`';
-  const { wanted, found } = miss;
-  const instead = found.length === 0 ? 'has none' : `is ${found.join(', ')}`;
-  return `closest is ${closest.entry.service}, which wants ${wanted.kind} ${wanted.value}; the process ${instead}`;
+  const { kind, value } = miss.wanted;
+  return `closest is ${closest.entry.service}, which wants ${kind} ${value}; ${insteadOf(miss, unknown)}`;
+}
+
+/** What the process has in place of what was wanted. */
+export function insteadOf({ wanted, found }: Miss, unknown: readonly Unknown[]): string {
+  if (found.length > 0) return `the process is ${found.join(', ')}`;
+  const why = unknown.find(({ kind }) => kind === wanted.kind);
+  return why === undefined ? 'the process has none' : `the process has none: ${why.reason}`;
 }

@@ -58,7 +58,7 @@ export class HoldingSocket {
     ].join('\n');
     const [program = '', ...args] = command;
     const child = spawn(program, [...args, '-c', script], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['pipe', 'inherit', 'inherit'],
     });
     this.#children.push(child);
     const ended = once(child, 'exit').then(() => Promise.race([connected, tooEarly()]));
@@ -68,6 +68,16 @@ export class HoldingSocket {
     const peer = attestedPeer(socket);
     socket.once('close', () => releasePeer(peer));
     return { peer, socket, child };
+  }
+
+  /** The next caller, however it came. */
+  async accepted(): Promise<Peer> {
+    const [socket] = (await once(this.#server, 'connection')) as [Socket];
+    this.#sockets.add(socket);
+    socket.on('error', () => {});
+    const peer = attestedPeer(socket);
+    socket.once('close', () => releasePeer(peer));
+    return peer;
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { err, ok, type Result } from '../../base/result.ts';
+import type { Unknown } from '../../identity/match-entry.ts';
 import type { Selector } from '../../model/types.ts';
 import type { Peer } from '../../serve/grpc/peer.ts';
 import type { PeerProcess } from '../../serve/grpc/peer-process.ts';
@@ -12,7 +13,7 @@ export interface Attested {
   /** All that was found, by kind; several of one kind are possible. */
   readonly selectors: readonly Selector[];
   /** Selectors that could not be found out, and why. */
-  readonly missing: readonly { readonly kind: string; readonly reason: string }[];
+  readonly missing: readonly Unknown[];
 }
 
 export interface AttestorParts {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import koffi from 'koffi';
 import { err, ok, type Result } from '../../base/result.ts';
 
@@ -12,8 +13,9 @@ export interface PeerCredentials {
 /** Linux: asm-generic/socket.h. */
 const solSocket = 1;
 const soPeercred = 17;
-/** Since Linux 6.5. */
+/** Since Linux 6.5; before, it is an unknown option. */
 const soPeerpidfd = 77;
+const unknownOption = constants.errno.ENOPROTOOPT;
 
 type GetSockOpt = (
   fd: number,
@@ -48,15 +50,20 @@ export function readPeerCredentials(socket: Socket): Result<PeerCredentials, str
   return ok({ pid, uid: uid >>> 0, gid: gid >>> 0 });
 }
 
-/** A descriptor that means the peer's process itself, not its number; undefined where the kernel has none. The caller closes it. */
-export function readPeerPidFd(socket: Socket): number | undefined {
+/**
+ * A descriptor that means the peer's process itself, not its number; undefined where the kernel has no such thing. The
+ * caller closes it. Errors: the peer has ended, and its number may be another one's by now.
+ */
+export function readPeerPidFd(socket: Socket): Result<number | undefined, string> {
   const fd = descriptorOf(socket);
-  if (fd === undefined) return undefined;
+  if (fd === undefined) return err('the socket has no descriptor');
   const value = new Uint8Array(4);
   const length = new Uint32Array([value.length]);
-  if (load()(fd, solSocket, soPeerpidfd, value, length) !== 0) return undefined;
+  if (load()(fd, solSocket, soPeerpidfd, value, length) !== 0) {
+    return koffi.errno() === unknownOption ? ok(undefined) : err('the caller is gone');
+  }
   const [pidFd = -1] = new Int32Array(value.buffer);
-  return pidFd < 0 ? undefined : pidFd;
+  return pidFd < 0 ? err('the caller is gone') : ok(pidFd);
 }
 
 function descriptorOf(socket: Socket): number | undefined {

@@ -74,8 +74,10 @@ export class PeerProcess {
   changed(): string | undefined {
     if (this.#closed) return 'the connection has ended';
     try {
-      if (startTicksOf(this.read('stat')) !== this.#startTicks)
+      const stat = this.read('stat');
+      if (startTicksOf(stat) !== this.#startTicks || hasEnded(stat)) {
         return `process ${this.pid} is gone`;
+      }
     } catch {
       return `process ${this.pid} is gone`;
     }
@@ -101,6 +103,11 @@ export class PeerProcess {
 function startTicksOf(stat: string): string {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[19] ?? '';
+}
+
+/** It is kept in the table only until its parent has heard of it; another process may hold its connection. */
+function hasEnded(stat: string): boolean {
+  return 'ZX'.includes(stat.slice(stat.lastIndexOf(')') + 2).charAt(0));
 }
 
 /** -1 once the process has ended. */

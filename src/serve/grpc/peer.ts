@@ -28,7 +28,9 @@ export function unixPeer(socket: Socket): Peer {
 export function attestedPeer(socket: Socket): Peer {
   const credentials = readPeerCredentials(socket);
   if (!credentials.ok) return { kind: 'unknown', reason: credentials.error };
-  const process = PeerProcess.open(credentials.value.pid, readPeerPidFd(socket));
+  const pidFd = readPeerPidFd(socket);
+  if (!pidFd.ok) return { kind: 'unknown', reason: pidFd.error };
+  const process = PeerProcess.open(credentials.value.pid, pidFd.value);
   return process.ok
     ? { kind: 'unix', credentials: credentials.value, process: process.value }
     : { kind: 'unknown', reason: process.error };
