@@ -46,9 +46,9 @@ const banned: readonly { call: RegExp; except: readonly string[]; use: string }[
   { call: /\bconsole\./, except: [], use: 'a Terminal or a Log' },
   { call: /\bas any\b/, except: [], use: 'a parser at the border' },
   {
-    call: /^import (?!type ).*'node:http';$/m,
+    call: /^import (?!type ).*'node:https?';$/m,
     except: [],
-    use: "process.getBuiltinModule('node:http'), which does not load undici",
+    use: 'src/serve/api/node-http.ts, which does not load undici',
   },
 ];
 

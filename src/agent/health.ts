@@ -2,9 +2,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { HealthCheck } from '../model/types.ts';
-
-/** Not imported: as a module it brings all of undici with it, 16 MB and 30 ms that nothing here uses. */
-const { request } = process.getBuiltinModule('node:http');
+import { http } from '../serve/api/node-http.ts';
 
 const probeTimeoutMs = 1_000;
 /** Until the first success, so that a mesh comes up fast; afterwards the calmer pace. */
@@ -89,7 +87,7 @@ function probeConnect(port: number): Promise<ProbeResult> {
 
 function probeHttp(method: string, path: string, port: number): Promise<ProbeResult> {
   return new Promise((resolve) => {
-    const call = request({ host: '127.0.0.1', port, method, path, timeout: probeTimeoutMs });
+    const call = http.request({ host: '127.0.0.1', port, method, path, timeout: probeTimeoutMs });
     call.once('response', (response) => {
       response.resume();
       const status = response.statusCode ?? 0;

@@ -1,9 +1,7 @@
 import { connect } from 'node:http2';
 import type { Workload } from '../compile/inventory.ts';
 import type { Intent, IntentTest } from '../model/types.ts';
-
-/** Not imported: as a module it brings all of undici with it, 16 MB and 30 ms that nothing here uses. */
-const { request } = process.getBuiltinModule('node:http');
+import { http } from '../serve/api/node-http.ts';
 
 /** What one `tests:` entry met when it was sent through the real proxies. */
 export interface CheckResult {
@@ -75,7 +73,7 @@ interface Answer {
 
 function sendHttp(caller: Workload, test: IntentTest): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request({
+    const call = http.request({
       host: '127.0.0.1',
       port: caller.egressPort,
       method: test.method,

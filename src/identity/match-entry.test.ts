@@ -10,7 +10,7 @@ const selector = (kind: string, value: string): Selector => ({ kind, value });
 function entry(name: string, ...selectors: readonly Selector[]): IdentityEntry {
   const service = name as ServiceName;
   const spiffeId = workloadId('shop.test' as TrustDomain, service);
-  return { spiffeId, service, selectors, ttlSeconds: 60 };
+  return { spiffeId, service, selectors, hostSelectors: [], ttlSeconds: 60 };
 }
 
 describe('matching entries', () => {

@@ -21,6 +21,7 @@ import type { Selector, ServiceName, TrustDomain } from '../../src/model/types.t
 import type { SvidReason, SvidReply } from '../../src/serve/api/wire.ts';
 import { type ClientCall, GrpcClient, type GrpcOutcome } from '../../src/serve/grpc/client.ts';
 import { FakeClock } from '../xds/fake-clock.ts';
+import { memoryKek } from './memory-kek.ts';
 import { memoryStore } from './memory-store.ts';
 
 export const trustDomain = 'shop.test' as TrustDomain;
@@ -30,7 +31,7 @@ export const securityHeader = { 'workload.spiffe.io': 'true' };
 export function entry(service: string, ...selectors: readonly Selector[]): IdentityEntry {
   const name = service as ServiceName;
   const spiffeId = workloadId(trustDomain, name);
-  return { spiffeId, service: name, selectors, ttlSeconds: 3_600 };
+  return { spiffeId, service: name, selectors, hostSelectors: [], ttlSeconds: 3_600 };
 }
 
 export function foreignBundle(name: string, from: Authority): TrustBundle {
@@ -147,7 +148,7 @@ export class WorkloadHost implements AsyncDisposable {
 }
 
 export function testAuthority(name: TrustDomain, clock = new FakeClock()): Promise<Authority> {
-  const kek = random.bytes(32);
+  const kek = memoryKek();
   return openAuthority({ store: memoryStore(), kek, trustDomain: name, clock, random });
 }
 

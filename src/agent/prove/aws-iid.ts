@@ -1,7 +1,8 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { ChanceryError, messageOf } from '../../base/error.ts';
 import type { HostProver } from '../../identity/hosts/attestor.ts';
 import { awsIidMethod } from '../../identity/hosts/aws-iid.ts';
+import { http } from '../../serve/api/node-http.ts';
 
 const metadataServiceUnlessSaid = 'http://169.254.169.254';
 /** The service is on the machine's own link. */
@@ -66,7 +67,7 @@ function open(
   return new Promise((resolve, reject) => {
     // Never by a proxy: what answers for a proxy is another machine.
     const signal = AbortSignal.timeout(requestTimeoutMs);
-    const request = httpRequest(url, { method, headers, agent: false, signal });
+    const request = http.request(url, { method, headers, agent: false, signal });
     request.once('response', resolve);
     request.once('error', reject);
     request.end();

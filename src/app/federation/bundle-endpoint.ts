@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
+import type { Server } from 'node:https';
 import type { Clock } from '../../base/clock.ts';
 import { ChanceryError, messageOf } from '../../base/error.ts';
 import type { Log } from '../../base/log.ts';
 import type { Authority } from '../../identity/authority.ts';
 import { bundleDocument, bundleMediaType } from '../../identity/bundle-document.ts';
 import { controlPlaneId } from '../../identity/spiffe-id.ts';
+import { https } from '../../serve/api/node-http.ts';
 import type { EndpointReply } from '../../serve/api/wire.ts';
 import {
   type CertificateFiles,
@@ -66,7 +67,7 @@ export function createBundleEndpoint(
   },
 ): BundleEndpoint {
   const { authority, files, clock, log } = options;
-  const server = createServer(serverLimits, (request, response) =>
+  const server = https.createServer(serverLimits, (request, response) =>
     answer(request, response, authority),
   );
   server.maxConnections = connectionsMax;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
+import type { RequestOptions } from 'node:https';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error.ts';
@@ -11,6 +11,7 @@ import { readCertificate } from '../../identity/certificate-read.ts';
 import { toPem } from '../../identity/pem.ts';
 import type { SpiffeId } from '../../identity/spiffe-id.ts';
 import { svidIdOf } from '../../identity/x509-svid.ts';
+import { https } from '../../serve/api/node-http.ts';
 import { mozillaIntermediate } from './tls.ts';
 
 /** Why there is no bundle; a finding of kind error. */
@@ -107,7 +108,7 @@ function get(
   signal: AbortSignal,
 ): Promise<Result<IncomingMessage, Problem>> {
   return new Promise((resolve) => {
-    const request = httpsRequest(url, {
+    const request = https.request(url, {
       ...mozillaIntermediate,
       ...authOptions(auth),
       rejectUnauthorized: true,
