@@ -33,6 +33,8 @@ export interface ControlLinkOptions {
 }
 
 const retryFirstMs = 100;
+/** What a CA that is about to end signs lives shortly; it is no reason to ask without a pause. */
+const renewalMinMs = 1_000;
 /** How long a host stays away after its control plane is back. */
 const retryLongestMs = 2_000;
 /** Whoever was turned away does not knock each second; who lifts a ban waits this long at most. */
@@ -207,7 +209,8 @@ export class ControlLink {
     this.#retarget();
     this.#become({ kind: 'joined', identity });
     const { notBeforeMs, notAfterMs } = identity;
-    this.#again(renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random }));
+    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
+    this.#again(Math.max(delayMs, renewalMinMs));
   }
 
   /** Calls that are under way end with the connections that they have. */

@@ -43,7 +43,7 @@ describe('SvidKeeper', () => {
     const { clock, keeper, asked, held } = fixture();
     keeper.start();
     await turns();
-    clock.advance(44_999);
+    clock.advance(49_999);
     await turns();
     assert.deepEqual(asked, ['first']);
     clock.advance(1);
@@ -59,7 +59,7 @@ describe('SvidKeeper', () => {
     keeper.start();
     await turns();
     state.open = false;
-    clock.advance(45_000);
+    clock.advance(50_000);
     await turns();
     keeper.taint(['a']);
     answer();

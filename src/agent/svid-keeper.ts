@@ -83,8 +83,7 @@ export class SvidKeeper {
     const nowMs = clock.nowMs();
     const isEarly = nowMs < notBeforeMs;
     const delayMs = isEarly ? 0 : renewalDelayMs({ notBeforeMs, notAfterMs, nowMs, random });
-    this.#cancel();
-    this.#cancel = clock.after(delayMs, () => void this.#renew('renewal'));
+    this.#renewLater(delayMs, 'renewal');
   }
 
   stop(): void {
