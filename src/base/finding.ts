@@ -31,6 +31,9 @@ export interface Finding {
   readonly help?: string;
 }
 
+/** Why something was not done; whoever hands it on says how bad that is. */
+export type Refusal = Omit<Finding, 'severity'>;
+
 export function hasErrors(findings: readonly Finding[]): boolean {
   return findings.some((finding) => finding.severity === 'error');
 }

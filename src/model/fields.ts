@@ -62,6 +62,19 @@ export const peerFields: FieldTable = {
   },
 };
 
+export const caFields: FieldTable = {
+  root_ttl: {
+    description: 'lifetime of a root of our own, from its next rotation on',
+    example: '365d',
+    schema: duration,
+  },
+  intermediate_ttl: {
+    description: 'lifetime of the CA that signs certificates, from its next rotation on',
+    example: '90d',
+    schema: duration,
+  },
+};
+
 export const meshFields: FieldTable = {
   mesh: { description: 'the name of the mesh', example: 'shop', required: true, schema: name },
   trust_domain: {
@@ -85,6 +98,11 @@ export const meshFields: FieldTable = {
     description: 'how machines come into the mesh',
     example: '{ join_token: { max_ttl: 1h } }',
     schema: object(() => hostsFields),
+  },
+  ca: {
+    description: 'how long the CA lives; it rotates at half of that',
+    example: '{ root_ttl: 365d, intermediate_ttl: 90d }',
+    schema: object(() => caFields),
   },
   issuers: later('token issuers'),
   peers: {

@@ -1,10 +1,18 @@
 import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
+import { readCa } from './ca-section.ts';
 import { defaultsFields, meshFields } from './fields.ts';
 import { readAdmission } from './hosts-file.ts';
 import { readPeers } from './peers-file.ts';
 import { readDurationMs, readLabel, readTrustDomain } from './scalars.ts';
-import type { Admission, Defaults, RoleName, TrustDomain, TrustPeer } from './types.ts';
+import type {
+  Admission,
+  CaLifetimes,
+  Defaults,
+  RoleName,
+  TrustDomain,
+  TrustPeer,
+} from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 export interface MeshDraft {
@@ -16,6 +24,7 @@ export interface MeshDraft {
   readonly defaults: Defaults;
   readonly hosts: Admission;
   readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
+  readonly ca: CaLifetimes;
 }
 
 export interface RoleDraft {
@@ -41,9 +50,10 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const roles = readRoles(file, fields.get('roles'));
   const defaults = readDefaults(file, fields.get('defaults'));
   const hosts = readAdmission(file, fields.get('hosts'));
+  const ca = readCa(file, fields.get('ca'), defaults.svidTtlSeconds);
   const peers = readPeers(file, fields.get('peers'), trustDomain);
   if (name === undefined || trustDomain === undefined) return undefined;
-  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults, hosts, peers };
+  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults, hosts, ca, peers };
 }
 
 function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDraft> {

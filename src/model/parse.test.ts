@@ -129,6 +129,12 @@ const mistakes: readonly (readonly [string, string, Files])[] = [
       'calls: [{ service: payments, local_port: 9000 }]\nrun:',
     ),
   ],
+  ['CH1090', '5h', edited('mesh.yaml', 'roles:', 'ca: { intermediate_ttl: 5h }\nroles:')],
+  [
+    'CH1091',
+    '7d',
+    edited('mesh.yaml', 'roles:', 'ca: { root_ttl: 7d, intermediate_ttl: 4d }\nroles:'),
+  ],
   ['CH1060', 'POST', inPayments('request: POST /v1/charges', 'request: POST')],
 ];
 

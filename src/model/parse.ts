@@ -89,9 +89,9 @@ function build(mesh: MeshDraft, drafts: ReadonlyMap<ServiceName, ServiceDraft>):
   const services = [...drafts.values()]
     .map((draft) => buildService(draft, tree))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const { at, name, trustDomain, defaults, hosts, peers } = mesh;
+  const { at, name, trustDomain, defaults, hosts, ca, peers } = mesh;
   return {
-    mesh: { at, name, trustDomain, roles, defaults, hosts, peers },
+    mesh: { at, name, trustDomain, roles, defaults, hosts, ca, peers },
     services: new Map(services.map((service) => [service.name, service])),
   };
 }

@@ -11,13 +11,17 @@ const unitsMs: Readonly<Record<string, number>> = {
 };
 const durationMsMax = 365 * 86_400_000;
 
-export function readDurationMs(file: YamlFile, node: YamlNode): number | undefined {
+export function readDurationMs(
+  file: YamlFile,
+  node: YamlNode,
+  longestMs: number = durationMsMax,
+): number | undefined {
   if (node === undefined) return undefined;
   const text = file.text(node, 'a duration such as 600ms, 2s or 1h');
   if (text === undefined) return undefined;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   const valueMs = Number(match?.[1]) * (unitsMs[match?.[2] ?? ''] ?? Number.NaN);
-  if (valueMs >= 1 && valueMs <= durationMsMax) return Math.round(valueMs);
+  if (valueMs >= 1 && valueMs <= longestMs) return Math.round(valueMs);
   file.report('CH1014', node, `"${text}" is not a duration`, {
     expected: 'a positive number with its unit: ms, s, m, h or d',
     help: 'for example 600ms, 2s, 1h',
@@ -25,9 +29,13 @@ export function readDurationMs(file: YamlFile, node: YamlNode): number | undefin
   return undefined;
 }
 
-/** A duration in whole seconds, at least one. */
-export function readSeconds(file: YamlFile, node: YamlNode): number | undefined {
-  const valueMs = readDurationMs(file, node);
+/** Whole seconds, at least one. */
+export function readSeconds(
+  file: YamlFile,
+  node: YamlNode,
+  longestMs?: number,
+): number | undefined {
+  const valueMs = readDurationMs(file, node, longestMs);
   return valueMs === undefined ? undefined : Math.max(1, Math.floor(valueMs / 1_000));
 }
 

@@ -32,6 +32,7 @@ export interface Mesh {
   readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
   readonly defaults: Defaults;
   readonly hosts: Admission;
+  readonly ca: CaLifetimes;
   /** Trust domains that this mesh federates with; sorted. */
   readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
 }
@@ -52,6 +53,12 @@ export interface TrustPeer {
     | { readonly profile: 'https_spiffe'; readonly endpointId: SpiffeId };
   /** The bundle to begin with, JSON. */
   readonly bundle: string | undefined;
+}
+
+/** How long a CA that is made next lives: `ca` in mesh.yaml. The company's own root lives as it does. */
+export interface CaLifetimes {
+  readonly rootTtlSeconds: number;
+  readonly intermediateTtlSeconds: number;
 }
 
 /** How machines come into the mesh: `hosts` in mesh.yaml. A way that is not named there admits nobody. */
