@@ -1,18 +1,25 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
+import type { Finding, Refusal } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
-import { err, type Result } from '../base/result.ts';
+import { err, ok, type Result } from '../base/result.ts';
 import type { Authority } from '../identity/authority.ts';
-import type { CaGeneration } from '../identity/ca-generation.ts';
-import { type CaState, nextStep, partnersOut, type Rotation } from '../identity/rotation.ts';
-import type {
-  CaGenerationReply,
-  CaReply,
-  CaStepRequest,
-  RotationReply,
-} from '../serve/api/wire.ts';
+import { type CaSource, caExpiries, caSource, signingProblem } from '../identity/ca-expiry.ts';
+import type { CaImport } from '../identity/ca-import.ts';
+import type { CaRequest } from '../identity/ca-request.ts';
+import {
+  type DueStep,
+  dueStep,
+  type GenerationKind,
+  type Schedule,
+} from '../identity/ca-schedule.ts';
+import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
+import { type CaState, partnersOut, type Waiting } from '../identity/rotation.ts';
+import type { CaLifetimes } from '../model/types.ts';
+import type { CaReply, CaStepRequest } from '../serve/api/wire.ts';
+import { caReply } from './ca-reply.ts';
 import type { Confirmations } from './confirmations.ts';
+import type { UpstreamClient } from './upstream-client.ts';
 
 export interface CaControllerOptions {
   readonly authority: Authority;
@@ -20,13 +27,22 @@ export interface CaControllerOptions {
   /** Hosts that the mesh knows: each must confirm. */
   readonly hosts: () => Iterable<string>;
   /** How long partners have to read a new bundle before anything is signed with it; 0 without partners. */
-  readonly partnersNoticeMs: number;
+  readonly partnersNoticeMs: () => number;
+  readonly lifetimes: () => CaLifetimes;
+  /** The company's CA, where one is plugged in. */
+  readonly upstream: UpstreamClient | undefined;
+  /** The intent folder, for commands in warnings. */
+  readonly dir: string;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** A gate that opened without a report (tokens that end) is noticed within this. */
 const lookEveryMs = 1_000;
+/** What failed once, such as a CA that does not sign, is tried again after this. */
+const retryMs = 30_000;
+/** Prepare to revoke, and abandon; one look takes no more steps than that. */
+const stepsMax = 5;
 
 /** Drives the CA: by its schedule, by a person's steps, and through the gates of a rotation that drives itself. */
 export class CaController {
@@ -34,16 +50,21 @@ export class CaController {
   #cancel = (): void => {};
   #moving: Promise<unknown> = Promise.resolve();
   #looking = false;
+  #again = false;
+  #retryAtMs = 0;
 
   constructor(options: CaControllerOptions) {
     this.#options = options;
-    options.confirmations.onChange(() => this.#look());
+    options.confirmations.onChange(() => void this.look());
   }
 
-  start(): void {
+  /** Resolves when everything that is due and open now has been done: what has ended is mended before anything is signed. */
+  async start(): Promise<void> {
+    await this.#options.upstream?.look();
+    await this.look();
     const round = (): void => {
-      this.#look();
       this.#cancel = this.#options.clock.after(lookEveryMs, round);
+      void this.look();
     };
     round();
   }
@@ -53,124 +74,183 @@ export class CaController {
   }
 
   get reply(): CaReply {
-    const { state, trustDomain } = this.#options.authority;
-    return {
-      trustDomain,
-      sequence: state.sequence,
-      rotation: rotationReply(state),
-      active: generationReply(state.active),
+    const { authority, upstream } = this.#options;
+    return caReply(authority.state, {
       waitingFor: this.#waitingFor(),
-    };
+      upstream: upstream?.name,
+      warnings: this.findings,
+    });
   }
 
-  /** Errors: why the step cannot come, and whom it waits for. */
-  step(request: CaStepRequest): Promise<Result<CaState, string>> {
-    const run = this.#moving.then(() => this.#step(request));
-    this.#moving = run.catch(() => {});
-    return run;
+  /** What a person must know of the CA now: what ends, and why it does not sign. */
+  get findings(): readonly Finding[] {
+    const { authority, upstream, dir, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    const items = caExpiries(authority.state, this.#source, dir);
+    const problem = signingProblem(authority.state, this.#source, dir, nowMs);
+    return [
+      ...(problem === undefined ? [] : [problem]),
+      ...(upstream?.problem === undefined ? [] : [upstream.problem]),
+      ...expiryWarnings([...items, ...(upstream?.expiring ?? [])], nowMs).map(expiryFinding),
+    ];
   }
 
-  async #step(request: CaStepRequest): Promise<Result<CaState, string>> {
+  get #source(): CaSource {
+    const { authority, upstream } = this.#options;
+    return caSource(authority.state, upstream !== undefined);
+  }
+
+  /** A person's step. Errors: why it cannot come, and whom it waits for. */
+  step(request: CaStepRequest): Promise<Result<CaState, Refusal>> {
+    return this.#inTurn(() => this.#step(request));
+  }
+
+  request(given: {
+    readonly by: string;
+    readonly replace: boolean;
+  }): Promise<Result<CaRequest, Refusal>> {
+    return this.#inTurn(() => this.#options.authority.request(given));
+  }
+
+  /** Prepares what the company signed; the gates that follow are the same. */
+  import(
+    given: CaImport,
+    { by, driven }: { readonly by: string; readonly driven: 'auto' | 'hand' },
+  ): Promise<Result<CaState, Refusal>> {
+    return this.#inTurn(async () => {
+      const { authority } = this.#options;
+      const step = authority.importStep(given, driven);
+      return step.ok ? moved(await authority.step(step.value, by)) : step;
+    });
+  }
+
+  /** One at a time: each sees what the one before it did. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#moving.then(run);
+    this.#moving = turn.catch(() => {});
+    return turn;
+  }
+
+  async #step(request: CaStepRequest): Promise<Result<CaState, Refusal>> {
     const { authority } = this.#options;
     const { step, by, force = false } = request;
     if (step === 'prepare') {
-      const prepare = authority.prepareStep(request.what ?? 'root', request.driven ?? 'hand');
-      return prepare.ok ? authority.step(prepare.value, by) : prepare;
+      const what = this.#wanted(request.what);
+      return what.ok ? this.#prepare(what.value, request.driven ?? 'hand', by) : what;
     }
     const [first, ...others] = step === 'abandon' ? [] : this.#waitingFor();
     if (first !== undefined && !force) {
       const more = others.length === 0 ? '' : ` and ${others.length} more`;
-      return err(`${step} would cut off: ${first.host} ${first.what}${more}`);
+      return noStep(`${step} would cut off: ${first.host} ${first.what}${more}`);
     }
-    return authority.step({ kind: step }, by);
+    return moved(await authority.step({ kind: step }, by));
   }
 
-  #waitingFor(): CaReply['waitingFor'] {
+  /** What a person who says `rotate` means here. */
+  #wanted(what: CaStepRequest['what']): Result<GenerationKind, Refusal> {
+    const { dir } = this.#options;
+    switch (this.#source) {
+      case 'own':
+        return ok(what === 'intermediate' ? 'intermediate' : 'root');
+      case 'online':
+        return what === 'own-root'
+          ? noStep(
+              "the company's CA is plugged in; start the control plane without --upstream-ca-cert",
+            )
+          : ok('upstream');
+      case 'offline':
+        return what === 'own-root'
+          ? ok('root')
+          : err({
+              code: 'CH3010',
+              message: "the root is the company's: only what it signs can be prepared",
+              help: `chancery ca request ${dir} --out FILE, or --own-root to leave the company's root`,
+            });
+    }
+  }
+
+  async #prepare(
+    what: GenerationKind,
+    driven: 'auto' | 'hand',
+    by: string,
+  ): Promise<Result<CaState, Refusal>> {
+    const { authority, upstream } = this.#options;
+    if (what !== 'upstream') {
+      const prepare = authority.prepareStep(what, driven);
+      return moved(prepare.ok ? await authority.step(prepare.value, by) : prepare);
+    }
+    if (upstream === undefined) return noStep("the company's CA is not plugged in");
+    const next = await upstream.generation();
+    if (!next.ok) return next;
+    return moved(await authority.step({ kind: 'prepare', driven, next: next.value }, by));
+  }
+
+  #waitingFor(): readonly Waiting[] {
     const { authority, confirmations, hosts, clock, partnersNoticeMs } = this.#options;
-    const nowMs = clock.nowMs();
-    const partners = partnersOut(authority.state, { nowMs, noticeMs: partnersNoticeMs });
+    const notice = { nowMs: clock.nowMs(), noticeMs: partnersNoticeMs() };
+    const partners = partnersOut(authority.state, notice);
     return [...authority.waitingFor(confirmations.of(hosts())), ...partners];
   }
 
-  #look(): void {
-    const { state } = this.#options.authority;
-    const due = dueStep(state, this.#options.clock.nowMs());
-    if (due === undefined || this.#looking) return;
-    if (due.step !== 'prepare' && this.#waitingFor().length > 0) return;
+  /** Takes every step that is due and open, one after the other. */
+  async look(): Promise<void> {
+    this.#again = true;
+    if (this.#looking) return;
     this.#looking = true;
-    void this.#drive(due).finally(() => {
+    try {
+      while (this.#again) {
+        this.#again = false;
+        // Not awaited: a CA that does not answer holds up nothing but what it is to sign.
+        void this.#options.upstream?.look();
+        for (let count = 0; count < stepsMax && (await this.#takeDue()); count += 1);
+      }
+    } finally {
       this.#looking = false;
-      // The next gate may be open already.
-      if (this.#options.authority.state !== state) this.#look();
-    });
+    }
   }
 
-  async #drive(due: CaStepRequest): Promise<void> {
-    const { log } = this.#options;
+  /** Whether a step was taken. */
+  async #takeDue(): Promise<boolean> {
+    const { authority, clock } = this.#options;
+    const due = dueStep(authority.state, this.#schedule());
+    if (due === undefined || clock.nowMs() < this.#retryAtMs) return false;
+    const isOpen = due.step === 'prepare' || due.force || this.#waitingFor().length === 0;
+    if (!isOpen) return false;
+    const done = await this.#drive(due);
+    this.#retryAtMs = done ? 0 : clock.nowMs() + retryMs;
+    return done;
+  }
+
+  #schedule(): Schedule {
+    const { clock, lifetimes, upstream } = this.#options;
+    return { nowMs: clock.nowMs(), lifetimes: lifetimes(), upstreamRoots: upstream?.roots };
+  }
+
+  async #drive(due: DueStep): Promise<boolean> {
+    const { log, authority } = this.#options;
+    const { step, by } = due;
+    const cutOff = due.step !== 'prepare' && due.force ? this.#waitingFor() : [];
     try {
-      const result = await this.step(due);
-      const { step, by } = due;
+      const result = await this.#inTurn(async () =>
+        due.step === 'prepare'
+          ? this.#prepare(due.what, 'auto', by)
+          : moved(await authority.step({ kind: due.step }, by)),
+      );
       if (result.ok) log.info('the CA moved', { step, by, sequence: result.value.sequence });
-      else log.warn('the CA did not move', { step, by, problem: result.error });
+      else log.warn('the CA did not move', { step, by, problem: result.error.message });
+      if (result.ok && cutOff.length > 0) log.warn('the CA waited no longer', { step, cutOff });
+      return result.ok;
     } catch (error) {
       log.error('the store did not take the CA', { problem: messageOf(error) });
+      return false;
     }
   }
 }
 
-/** Half of an intermediate's life; what remains is for hosts that are away for long. */
-const prepareAtFraction = 0.5;
-/** A root is replaced with its intermediate when the next intermediate would be cut short by it. */
-const rootMarginFraction = 0.25;
-
-/** The step that the schedule or a rotation under way wants now. */
-export function dueStep(state: CaState, nowMs: number): CaStepRequest | undefined {
-  const { rotation, driven, active } = state;
-  const next = nextStep(rotation);
-  if (next !== undefined) {
-    return driven === 'auto' ? { step: next, by: 'the rotation' } : undefined;
-  }
-  const { createdMs, rootNotAfterMs, rootKey } = active;
-  const { notAfterMs } = active.intermediate;
-  if (rootKey === undefined) return undefined;
-  if (nowMs < createdMs + (notAfterMs - createdMs) * prepareAtFraction) return undefined;
-  const rootEnds = rootNotAfterMs - nowMs < (rootNotAfterMs - createdMs) * rootMarginFraction;
-  const what = rootEnds ? 'root' : 'intermediate';
-  return { step: 'prepare', what, driven: 'auto', by: 'the schedule' };
+function noStep(message: string): Result<never, Refusal> {
+  return err({ code: 'CH3010', message });
 }
 
-function rotationReply({ rotation, driven }: CaState): RotationReply {
-  const { kind } = rotation;
-  const other = otherOf(rotation);
-  return {
-    kind,
-    driven,
-    sinceMs: rotation.kind === 'none' ? undefined : rotation.sinceMs,
-    other: other === undefined ? undefined : generationReply(other),
-  };
-}
-
-function otherOf(rotation: Rotation): CaGeneration | undefined {
-  switch (rotation.kind) {
-    case 'none':
-      return undefined;
-    case 'prepared':
-      return rotation.next;
-    case 'activated':
-    case 'tainted':
-      return rotation.old;
-  }
-}
-
-function generationReply(generation: CaGeneration): CaGenerationReply {
-  const { id, createdMs, rootDer, rootKey, rootNotAfterMs, intermediate, jwt } = generation;
-  return {
-    id,
-    createdMs,
-    rootNotAfterMs,
-    intermediateNotAfterMs: intermediate.notAfterMs,
-    rootSha256: createHash('sha256').update(rootDer).digest('hex'),
-    rootKey: rootKey === undefined ? 'elsewhere' : 'ours',
-    jwtKid: jwt.kid,
-  };
+function moved(result: Result<CaState | never, string>): Result<CaState, Refusal> {
+  return result.ok ? result : noStep(result.error);
 }

@@ -1,16 +1,19 @@
-import type { ApiHandler, ApiReply, ApiRequest } from '../serve/api/server.ts';
+import type { ApiHandler, ApiReply } from '../serve/api/server.ts';
 import { refused } from '../serve/api/server.ts';
-import { type CaStepRequest, paths, type StatusReply } from '../serve/api/wire.ts';
+import { paths, type StatusReply } from '../serve/api/wire.ts';
 import type { XdsService } from '../serve/xds/service.ts';
+import { caImport, caRequest, caStep } from './ca-api.ts';
 import type { CaController } from './ca-controller.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { type FederationApiParts, federationApi } from './federation/federation-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
+import type { Notices } from './notices.ts';
 
 export interface ControlApiParts extends HostAdminParts, FederationApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly ca: CaController;
+  readonly notices: Notices;
 }
 
 /** What operators ask, on this machine. */
@@ -21,23 +24,19 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     if (method === 'GET' && path === paths.events) return events(parts);
     if (method === 'GET' && path === paths.ca) return { kind: 'json', body: parts.ca.reply };
     if (method === 'POST' && path === paths.caSteps) return caStep(parts, request);
+    if (method === 'POST' && path === paths.caRequests) return caRequest(parts, request);
+    if (method === 'POST' && path === paths.caImports) return caImport(parts, request);
     const about = (await hostAdmin(parts, request)) ?? (await federationApi(parts, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };
 }
 
-async function caStep({ ca }: ControlApiParts, request: ApiRequest): Promise<ApiReply> {
-  const result = await ca.step(request.body as CaStepRequest);
-  if (result.ok) return { kind: 'json', body: ca.reply };
-  return refused(409, { code: 'CH3010', message: result.error });
-}
-
 function events({ plane }: ControlApiParts): ApiReply {
   return { kind: 'stream', open: (send) => plane.events.follow((event) => send(event)) };
 }
 
-function status({ plane, xds }: ControlApiParts): StatusReply {
+function status({ plane, xds, notices }: ControlApiParts): StatusReply {
   const { intent } = plane;
   const running = intent.kind === 'running' ? intent : undefined;
   return {
@@ -56,6 +55,7 @@ function status({ plane, xds }: ControlApiParts): StatusReply {
       const { streams, converged, rejected } = xds.status(workload.id);
       return { workload, connected: streams > 0, inSync: converged, rejected };
     }),
+    warnings: notices.current,
     recent: plane.events.recent.slice(-20),
   };
 }

@@ -3,7 +3,7 @@ import { type Finding, hasErrors } from '../base/finding.ts';
 import { contentHash } from '../compile/content-hash.ts';
 import { type Inventory, sortInventory, type Workload } from '../compile/inventory.ts';
 import { identityEntries } from '../identity/entries.ts';
-import type { Intent } from '../model/types.ts';
+import type { Intent, Mesh } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
@@ -69,6 +69,11 @@ export class ControlPlane {
 
   get inventory(): Inventory {
     return this.#inventory;
+  }
+
+  /** What mesh.yaml of the running commit says; undefined before there is one. */
+  get mesh(): Mesh | undefined {
+    return this.#intent.kind === 'running' ? this.#intent.intent.mesh : undefined;
   }
 
   workload(id: string): Workload | undefined {

@@ -1,4 +1,4 @@
-import type { Finding } from '../base/finding.ts';
+import type { Refusal } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { type Authority, jwtTtlSeconds } from '../identity/authority.ts';
 import { type HostRecord, hostFits, hostSelectors } from '../identity/hosts/host-record.ts';
@@ -59,18 +59,13 @@ function answer(parts: IdentityApiParts, record: HostRecord, request: SvidReques
     reason: `${reason} for ${workload}`,
     ...(selectors === undefined ? {} : { selectors }),
   });
-  if (!issued.ok) {
-    return refusedAnswer({
-      code: 'CH3004',
-      message: `the request for a certificate: ${issued.error}`,
-    });
-  }
+  if (!issued.ok) return refusedAnswer(issued.error);
   const { chainPem, serialHex, issuerKeyId, notBeforeMs, notAfterMs } = issued.value;
   const svid = { spiffeId, chainPem, serial: serialHex, issuerKeyId, notBeforeMs, notAfterMs };
   return { kind: 'issued', svid };
 }
 
-function refusedAnswer(finding: Omit<Finding, 'severity'>): SvidAnswer {
+function refusedAnswer(finding: Refusal): SvidAnswer {
   return { kind: 'refused', finding: { severity: 'error', ...finding } };
 }
 
@@ -108,8 +103,6 @@ function isAudience(value: unknown): value is readonly string[] {
     value.every((one) => typeof one === 'string' && one !== '' && one.length <= audienceBytesMax)
   );
 }
-
-type Refusal = Omit<Finding, 'severity'>;
 
 /** What a service is called, if this host may run it. */
 function identityOf(

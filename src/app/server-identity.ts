@@ -1,5 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/error.ts';
+import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Authority } from '../identity/authority.ts';
 import { createCsr } from '../identity/csr.ts';
@@ -13,42 +15,73 @@ export interface ServerIdentityOptions {
   readonly authority: Authority;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
   readonly servers: readonly { setTls(tls: TlsMaterial): void }[];
 }
 
-/** The control plane's own SVID, renewed in place at half of its life and when the CA moves. */
+/** A CA that cannot sign is mended by a rotation, which is heard of, or by time, which is not. */
+const retryMs = 1_000;
+
+/**
+ * The control plane's own SVID, renewed in place at half of its life and when the CA moves. While the CA cannot sign, what
+ * is presented stays as it is.
+ */
 export class ServerIdentity {
   readonly #options: ServerIdentityOptions;
   #cancel = (): void => {};
   #unfollow = (): void => {};
+  #isFailing = false;
+  #onFirst: ((tls: TlsMaterial) => void) | undefined;
 
   constructor(options: ServerIdentityOptions) {
     this.#options = options;
   }
 
-  start(): TlsMaterial {
-    this.#unfollow = this.#options.authority.onTrust(() => this.#replace());
-    return this.#renew();
+  /**
+   * `open` is called once, with the first certificate. Resolves when it has opened, or at once where the CA must be mended
+   * before there is one: operators are served meanwhile.
+   */
+  start(open: (tls: TlsMaterial) => Promise<void>): Promise<void> {
+    const { authority, log } = this.#options;
+    this.#unfollow = authority.onTrust(() => this.#renew());
+    const opened = new Promise<void>((resolve, reject) => {
+      this.#onFirst = (tls) => void open(tls).then(resolve, reject);
+    });
+    this.#renew();
+    if (!this.#isFailing) return opened;
+    opened.catch((error: unknown) =>
+      log.error('the ports for proxies and hosts cannot be opened', { problem: messageOf(error) }),
+    );
+    return Promise.resolve();
   }
 
-  #replace(): void {
-    const material = this.#renew();
-    for (const server of this.#options.servers) server.setTls(material);
-  }
-
-  #renew(): TlsMaterial {
+  #renew(): void {
     this.#cancel();
-    const { authority, clock, random } = this.#options;
+    const { authority, clock, random, log } = this.#options;
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const spiffeId = controlPlaneId(authority.trustDomain);
     const csrDer = createCsr({ privateKey, publicKey, commonName: 'control-plane' });
     const issued = authority.issue({ spiffeId, csrDer, ttlSeconds, host: 'self', reason: 'self' });
-    if (!issued.ok) throw new Error(`the control plane cannot sign for itself: ${issued.error}`);
+    if (!issued.ok) {
+      const problem = issued.error.message;
+      if (!this.#isFailing) log.error('the control plane cannot sign for itself', { problem });
+      this.#isFailing = true;
+      this.#cancel = clock.after(retryMs, () => this.#renew());
+      return;
+    }
+    this.#isFailing = false;
     const { notBeforeMs, notAfterMs, chainPem } = issued.value;
     const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#cancel = clock.after(delayMs, () => this.#replace());
+    this.#cancel = clock.after(delayMs, () => this.#renew());
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    return { cert: chainPem, key, ca: authority.bundlePem };
+    this.#use({ cert: chainPem, key, ca: authority.bundlePem });
+  }
+
+  #use(tls: TlsMaterial): void {
+    const first = this.#onFirst;
+    this.#onFirst = undefined;
+    if (first === undefined) for (const server of this.#options.servers) server.setTls(tls);
+    else first(tls);
   }
 
   stop(): void {

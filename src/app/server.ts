@@ -5,7 +5,7 @@ import { messageOf } from '../base/error.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Workload } from '../compile/inventory.ts';
-import { type Authority, openAuthority } from '../identity/authority.ts';
+import type { Authority } from '../identity/authority.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/hosts-file.ts';
 import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
@@ -16,7 +16,7 @@ import { XdsService } from '../serve/xds/service.ts';
 import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import type { Store, StoredDocument } from '../store/store.ts';
-import { CaController } from './ca-controller.ts';
+import type { CaController } from './ca-controller.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -34,8 +34,11 @@ import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
+import { Notices } from './notices.ts';
+import { openCa } from './open-ca.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
 import { ServerIdentity } from './server-identity.ts';
+import type { UpstreamFiles } from './upstream-files.ts';
 import { xdsEventSink } from './xds-events.ts';
 
 export interface ServerOptions {
@@ -53,6 +56,8 @@ export interface ServerOptions {
   readonly kek: string | undefined;
   /** Serves the mesh's own bundle to other trust domains. */
   readonly bundleEndpoint: BundleEndpointOptions | undefined;
+  /** The company's CA in files; a root of our own when left out. */
+  readonly upstream: UpstreamFiles | undefined;
   readonly log: Log;
 }
 
@@ -122,27 +127,44 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
-  const authority = await openAuthority({ store, kek, trustDomain, clock, random });
+  const confirmations = new Confirmations();
+  const { authority, ca } = await openCa({
+    ...{ plane, store, kek, trustDomain, confirmations, log },
+    hosts: () => registry.active.map(({ name }) => name),
+    partnersNoticeMs: () => endpoint?.noticeMs ?? 0,
+    upstream: options.upstream,
+    dir: layout.intentDir,
+  });
   const federation = new Federation({ store, clock, log, own: () => authority.news.bundle });
   const unfollow = await followPeers(plane, federation, log);
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
-  const { operators, hosts, ca } = handlers(foundation, { authority, federation, endpoint });
+  const notices = new Notices({
+    sources: [() => ca.findings],
+    onNew: (finding) => plane.events.emit({ kind: 'problem', finding }),
+    clock,
+  });
+  const trust = { authority, ca, confirmations, notices, federation, endpoint };
+  const { operators, hosts } = handlers(foundation, trust);
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
   registry.onCut((host) => hostServer.cut(host));
+  // What has ended is mended first: then there is something to sign with.
+  await ca.start();
   const servers = [grpc, hostServer, ...(endpoint === undefined ? [] : [endpoint])];
-  const identity = new ServerIdentity({ authority, clock, random, servers });
-  const material = identity.start();
-  await grpc.listenTls(listen, port, material);
-  await hostServer.listen(listen, agentPort, material);
-  await endpoint?.listen(material);
+  const identity = new ServerIdentity({ authority, clock, random, log, servers });
+  await identity.start(async (material) => {
+    await grpc.listenTls(listen, port, material);
+    await hostServer.listen(listen, agentPort, material);
+    await endpoint?.listen(material);
+  });
   const api = await listenLocally(layout.controlSocket, operators);
-  ca.start();
+  notices.start();
   registry.start();
   log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });
   return async () => {
     identity.stop();
     ca.stop();
+    notices.stop();
     registry.stop();
     endpoint?.close();
     unfollow();
@@ -152,39 +174,34 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   };
 }
 
-function handlers(
-  foundation: Foundation,
-  trust: {
-    readonly authority: Authority;
-    readonly federation: Federation;
-    readonly endpoint: BundleEndpoint | undefined;
-  },
-) {
-  const { authority, federation, endpoint } = trust;
+interface TrustParts {
+  readonly authority: Authority;
+  readonly ca: CaController;
+  readonly confirmations: Confirmations;
+  readonly notices: Notices;
+  readonly federation: Federation;
+  readonly endpoint: BundleEndpoint | undefined;
+}
+
+function handlers(foundation: Foundation, trust: TrustParts) {
+  const { authority, ca, confirmations, notices, federation, endpoint } = trust;
   const { options, store, registry, plane, xds } = foundation;
   const { log, advertise, agentPort } = options;
-  const mesh = () => (plane.intent.kind === 'running' ? plane.intent.intent.mesh : undefined);
-  const admission = () => mesh()?.hosts ?? admissionUnlessSaid;
-  const confirmations = new Confirmations();
+  const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   const reports = new HostReports({ plane, store, confirmations, clock, log });
   registry.onCut((host) => reports.forget(host));
-  const ca = new CaController({
-    ...{ authority, confirmations, clock, log },
-    hosts: () => registry.active.map(({ name }) => name),
-    partnersNoticeMs: endpoint?.noticeMs ?? 0,
-  });
   const admissions = new Admissions({
     ...{ authority, registry, store, clock, log },
     attestations: new Attestations(clock, random),
-    ttlSeconds: () => mesh()?.defaults.svidTtlSeconds ?? 0,
+    ttlSeconds: () => plane.mesh?.defaults.svidTtlSeconds ?? 0,
   });
   const attestors = hostAttestors({ store, random, registry, admission });
   const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
   const address = { host: advertise, port: agentPort };
-  const control = controlApi({ ...parts, xds, ca, random, admission, address, endpoint });
+  const control = controlApi({ ...parts, xds, ca, notices, random, admission, address, endpoint });
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
-  return { operators, hosts: hostApi(parts, attestors.remote), ca };
+  return { operators, hosts: hostApi(parts, attestors.remote) };
 }
 
 async function listenLocally(socket: string, handler: ApiHandler): Promise<Server> {

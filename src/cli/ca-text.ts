@@ -1,3 +1,5 @@
+import type { Finding } from '../base/finding.ts';
+import { timeText } from '../base/time-text.ts';
 import type { CaGenerationReply, CaReply } from '../serve/api/wire.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -17,18 +19,20 @@ export function caText(
   nowMs: number,
   look: Pick<Terminal, 'color' | 'width'>,
 ): string {
-  const { rotation, active, sequence, trustDomain } = reply;
+  const { rotation, active, sequence, trustDomain, upstream } = reply;
   const rows = [
     row(active, 'signs', nowMs),
     ...(rotation.other === undefined ? [] : [row(rotation.other, roleOf(rotation.kind), nowMs)]),
   ];
   const header = ['CA', 'role', 'made', 'intermediate ends', 'root ends', 'root', 'root key'];
   return [
-    `trust domain ${trustDomain}, bundle ${sequence}`,
+    `trust domain ${trustDomain}, bundle ${sequence}${upstream === undefined ? '' : `, below ${upstream}`}`,
     '',
     table({ header, rows, width: look.width }),
     '',
-    ...next(reply, dir, nowMs, look),
+    ...next(reply, dir),
+    ...requested(reply, dir),
+    ...warned(reply.warnings, look),
   ].join('\n');
 }
 
@@ -58,15 +62,25 @@ function roleOf(kind: CaReply['rotation']['kind']): string {
   }
 }
 
-function next(reply: CaReply, dir: string, nowMs: number, look: Pick<Terminal, 'color'>): string[] {
-  const { rotation, active } = reply;
-  if (rotation.kind === 'none') {
-    const left = (endMs: number): boolean => endMs - nowMs < (endMs - active.createdMs) / 3;
-    const ending = left(active.rootNotAfterMs) || left(active.intermediateNotAfterMs);
-    return ending
-      ? [paint(look, 'yellow', `it ends soon: chancery ca rotate ${dir}`)]
-      : ['no rotation is under way'];
-  }
+function requested({ request }: CaReply, dir: string): string[] {
+  if (request === undefined) return [];
+  const { by, createdMs } = request;
+  return [
+    `a request of ${timeText(createdMs)} by ${by} waits for its certificate: chancery ca import ${dir} --chain FILE`,
+  ];
+}
+
+/** What a person must do something about, each with its way on. */
+export function warned(warnings: readonly Finding[], look: Pick<Terminal, 'color'>): string[] {
+  return warnings.map(({ code, severity, message, help }) => {
+    const hue = severity === 'error' ? 'red' : 'yellow';
+    return paint(look, hue, `${code} ${message}${help === undefined ? '' : `: ${help}`}`);
+  });
+}
+
+function next(reply: CaReply, dir: string): string[] {
+  const { rotation } = reply;
+  if (rotation.kind === 'none') return ['no rotation is under way'];
   const waiting = reply.waitingFor.map(({ host, what }) => `  ${host}: ${what}`);
   const step = { prepared: 'activate', activated: 'taint', tainted: 'revoke' }[rotation.kind];
   const by =

@@ -34,8 +34,9 @@ const verbs: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./status.ts')).status,
   },
   ca: {
-    usage: 'ca status|rotate|rekey [DIR]',
-    summary: 'the CA of a running mesh: what signs, when it ends, and its rotation',
+    usage: 'ca status|rotate|request|import|rekey [DIR]',
+    summary:
+      "the CA of a running mesh: what signs, when it ends, its rotation, and the company's root",
     load: async () => (await import('./ca.ts')).ca,
   },
   host: {

@@ -1,8 +1,10 @@
 import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
 import { layoutOf } from '../app/layout.ts';
 import { startServer } from '../app/server.ts';
+import type { UpstreamFiles } from '../app/upstream-files.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
@@ -26,6 +28,10 @@ const usage = {
     '                           whoever asks; profile https_spiffe, with the SVID of the control plane',
     '  --federation-cert FILE   with --federation-key FILE: profile https_web, with this certificate (PEM, read again when',
     '                           it changes)',
+    '  --upstream-ca-cert FILE, --upstream-ca-key FILE',
+    '                     a CA of the company that signs the intermediates of the mesh; read again at each use. Behind it in',
+    '                     the file what is between it and the root. Also CHANCERY_UPSTREAM_CA_CERT and CHANCERY_UPSTREAM_CA_KEY',
+    '  --upstream-bundle FILE    its roots, where it is none itself. Also CHANCERY_UPSTREAM_BUNDLE',
     '  --dev              follow the files as they lie on disk instead of Git',
   ].join('\n'),
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
@@ -40,6 +46,9 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     advertise: { type: 'string' },
     store: { type: 'string' },
     kek: { type: 'string' },
+    'upstream-ca-cert': { type: 'string' },
+    'upstream-ca-key': { type: 'string' },
+    'upstream-bundle': { type: 'string' },
     dev: { type: 'boolean' },
     'federation-port': { type: 'string' },
     'federation-cert': { type: 'string' },
@@ -65,6 +74,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     store: text(store),
     kek: text(kek),
     bundleEndpoint: bundleEndpointOptions(parsed.values),
+    upstream: upstreamOf(parsed.values),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
   await untilSignal();
@@ -96,4 +106,19 @@ function bundleEndpointOptions(values: Values): BundleEndpointOptions | undefine
   }
   const files = cert === undefined || key === undefined ? undefined : { cert, key };
   return { port: portOf('--federation-port', port, 0), files };
+}
+
+/** Files relative to the folder where it is typed; a flag wins over the environment. */
+function upstreamOf(values: Values): UpstreamFiles | undefined {
+  const said = (flag: string): string | undefined => {
+    const name = `CHANCERY_${flag.replaceAll('-', '_').toUpperCase()}`;
+    const value = text(values[flag]) ?? process.env[name];
+    return value === undefined || value === '' ? undefined : resolve(value);
+  };
+  const certificate = said('upstream-ca-cert');
+  const key = said('upstream-ca-key');
+  const bundle = said('upstream-bundle');
+  if (certificate !== undefined && key !== undefined) return { certificate, key, bundle };
+  if (certificate === undefined && key === undefined && bundle === undefined) return undefined;
+  throw usageError('--upstream-ca-cert and --upstream-ca-key go together', usage);
 }

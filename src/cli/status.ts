@@ -3,13 +3,14 @@ import { layoutOf } from '../app/layout.ts';
 import { callApi } from '../serve/api/client.ts';
 import { paths, type StatusReply } from '../serve/api/wire.ts';
 import { parseArguments, usageError } from './arguments.ts';
+import { warned } from './ca-text.ts';
 import type { ExitCode } from './main.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const usage = {
   usage: 'status [DIR] [--json]',
-  text: 'Shows the proxies and workloads of a running mesh. 0: all in sync and ready; 2: something is not.',
+  text: 'Shows the proxies and workloads of a running mesh. 0: all in sync and ready, and nothing ends soon; 2: something is not.',
   example: 'chancery status examples/shop',
 };
 
@@ -26,7 +27,8 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
     method: 'GET',
     path: paths.status,
   })) as StatusReply;
-  const fine = reply.workloads.every(isFine) && reply.refused === undefined;
+  const fine =
+    reply.workloads.every(isFine) && reply.refused === undefined && reply.warnings.length === 0;
   if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
   else terminal.out(statusText(reply, terminal));
   return fine ? 0 : 2;
@@ -58,5 +60,11 @@ function statusText(reply: StatusReply, terminal: Terminal): string {
             `refused: ${reply.refused.commit.slice(0, 12)} (${reply.refused.codes.join(', ')}); the commit above goes on`,
           ),
         ];
-  return [commit, ...refused, '', table({ header, rows, width: terminal.width })].join('\n');
+  return [
+    commit,
+    ...refused,
+    ...warned(reply.warnings, terminal),
+    '',
+    table({ header, rows, width: terminal.width }),
+  ].join('\n');
 }

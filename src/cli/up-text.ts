@@ -1,5 +1,6 @@
 import type { CheckResult } from '../app/checks.ts';
 import type { LocalMesh } from '../app/local-mesh.ts';
+import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { unreachable } from '../base/result.ts';
 import type { IntentTest } from '../model/types.ts';
@@ -140,10 +141,19 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
     case 'disconnected':
       return paint(look, 'yellow', `the proxy of ${event.proxy} is away`);
     case 'problem':
-      return paint(look, 'red', `problem: ${event.finding.code} ${event.finding.message}`);
+      return problemLine(event.finding, look);
     default:
       return unreachable(event);
   }
+}
+
+function problemLine(
+  { code, severity, message, help }: Finding,
+  look: Pick<Terminal, 'color'>,
+): string {
+  const [hue, word] =
+    severity === 'error' ? (['red', 'problem'] as const) : (['yellow', 'warning'] as const);
+  return paint(look, hue, `${word}: ${code} ${message}${help === undefined ? '' : `: ${help}`}`);
 }
 
 const resourcesShown = 4;

@@ -1,9 +1,20 @@
 import type { Clock } from '../base/clock.ts';
+import type { Refusal } from '../base/finding.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import type { TrustDomain } from '../model/types.ts';
+import { timeText } from '../base/time-text.ts';
+import { caUnlessSaid } from '../model/ca-section.ts';
+import type { CaLifetimes, TrustDomain } from '../model/types.ts';
 import { type IssuedSvid, issueSvid } from './ca.ts';
-import { createGeneration, generationBelow, rootOf } from './ca-generation.ts';
+import {
+  type CaGeneration,
+  createGeneration,
+  generationBelow,
+  isUsable,
+  rootOf,
+} from './ca-generation.ts';
+import { type CaImport, importedGeneration } from './ca-import.ts';
+import { type CaRequest, createCaRequest } from './ca-request.ts';
 import { type AuthorityStore, openCa, readCa, type StoredCa, writeCa } from './ca-store.ts';
 import { readCsr } from './csr.ts';
 import { signJwt } from './jws.ts';
@@ -64,6 +75,10 @@ export interface AuthorityOptions {
   readonly trustDomain: TrustDomain;
   readonly clock: Clock;
   readonly random: Random;
+  /** For what is made next; as mesh.yaml has it when it says nothing when left out. */
+  readonly lifetimes?: () => CaLifetimes;
+  /** Makes the first generation of a new store; a root of our own when left out. */
+  readonly first?: (() => Promise<CaGeneration>) | undefined;
 }
 
 /**
@@ -71,7 +86,12 @@ export interface AuthorityOptions {
  * Errors: CH3001 (the KEK does not open it), CH3002 (the store is of another trust domain).
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
-  const stored = await openCa(options, options.clock.nowMs());
+  const { clock, lifetimes, first } = options;
+  const stored = await openCa(options, {
+    nowMs: clock.nowMs(),
+    lifetimes: lifetimes?.() ?? caUnlessSaid,
+    first,
+  });
   const [lastToken] = await options.store.ledger({ kind: 'jwt-issued', limit: 1 });
   return new Authority(options, stored, Number(lastToken?.facts['exp'] ?? 0) * 1_000);
 }
@@ -114,17 +134,23 @@ export class Authority {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Errors: why the request was not taken. */
-  issue(request: IssueRequest): Result<IssuedSvid, string> {
+  /** Errors: CH3004, why the request was not taken; CH3014, the CA cannot sign now. */
+  issue(request: IssueRequest): Result<IssuedSvid, Refusal> {
     const { clock, random, store } = this.#options;
     const csr = readCsr(request.csrDer);
-    if (!csr.ok) return err(csr.error);
+    if (!csr.ok) {
+      return err({ code: 'CH3004', message: `the request for a certificate: ${csr.error}` });
+    }
     const { spiffeId, host, reason, selectors } = request;
-    const ca = this.state.active.intermediate;
     const ttlSeconds = Math.min(request.ttlSeconds, ttlSecondsMax);
     const { publicKeySpki } = csr.value;
     const nowMs = clock.nowMs();
-    if (ca.notAfterMs <= nowMs) return err('the CA has ended; chancery ca rotate makes a new one');
+    const { active } = this.state;
+    if (!isUsable(active, nowMs)) {
+      const message = 'the CA cannot sign: it has ended, or begins later than now';
+      return err({ code: 'CH3014', message, help: 'chancery ca status says the way on' });
+    }
+    const ca = active.intermediate;
     const svid = issueSvid({ ca, spiffeId, publicKeySpki, ttlSeconds, nowMs, random });
     const facts = {
       serial: svid.serialHex,
@@ -174,14 +200,53 @@ export class Authority {
     what: 'root' | 'intermediate',
     driven: 'auto' | 'hand',
   ): Result<RotationStep & { kind: 'prepare' }, string> {
-    const { clock, random, trustDomain } = this.#options;
-    const parts = { trustDomain, nowMs: clock.nowMs(), random };
+    const { clock, random, trustDomain, lifetimes } = this.#options;
+    const parts = {
+      trustDomain,
+      nowMs: clock.nowMs(),
+      random,
+      lifetimes: lifetimes?.() ?? caUnlessSaid,
+    };
     if (what === 'root') return ok({ kind: 'prepare', driven, next: createGeneration(parts) });
     const root = rootOf(this.state.active);
     if (root === undefined) {
-      return err('the root is not ours: chancery ca import brings an intermediate that it signed');
+      return err('the root is not ours: chancery ca request and ca import bring what it signed');
     }
     return ok({ kind: 'prepare', driven, next: generationBelow(root, parts) });
+  }
+
+  /**
+   * A key for the company's CA to sign, durable before anybody sees the request for it. Errors: one is waiting already, or
+   * another control plane was first.
+   */
+  async request(given: {
+    readonly by: string;
+    readonly replace: boolean;
+  }): Promise<Result<CaRequest, Refusal>> {
+    const { clock, random, store, trustDomain } = this.#options;
+    const waiting = this.state.request;
+    if (waiting !== undefined && !given.replace) return err(requestWaits(waiting));
+    const nowMs = clock.nowMs();
+    const request = createCaRequest({ trustDomain, nowMs, by: given.by, random });
+    const written = await this.#write({ ...this.state, request });
+    if (!written.ok) return err({ code: 'CH3010', message: written.error });
+    store.record({
+      atMs: nowMs,
+      kind: 'ca-request',
+      subject: trustDomain,
+      facts: { by: given.by },
+    });
+    await store.flush();
+    return ok(request);
+  }
+
+  /** The prepare step of what the company signed, for the key that waits or one that comes with it. */
+  importStep(
+    given: CaImport,
+    driven: 'auto' | 'hand',
+  ): Result<RotationStep & { kind: 'prepare' }, Refusal> {
+    const next = importedGeneration(this.state, given, this.#options.clock.nowMs());
+    return next.ok ? ok({ kind: 'prepare', driven, next: next.value }) : next;
   }
 
   /** Whom the next step would cut off now. */
@@ -213,6 +278,14 @@ export class Authority {
     const { news } = this;
     for (const listener of [...this.#listeners]) listener(news);
   }
+}
+
+function requestWaits({ createdMs, by }: CaRequest): Refusal {
+  return {
+    code: 'CH3016',
+    message: `a request waits for its certificate already, made at ${timeText(createdMs)} by ${by}`,
+    help: 'chancery ca status DIR --json shows it (request.pem); --replace makes a new key, and what is signed for this one is lost',
+  };
 }
 
 export type { StepName };

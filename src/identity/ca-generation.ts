@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Random } from '../base/random.ts';
-import type { TrustDomain } from '../model/types.ts';
+import { caUnlessSaid } from '../model/ca-section.ts';
+import type { CaLifetimes, TrustDomain } from '../model/types.ts';
 import {
   type Ca,
   createIntermediate,
@@ -23,33 +24,34 @@ export interface CaGeneration {
   readonly createdMs: number;
   readonly rootDer: Uint8Array;
   readonly rootKey: KeyObject | undefined;
+  readonly rootNotBeforeMs: number;
   readonly rootNotAfterMs: number;
+  /** Good only while everything up to the root is. */
   readonly intermediate: Ca;
   readonly jwt: { readonly kid: string; readonly privateKey: KeyObject; readonly spki: Uint8Array };
 }
 
-export const rootLifetimeSeconds = 365 * 24 * 3_600;
-export const intermediateLifetimeSeconds = 90 * 24 * 3_600;
-
-interface Parts {
+export interface GenerationParts {
   readonly trustDomain: TrustDomain;
   readonly nowMs: number;
   readonly random: Random;
+  /** As mesh.yaml has them when it says nothing when left out. */
+  readonly lifetimes?: CaLifetimes;
 }
 
-export function createGeneration(parts: Parts): CaGeneration {
-  const lifetimeSeconds = rootLifetimeSeconds;
+export function createGeneration(parts: GenerationParts): CaGeneration {
+  const lifetimeSeconds = (parts.lifetimes ?? caUnlessSaid).rootTtlSeconds;
   const root = createRoot({ ...parts, privateKey: createRootKey(), lifetimeSeconds });
   return generationBelow(root, parts);
 }
 
 /** A new intermediate and token key below a root that is there already. */
-export function generationBelow(root: Ca, parts: Parts): CaGeneration {
+export function generationBelow(root: Ca, parts: GenerationParts): CaGeneration {
   const intermediate = createIntermediate({
     ...parts,
     issuer: root,
     privateKey: createRootKey(),
-    lifetimeSeconds: intermediateLifetimeSeconds,
+    lifetimeSeconds: (parts.lifetimes ?? caUnlessSaid).intermediateTtlSeconds,
   });
   return generationOf({
     createdMs: parts.nowMs,
@@ -69,15 +71,22 @@ export function generationOf(given: {
 }): CaGeneration {
   const { createdMs, rootDer, rootKey, intermediate, jwtKey } = given;
   const spki = spkiOf(jwtKey);
+  const root = certificateOf(rootDer);
   return {
     id: Buffer.from(intermediate.keyId).toString('hex'),
     createdMs,
     rootDer,
     rootKey,
-    rootNotAfterMs: certificateOf(rootDer).notAfterMs,
-    intermediate,
+    rootNotBeforeMs: root.notBeforeMs,
+    rootNotAfterMs: root.notAfterMs,
+    intermediate: { ...intermediate, ...commonTime([intermediate, root]) },
     jwt: { kid: jwkThumbprint(spki), privateKey: jwtKey, spki },
   };
+}
+
+/** Whether what it signs now is good. A generation that has ended, or that begins later by this clock, signs nothing. */
+export function isUsable({ intermediate }: CaGeneration, nowMs: number): boolean {
+  return intermediate.notBeforeMs <= nowMs && nowMs < intermediate.notAfterMs;
 }
 
 /** The root as a CA that can sign; undefined where its key is elsewhere. */
@@ -129,12 +138,29 @@ export function caOf(
   privateKey: KeyObject,
   chainDer: readonly Uint8Array[],
 ): Ca {
-  const { subject, notAfterMs, publicKeySpki } = certificateOf(certificateDer);
+  const own = certificateOf(certificateDer);
+  const { subject, publicKeySpki, subjectKeyId = keyId(publicKeySpki) } = own;
   if (!Buffer.from(publicKeySpki).equals(spkiOf(privateKey))) {
     throw new Error('the key is not the one of the certificate');
   }
-  const id = keyId(publicKeySpki);
-  return { trustDomain, certificateDer, privateKey, subject, keyId: id, notAfterMs, chainDer };
+  return {
+    ...{ trustDomain, certificateDer, privateKey, subject, chainDer },
+    keyId: subjectKeyId,
+    ...commonTime([own, ...chainDer.map(certificateOf)]),
+  };
+}
+
+interface Time {
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** When all of them are good. */
+function commonTime(times: readonly Time[]): Time {
+  return {
+    notBeforeMs: Math.max(...times.map((time) => time.notBeforeMs)),
+    notAfterMs: Math.min(...times.map((time) => time.notAfterMs)),
+  };
 }
 
 function certificateOf(der: Uint8Array) {
@@ -143,14 +169,14 @@ function certificateOf(der: Uint8Array) {
   return certificate.value;
 }
 
-function base64(bytes: Uint8Array): string {
+export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
 
-function keyText(key: KeyObject): string {
+export function keyText(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'der' }).toString('base64');
 }
 
-function keyFromText(text: string): KeyObject {
+export function keyFromText(text: string): KeyObject {
   return privateKeyFromPkcs8(Buffer.from(text, 'base64'));
 }

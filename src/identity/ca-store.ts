@@ -1,18 +1,21 @@
 import { ChanceryError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
-import type { TrustDomain } from '../model/types.ts';
+import type { CaLifetimes, TrustDomain } from '../model/types.ts';
 import { privateKeyFromPkcs8 } from './ca.ts';
 import {
   type CaGeneration,
   caOf,
   createGeneration,
+  type GenerationParts,
   generationBelow,
   openGeneration,
   type StoredGeneration,
   storedGeneration,
 } from './ca-generation.ts';
+import { openRequest, type StoredRequest, storedRequest } from './ca-request.ts';
 import { openEnvelope, sealEnvelope, sealedUnder } from './envelope.ts';
 import type { KeyEncryption } from './key-encryption.ts';
+import type { RootLink } from './root-link.ts';
 import type { CaState, Rotation } from './rotation.ts';
 import type { OpenError } from './seal.ts';
 
@@ -73,18 +76,31 @@ interface StoredState {
         readonly other: StoredGeneration;
         readonly sinceMs: number;
       };
+  /** Not in states that were written before there were any. */
+  readonly request?: StoredRequest;
+  readonly rootLinks?: readonly RootLink[];
+}
+
+export interface NewCaParts {
+  readonly nowMs: number;
+  readonly lifetimes: CaLifetimes;
+  /** The first generation of a mesh whose CA is the company's; a root of our own when left out. */
+  readonly first?: (() => Promise<CaGeneration>) | undefined;
 }
 
 /** Opens the CA of the store, or makes one: its keys are durable before the first certificate is signed with them. */
-export async function openCa(parts: CaStoreParts, nowMs: number): Promise<StoredCa> {
+export async function openCa(parts: CaStoreParts, made: NewCaParts): Promise<StoredCa> {
   const present = await readCa(parts);
   if (present !== undefined) return present;
-  const active = (await adoptedRoot(parts, nowMs)) ?? createGeneration({ ...parts, nowMs });
+  const given = { ...parts, nowMs: made.nowMs, lifetimes: made.lifetimes };
+  const active = (await adoptedRoot(given)) ?? (await made.first?.()) ?? createGeneration(given);
   const { trustDomain } = parts;
   const state: CaState = {
     ...{ trustDomain, sequence: 1, active },
     rotation: { kind: 'none' },
     driven: 'hand',
+    request: undefined,
+    rootLinks: [],
   };
   const version = await writeCa(parts, state, 0);
   if (version !== undefined) return { state, version };
@@ -100,9 +116,11 @@ export async function readCa(parts: CaStoreParts): Promise<StoredCa | undefined>
   const value = (await unsealed(parts, stored.value, stateName)) as StoredState;
   if (value.trustDomain !== trustDomain) throw otherTrustDomain(value.trustDomain, trustDomain);
   const active = openGeneration(trustDomain, value.active);
-  const { sequence, driven } = value;
+  const { sequence, driven, rootLinks = [] } = value;
   const rotation = openRotation(trustDomain, value.rotation);
-  return { state: { trustDomain, sequence, active, rotation, driven }, version: stored.version };
+  const request = value.request === undefined ? undefined : openRequest(value.request);
+  const state = { trustDomain, sequence, active, rotation, driven, request, rootLinks };
+  return { state, version: stored.version };
 }
 
 /** Durable when it resolves; undefined when another was first. */
@@ -111,13 +129,15 @@ export async function writeCa(
   state: CaState,
   ifVersion: number,
 ): Promise<number | undefined> {
-  const { trustDomain, sequence, driven, active, rotation } = state;
+  const { trustDomain, sequence, driven, active, rotation, request, rootLinks } = state;
   const value: StoredState = {
     trustDomain,
     sequence,
     driven,
     active: storedGeneration(active),
     rotation: storedRotation(rotation),
+    ...(request === undefined ? {} : { request: storedRequest(request) }),
+    rootLinks,
   };
   const plain = Buffer.from(JSON.stringify(value));
   const sealed = await sealEnvelope(kek, plain, stateName, random);
@@ -138,7 +158,9 @@ function openRotation(trustDomain: TrustDomain, stored: StoredState['rotation'])
   return kind === 'prepared' ? { kind, sinceMs, next: other } : { kind, sinceMs, old: other };
 }
 
-async function adoptedRoot(parts: CaStoreParts, nowMs: number): Promise<CaGeneration | undefined> {
+async function adoptedRoot(
+  parts: CaStoreParts & GenerationParts,
+): Promise<CaGeneration | undefined> {
   const stored = await parts.store.get('sealed', rootName);
   if (stored === undefined) return undefined;
   const root = (await unsealed(parts, stored.value, rootName)) as {
@@ -151,7 +173,7 @@ async function adoptedRoot(parts: CaStoreParts, nowMs: number): Promise<CaGenera
   }
   const key = privateKeyFromPkcs8(Buffer.from(root.key, 'base64'));
   const certificate = Buffer.from(root.certificate, 'base64');
-  return generationBelow(caOf(root.trustDomain, certificate, key, []), { ...parts, nowMs });
+  return generationBelow(caOf(root.trustDomain, certificate, key, []), parts);
 }
 
 async function unsealed({ kek }: CaStoreParts, sealed: Uint8Array, name: string): Promise<unknown> {

@@ -18,7 +18,10 @@ export interface Ca {
   readonly certificateDer: Uint8Array;
   readonly privateKey: KeyObject;
   readonly subject: Uint8Array;
+  /** As its certificate names it: what certificates that it signs name as their issuer's. */
   readonly keyId: Uint8Array;
+  /** The time in which everything from here to the root is good. */
+  readonly notBeforeMs: number;
   readonly notAfterMs: number;
   /** What goes behind a leaf, DER: this certificate itself unless it is a root (X509-SVID section 3). */
   readonly chainDer: readonly Uint8Array[];
@@ -55,13 +58,14 @@ export function createRoot(given: {
   const serial = randomSerial(given.random);
   const subject = caSubject(given.trustDomain, serial);
   const publicKeySpki = spkiOf(given.privateKey);
-  const notAfterMs = given.nowMs + given.lifetimeSeconds * certSeconds;
+  const notBeforeMs = wholeSeconds(given.nowMs - backdateMs);
+  const notAfterMs = wholeSeconds(given.nowMs + given.lifetimeSeconds * certSeconds);
   const certificateDer = writeCertificate(
     {
       serial,
       issuer: subject,
       subject,
-      notBeforeMs: given.nowMs - backdateMs,
+      notBeforeMs,
       notAfterMs,
       publicKeySpki,
       issuerKeyId: keyId(publicKeySpki),
@@ -78,47 +82,56 @@ export function createRoot(given: {
     privateKey,
     subject,
     keyId: keyId(publicKeySpki),
+    notBeforeMs,
     notAfterMs,
     chainDer: [],
   };
 }
 
-/** A signing CA below `issuer`, for leaves only. It never outlives its issuer. */
-export function createIntermediate(given: {
+interface Below {
   readonly issuer: Ca;
-  readonly privateKey: KeyObject;
   readonly nowMs: number;
   readonly lifetimeSeconds: number;
   readonly random: Random;
-}): Ca {
-  const { issuer, privateKey, nowMs } = given;
+}
+
+/** A signing CA below `issuer`, for leaves only. It never outlives its issuer. */
+export function createIntermediate(given: Below & { readonly privateKey: KeyObject }): Ca {
+  const { issuer, privateKey } = given;
   const { trustDomain } = issuer;
-  const serial = randomSerial(given.random);
-  const subject = caSubject(trustDomain, serial);
   const publicKeySpki = spkiOf(privateKey);
-  const notAfterMs = Math.min(nowMs + given.lifetimeSeconds * certSeconds, issuer.notAfterMs);
+  const signed = signIntermediate({ ...given, publicKeySpki });
+  const chainDer = [signed.certificateDer, ...issuer.chainDer];
+  return { trustDomain, privateKey, keyId: keyId(publicKeySpki), chainDer, ...signed };
+}
+
+/** The certificate alone, for a key that is elsewhere. */
+export function signIntermediate(
+  given: Below & { readonly publicKeySpki: Uint8Array },
+): Pick<Ca, 'certificateDer' | 'subject' | 'notBeforeMs' | 'notAfterMs'> {
+  const { issuer, publicKeySpki, nowMs } = given;
+  const serial = randomSerial(given.random);
+  const subject = caSubject(issuer.trustDomain, serial);
+  const notBeforeMs = wholeSeconds(Math.max(nowMs - backdateMs, issuer.notBeforeMs));
+  const wantedMs = wholeSeconds(nowMs + given.lifetimeSeconds * certSeconds);
+  const notAfterMs = Math.min(wantedMs, issuer.notAfterMs);
   const certificateDer = writeCertificate(
     {
-      serial,
+      ...{ serial, subject, notBeforeMs, notAfterMs, publicKeySpki },
       issuer: issuer.subject,
-      subject,
-      notBeforeMs: nowMs - backdateMs,
-      notAfterMs,
-      publicKeySpki,
       issuerKeyId: issuer.keyId,
       role: 'ca',
       pathLength: 0,
-      uri: `spiffe://${trustDomain}`,
+      uri: `spiffe://${issuer.trustDomain}`,
       dnsNames: [],
     },
     issuer.privateKey,
   );
-  const id = keyId(publicKeySpki);
-  const chainDer = [certificateDer, ...issuer.chainDer];
-  return { trustDomain, certificateDer, privateKey, subject, keyId: id, notAfterMs, chainDer };
+  return { certificateDer, subject, notBeforeMs, notAfterMs };
 }
 
-function caSubject(trustDomain: TrustDomain, serial: Uint8Array): Uint8Array {
+/** A name of its own for each CA: many of one name exhaust verifiers. */
+export function caSubject(trustDomain: TrustDomain, serial: Uint8Array): Uint8Array {
   return distinguishedName([
     [oid.organization, 'Chancery'],
     [oid.commonName, trustDomain],
@@ -178,7 +191,7 @@ export function issueSvid(given: {
 }
 
 /** 127 random bits and a leading one: positive, never zero, never shorter. */
-function randomSerial(random: Random): Uint8Array {
+export function randomSerial(random: Random): Uint8Array {
   const serial = Uint8Array.from(random.bytes(serialBytes));
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
   return serial;

@@ -1,5 +1,4 @@
 import { createHash, type KeyObject, sign } from 'node:crypto';
-import { signatureAlgorithm } from './csr.ts';
 import {
   contextTag,
   tag,
@@ -11,6 +10,7 @@ import {
   writeUnsigned,
 } from './der.ts';
 import { oid } from './oids.ts';
+import { signatureKind } from './signature.ts';
 
 export interface CertificateFields {
   /** Big-endian, positive, 64 random bits at least (X509-SVID; CA/B). */
@@ -29,9 +29,11 @@ export interface CertificateFields {
   readonly dnsNames: readonly string[];
 }
 
-/** Signs a version 3 certificate (RFC 5280) with ECDSA P-256; the extensions follow X509-SVID section 4. */
+/** Signs a version 3 certificate (RFC 5280); the extensions follow X509-SVID section 4. Throws for a key that no CA signs with. */
 export function writeCertificate(fields: CertificateFields, issuerKey: KeyObject): Uint8Array {
-  const algorithm = signatureAlgorithm();
+  const kind = signatureKind(issuerKey);
+  if (kind === undefined) throw new Error('a key of this kind signs no certificates');
+  const { algorithm, digest } = kind;
   const body = write(
     tag.sequence,
     write(contextTag(0, true), writeUnsigned(Uint8Array.of(2))),
@@ -43,7 +45,7 @@ export function writeCertificate(fields: CertificateFields, issuerKey: KeyObject
     fields.publicKeySpki,
     write(contextTag(3, true), write(tag.sequence, ...extensions(fields))),
   );
-  return write(tag.sequence, body, algorithm, writeBitString(sign('sha256', body, issuerKey)));
+  return write(tag.sequence, body, algorithm, writeBitString(sign(digest, body, issuerKey)));
 }
 
 /** RFC 7093 method 1: the leftmost 160 bits of SHA-256 over the key's bits. */
@@ -52,14 +54,8 @@ export function keyId(publicKeySpki: Uint8Array): Uint8Array {
 }
 
 function extensions(fields: CertificateFields): Uint8Array[] {
-  const isCa = fields.role === 'ca';
   return [
-    extension(oid.basicConstraints, true, write(tag.sequence, ...(isCa ? caValues(fields) : []))),
-    extension(oid.keyUsage, true, isCa ? certSignAndCrlSign : digitalSignature),
-    ...(isCa ? [] : [bothAuths]),
-    // Critical where the subject is empty (RFC 5280 section 4.2.1.6).
-    extension(oid.subjectAltName, fields.subject.length === 2, alternativeNames(fields)),
-    extension(oid.subjectKeyIdentifier, false, write(tag.octetString, keyId(fields.publicKeySpki))),
+    ...subjectExtensions(fields),
     extension(
       oid.authorityKeyIdentifier,
       false,
@@ -68,7 +64,25 @@ function extensions(fields: CertificateFields): Uint8Array[] {
   ];
 }
 
-function caValues({ pathLength }: CertificateFields): Uint8Array[] {
+type SubjectFields = Pick<
+  CertificateFields,
+  'role' | 'pathLength' | 'subject' | 'uri' | 'dnsNames' | 'publicKeySpki'
+>;
+
+/** What a certificate says of its holder; a request for one asks for the same. */
+export function subjectExtensions(fields: SubjectFields): Uint8Array[] {
+  const isCa = fields.role === 'ca';
+  return [
+    extension(oid.basicConstraints, true, write(tag.sequence, ...(isCa ? caValues(fields) : []))),
+    extension(oid.keyUsage, true, isCa ? certSignAndCrlSign : digitalSignature),
+    ...(isCa ? [] : [bothAuths]),
+    // Critical where the subject is empty (RFC 5280 section 4.2.1.6).
+    extension(oid.subjectAltName, fields.subject.length === 2, alternativeNames(fields)),
+    extension(oid.subjectKeyIdentifier, false, write(tag.octetString, keyId(fields.publicKeySpki))),
+  ];
+}
+
+function caValues({ pathLength }: Pick<CertificateFields, 'pathLength'>): Uint8Array[] {
   if (pathLength === undefined) return [trueValue];
   return [trueValue, writeUnsigned(Uint8Array.of(pathLength))];
 }
@@ -85,7 +99,7 @@ const bothAuths = extension(
   write(tag.sequence, writeOid(oid.serverAuth), writeOid(oid.clientAuth)),
 );
 
-function alternativeNames(fields: CertificateFields): Uint8Array {
+function alternativeNames(fields: Pick<CertificateFields, 'uri' | 'dnsNames'>): Uint8Array {
   return write(
     tag.sequence,
     writeText(contextTag(6, false), fields.uri),

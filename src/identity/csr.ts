@@ -24,13 +24,30 @@ export function createCsr(given: {
   readonly publicKey: KeyObject;
   readonly commonName: string;
 }): Uint8Array {
-  const spki = given.publicKey.export({ type: 'spki', format: 'der' });
+  return writeCsr({
+    privateKey: given.privateKey,
+    publicKeySpki: given.publicKey.export({ type: 'spki', format: 'der' }),
+    subject: distinguishedName([[oid.commonName, given.commonName]]),
+    extensions: [],
+  });
+}
+
+/** `extensions`: what the certificate is to hold, DER; the issuer takes them or does not (RFC 2985 section 5.4.2). */
+export function writeCsr(given: {
+  readonly privateKey: KeyObject;
+  readonly publicKeySpki: Uint8Array;
+  readonly subject: Uint8Array;
+  readonly extensions: readonly Uint8Array[];
+}): Uint8Array {
+  const { extensions } = given;
+  const wanted = write(tag.set, write(tag.sequence, ...extensions));
+  const request = write(tag.sequence, writeOid(oid.extensionRequest), wanted);
   const info = write(
     tag.sequence,
     writeUnsigned(Uint8Array.of(0)),
-    distinguishedName([[oid.commonName, given.commonName]]),
-    spki,
-    write(contextTag(0, true)),
+    given.subject,
+    given.publicKeySpki,
+    write(contextTag(0, true), ...(extensions.length === 0 ? [] : [request])),
   );
   const signature = sign('sha256', info, given.privateKey);
   return write(tag.sequence, info, signatureAlgorithm(), writeBitString(signature));

@@ -18,6 +18,7 @@ export const oid = {
   sha256: '2.16.840.1.101.3.4.2.1',
   sha384: '2.16.840.1.101.3.4.2.2',
   sha512: '2.16.840.1.101.3.4.2.3',
+  extensionRequest: '1.2.840.113549.1.9.14',
   commonName: '2.5.4.3',
   serialNumber: '2.5.4.5',
   organization: '2.5.4.10',
@@ -36,4 +37,5 @@ export const oid = {
   cmsSignedData: '1.2.840.113549.1.7.2',
   cmsContentType: '1.2.840.113549.1.9.3',
   cmsMessageDigest: '1.2.840.113549.1.9.4',
+  anyExtKeyUsage: '2.5.29.37.0',
 } as const;

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '../base/result.ts';
 
-export type PemLabel = 'CERTIFICATE' | 'PRIVATE KEY';
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'PRIVATE KEY';
 
 export function toPem(label: PemLabel, der: Uint8Array): string {
   const lines =

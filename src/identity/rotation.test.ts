@@ -56,6 +56,8 @@ async function step(authority: Authority, name: StepName, what: 'root' | 'interm
   return authority.step(prepare.value, 'test');
 }
 
+const tokensOver = () => ({ nowMs: clock.nowMs(), oldTokensEndMs: 0 });
+
 const open = (store: ReturnType<typeof memoryStore>): Promise<Authority> =>
   openAuthority({ store, kek, trustDomain, clock, random });
 
@@ -131,18 +133,18 @@ describe('rotation of the CA', () => {
       ...{ host: 'h1', seenMs: 0, trustSequence },
       presented: [{ holder: 'web-v1', issuerKeyId }],
     });
+    const waiting = (hosts: readonly HostConfirmation[]) =>
+      waitingFor(authority.state, hosts, tokensOver());
     const oldId = authority.state.active.id;
-    assert.deepEqual(waitingFor(authority.state, [host(0, oldId)]), []);
+    assert.deepEqual(waiting([host(0, oldId)]), []);
     await step(authority, 'prepare');
-    assert.deepEqual(waitingFor(authority.state, [host(1, oldId)]), [
-      { host: 'h1', what: 'has bundle 1, not 2 yet' },
-    ]);
+    assert.deepEqual(waiting([host(1, oldId)]), [{ host: 'h1', what: 'has bundle 1, not 2 yet' }]);
     await step(authority, 'activate');
     await step(authority, 'taint');
-    assert.deepEqual(waitingFor(authority.state, [host(4, oldId)]), [
+    assert.deepEqual(waiting([host(4, oldId)]), [
       { host: 'h1', what: 'web-v1 presents a certificate of the old CA' },
     ]);
-    assert.deepEqual(waitingFor(authority.state, [host(4, authority.state.active.id)]), []);
+    assert.deepEqual(waiting([host(4, authority.state.active.id)]), []);
   });
 
   it('behind the gates everything presented verifies on every host, in whatever order hosts follow', async () => {
@@ -183,7 +185,7 @@ async function randomRotation(seed: number): Promise<void> {
           ...{ host: name, seenMs: 0, trustSequence: news.bundle.sequence },
           presented: [{ holder: name, issuerKeyId: held.issuerKeyId }],
         }));
-        if (waitingFor(authority.state, confirmations).length > 0) break;
+        if (waitingFor(authority.state, confirmations, tokensOver()).length > 0) break;
         const { kind } = authority.state.rotation;
         const next = {
           none: 'prepare',

@@ -1,6 +1,8 @@
 import { err, ok, type Result } from '../base/result.ts';
 import type { TrustDomain } from '../model/types.ts';
-import type { CaGeneration } from './ca-generation.ts';
+import { type CaGeneration, isUsable } from './ca-generation.ts';
+import type { CaRequest } from './ca-request.ts';
+import { type RootLink, rootLinksMax, signRootLink } from './root-link.ts';
 import type { TrustBundle } from './trust.ts';
 
 /**
@@ -22,6 +24,10 @@ export interface CaState {
   readonly rotation: Rotation;
   /** Who takes the steps after prepare: the control plane as soon as each gate is open, or a person. */
   readonly driven: 'auto' | 'hand';
+  /** A key that waits for the company to sign it; what it becomes is prepared like any other generation. */
+  readonly request: CaRequest | undefined;
+  /** What roots of ours that signed before say of those that came after them, oldest first. */
+  readonly rootLinks: readonly RootLink[];
 }
 
 export type RotationStep =
@@ -42,8 +48,8 @@ export function transition(
 ): Result<CaState, string> {
   const { rotation, active } = state;
   const sequence = state.sequence + 1;
-  const moved = (rotation: Rotation, signing = active): Result<CaState, string> =>
-    ok({ ...state, sequence, active: signing, rotation });
+  const moved = (rotation: Rotation): Result<CaState, string> =>
+    ok({ ...state, sequence, rotation });
   switch (step.kind) {
     case 'prepare':
       return rotation.kind === 'none'
@@ -51,12 +57,19 @@ export function transition(
             ...state,
             sequence,
             driven: step.driven,
+            request: isAnswered(state.request, step.next) ? undefined : state.request,
             rotation: { kind: 'prepared', next: step.next, sinceMs: nowMs },
           })
         : err(`a rotation is under way: it is ${rotation.kind}`);
     case 'activate':
       return rotation.kind === 'prepared'
-        ? moved({ kind: 'activated', old: active, sinceMs: nowMs }, rotation.next)
+        ? ok({
+            ...state,
+            sequence,
+            active: rotation.next,
+            rotation: { kind: 'activated', old: active, sinceMs: nowMs },
+            rootLinks: linksAfter(state, rotation.next, nowMs),
+          })
         : err(`only what is prepared can be activated; the rotation is ${rotation.kind}`);
     case 'taint':
       return rotation.kind === 'activated'
@@ -71,6 +84,21 @@ export function transition(
         ? moved({ kind: 'none' })
         : err(`only what is prepared can be abandoned; the rotation is ${rotation.kind}`);
   }
+}
+
+/** Whether this generation signs with the key that was asked for. */
+function isAnswered(request: CaRequest | undefined, { intermediate }: CaGeneration): boolean {
+  return request?.privateKey.equals(intermediate.privateKey) === true;
+}
+
+/** Only a root whose key is ours can say what comes after it. */
+function linksAfter(state: CaState, next: CaGeneration, nowMs: number): readonly RootLink[] {
+  const { rootLinks, trustDomain, active } = state;
+  const { rootDer: fromDer, rootKey: fromKey } = active;
+  const isNewRoot = !Buffer.from(next.rootDer).equals(fromDer);
+  if (!isNewRoot || fromKey === undefined) return rootLinks;
+  const link = signRootLink({ trustDomain, fromDer, fromKey, toDer: next.rootDer, nowMs });
+  return [...rootLinks, link].slice(-rootLinksMax);
 }
 
 /** The step that comes next; undefined when none is under way. */
@@ -103,21 +131,25 @@ export interface Waiting {
 
 /**
  * Whom the next step would cut off if it came now; empty: the gate is open. `oldTokensEndMs`: when the last token that
- * the old key signed ends.
+ * the old key signed ends. Where nothing that the leaving generation signed is good any more, nobody can be cut off.
  */
 export function waitingFor(
   state: CaState,
   hosts: readonly HostConfirmation[],
-  tokens: { readonly nowMs: number; readonly oldTokensEndMs: number } = noTokens,
+  tokens: TokenTimes,
 ): readonly Waiting[] {
   const { rotation, sequence } = state;
+  if (rotation.kind === 'none') return [];
+  if (!isUsable(leaving(state, rotation), tokens.nowMs)) {
+    return rotation.kind === 'tainted' ? tokensOut(tokens) : [];
+  }
   const behind = hosts
     .filter((host) => host.trustSequence < sequence)
     .map(({ host, trustSequence }) => ({
       host,
       what: `has bundle ${trustSequence}, not ${sequence} yet`,
     }));
-  if (rotation.kind !== 'tainted') return rotation.kind === 'none' ? [] : behind;
+  if (rotation.kind !== 'tainted') return behind;
   const old = hosts.flatMap(({ host, presented }) =>
     presented
       .filter(({ issuerKeyId }) => issuerKeyId === rotation.old.id)
@@ -126,9 +158,20 @@ export function waitingFor(
   return [...behind, ...old, ...tokensOut(tokens)];
 }
 
-const noTokens = { nowMs: 0, oldTokensEndMs: 0 };
+export interface TokenTimes {
+  readonly nowMs: number;
+  readonly oldTokensEndMs: number;
+}
 
-function tokensOut({ nowMs, oldTokensEndMs }: typeof noTokens): readonly Waiting[] {
+/** What the rotation replaces. */
+export function leaving(
+  { active }: Pick<CaState, 'active'>,
+  rotation: Exclude<Rotation, { kind: 'none' }>,
+): CaGeneration {
+  return rotation.kind === 'prepared' ? active : rotation.old;
+}
+
+function tokensOut({ nowMs, oldTokensEndMs }: TokenTimes): readonly Waiting[] {
   if (oldTokensEndMs <= nowMs) return [];
   const end = new Date(oldTokensEndMs).toISOString();
   return [{ host: '*', what: `tokens that the old key signed are good until ${end}` }];
@@ -139,10 +182,11 @@ function tokensOut({ nowMs, oldTokensEndMs }: typeof noTokens): readonly Waiting
  * enough that each has read it (SPIFFE Federation section 4.1).
  */
 export function partnersOut(
-  { rotation }: CaState,
+  { rotation, active }: CaState,
   given: { readonly nowMs: number; readonly noticeMs: number },
 ): readonly Waiting[] {
-  if (rotation.kind !== 'prepared') return [];
+  // Where nothing that signs now is good, they believe nobody anyway.
+  if (rotation.kind !== 'prepared' || !isUsable(active, given.nowMs)) return [];
   const endMs = rotation.sinceMs + given.noticeMs;
   if (endMs <= given.nowMs) return [];
   const until = new Date(endMs).toISOString();
@@ -150,8 +194,10 @@ export function partnersOut(
 }
 
 /** Generations that verify something now, oldest first. */
-export function trusted(state: CaState): readonly CaGeneration[] {
-  const { active, rotation } = state;
+export function trusted({
+  active,
+  rotation,
+}: Pick<CaState, 'active' | 'rotation'>): readonly CaGeneration[] {
   switch (rotation.kind) {
     case 'none':
       return [active];
@@ -163,7 +209,9 @@ export function trusted(state: CaState): readonly CaGeneration[] {
   }
 }
 
-export function trustBundle(state: CaState): TrustBundle {
+export function trustBundle(
+  state: Pick<CaState, 'trustDomain' | 'sequence' | 'active' | 'rotation'>,
+): TrustBundle {
   const generations = trusted(state);
   const roots = generations.map(({ rootDer }) => Buffer.from(rootDer).toString('base64'));
   return {

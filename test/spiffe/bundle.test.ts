@@ -30,6 +30,8 @@ function bundleOf(name: TrustDomain, sequence: number): TrustBundle {
     ...{ trustDomain: name, sequence, active },
     rotation: { kind: 'none' },
     driven: 'hand',
+    request: undefined,
+    rootLinks: [],
   };
   return trustBundle(state);
 }

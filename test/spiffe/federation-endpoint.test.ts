@@ -18,6 +18,7 @@ import { openAuthority } from '../../src/identity/authority.ts';
 import { readBundleDocument } from '../../src/identity/bundle-read.ts';
 import { readCertificate } from '../../src/identity/certificate-read.ts';
 import { controlPlaneId, type SpiffeId } from '../../src/identity/spiffe-id.ts';
+import { caUnlessSaid } from '../../src/model/ca-section.ts';
 import type { TrustDomain } from '../../src/model/types.ts';
 import { memoryKek } from '../support/memory-kek.ts';
 import { memoryStore } from '../support/memory-store.ts';
@@ -182,14 +183,20 @@ describe('78 a new key is published before it is used', () => {
     const ca = new CaController({
       ...{ authority, confirmations: new Confirmations(), clock, log: silentLog },
       hosts: () => [],
-      partnersNoticeMs: 3 * refreshHintSeconds * 1_000,
+      partnersNoticeMs: () => 3 * refreshHintSeconds * 1_000,
+      lifetimes: () => caUnlessSaid,
+      upstream: undefined,
+      dir: 'DIR',
     });
     const by = 'the test';
     const prepared = await ca.step({ step: 'prepare', by });
     assert.ok(prepared.ok);
     assert.equal(authority.news.bundle.x509Roots.length, 2, 'published');
     const early = await ca.step({ step: 'activate', by });
-    assert.match(early.ok ? '' : early.error, /partners have until .* to read the new bundle/);
+    assert.match(
+      early.ok ? '' : early.error.message,
+      /partners have until .* to read the new bundle/,
+    );
     clock.advance(3 * refreshHintSeconds * 1_000 - 1);
     assert.equal((await ca.step({ step: 'activate', by })).ok, false);
     clock.advance(1);

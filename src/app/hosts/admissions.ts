@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import { err, ok, type Result } from '../../base/result.ts';
+import { ok, type Result } from '../../base/result.ts';
 import type { Authority } from '../../identity/authority.ts';
 import { readCsr } from '../../identity/csr.ts';
 import type { HostAttestor } from '../../identity/hosts/attestor.ts';
@@ -133,7 +133,7 @@ export class Admissions {
     const allowed = next(registry.get(host), { notBeforeMs: 0, notAfterMs: 0 });
     if (!allowed.ok) return allowed;
     const issued = authority.issue({ spiffeId, csrDer, ttlSeconds: ttlSeconds(), host, reason });
-    if (!issued.ok) return err({ code: 'CH3004', message: issued.error });
+    if (!issued.ok) return issued;
     const { chainPem, serialHex, issuerKeyId, notBeforeMs, notAfterMs } = issued.value;
     const written = await registry.change(host, (record) =>
       next(record, { notBeforeMs, notAfterMs }),

@@ -75,7 +75,8 @@ export async function join(
 
 function bundle({ authority }: HostApiParts): ApiReply {
   const { trustDomain, x509Roots } = authority.news.bundle;
-  const body: BundleReply = { trustDomain, x509Roots };
+  const { rootLinks } = authority.state;
+  const body: BundleReply = { trustDomain, x509Roots, rootLinks };
   return { kind: 'json', body };
 }
 

@@ -3,6 +3,7 @@ import type { Workload } from '../../compile/inventory.ts';
 import type { IdentityEntry } from '../../identity/entry.ts';
 import type { Json } from '../../identity/hosts/attestor.ts';
 import type { HostStanding } from '../../identity/hosts/host-record.ts';
+import type { RootLink } from '../../identity/root-link.ts';
 import type { Trust } from '../../identity/trust.ts';
 import type { Selector } from '../../model/types.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
@@ -26,6 +27,8 @@ export const paths = {
   caSteps: '/v1/ca/steps',
   federation: '/v1/federation',
   federationRefresh: '/v1/federation/refresh',
+  caRequests: '/v1/ca/requests',
+  caImports: '/v1/ca/imports',
 } as const;
 
 /** GET /v1/bundle, for anybody: what a host holds against the hash that its operator gave it. */
@@ -33,6 +36,8 @@ export interface BundleReply {
   readonly trustDomain: string;
   /** DER in base64. */
   readonly x509Roots: readonly string[];
+  /** How a host whose roots have all ended comes to these; it needs no other proof (decision 011). */
+  readonly rootLinks: readonly RootLink[];
 }
 
 /** POST /v1/host/attest, without a certificate. */
@@ -220,6 +225,34 @@ export interface CaReply {
   readonly active: CaGenerationReply;
   /** Whom the next step waits for. */
   readonly waitingFor: readonly { readonly host: string; readonly what: string }[];
+  /** A key that waits for its certificate from the company's CA. */
+  readonly request: CaRequestReply | undefined;
+  /** The company's CA, where one is plugged in. */
+  readonly upstream: string | undefined;
+  /** What ends soon or has ended, and why nothing can be signed; each with its way on. */
+  readonly warnings: readonly Finding[];
+}
+
+export interface CaRequestReply {
+  readonly createdMs: number;
+  readonly by: string;
+  /** PKCS#10. */
+  readonly pem: string;
+}
+
+/** POST /v1/ca/requests */
+export interface CaRequestBody {
+  readonly replace: boolean;
+  readonly by: string;
+}
+
+/** POST /v1/ca/imports: PEM texts. */
+export interface CaImportRequest {
+  readonly chain: string;
+  readonly root?: string;
+  readonly key?: string;
+  readonly driven: 'auto' | 'hand';
+  readonly by: string;
 }
 
 export interface RotationReply {
@@ -243,7 +276,8 @@ export interface CaGenerationReply {
 /** POST /v1/ca/steps */
 export interface CaStepRequest {
   readonly step: 'prepare' | 'activate' | 'taint' | 'revoke' | 'abandon';
-  readonly what?: 'root' | 'intermediate';
+  /** `own-root`: also where the root is the company's, which is then left. */
+  readonly what?: 'root' | 'intermediate' | 'own-root';
   readonly driven?: 'auto' | 'hand';
   /** Go on although somebody would be cut off. */
   readonly force?: boolean;
@@ -301,6 +335,8 @@ export interface StatusReply {
   /** The commit that was refused after the running one, if any. */
   readonly refused: { readonly commit: string; readonly codes: readonly string[] } | undefined;
   readonly workloads: readonly WorkloadStatus[];
+  /** What a person must do something about, such as what ends soon. */
+  readonly warnings: readonly Finding[];
   readonly recent: readonly MeshEvent[];
 }
 

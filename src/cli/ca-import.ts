@@ -1,0 +1,77 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { systemClock } from '../base/clock.ts';
+import { ChanceryError, messageOf } from '../base/error.ts';
+import { callApi } from '../serve/api/client.ts';
+import {
+  type CaImportRequest,
+  type CaReply,
+  type CaRequestBody,
+  type CaRequestReply,
+  paths,
+} from '../serve/api/wire.ts';
+import { type Help, usageError } from './arguments.ts';
+import type { CaCall } from './ca.ts';
+import { followRotation } from './ca-rotate.ts';
+import { caText } from './ca-text.ts';
+import type { ExitCode } from './main.ts';
+
+/** Prints the request for the company's CA; its key never leaves the control plane. */
+export async function requestCa({
+  controlSocket,
+  dir,
+  flags,
+  terminal,
+}: CaCall): Promise<ExitCode> {
+  const body: CaRequestBody = { replace: flags['replace'] === true, by: userInfo().username };
+  const reply = (await callApi(controlSocket, {
+    method: 'POST',
+    path: paths.caRequests,
+    body,
+  })) as CaRequestReply;
+  const { out } = flags;
+  if (typeof out !== 'string') {
+    terminal.out(reply.pem.trimEnd());
+    return 0;
+  }
+  writeFileSync(out, reply.pem);
+  terminal.out(
+    `${out} holds the request; when the company's CA has signed it: chancery ca import ${dir} --chain FILE`,
+  );
+  return 0;
+}
+
+/** Hands the files over and, unless it goes on by hand, follows the rotation to its end. */
+export async function importCa(call: CaCall, usage: Help): Promise<ExitCode> {
+  const { controlSocket, dir, flags, terminal } = call;
+  const { chain, root, key } = flags;
+  if (typeof chain !== 'string') throw usageError('ca import needs --chain', usage);
+  const body: CaImportRequest = {
+    chain: readText(chain),
+    ...(typeof root === 'string' ? { root: readText(root) } : {}),
+    ...(typeof key === 'string' ? { key: readText(key) } : {}),
+    driven: flags['by-hand'] === true ? 'hand' : 'auto',
+    by: userInfo().username,
+  };
+  const reply = (await callApi(controlSocket, {
+    method: 'POST',
+    path: paths.caImports,
+    body,
+  })) as CaReply;
+  if (typeof key === 'string') {
+    terminal.err(`the key is in the store now, sealed; remove ${key} and every copy of it`);
+  }
+  if (body.driven === 'auto') return followRotation(controlSocket, terminal);
+  const text = caText(reply, dir, systemClock.nowMs(), terminal);
+  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+  return 0;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const message = `"${file}" cannot be read: ${messageOf(cause)}`;
+    throw new ChanceryError({ code: 'CH3013', message }, { cause });
+  }
+}

@@ -1,0 +1,86 @@
+import { userInfo } from 'node:os';
+import { systemClock } from '../base/clock.ts';
+import { ChanceryError } from '../base/error.ts';
+import { callApi } from '../serve/api/client.ts';
+import { type CaReply, type CaStepRequest, paths } from '../serve/api/wire.ts';
+import { type Help, usageError, type Values } from './arguments.ts';
+import type { CaCall } from './ca.ts';
+import { caText, waitingText } from './ca-text.ts';
+import type { ExitCode } from './main.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+/** The whole rotation, followed to its end, or one step of it. */
+export async function rotate(call: CaCall, usage: Help): Promise<ExitCode> {
+  const { controlSocket, dir, flags, terminal } = call;
+  const request = stepRequest(flags, usage);
+  const reply = (await callApi(controlSocket, {
+    method: 'POST',
+    path: paths.caSteps,
+    body: request,
+  })) as CaReply;
+  if (request.driven === 'auto') return followRotation(controlSocket, terminal);
+  const text = caText(reply, dir, systemClock.nowMs(), terminal);
+  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+  return 0;
+}
+
+const steps = ['prepare', 'activate', 'taint', 'revoke', 'abandon'] as const;
+
+function stepRequest(flags: Values, usage: Help): CaStepRequest {
+  const what = wanted(flags, usage);
+  const by = userInfo().username;
+  const force = flags['force'] === true;
+  const named = flags['step'];
+  if (named === undefined) {
+    if (force) throw usageError('--force goes with --step', usage);
+    return { step: 'prepare', what, driven: 'auto', by };
+  }
+  const known = steps.find((one) => one === named);
+  if (known === undefined) throw usageError(`--step is one of ${steps.join(', ')}`, usage);
+  return { step: known, what, driven: 'hand', force, by };
+}
+
+function wanted(flags: Values, usage: Help): 'root' | 'intermediate' | 'own-root' {
+  const intermediate = flags['intermediate'] === true;
+  if (flags['own-root'] !== true) return intermediate ? 'intermediate' : 'root';
+  if (intermediate) throw usageError('--own-root brings an intermediate with it', usage);
+  return 'own-root';
+}
+
+const followEveryMs = 100;
+/** Once nothing moves for this long, what it waits for is said again. */
+const remindMs = 10_000;
+
+/** Says each step and each new thing that is waited for; ends when the rotation does. Ctrl-C only ends the watching. */
+export async function followRotation(controlSocket: string, terminal: Terminal): Promise<ExitCode> {
+  let last = '';
+  let saidMs = 0;
+  for (;;) {
+    const reply = await readCa(controlSocket).catch((error: unknown) => {
+      if (error instanceof ChanceryError) return undefined;
+      throw error;
+    });
+    const text = reply === undefined ? 'the control plane is away' : progressOf(reply);
+    const nowMs = systemClock.monotonicMs();
+    if (text !== last || nowMs - saidMs > remindMs) {
+      terminal.err(paint(terminal, 'dim', text));
+      last = text;
+      saidMs = nowMs;
+    }
+    if (reply?.rotation.kind === 'none') {
+      terminal.out(`rotated: ${reply.active.id} signs, bundle ${reply.sequence}`);
+      return 0;
+    }
+    // A timer of its own: the one of the clock does not keep a command alive.
+    await new Promise((wake) => setTimeout(wake, followEveryMs));
+  }
+}
+
+function progressOf(reply: CaReply): string {
+  const waiting = waitingText(reply);
+  return `${reply.rotation.kind}${waiting === '' ? '' : `; waits for ${waiting}`}`;
+}
+
+export async function readCa(controlSocket: string): Promise<CaReply> {
+  return (await callApi(controlSocket, { method: 'GET', path: paths.ca })) as CaReply;
+}
