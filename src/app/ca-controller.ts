@@ -49,7 +49,7 @@ export class CaController {
   readonly #options: CaControllerOptions;
   #cancel = (): void => {};
   #moving: Promise<unknown> = Promise.resolve();
-  #looking = false;
+  #looking: Promise<void> | undefined;
   #again = false;
   #retryAtMs = 0;
 
@@ -192,11 +192,14 @@ export class CaController {
     return [...authority.waitingFor(confirmations.of(hosts())), ...partners];
   }
 
-  /** Takes every step that is due and open, one after the other. */
-  async look(): Promise<void> {
+  /** Takes every step that is due and open, one after the other; resolves when none is left. */
+  look(): Promise<void> {
     this.#again = true;
-    if (this.#looking) return;
-    this.#looking = true;
+    this.#looking ??= this.#lookAround();
+    return this.#looking;
+  }
+
+  async #lookAround(): Promise<void> {
     try {
       while (this.#again) {
         this.#again = false;
@@ -205,7 +208,7 @@ export class CaController {
         for (let count = 0; count < stepsMax && (await this.#takeDue()); count += 1);
       }
     } finally {
-      this.#looking = false;
+      this.#looking = undefined;
     }
   }
 

@@ -6,7 +6,7 @@ export class Confirmations {
   readonly #hosts = new Map<string, HostConfirmation>();
   readonly #listeners = new Set<() => void>();
 
-  take(host: string, report: HostReport, nowMs: number): void {
+  take(host: string, report: Pick<HostReport, 'trustSequence' | 'presented'>, nowMs: number): void {
     const { trustSequence, presented } = report;
     this.#hosts.set(host, { host, seenMs: nowMs, trustSequence, presented });
     for (const listener of [...this.#listeners]) listener();
