@@ -146,7 +146,9 @@ export function companyUpstream(current: () => CompanyCa, world: World): Upstrea
 
 /** By OpenSSL: the chain holds at `nowMs`, ends in a root of the bundle, and nothing in it ends before the leaf. */
 export function assertHolds(world: World, chainPem: string): void {
-  const chain = fromPem('CERTIFICATE', chainPem).map((der) => new X509Certificate(der));
+  const sent = fromPem('CERTIFICATE', chainPem);
+  assert.ok(sent.ok);
+  const chain = sent.value.map((der) => new X509Certificate(der));
   const roots = world.authority.news.bundle.x509Roots.map(
     (root) => new X509Certificate(Buffer.from(root, 'base64')),
   );
