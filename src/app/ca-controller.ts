@@ -39,7 +39,7 @@ export interface CaControllerOptions {
 
 /** A gate that opened without a report (tokens that end) is noticed within this. */
 const lookEveryMs = 1_000;
-/** What failed once, such as a CA that does not sign, is tried again after this. */
+/** A CA that did not sign is asked again after this. */
 const retryMs = 30_000;
 /** Prepare to revoke, and abandon; one look takes no more steps than that. */
 const stepsMax = 5;
@@ -52,6 +52,8 @@ export class CaController {
   #looking: Promise<void> | undefined;
   #again = false;
   #retryAtMs = 0;
+  /** Why what the schedule wants does not come, when the company's CA is the reason. */
+  #stuck: Finding | undefined;
 
   constructor(options: CaControllerOptions) {
     this.#options = options;
@@ -90,7 +92,7 @@ export class CaController {
     const problem = signingProblem(authority.state, this.#source, dir, nowMs);
     return [
       ...(problem === undefined ? [] : [problem]),
-      ...(upstream?.problem === undefined ? [] : [upstream.problem]),
+      ...[upstream?.problem ?? this.#stuck].filter((one) => one !== undefined),
       ...expiryWarnings([...items, ...(upstream?.expiring ?? [])], nowMs).map(expiryFinding),
     ];
   }
@@ -216,11 +218,13 @@ export class CaController {
   async #takeDue(): Promise<boolean> {
     const { authority, clock } = this.#options;
     const due = dueStep(authority.state, this.#schedule());
-    if (due === undefined || clock.nowMs() < this.#retryAtMs) return false;
+    if (due === undefined) this.#stuck = undefined;
+    if (due === undefined || clock.monotonicMs() < this.#retryAtMs) return false;
     const isOpen = due.step === 'prepare' || due.force || this.#waitingFor().length === 0;
     if (!isOpen) return false;
     const done = await this.#drive(due);
-    this.#retryAtMs = done ? 0 : clock.nowMs() + retryMs;
+    // A step of a rotation waits for nobody but the store.
+    this.#retryAtMs = done || due.step !== 'prepare' ? 0 : clock.monotonicMs() + retryMs;
     return done;
   }
 
@@ -241,6 +245,8 @@ export class CaController {
       );
       if (result.ok) log.info('the CA moved', { step, by, sequence: result.value.sequence });
       else log.warn('the CA did not move', { step, by, problem: result.error.message });
+      const isForeign = !result.ok && result.error.code === 'CH3015';
+      this.#stuck = isForeign ? { severity: 'error', ...result.error } : undefined;
       if (result.ok && cutOff.length > 0) log.warn('the CA waited no longer', { step, cutOff });
       return result.ok;
     } catch (error) {

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { messageOf } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
@@ -52,12 +52,18 @@ export function upstreamFiles(
   };
 }
 
+/** A group for it is usual; everybody is a mistake. */
+const othersMayRead = 0o004;
+
 async function load(
   { certificate, key: keyFile, bundle }: UpstreamFiles,
   trustDomain: TrustDomain,
 ): Promise<Result<Loaded, string>> {
   try {
     const chainDer = await certificatesIn(certificate);
+    if (((await stat(keyFile)).mode & othersMayRead) !== 0) {
+      return err(`the key in ${keyFile} may be read by every user: chmod o-r ${keyFile}`);
+    }
     const key = createPrivateKey(await readFile(keyFile, 'utf8'));
     const rootsDer = bundle === undefined ? chainDer : await certificatesIn(bundle);
     const [own] = chainDer;

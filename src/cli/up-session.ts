@@ -9,6 +9,7 @@ import { freePortFinder } from '../app/preflight.ts';
 import { readIntent } from '../app/read-intent.ts';
 import { sleep, systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
+import type { Finding } from '../base/finding.ts';
 import { callApi, followApi } from '../serve/api/client.ts';
 import { type MeshEvent, paths, type StatusReply } from '../serve/api/wire.ts';
 import type { ExitCode } from './main.ts';
@@ -28,6 +29,7 @@ export class UpSession {
   readonly #startedMs: number;
   #phase: 'starting' | 'green' | 'stopping' = 'starting';
   readonly #ended = new AbortController();
+  readonly #said = new Set<string>();
 
   constructor(options: {
     readonly terminal: Terminal;
@@ -88,6 +90,7 @@ export class UpSession {
     while (!this.#ended.signal.aborted) {
       const status = await this.#status();
       if (status !== undefined) {
+        this.#sayProblems(status.warnings);
         const missing = notReady(mesh, status);
         if (missing.length === 0) {
           this.#phase = 'green';
@@ -180,6 +183,15 @@ export class UpSession {
       return (await callApi(this.#layout.controlSocket, call)) as StatusReply;
     } catch {
       return undefined;
+    }
+  }
+
+  /** What keeps a mesh from getting green, such as a CA that cannot sign; each once. */
+  #sayProblems(warnings: readonly Finding[]): void {
+    for (const finding of warnings) {
+      if (finding.severity !== 'error' || this.#said.has(finding.message)) continue;
+      this.#said.add(finding.message);
+      this.#terminal.err(eventLine({ kind: 'problem', finding }, this.#terminal));
     }
   }
 

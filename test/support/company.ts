@@ -48,7 +48,9 @@ export class Company {
   /** Concatenates files of the folder. */
   join(out: string, ...names: readonly string[]): void {
     const text = names.map((name) => readFileSync(this.path(name), 'utf8')).join('');
-    writeFileSync(this.path(out), text);
+    // A file that was there keeps its mode; keys are among these.
+    rmSync(this.path(out), { force: true });
+    writeFileSync(this.path(out), text, { mode: 0o600 });
   }
 
   /** What a TLS server presents, PEM, its own certificate first. */
