@@ -70,7 +70,7 @@ function newRootCommand(source: CaSource, dir: string): string {
   }
 }
 
-export function offlineCommand(dir: string): string {
+function offlineCommand(dir: string): string {
   return `chancery ca request ${dir} --out FILE, let the company's CA sign it, then ${importCommand(dir)}`;
 }
 

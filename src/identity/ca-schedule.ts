@@ -1,5 +1,5 @@
 import type { CaLifetimes } from '../model/types.ts';
-import { type CaGeneration, isUsable } from './ca-generation.ts';
+import type { CaGeneration } from './ca-generation.ts';
 import { type CaState, leaving, nextStep, type Rotation } from './rotation.ts';
 
 /** What a new generation is made of: a root of ours and all below it, all below our root, or all below the company's. */
@@ -92,9 +92,4 @@ function leftFraction({ createdMs, intermediate }: CaGeneration, nowMs: number):
 
 export function hasEnded(generation: CaGeneration, nowMs: number): boolean {
   return generation.intermediate.notAfterMs <= nowMs;
-}
-
-/** Steps that cannot wait for the first round of the driver: nothing can be signed before them. */
-export function isUrgent(state: CaState, nowMs: number): boolean {
-  return !isUsable(state.active, nowMs);
 }
