@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { memoryKek } from '../../test/support/memory-kek.ts';
 import { memoryStore } from '../../test/support/memory-store.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -18,7 +19,7 @@ import { CaController } from './ca-controller.ts';
 import { Confirmations } from './confirmations.ts';
 import { UpstreamClient } from './upstream-client.ts';
 
-const kek = random.bytes(32);
+const kek = memoryKek();
 export const trustDomain = 'shop.test' as TrustDomain;
 const spiffeId = workloadId(trustDomain, 'web' as ServiceName);
 const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
