@@ -1,11 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { systemRandom as random } from '../base/random.ts';
-import { ok } from '../base/result.ts';
-import { companyCa } from '../identity/company-ca.fixture.ts';
-import { readCsr } from '../identity/csr.ts';
-import { toPem } from '../identity/pem.ts';
-import { verifyRootLinks } from '../identity/root-link.ts';
 import {
   assertHolds,
   assertPruned,
@@ -16,7 +10,13 @@ import {
   trustDomain,
   World,
   withHosts,
-} from './ca-world.fixture.ts';
+} from '../../test/support/ca-world.ts';
+import { systemRandom as random } from '../base/random.ts';
+import { ok } from '../base/result.ts';
+import { companyCa } from '../identity/company-ca.fixture.ts';
+import { readCsr } from '../identity/csr.ts';
+import { toPem } from '../identity/pem.ts';
+import { verifyRootLinks } from '../identity/root-link.ts';
 
 describe('a CA that has ended', () => {
   const steps = ['prepare', 'activate', 'taint'] as const;

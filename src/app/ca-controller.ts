@@ -41,8 +41,8 @@ export interface CaControllerOptions {
 const lookEveryMs = 1_000;
 /** A CA that did not sign is asked again after this. */
 const retryMs = 30_000;
-/** Prepare to revoke, and abandon; one look takes no more steps than that. */
-const stepsMax = 5;
+/** What is left of one rotation, and a whole one after it; one look takes no more steps than that. */
+const stepsMax = 8;
 
 /** Drives the CA: by its schedule, by a person's steps, and through the gates of a rotation that drives itself. */
 export class CaController {

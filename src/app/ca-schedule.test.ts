@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CompanyCa, companyCa } from '../identity/company-ca.fixture.ts';
 import {
   assertHolds,
   assertPruned,
@@ -11,7 +10,8 @@ import {
   svidTtlSeconds,
   World,
   withHosts,
-} from './ca-world.fixture.ts';
+} from '../../test/support/ca-world.ts';
+import { type CompanyCa, companyCa } from '../identity/company-ca.fixture.ts';
 
 /** Every three hours, with hosts that are away for up to three weeks. Counts the roots that were trusted. */
 async function live(world: World, days: number, each?: (day: number) => Promise<void>) {
