@@ -87,6 +87,7 @@ export class World {
       ...{ authority: this.authority, confirmations: this.confirmations },
       ...{ lifetimes, upstream, clock, dir: 'DIR', log: quiet },
       hosts: () => this.hosts.keys(),
+      partnersNoticeMs: () => 0,
     });
     await this.ca.start();
   }
