@@ -6,7 +6,7 @@ import { renewalDelayMs } from '../identity/renewal.ts';
 import type { Trust } from '../identity/trust.ts';
 import { type ApiCall, type ApiTarget, callApi, followApi } from '../serve/api/client.ts';
 import { join, renew } from './admission.ts';
-import { type ControlTrust, controlTarget, fetchTrust } from './control-trust.ts';
+import { type ControlTrust, controlTarget, fetchTrust, followRootLinks } from './control-trust.ts';
 import type { ControlAddress } from './host-file.ts';
 import { type KeyPair, keyPairFromPem, newKeyPair } from './key-pair.ts';
 import { type HostIdentity, type LinkState, meaningOf } from './link-state.ts';
@@ -53,6 +53,7 @@ export class ControlLink {
   #failures = 0;
   #stopped = false;
   #isBusy = false;
+  #isDistrusting = false;
   #waiting: (() => void)[] = [];
 
   constructor(options: ControlLinkOptions) {
@@ -167,6 +168,7 @@ export class ControlLink {
   /** Learns whom to trust, joins, takes up what was kept, or renews: whatever comes next. */
   async #advance(address: ControlAddress): Promise<void> {
     const { clock, random, log, onTrust } = this.#options;
+    if (this.#isDistrusting) await this.#relearn(address);
     if (this.#trust === undefined && address.proof.kind !== 'local') {
       this.#trust = await fetchTrust(address);
       this.#retarget();
@@ -185,6 +187,26 @@ export class ControlLink {
     } else {
       await this.#take(await renew(this.#target, held));
     }
+  }
+
+  /** The control plane shows another root than is known here. */
+  async #relearn(address: ControlAddress): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#isDistrusting = false;
+    if (address.proof.kind === 'local') {
+      // Its socket tells of the trust of today.
+      this.#identity = undefined;
+      return;
+    }
+    if (this.#trust === undefined) return;
+    const followed = await followRootLinks(address, this.#trust, clock.nowMs());
+    if (followed.ok) {
+      log.warn('all roots that were known here have ended; the last one names the next', {});
+      this.#trust = followed.value;
+      return this.#retarget();
+    }
+    log.warn('the control plane shows a root that is not known here', { problem: followed.error });
+    if (address.rootSha256.length > 0) this.#trust = undefined;
   }
 
   /** The same key until it was answered: a join token is bound to the first one that came with it. */
@@ -239,17 +261,11 @@ export class ControlLink {
       return { kind: 'refused', code: error.code, problem };
     }
     if (meaning === 'lost') this.#identity = undefined;
-    if (meaning === 'distrust') this.#relearn();
+    if (meaning === 'distrust') this.#isDistrusting = true;
     const identity = this.#identity;
     return identity !== undefined && identity.notAfterMs > this.#options.clock.nowMs()
       ? { kind: 'overdue', identity, problem }
       : { kind: 'joining', problem };
-  }
-
-  /** The control plane shows another root than is known here: it is learnt the way that it was learnt first. */
-  #relearn(): void {
-    if (this.#address?.proof.kind === 'local') this.#identity = undefined;
-    else if ((this.#address?.rootSha256.length ?? 0) > 0) this.#trust = undefined;
   }
 
   #become(state: LinkState): void {

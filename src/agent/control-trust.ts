@@ -1,10 +1,13 @@
 import type { Agent } from 'node:https';
 import { ChanceryError } from '../base/error.ts';
+import { err, ok, type Result } from '../base/result.ts';
 
 import { readCertificate } from '../identity/certificate-read.ts';
+import { verifyRootLinks } from '../identity/root-link.ts';
 import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
 import { bundlePem, rootSha256, type TrustBundle } from '../identity/trust.ts';
 import { svidIdOf } from '../identity/x509-svid.ts';
+import { admissionUnlessSaid } from '../model/hosts-file.ts';
 import type { TrustDomain } from '../model/types.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import { https } from '../serve/api/node-http.ts';
@@ -45,21 +48,45 @@ function notTheControlPlane(der: Uint8Array, trustDomain: TrustDomain): Error | 
 }
 
 /**
+ * Where every root that this host knows has ended, the statements of the last one lead to the root of today; undefined
+ * while one of them is good, or where nothing leads on. Whoever answers need not be known: a link is good by its signature.
+ */
+export async function followRootLinks(
+  address: ControlAddress,
+  trust: ControlTrust,
+  nowMs: number,
+): Promise<Result<ControlTrust, string>> {
+  const { trustDomain, x509Roots } = trust;
+  const { rootLinks } = await fetchBundle(address);
+  const known = x509Roots.map((root) => Buffer.from(root, 'base64'));
+  const awayMsMax = admissionUnlessSaid.rejoinSecondsMax * 1_000;
+  const roots = verifyRootLinks(rootLinks, { trustDomain, known, nowMs, awayMsMax });
+  if (!roots.ok) return err(roots.error.message);
+  return ok({
+    trustDomain,
+    x509Roots: roots.value.map((root) => Buffer.from(root).toString('base64')),
+  });
+}
+
+/**
  * The first contact: takes what the control plane says its roots are, as far as they are those that the operator named by
  * their hashes. Nothing else is asked over this connection.
  */
 export async function fetchTrust(address: ControlAddress): Promise<ControlTrust> {
+  const reply = await fetchBundle(address);
+  const x509Roots = reply.x509Roots.filter((root) => address.rootSha256.includes(rootSha256(root)));
+  if (x509Roots.length === 0) throw otherRoots(reply, address);
+  const id = parseSpiffeId(`spiffe://${reply.trustDomain}`);
+  if (!id.ok) throw new Error(`the control plane names no trust domain: ${id.error}`);
+  return { trustDomain: trustDomainOf(id.value), x509Roots };
+}
+
+/** Of whoever answers; nothing else is asked over this connection. */
+async function fetchBundle({ host, port }: ControlAddress): Promise<BundleReply> {
   const agent = new https.Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.3' });
   try {
-    const target = { host: address.host, port: address.port, agent };
-    const reply = (await callApi(target, { method: 'GET', path: paths.bundle })) as BundleReply;
-    const x509Roots = reply.x509Roots.filter((root) =>
-      address.rootSha256.includes(rootSha256(root)),
-    );
-    if (x509Roots.length === 0) throw otherRoots(reply, address);
-    const id = parseSpiffeId(`spiffe://${reply.trustDomain}`);
-    if (!id.ok) throw new Error(`the control plane names no trust domain: ${id.error}`);
-    return { trustDomain: trustDomainOf(id.value), x509Roots };
+    const call = { method: 'GET' as const, path: paths.bundle };
+    return (await callApi({ host, port, agent }, call)) as BundleReply;
   } finally {
     agent.destroy();
   }

@@ -134,7 +134,7 @@ export class WorkloadHost implements AsyncDisposable {
     if (this.away !== undefined) throw new Error(this.away);
     const csrDer = Buffer.from(csr, 'base64');
     const issued = this.authority.issue({ spiffeId, csrDer, ttlSeconds, host: 'h', reason });
-    if (!issued.ok) throw new Error(issued.error);
+    if (!issued.ok) throw new Error(issued.error.message);
     const { chainPem, serialHex, issuerKeyId, notBeforeMs, notAfterMs } = issued.value;
     return { spiffeId, chainPem, serial: serialHex, issuerKeyId, notBeforeMs, notAfterMs };
   }

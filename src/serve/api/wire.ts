@@ -36,7 +36,7 @@ export interface BundleReply {
   readonly trustDomain: string;
   /** DER in base64. */
   readonly x509Roots: readonly string[];
-  /** How a host whose roots have all ended comes to these; it needs no other proof (decision 011). */
+  /** How a host whose roots have all ended comes to these; it needs no other proof (decision 014). */
   readonly rootLinks: readonly RootLink[];
 }
 
