@@ -11,6 +11,7 @@ import {
   type AgentHealthReply,
   type AgentUpdate,
   type HostReport,
+  hostHolder,
   type JwtSvidReply,
   paths,
   type SvidReason,
@@ -338,7 +339,7 @@ export class Agent {
   #ownIssuer(): HostReport['presented'] {
     const { state } = this.#link;
     if (state.kind !== 'joined' && state.kind !== 'overdue') return [];
-    return [{ holder: 'this host', issuerKeyId: state.identity.issuerKeyId }];
+    return [{ holder: hostHolder, issuerKeyId: state.identity.issuerKeyId }];
   }
 }
 

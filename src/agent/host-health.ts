@@ -1,6 +1,12 @@
 import { readCertificate } from '../identity/certificate-read.ts';
 import { rootSha256, type TrustBundle } from '../identity/trust.ts';
-import type { AgentHealthReply, HeldIdentity, HostHealth, SealedBy } from '../serve/api/wire.ts';
+import {
+  type AgentHealthReply,
+  type HeldIdentity,
+  type HostHealth,
+  hostHolder,
+  type SealedBy,
+} from '../serve/api/wire.ts';
 import type { LinkState } from './link-state.ts';
 import type { SvidState } from './svid-keeper.ts';
 import type { SvidPool } from './svid-pool.ts';
@@ -28,7 +34,7 @@ export function hostHealth(given: HealthParts): HostHealth {
     ...pool.problems.map(({ spiffeId, problem }) => `${spiffeId}: ${problem}`),
   ];
   const identities: readonly HeldIdentity[] = [
-    ...('identity' in link ? [held('this host', link.identity)] : []),
+    ...('identity' in link ? [held(hostHolder, link.identity)] : []),
     ...workloads.flatMap(({ holder, svidState }) =>
       svidState.kind === 'absent' ? [] : [held(holder, svidState.svid)],
     ),

@@ -55,6 +55,11 @@ export class ServerIdentity {
     return Promise.resolve();
   }
 
+  /** The wall clock jumped: what is presented may not be valid by it. */
+  replan(): void {
+    this.#renew();
+  }
+
   #renew(): void {
     this.#cancel();
     const { authority, clock, random, log } = this.#options;
@@ -72,7 +77,7 @@ export class ServerIdentity {
     this.#isFailing = false;
     const { notBeforeMs, notAfterMs, chainPem } = issued.value;
     const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#cancel = clock.after(delayMs, () => this.#renew());
+    this.#cancel = clock.after(Math.max(delayMs, retryMs), () => this.#renew());
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     this.#use({ cert: chainPem, key, ca: authority.bundlePem });
   }

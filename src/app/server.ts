@@ -2,10 +2,12 @@ import { chmodSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { systemClock as clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
+import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Workload } from '../compile/inventory.ts';
 import type { Authority } from '../identity/authority.ts';
+import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/hosts-file.ts';
 import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
@@ -17,6 +19,7 @@ import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import type { Store, StoredDocument } from '../store/store.ts';
 import type { CaController } from './ca-controller.ts';
+import { ClockNotice } from './clock-notice.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -29,6 +32,7 @@ import { Federation } from './federation/federation.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
+import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
@@ -120,6 +124,9 @@ async function openPlane(store: Store, registry: HostRegistry) {
   return { plane, xds, ready };
 }
 
+/** Hosts that were away with their control plane come back by themselves within this. */
+const comeBackMs = 60_000;
+
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { options, store, kek, registry, plane, grpc } = foundation;
@@ -139,19 +146,27 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const unfollow = await followPeers(plane, federation, log);
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
+  const toldFromMs = clock.monotonicMs() + comeBackMs;
+  const reports = new HostReports({ plane, store, confirmations, clock, log });
+  const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const notices = new Notices({
-    sources: [() => ca.findings],
+    sources: [
+      () => ca.findings,
+      () => clockNotice.findings,
+      () =>
+        clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
+    ],
     onNew: (finding) => plane.events.emit({ kind: 'problem', finding }),
     clock,
   });
-  const trust = { authority, ca, confirmations, notices, federation, endpoint };
+  const trust = { authority, ca, reports, notices, federation, endpoint };
   const { operators, hosts } = handlers(foundation, trust);
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
   registry.onCut((host) => hostServer.cut(host));
   // What has ended is mended first: then there is something to sign with.
   await ca.start();
   const servers = [grpc, hostServer, ...(endpoint === undefined ? [] : [endpoint])];
-  const identity = new ServerIdentity({ authority, clock, random, log, servers });
+  const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
   await identity.start(async (material) => {
     await grpc.listenTls(listen, port, material);
     await hostServer.listen(listen, agentPort, material);
@@ -159,12 +174,14 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   });
   const api = await listenLocally(layout.controlSocket, operators);
   notices.start();
+  clockNotice.start();
   registry.start();
   log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });
   return async () => {
     identity.stop();
     ca.stop();
     notices.stop();
+    clockNotice.stop();
     registry.stop();
     endpoint?.close();
     unfollow();
@@ -177,18 +194,17 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
 interface TrustParts {
   readonly authority: Authority;
   readonly ca: CaController;
-  readonly confirmations: Confirmations;
+  readonly reports: HostReports;
   readonly notices: Notices;
   readonly federation: Federation;
   readonly endpoint: BundleEndpoint | undefined;
 }
 
 function handlers(foundation: Foundation, trust: TrustParts) {
-  const { authority, ca, confirmations, notices, federation, endpoint } = trust;
+  const { authority, ca, reports, notices, federation, endpoint } = trust;
   const { options, store, registry, plane, xds } = foundation;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
-  const reports = new HostReports({ plane, store, confirmations, clock, log });
   registry.onCut((host) => reports.forget(host));
   const admissions = new Admissions({
     ...{ authority, registry, store, clock, log },
@@ -202,6 +218,15 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
   return { operators, hosts: hostApi(parts, attestors.remote) };
+}
+
+function hostFindings(
+  registry: HostRegistry,
+  reports: HostReports,
+  dir: string,
+): readonly Finding[] {
+  const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
+  return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
 }
 
 async function listenLocally(socket: string, handler: ApiHandler): Promise<Server> {

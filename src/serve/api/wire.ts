@@ -151,6 +151,9 @@ export interface AgentHealthReply extends HostHealth {
   readonly roots: readonly { readonly sha256: string; readonly notAfterMs: number }[];
 }
 
+/** What a host calls itself among the holders of its certificates. */
+export const hostHolder = 'this host';
+
 export interface HeldIdentity {
   readonly holder: string;
   readonly notBeforeMs: number;
