@@ -92,7 +92,7 @@ describe('the Workload API', { timeout: 30_000 }, () => {
     const watch = host.x509();
     await startingTime(host, 1);
     assert.equal((await watch.call.refused()).code, grpcStatus.unavailable);
-    assert.match(JSON.stringify(host.said), /the CA has ended/);
+    assert.match(JSON.stringify(host.said), /the CA cannot sign: it has ended/);
   });
 
   it('52 what cannot get better by itself is InvalidArgument: bytes that are no message', async () => {
