@@ -74,7 +74,7 @@ export function serveRequest(
   response: ServerResponse,
 ): void {
   handle(handler, peer, request, response).catch((error: unknown) => {
-    if (!response.headersSent) sendJson(response, 500, internalError(error));
+    if (!response.headersSent) void sendJson(response, 500, internalError(error));
     else response.destroy();
   });
 }
@@ -145,21 +145,32 @@ type Body =
   | { readonly kind: 'refused'; readonly finding: Finding };
 
 async function readBody(request: IncomingMessage): Promise<Body> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax) {
-      return refusedBody(`a request body is at most ${bodyBytesMax} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  if (bytes === 0) return { kind: 'body', value: undefined };
+  const bytes = await readBytes(request);
+  if (bytes === undefined) return refusedBody(`a request body is at most ${bodyBytesMax} bytes`);
+  if (bytes.length === 0) return { kind: 'body', value: undefined };
   try {
-    return { kind: 'body', value: JSON.parse(Buffer.concat(chunks).toString('utf8')) };
+    return { kind: 'body', value: JSON.parse(bytes.toString('utf8')) };
   } catch (error) {
     return refusedBody(`the request body is not JSON: ${messageOf(error)}`);
   }
+}
+
+/**
+ * Undefined past the limit; the rest is let go by. By events, and never paused: Node's parser takes TLS bytes that come
+ * while it is paused for a broken request, and ends the connection.
+ */
+function readBytes(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bodyBytesMax) chunks.push(chunk);
+      else resolve(undefined);
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('error', reject);
+  });
 }
 
 function refusedBody(message: string): Body {
@@ -170,9 +181,25 @@ function internalError(error: unknown): { error: Finding } {
   return { error: { code: 'CH5400', severity: 'error', message: messageOf(error) } };
 }
 
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(`${JSON.stringify(body)}\n`);
+/** Below what a socket buffers before it asks to wait. */
+const pieceBytes = 16 * 1024;
+
+/**
+ * In pieces, each after the one before has left: when the next request of a kept connection comes while an answer still
+ * waits to be written, Node pauses its parser, takes the rest of that request for broken, and ends the connection.
+ */
+async function sendJson(response: ServerResponse, status: number, body: unknown): Promise<void> {
+  const bytes = Buffer.from(`${JSON.stringify(body)}\n`, 'utf8');
+  const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
+  response.writeHead(status, headers);
+  for (let at = 0; at < bytes.length && !response.destroyed; at += pieceBytes) {
+    if (response.write(bytes.subarray(at, at + pieceBytes))) continue;
+    await new Promise<void>((resolve) => {
+      response.once('drain', resolve);
+      response.once('close', resolve);
+    });
+  }
+  response.end();
 }
 
 export function refused(status: number, finding: Omit<Finding, 'severity'>): ApiReply {
