@@ -10,6 +10,7 @@ import {
   replaceFile,
 } from '../agent/host-file.ts';
 import { type HostKeyKind, hostKeyKinds, type TpmSealer } from '../agent/host-key.ts';
+import { keepMemorySmall } from '../agent/process-memory.ts';
 import { tpmSealer } from '../agent/tpm-seal.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
@@ -72,6 +73,7 @@ export async function agent(args: readonly string[], terminal: Terminal): Promis
   const proof = proofIn(hostFile);
   const keyOptions = { outlivesReboot: !canProveAgain(proof), tpm: sealerOf(proof, only) };
   const cache = await HostCache.open(dirname(hostFile), { random, log, only, ...keyOptions });
+  keepMemorySmall();
   const running = new Agent({ hostFile, cache, clock: systemClock, random, log });
   const ended = running.run();
   await untilSignal();
