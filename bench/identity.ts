@@ -107,7 +107,7 @@ async function benchSigning(mesh: RunningMesh): Promise<void> {
 async function joinedHost(mesh: RunningMesh): Promise<ReturnType<typeof controlTarget>> {
   const key = newKeyPair();
   const socket = mesh.layout.controlSocket;
-  const prover = proverOf({ kind: 'local', socket, host: 'bench-signing' }, systemRandom);
+  const prover = await proverOf({ kind: 'local', socket, host: 'bench-signing' }, systemRandom);
   const { svid, trust } = await attestHost(socket, prover, key);
   const identity = { chainPem: svid.chainPem, privateKeyPem: key.privateKeyPem };
   return controlTarget({ host: '127.0.0.1', port: agentPortOf(mesh) }, trust.own, identity);

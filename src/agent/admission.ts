@@ -36,7 +36,7 @@ export async function join(joining: Joining): Promise<Admitted> {
     const back = await rejoin(joining, held);
     if (back !== undefined) return back;
   }
-  return prove(joining, proverOf(address.proof, random), await firstKey());
+  return prove(joining, await proverOf(address.proof, random), await firstKey());
 }
 
 /** Undefined when the control plane wants this host to prove itself anew. */

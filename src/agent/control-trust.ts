@@ -7,7 +7,7 @@ import { verifyRootLinks } from '../identity/root-link.ts';
 import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
 import { bundlePem, rootSha256, type TrustBundle } from '../identity/trust.ts';
 import { svidIdOf } from '../identity/x509-svid.ts';
-import { admissionUnlessSaid } from '../model/hosts-file.ts';
+import { admissionUnlessSaid } from '../model/admission.ts';
 import type { TrustDomain } from '../model/types.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import { https } from '../serve/api/node-http.ts';

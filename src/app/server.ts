@@ -9,7 +9,7 @@ import type { Workload } from '../compile/inventory.ts';
 import type { Authority } from '../identity/authority.ts';
 import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
-import { admissionUnlessSaid } from '../model/hosts-file.ts';
+import { admissionUnlessSaid } from '../model/admission.ts';
 import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
 import { type ApiHandler, createApiServer } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';

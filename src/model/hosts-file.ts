@@ -1,3 +1,4 @@
+import { admissionUnlessSaid } from './admission.ts';
 import { readAwsIid } from './aws-file.ts';
 import { hostsFields, joinTokenFields, x509popFields } from './hosts-fields.ts';
 import { readRoots } from './roots-text.ts';
@@ -8,15 +9,6 @@ import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 /** A company has a few: an old one, a new one, one of another site. */
 const companyRootsMax = 16;
-const daySeconds = 24 * 3_600;
-
-export const admissionUnlessSaid: Admission = {
-  joinToken: { ttlSecondsMax: daySeconds },
-  x509pop: undefined,
-  rejoinSecondsMax: 30 * daySeconds,
-  tpm: undefined,
-  awsIid: undefined,
-};
 
 /** `hosts` of mesh.yaml. */
 export function readAdmission(file: YamlFile, node: YamlNode): Admission {

@@ -5,23 +5,20 @@ import type { HostProver, Json } from '../../identity/hosts/attestor.ts';
 import { joinTokenMethod } from '../../identity/hosts/join-token.ts';
 import { localMethod } from '../../identity/hosts/local.ts';
 import type { ProofConfig } from '../host-file.ts';
-import { awsIidProver } from './aws-iid.ts';
-import { tpmProver } from './tpm.ts';
-import { x509popProver } from './x509pop.ts';
 
-/** The agent's side of what its host file names. */
-export function proverOf(config: ProofConfig, random: Random): HostProver {
+/** The agent's side of what its host file names; a host proves itself in one way, and once, so only that one is loaded. */
+export async function proverOf(config: ProofConfig, random: Random): Promise<HostProver> {
   switch (config.kind) {
     case 'local':
       return stating(localMethod, () => ({ host: config.host }));
     case 'join_token':
       return stating(joinTokenMethod, () => ({ token: readToken(config.tokenFile) }));
     case 'x509pop':
-      return x509popProver(config, random);
+      return (await import('./x509pop.ts')).x509popProver(config, random);
     case 'tpm':
-      return tpmProver({ tcti: config.tcti, env: process.env });
+      return (await import('./tpm.ts')).tpmProver({ tcti: config.tcti, env: process.env });
     case 'aws_iid':
-      return awsIidProver();
+      return (await import('./aws-iid.ts')).awsIidProver();
   }
 }
 
