@@ -73,12 +73,17 @@ type SubjectFields = Pick<
 export function subjectExtensions(fields: SubjectFields): Uint8Array[] {
   const isCa = fields.role === 'ca';
   return [
-    extension(oid.basicConstraints, true, write(tag.sequence, ...(isCa ? caValues(fields) : []))),
-    extension(oid.keyUsage, true, isCa ? certSignAndCrlSign : digitalSignature),
-    ...(isCa ? [] : [bothAuths]),
+    ...(isCa ? caExtensions(fields) : leafExtensions),
     // Critical where the subject is empty (RFC 5280 section 4.2.1.6).
     extension(oid.subjectAltName, fields.subject.length === 2, alternativeNames(fields)),
     extension(oid.subjectKeyIdentifier, false, write(tag.octetString, keyId(fields.publicKeySpki))),
+  ];
+}
+
+function caExtensions(fields: Pick<CertificateFields, 'pathLength'>): readonly Uint8Array[] {
+  return [
+    extension(oid.basicConstraints, true, write(tag.sequence, ...caValues(fields))),
+    extension(oid.keyUsage, true, certSignAndCrlSign),
   ];
 }
 
@@ -93,11 +98,14 @@ const digitalSignature = writeBitString(Uint8Array.of(0x80), 7);
 /** Bits 5 and 6. */
 const certSignAndCrlSign = writeBitString(Uint8Array.of(0x06), 1);
 
-const bothAuths = extension(
-  oid.extKeyUsage,
-  false,
-  write(tag.sequence, writeOid(oid.serverAuth), writeOid(oid.clientAuth)),
-);
+const bothAuths = write(tag.sequence, writeOid(oid.serverAuth), writeOid(oid.clientAuth));
+
+/** The same in every leaf. */
+const leafExtensions: readonly Uint8Array[] = [
+  extension(oid.basicConstraints, true, write(tag.sequence)),
+  extension(oid.keyUsage, true, digitalSignature),
+  extension(oid.extKeyUsage, false, bothAuths),
+];
 
 function alternativeNames(fields: Pick<CertificateFields, 'uri' | 'dnsNames'>): Uint8Array {
   return write(

@@ -24,16 +24,21 @@ export function contextTag(number: number, constructed: boolean): number {
 
 // === Writing ===
 
+/** In one piece of memory: a certificate is some forty elements, and a control plane writes thousands a second. */
 export function write(tagByte: number, ...contents: readonly Uint8Array[]): Uint8Array {
-  const length = contents.reduce((sum, content) => sum + content.length, 0);
-  return Buffer.concat([header(tagByte, length), ...contents]);
-}
-
-function header(tagByte: number, length: number): Uint8Array {
-  if (length < 0x80) return Uint8Array.of(tagByte, length);
-  const bytes: number[] = [];
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
-  return Uint8Array.of(tagByte, 0x80 | bytes.length, ...bytes);
+  let length = 0;
+  for (const content of contents) length += content.length;
+  const lengthBytes = length < 0x80 ? 0 : Math.ceil((32 - Math.clz32(length)) / 8);
+  const written = Buffer.allocUnsafe(2 + lengthBytes + length);
+  written[0] = tagByte;
+  written[1] = lengthBytes === 0 ? length : 0x80 | lengthBytes;
+  if (lengthBytes > 0) written.writeUIntBE(length, 2, lengthBytes);
+  let at = 2 + lengthBytes;
+  for (const content of contents) {
+    written.set(content, at);
+    at += content.length;
+  }
+  return written;
 }
 
 /** The few identifiers that certificates are made of, as they are written. */
@@ -77,11 +82,24 @@ export function writeText(tagByte: number, text: string): Uint8Array {
   return write(tagByte, Buffer.from(text, 'utf8'));
 }
 
+/** Those of one second and one lifetime are the same for all that is signed in it. */
+const writtenTimes = new Map<number, Uint8Array>();
+const writtenTimesMax = 64;
+
 /** UTCTime until 2049, GeneralizedTime after (RFC 5280 section 4.1.2.5). Whole seconds. */
 export function writeTime(atMs: number): Uint8Array {
-  const digits = new Date(Math.floor(atMs / 1000) * 1000)
-    .toISOString()
-    .replaceAll(/[-:T]|\.\d+/g, '');
+  const second = Math.floor(atMs / 1_000);
+  const known = writtenTimes.get(second);
+  if (known !== undefined) return known;
+  const written = encodeTime(second * 1_000);
+  const [oldest] = writtenTimes.keys();
+  if (writtenTimes.size >= writtenTimesMax && oldest !== undefined) writtenTimes.delete(oldest);
+  writtenTimes.set(second, written);
+  return written;
+}
+
+function encodeTime(atMs: number): Uint8Array {
+  const digits = new Date(atMs).toISOString().replaceAll(/[-:T]|\.\d+/g, '');
   return Number(digits.slice(0, 4)) < 2050
     ? writeText(tag.utcTime, digits.slice(2))
     : writeText(tag.generalizedTime, digits);

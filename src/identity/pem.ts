@@ -2,12 +2,16 @@ import { err, ok, type Result } from '../base/result.ts';
 
 export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'PRIVATE KEY';
 
+/** RFC 7468 section 2. */
+const lineLength = 64;
+
 export function toPem(label: PemLabel, der: Uint8Array): string {
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+  const base64 = Buffer.from(der).toString('base64');
+  let lines = '';
+  for (let at = 0; at < base64.length; at += lineLength) {
+    lines += `${base64.slice(at, at + lineLength)}\n`;
+  }
+  return `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n`;
 }
 
 /**
