@@ -268,7 +268,8 @@ export const serviceFields: FieldTable = {
     schema: text,
   },
   identity: {
-    description: 'what a process must show to be this service',
+    description:
+      'what a process must show to be this service (unix, systemd, container, cgroup, parent), and its host (host)',
     example: '{ unix: { user: payments } }',
     schema: { type: 'object', additionalProperties: textMap },
   },

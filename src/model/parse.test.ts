@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { parseIntent } from './parse.ts';
+import type { ServiceName } from './types.ts';
 
 const mesh = `mesh: shop
 trust_domain: shop.test
@@ -213,6 +214,40 @@ describe('intent', () => {
       const files = { ...base, 'services/payments.yaml': text };
       for (const finding of parse(files).findings) assertInside(finding, files);
     }
+  });
+});
+
+describe('`identity`', () => {
+  const identityOf = (text: string) => {
+    const from = 'identity: { unix: { user: payments } }';
+    const { intent, findings } = parse(inPayments(from, `identity: ${text}`));
+    return { service: intent?.services.get('payments' as ServiceName)?.identity, findings };
+  };
+
+  it('takes every selector that attestation finds, and keeps apart what the host must show', () => {
+    const text =
+      '{ unix: { supplementary_gid: 7, path: /opt/pay }, parent: { path: /usr/bin/sup }, cgroup: { path: /a }, host: { name: "pay-*" } }';
+    const { service } = identityOf(text);
+    assert.deepEqual(
+      service?.selectors.map(({ kind, value }) => `${kind}=${value}`),
+      [
+        'cgroup:path=/a',
+        'parent:path=/usr/bin/sup',
+        'unix:path=/opt/pay',
+        'unix:supplementary_gid=7',
+      ],
+    );
+    assert.deepEqual(service?.hostSelectors, [{ kind: 'host:name', value: 'pay-*' }]);
+  });
+
+  it('that asks only for a host asks for the user of the service, too', () => {
+    const { service } = identityOf('{ host: { method: tpm } }');
+    assert.deepEqual(service?.selectors, [{ kind: 'unix:user', value: 'payments' }]);
+  });
+
+  it('names what it does not know', () => {
+    const { findings } = identityOf('{ parent: { colour: red } }');
+    assert.match(findings[0]?.message ?? '', /`parent` has no selector `colour`/);
   });
 });
 

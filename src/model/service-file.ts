@@ -98,9 +98,20 @@ function readHealth(file: YamlFile, node: YamlNode): HealthCheck | undefined {
 }
 
 const selectorKinds: Readonly<Record<string, readonly string[]>> = {
-  unix: ['user', 'uid', 'group', 'gid', 'supplementary_group', 'path', 'sha256'],
+  unix: [
+    'user',
+    'uid',
+    'group',
+    'gid',
+    'supplementary_group',
+    'supplementary_gid',
+    'path',
+    'sha256',
+  ],
   systemd: ['unit'],
   container: ['id'],
+  cgroup: ['path'],
+  parent: ['user', 'uid', 'path'],
   host: [
     'name',
     'method',
