@@ -4,13 +4,14 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import ts from 'typescript';
 
-/** Which folder may import which; `explain`, `secrets`, `tokens`, `rollout` and `flow` come with their parts. */
+/** Which folder may import which; `explain`, `secrets`, `tokens` and `flow` come with their parts. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   model: ['base'],
   policy: ['base', 'model'],
   identity: ['base', 'model'],
   compile: ['base', 'model', 'policy', 'identity', 'gen'],
+  rollout: ['base', 'model', 'compile'],
   store: ['base', 'model', 'identity'],
   git: ['base', 'model'],
   envoy: ['base', 'gen'],
@@ -32,7 +33,7 @@ const wiring: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Layers that do no I/O, read no clock and draw no random numbers. */
-const pure = ['base', 'model', 'policy', 'identity', 'compile'];
+const pure = ['base', 'model', 'policy', 'identity', 'compile', 'rollout'];
 const pureNodeModules = ['node:crypto', 'node:buffer', 'node:util'];
 
 /** Where the outside world comes in as a value; the only files of pure layers that may touch it. */

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { WorkloadId } from '../compile/inventory.ts';
+import type { ServiceName } from '../model/types.ts';
+import { advance, type Rollout, type RolloutStep, reached } from './rollout.ts';
+import { hurt, type ProxyCounters, type Signals, signalsBetween } from './signals.ts';
+import { planWaves, type TouchedProxy } from './waves.ts';
+
+function proxies(service: string, count: number): TouchedProxy[] {
+  return Array.from({ length: count }, (_, index) => ({
+    proxy: `${service}-${String(index).padStart(3, '0')}` as WorkloadId,
+    service: service as ServiceName,
+  }));
+}
+
+describe('waves', () => {
+  it('are one proxy of each touched service, then a tenth, then all', () => {
+    const touched = [...proxies('big', 100), ...proxies('small', 3), ...proxies('one', 1)];
+    const waves = planWaves(touched, 'c1');
+    const counts = waves.map((wave) => ({
+      big: wave.filter((id) => id.startsWith('big')).length,
+      small: wave.filter((id) => id.startsWith('small')).length,
+      one: wave.filter((id) => id.startsWith('one')).length,
+    }));
+    assert.deepEqual(counts, [
+      { big: 1, small: 1, one: 1 },
+      { big: 9, small: 0, one: 0 },
+      { big: 90, small: 2, one: 0 },
+    ]);
+    assert.deepEqual([...waves.flat()].sort(), touched.map(({ proxy }) => proxy).sort());
+  });
+
+  it('are the same for the same commit, and begin elsewhere with another one', () => {
+    const touched = proxies('web', 50);
+    assert.deepEqual(planWaves(touched, 'c1'), planWaves([...touched].reverse(), 'c1'));
+    const first = new Set(
+      Array.from({ length: 20 }, (_, n) => planWaves(touched, `c${n}`)[0]?.[0]),
+    );
+    assert.ok(first.size > 5, `${first.size} proxies were first in 20 commits`);
+  });
+
+  it('without anybody are none', () => {
+    assert.deepEqual(planWaves([], 'c1'), []);
+    assert.equal(planWaves(proxies('web', 1), 'c1').length, 1);
+  });
+});
+
+describe('a rollout', () => {
+  const begun: Rollout = {
+    ...{ commit: 'c2', subject: '', base: 'c1', startedMs: 0 },
+    waves: planWaves(proxies('web', 30), 'c2'),
+    state: { kind: 'pushing', wave: 0, sinceMs: 0 },
+  };
+  const after = (...steps: readonly RolloutStep[]): Rollout =>
+    steps.reduce((rollout, step) => {
+      const next = advance(rollout, step, 1);
+      assert.ok(next.ok, next.ok ? '' : next.error);
+      return next.value;
+    }, begun);
+  const wave: readonly RolloutStep[] = [{ kind: 'taken' }, { kind: 'watched' }];
+
+  it('goes wave by wave until all have it', () => {
+    assert.equal(reached(begun).size, 1);
+    assert.equal(reached(after(...wave)).size, 3);
+    const live = after(...wave, ...wave, ...wave);
+    assert.equal(live.state.kind, 'live');
+    assert.equal(reached(live).size, 30);
+  });
+
+  it('that hurts is taken back from everybody, at whichever moment, also when it is live', () => {
+    const hurts: RolloutStep = { kind: 'hurts', reason: 'errors' };
+    for (const steps of [
+      [],
+      wave,
+      [...wave, { kind: 'taken' } as const],
+      [...wave, ...wave, ...wave],
+    ]) {
+      const back = after(...steps, hurts);
+      assert.equal(back.state.kind, 'taken-back');
+      assert.equal(reached(back).size, 0);
+    }
+  });
+
+  it('that is halted keeps whom it has reached, and goes on where it was', () => {
+    const halted = after(...wave, { kind: 'halt', by: 'ann' });
+    assert.equal(reached(halted).size, 3);
+    assert.equal(advance(halted, { kind: 'watched' }, 2).ok, false);
+    assert.equal(advance(halted, { kind: 'hurts', reason: 'late' }, 2).ok, false);
+    assert.equal(
+      after(...wave, { kind: 'halt', by: 'ann' }, { kind: 'resume' }).state.kind,
+      'pushing',
+    );
+  });
+
+  it('takes no step out of its order', () => {
+    const back = after({ kind: 'roll-back', by: 'ann' });
+    for (const kind of ['taken', 'watched', 'resume'] as const) {
+      assert.equal(advance(back, { kind }, 2).ok, false, kind);
+    }
+    assert.equal(advance(back, { kind: 'roll-back', by: 'bob' }, 2).ok, false);
+    assert.equal(advance(begun, { kind: 'watched' }, 2).ok, false);
+  });
+});
+
+describe('signals of a proxy', () => {
+  const counters = (given: Partial<ProxyCounters>): ProxyCounters => ({
+    ...{ requests: 0, errors: 0, denials: 0, handshakeFailures: 0 },
+    ...given,
+  });
+  const signals = (given: Partial<ProxyCounters>): Signals => ({
+    ...counters({ requests: 100, ...given }),
+    overMs: 1_000,
+  });
+  const judged = (before: Signals, after: Signals, denialsExpected = false) =>
+    hurt(before, after, { denialsExpected });
+
+  it('a proxy that was started anew tells nothing', () => {
+    const at = (atMs: number, requests: number) => ({ atMs, counters: counters({ requests }) });
+    assert.equal(signalsBetween(at(0, 100), at(1_000, 5)), undefined);
+    assert.equal(signalsBetween(at(0, 100), at(1_000, 150))?.requests, 50);
+  });
+
+  it('errors, denials and failed handshakes that were not there before hurt', () => {
+    assert.match(
+      judged(signals({}), signals({ errors: 5 })) ?? '',
+      /5 answers of 500.*5\.0 %.*0 % before/,
+    );
+    assert.match(judged(signals({}), signals({ denials: 50 })) ?? '', /50 denials/);
+    assert.match(
+      judged(signals({}), signals({ requests: 0, handshakeFailures: 3 })) ?? '',
+      /handshakes/,
+    );
+  });
+
+  it('what was as bad before does not, nor do one or two odd answers', () => {
+    assert.equal(judged(signals({ errors: 10 }), signals({ errors: 12 })), undefined);
+    assert.equal(judged(signals({}), signals({ errors: 2 })), undefined);
+    assert.equal(judged(signals({}), signals({ requests: 10_000, errors: 100 })), undefined);
+  });
+
+  it('denials of a commit that takes permissions away on purpose do not', () => {
+    assert.equal(judged(signals({}), signals({ denials: 50 }), true), undefined);
+  });
+});

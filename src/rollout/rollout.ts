@@ -1,0 +1,104 @@
+import { err, ok, type Result } from '../base/result.ts';
+import type { WorkloadId } from '../compile/inventory.ts';
+import type { Wave } from './waves.ts';
+
+/**
+ * Where a revision stands on its way to all proxies. `pushing`: the wave's proxies are taking it. `watching`: they have,
+ * and are looked at. `halted`: nobody else gets it, whoever has it keeps it, until a person says. `live`: all have it.
+ * `taken-back`: all have the one before again.
+ */
+export type RolloutState =
+  | { readonly kind: 'pushing'; readonly wave: number; readonly sinceMs: number }
+  | { readonly kind: 'watching'; readonly wave: number; readonly sinceMs: number }
+  | {
+      readonly kind: 'halted';
+      readonly wave: number;
+      readonly sinceMs: number;
+      readonly by: string;
+    }
+  | { readonly kind: 'live'; readonly sinceMs: number }
+  | { readonly kind: 'taken-back'; readonly sinceMs: number; readonly reason: string };
+
+export interface Rollout {
+  readonly commit: string;
+  readonly subject: string;
+  /** What ran before, and runs again when this is taken back. */
+  readonly base: string;
+  readonly startedMs: number;
+  readonly waves: readonly Wave[];
+  readonly state: RolloutState;
+}
+
+export type RolloutStep =
+  /** Everybody of the wave has taken it. */
+  | { readonly kind: 'taken' }
+  /** The time to watch is over, and nobody does worse. */
+  | { readonly kind: 'watched' }
+  | { readonly kind: 'hurts'; readonly reason: string }
+  | { readonly kind: 'halt'; readonly by: string }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'roll-back'; readonly by: string };
+
+/** The one place where a rollout moves. Errors: why this step cannot come now. */
+export function advance(
+  rollout: Rollout,
+  step: RolloutStep,
+  nowMs: number,
+): Result<Rollout, string> {
+  const { state, waves } = rollout;
+  const to = (next: RolloutState): Result<Rollout, string> => ok({ ...rollout, state: next });
+  const sinceMs = nowMs;
+  switch (step.kind) {
+    case 'taken':
+      return state.kind === 'pushing'
+        ? to({ kind: 'watching', wave: state.wave, sinceMs })
+        : wrong(state, 'nothing is being pushed');
+    case 'watched': {
+      if (state.kind !== 'watching') return wrong(state, 'nothing is being watched');
+      const wave = state.wave + 1;
+      return to(
+        wave < waves.length ? { kind: 'pushing', wave, sinceMs } : { kind: 'live', sinceMs },
+      );
+    }
+    case 'hurts':
+      return isUnderWay(state) || state.kind === 'live'
+        ? to({ kind: 'taken-back', sinceMs, reason: step.reason })
+        : wrong(state, 'it is not under way');
+    case 'halt':
+      return isUnderWay(state)
+        ? to({ kind: 'halted', wave: state.wave, sinceMs, by: step.by })
+        : wrong(state, 'it is not under way');
+    case 'resume':
+      return state.kind === 'halted'
+        ? to({ kind: 'pushing', wave: state.wave, sinceMs })
+        : wrong(state, 'only what is halted goes on');
+    case 'roll-back':
+      return state.kind === 'taken-back'
+        ? wrong(state, 'it was taken back already')
+        : to({ kind: 'taken-back', sinceMs, reason: `taken back by ${step.by}` });
+  }
+}
+
+export function isUnderWay(
+  state: RolloutState,
+): state is RolloutState & { readonly kind: 'pushing' | 'watching' } {
+  return state.kind === 'pushing' || state.kind === 'watching';
+}
+
+/** Who has the new revision now; everybody else has the one before. */
+export function reached({ state, waves }: Rollout): ReadonlySet<WorkloadId> {
+  switch (state.kind) {
+    case 'pushing':
+    case 'watching':
+    case 'halted':
+      return new Set(waves.slice(0, state.wave + 1).flat());
+    case 'live':
+      return new Set(waves.flat());
+    case 'taken-back':
+      return new Set();
+  }
+}
+
+function wrong({ kind }: RolloutState, why: string): Result<never, string> {
+  return err(`${why}: the revision is ${kind}`);
+}

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import type { WorkloadId } from '../compile/inventory.ts';
+import type { ServiceName } from '../model/types.ts';
+
+/** A proxy that a revision changes something for. */
+export interface TouchedProxy {
+  readonly proxy: WorkloadId;
+  readonly service: ServiceName;
+}
+
+export type Wave = readonly WorkloadId[];
+
+/** The second wave is a tenth of each service's proxies; the third is the rest. */
+const secondShare = 0.1;
+
+/**
+ * Who gets a revision when: one proxy of each service that it touches, then a tenth of them, then all. Which one is
+ * first changes with the commit, so that no single proxy bears what goes wrong each time. Pure; waves without anybody
+ * are left out.
+ */
+export function planWaves(touched: readonly TouchedProxy[], commit: string): readonly Wave[] {
+  const waves: [WorkloadId[], WorkloadId[], WorkloadId[]] = [[], [], []];
+  const byService = [...Map.groupBy(touched, ({ service }) => service)];
+  for (const [service, proxies] of byService.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const order = rotated(proxies.map(({ proxy }) => proxy).sort(), `${commit} ${service}`);
+    const untilSecond = Math.max(1, Math.ceil(order.length * secondShare));
+    waves[0].push(...order.slice(0, 1));
+    waves[1].push(...order.slice(1, untilSecond));
+    waves[2].push(...order.slice(untilSecond));
+  }
+  return waves.filter((wave) => wave.length > 0);
+}
+
+function rotated<T>(items: readonly T[], key: string): readonly T[] {
+  const from = createHash('sha256').update(key).digest().readUInt32BE() % Math.max(1, items.length);
+  return [...items.slice(from), ...items.slice(0, from)];
+}
