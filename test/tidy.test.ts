@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'serve/grpc': ['base', 'gen'],
   'serve/xds': ['base', 'compile', 'serve/grpc', 'gen'],
   'serve/authz': ['base', 'model', 'policy', 'serve/grpc', 'gen'],
-  'serve/api': ['base', 'compile', 'identity', 'policy', 'model', 'serve/grpc'],
+  'serve/api': ['base', 'compile', 'identity', 'policy', 'model', 'rollout', 'serve/grpc'],
   'serve/workload': ['base', 'identity', 'model', 'serve/grpc', 'gen'],
   agent: ['*'],
   app: ['*'],

@@ -66,6 +66,8 @@ export class Agent {
   #listening: string | undefined;
   #healthServer: Promise<Server> | undefined;
   #jumpedAtMs: number | undefined;
+  #lookMs = 0;
+  #cancelLook = (): void => {};
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -104,6 +106,7 @@ export class Agent {
     await this.#feed.run();
     unwatch();
     unwatchClock();
+    this.#cancelLook();
     this.#link.stop();
     this.#reporter.stop();
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
@@ -218,6 +221,9 @@ export class Agent {
       case 'policy':
         this.#desk.take(update);
         break;
+      case 'look':
+        this.#lookEvery(update.everyMs);
+        break;
     }
   }
 
@@ -232,6 +238,26 @@ export class Agent {
     this.#link.taint(taintedIssuers);
     // The control plane is back, or new: it hears at once what runs here.
     this.#reporter.soon();
+  }
+
+  /** How often the control plane wants to know what proxies count; 0: not. */
+  #lookEvery(everyMs: number): void {
+    this.#lookMs = everyMs;
+    this.#cancelLook();
+    if (everyMs === 0) return;
+    this.#cancelLook = this.#options.clock.after(everyMs, () => {
+      this.#reporter.soon();
+      this.#lookEvery(everyMs);
+    });
+  }
+
+  async #counters(): Promise<HostReport['counters']> {
+    if (this.#lookMs === 0) return undefined;
+    const all = [...this.#workloads].map(async ([workload, { agent }]) => {
+      const counters = await agent.counters();
+      return counters === undefined ? [] : [{ workload, counters }];
+    });
+    return (await Promise.all(all)).flat();
   }
 
   #clockJumped(jumpedMs: number): void {
@@ -295,6 +321,7 @@ export class Agent {
 
   async #hostReport(): Promise<HostReport | undefined> {
     const agents = [...this.#workloads.values()].map(({ agent }) => agent);
+    const counters = await this.#counters();
     const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
     const byProxies = agents.map(async (agent) => {
       const issuerKeyId = await agent.presentedIssuer(isTainted);
@@ -314,6 +341,7 @@ export class Agent {
       ),
       presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses, ...this.#ownIssuer()],
       health: hostHealth(this.#healthParts()),
+      ...(counters === undefined ? {} : { counters }),
     };
   }
 

@@ -6,6 +6,7 @@ import type { Workload } from '../compile/inventory.ts';
 import { EnvoyAdmin } from '../envoy/admin.ts';
 import { workloadId } from '../identity/spiffe-id.ts';
 import type { Trust } from '../identity/trust.ts';
+import type { ProxyCounters } from '../rollout/signals.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 import type { CheckHandler } from '../serve/authz/check-handler.ts';
 import { checkMethod } from '../serve/authz/check-method.ts';
@@ -18,6 +19,7 @@ import type { HostWorkload } from './host-file.ts';
 import { IdentitySource, workloadSvid } from './identity-source.ts';
 import type { JwtCache } from './jwt-cache.ts';
 import { presentedSerial } from './presented.ts';
+import { proxyCounters } from './proxy-counters.ts';
 import { secretsSnapshot } from './secrets.ts';
 import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
 
@@ -48,6 +50,7 @@ const issuersMax = 8;
  */
 export class WorkloadAgent {
   readonly #options: WorkloadAgentOptions;
+  readonly #admin: EnvoyAdmin;
   readonly #sds: XdsService;
   readonly #server: GrpcServer;
   readonly #keeper: SvidKeeper;
@@ -64,6 +67,10 @@ export class WorkloadAgent {
     this.#options = options;
     const { clock, random, log, entry } = options;
     const { id, service } = entry.workload;
+    this.#admin = new EnvoyAdmin(
+      { kind: 'socket', path: entry.adminSocket },
+      { timeoutMs: proxyProbeTimeoutMs },
+    );
     this.#source = this.#openSource();
     this.#sds = this.#openSds();
     this.#server = createGrpcServer({
@@ -140,6 +147,11 @@ export class WorkloadAgent {
     this.#keeper.taint(taintedIssuers);
   }
 
+  /** What its proxy has counted; undefined while it does not answer. */
+  counters(): Promise<ProxyCounters | undefined> {
+    return proxyCounters(this.#admin);
+  }
+
   replan(): void {
     this.#keeper.replan();
   }
@@ -210,11 +222,8 @@ export class WorkloadAgent {
 
   /** A proxy is ready when it has all it needs to serve: not when its process runs. */
   #watchProxy(): () => void {
-    const { entry, clock, onChange } = this.#options;
-    const admin = new EnvoyAdmin(
-      { kind: 'socket', path: entry.adminSocket },
-      { timeoutMs: proxyProbeTimeoutMs },
-    );
+    const { clock, onChange } = this.#options;
+    const admin = this.#admin;
     let stopped = false;
     let cancel = (): void => {};
     const round = async (): Promise<void> => {

@@ -8,12 +8,15 @@ import type { ControlPlane } from './control-plane.ts';
 import { type FederationApiParts, federationApi } from './federation/federation-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 import type { Notices } from './notices.ts';
+import { rolloutApi } from './rollouts/rollout-api.ts';
+import type { Rollouts } from './rollouts/rollouts.ts';
 
 export interface ControlApiParts extends HostAdminParts, FederationApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly ca: CaController;
   readonly notices: Notices;
+  readonly rollouts: Rollouts;
 }
 
 /** What operators ask, on this machine. */
@@ -26,7 +29,10 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     if (method === 'POST' && path === paths.caSteps) return caStep(parts, request);
     if (method === 'POST' && path === paths.caRequests) return caRequest(parts, request);
     if (method === 'POST' && path === paths.caImports) return caImport(parts, request);
-    const about = (await hostAdmin(parts, request)) ?? (await federationApi(parts, request));
+    const about =
+      rolloutApi(parts, request) ??
+      (await hostAdmin(parts, request)) ??
+      (await federationApi(parts, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };

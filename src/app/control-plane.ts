@@ -1,15 +1,28 @@
 import type { Clock } from '../base/clock.ts';
 import { type Finding, hasErrors } from '../base/finding.ts';
 import { contentHash } from '../compile/content-hash.ts';
-import { type Inventory, sortInventory, type Workload } from '../compile/inventory.ts';
+import {
+  type Inventory,
+  sortInventory,
+  type Workload,
+  type WorkloadId,
+} from '../compile/inventory.ts';
 import { identityEntries } from '../identity/entries.ts';
-import type { Intent, Mesh } from '../model/types.ts';
+import type { Intent, Mesh, ServiceName } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
+import { mixDocuments } from '../policy/document-mix.ts';
 import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
-import { Publisher, type SnapshotSink } from './publisher.ts';
+import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
 import { readIntent } from './read-intent.ts';
+
+/** A commit that was accepted, and what runs while it is on its way. */
+export interface Accepted {
+  readonly intent: Intent;
+  readonly commit: Commit;
+  readonly base: Commit;
+}
 
 /**
  * What the mesh runs on. `empty`: no commit was accepted yet. `running`: the last good one; `refused` holds
@@ -21,7 +34,6 @@ export type IntentState =
       readonly kind: 'running';
       readonly tree: IntentTree;
       readonly intent: Intent;
-      readonly policy: AgentUpdate & { readonly kind: 'policy' };
       readonly entries: AgentUpdate & { readonly kind: 'entries' };
       readonly refused: RefusedTree | undefined;
     };
@@ -40,10 +52,18 @@ export class ControlPlane {
   readonly publisher: Publisher;
   readonly #clock: Clock;
   readonly #onReady: () => void;
+  readonly #onAccepted: (accepted: Accepted) => void;
   #intent: IntentState = { kind: 'empty' };
+  /** What ran before the commit that is on its way now. */
+  #previous: (IntentState & { readonly kind: 'running' }) | undefined;
+  /** Commits that hurt; they are not tried again. */
+  readonly #takenBack = new Map<string, string>();
   #hosts: ReadonlyMap<string, readonly Workload[]>;
   #inventory: Inventory;
-  readonly #subscribers = new Map<(update: AgentUpdate) => void, string>();
+  readonly #subscribers = new Map<(update: AgentUpdate) => void, Subscriber>();
+  #policies: Policies | undefined;
+  #ahead: ReadonlySet<WorkloadId> = new Set();
+  #look: AgentUpdate & { readonly kind: 'look' } = { kind: 'look', everyMs: 0 };
 
   constructor(options: {
     readonly clock: Clock;
@@ -51,11 +71,14 @@ export class ControlPlane {
     /** What ran when the control plane last stopped; proxies keep their endpoints until hosts report again. */
     readonly inventory: Inventory;
     readonly onReady: () => void;
+    /** Leads what was accepted to all proxies. */
+    readonly onAccepted: (accepted: Accepted) => void;
   }) {
     this.#inventory = sortInventory(options.inventory);
     this.#hosts = Map.groupBy(options.inventory, (workload) => workload.host);
     this.#clock = options.clock;
     this.#onReady = options.onReady;
+    this.#onAccepted = options.onAccepted;
     this.publisher = new Publisher({
       clock: options.clock,
       sink: options.sink,
@@ -88,6 +111,11 @@ export class ControlPlane {
     }
     const { tree } = reading;
     if (this.#intent.kind === 'running' && this.#intent.tree.commit === tree.commit) return;
+    const reason = this.#takenBack.get(tree.commit);
+    if (reason !== undefined) {
+      this.#refuse(tree, [takenBackFinding(reason)], new Map());
+      return;
+    }
     const { intent, findings } = readIntent(tree.files, this.#clock.nowMs());
     if (intent === undefined || hasErrors(findings)) {
       this.#refuse(tree, findings, tree.files);
@@ -97,22 +125,26 @@ export class ControlPlane {
   }
 
   #accept(tree: IntentTree, intent: Intent, warnings: readonly Finding[]): void {
-    const wasEmpty = this.#intent.kind === 'empty';
-    const policy = policyUpdate(policyDocument(intent));
-    const policyChanged =
-      this.#intent.kind === 'empty' || this.#intent.policy.version !== policy.version;
+    const before = this.#intent;
+    const policy = policyDocument(intent);
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
     const entriesChanged =
-      this.#intent.kind === 'empty' ||
-      JSON.stringify(this.#intent.entries) !== JSON.stringify(entries);
-    this.#intent = { kind: 'running', tree, intent, policy, entries, refused: undefined };
+      before.kind === 'empty' || JSON.stringify(before.entries) !== JSON.stringify(entries);
+    this.#intent = { kind: 'running', tree, intent, entries, refused: undefined };
     const { commit, subject } = tree;
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
-    // Desks first: a proxy that gets a new way is never ahead of the rule that allows it.
-    if (policyChanged) this.#tell(policy);
     if (entriesChanged) this.#tell(entries);
-    this.publisher.publish(intent, this.#inventory, { id: commit, subject });
-    if (wasEmpty) this.#onReady();
+    if (before.kind === 'running') {
+      this.#policies = { base: this.#policies?.base ?? policy, next: policy };
+      const base = { id: before.tree.commit, subject: before.tree.subject };
+      this.#previous ??= before;
+      this.#onAccepted({ intent, commit: { id: commit, subject }, base });
+      return;
+    }
+    this.#policies = { base: policy, next: policy };
+    this.#tellPolicies();
+    this.publisher.start(intent, this.#inventory, { id: commit, subject });
+    this.#onReady();
   }
 
   #refuse(
@@ -138,24 +170,90 @@ export class ControlPlane {
     if (JSON.stringify(inventory) === JSON.stringify(this.#inventory)) return false;
     this.#hosts = hosts;
     this.#inventory = inventory;
-    if (this.#intent.kind === 'running') this.publisher.publish(this.#intent.intent, inventory);
+    if (this.#intent.kind === 'running') this.publisher.update(inventory);
     return true;
   }
 
   /** For the agent of a host: `listener` gets the present policy and entries now and each later one. */
   subscribe(host: string, listener: (update: AgentUpdate) => void): () => void {
     if (this.#subscribers.size >= subscribersMax) throw new Error('too many agents are watching');
-    this.#subscribers.set(listener, host);
+    this.#subscribers.set(listener, { host, policy: '' });
     if (this.#intent.kind === 'running') {
-      listener(this.#intent.policy);
+      this.#tellPolicies();
       listener(this.#intent.entries);
     }
+    listener(this.#look);
     return () => this.#subscribers.delete(listener);
   }
 
   /** How many watches a host has open. */
   watchers(host: string): number {
-    return [...this.#subscribers.values()].filter((one) => one === host).length;
+    return [...this.#subscribers.values()].filter((one) => one.host === host).length;
+  }
+
+  /**
+   * These proxies have what is to run, and the desks of their hosts decide by it for their services. Desks first: a proxy
+   * that gets a new way is never ahead of the rule that allows it.
+   */
+  reach(proxies: ReadonlySet<WorkloadId>): void {
+    this.#ahead = proxies;
+    this.#tellPolicies();
+    this.publisher.reach(proxies);
+  }
+
+  /** What was to run is what runs. */
+  settle(): void {
+    if (this.#policies !== undefined) this.#policies = both(this.#policies.next);
+    this.#previous = undefined;
+    this.#ahead = new Set();
+    this.#tellPolicies();
+    this.publisher.settle();
+  }
+
+  /** What was to run hurts: what ran before runs again, and the commit is not taken again. */
+  withdraw(commit: string, reason: string): void {
+    this.forbid(commit, reason);
+    const previous = this.#previous;
+    if (this.#policies !== undefined) this.#policies = both(this.#policies.base);
+    this.#previous = undefined;
+    this.#ahead = new Set();
+    this.#tellPolicies();
+    this.publisher.withdraw();
+    if (previous === undefined) return;
+    const findings = [takenBackFinding(reason)];
+    this.#intent = { ...previous, refused: { commit, findings } };
+    this.#tell(previous.entries);
+  }
+
+  /** A commit that was taken back before; it is refused when it comes. */
+  forbid(commit: string, reason: string): void {
+    this.#takenBack.set(commit, reason);
+    const [oldest] = this.#takenBack.keys();
+    if (this.#takenBack.size > takenBackMax && oldest !== undefined) this.#takenBack.delete(oldest);
+  }
+
+  /** How often agents tell what their proxies count. */
+  look(everyMs: number): void {
+    if (this.#look.everyMs === everyMs) return;
+    this.#look = { kind: 'look', everyMs };
+    this.#tell(this.#look);
+  }
+
+  /** Each host its own, and only if it is another one than it has. */
+  #tellPolicies(): void {
+    const policies = this.#policies;
+    if (policies === undefined) return;
+    const ahead = Map.groupBy(
+      this.#inventory.filter(({ id }) => this.#ahead.has(id)),
+      ({ host }) => host,
+    );
+    for (const [listener, subscriber] of this.#subscribers) {
+      const services = new Set((ahead.get(subscriber.host) ?? []).map(({ service }) => service));
+      const update = policyUpdate(mixed(policies, services));
+      if (subscriber.policy === update.version) continue;
+      subscriber.policy = update.version;
+      listener(update);
+    }
   }
 
   #tell(update: AgentUpdate): void {
@@ -167,6 +265,45 @@ export class ControlPlane {
   }
 }
 
-function policyUpdate(document: PolicyDocument): AgentUpdate & { kind: 'policy' } {
-  return { kind: 'policy', version: contentHash(JSON.stringify(document)), document };
+/** A branch moves on; what is so far back is not read again. */
+const takenBackMax = 1_000;
+
+function takenBackFinding(reason: string): Finding {
+  return {
+    code: 'CH4221',
+    severity: 'error',
+    message: `the commit was taken back: ${reason}`,
+    help: 'commit what mends it; the same commit is not tried again',
+  };
+}
+
+interface Policies {
+  readonly base: PolicyDocument;
+  readonly next: PolicyDocument;
+}
+
+interface Subscriber {
+  readonly host: string;
+  /** The version of the policy that it was told last. */
+  policy: string;
+}
+
+function both(document: PolicyDocument): Policies {
+  return { base: document, next: document };
+}
+
+function mixed({ base, next }: Policies, ahead: ReadonlySet<ServiceName>): PolicyDocument {
+  return base === next ? base : mixDocuments(base, next, ahead);
+}
+
+/** One update for all hosts that have the same policy. */
+const policyUpdates = new WeakMap<PolicyDocument, AgentUpdate & { readonly kind: 'policy' }>();
+
+function policyUpdate(document: PolicyDocument): AgentUpdate & { readonly kind: 'policy' } {
+  const known = policyUpdates.get(document);
+  if (known !== undefined) return known;
+  const version = contentHash(JSON.stringify(document));
+  const update = { kind: 'policy' as const, version, document };
+  policyUpdates.set(document, update);
+  return update;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { contentHash } from '../compile/content-hash.ts';
+import type { CommitId } from '../git/commit.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
 import type { IntentFiles } from '../git/tree.ts';
 import { watchWorkingTree } from '../git/watch-working-tree.ts';
@@ -25,6 +26,8 @@ export type TreeReading =
 /** Where intent comes from: a repository's HEAD, or with `dev` the files on disk. */
 export interface IntentSource {
   read(): Promise<TreeReading>;
+  /** An older commit; unreadable where there is none, as in a working tree. */
+  readAt(commit: string): Promise<TreeReading>;
   /** Calls back when there is something else to read; the returned function ends the watch. */
   watch(onChange: () => void): () => void;
 }
@@ -53,6 +56,7 @@ function workingTreeSource(dir: string, clock: Clock): IntentSource {
       const commit = `working-${contentHash(...parts).slice(0, 12)}`;
       return { kind: 'tree', tree: { commit, subject: 'working tree', files: files.value } };
     },
+    readAt: async (commit) => ({ kind: 'unreadable', commit, subject: '', findings: [] }),
     watch: (onChange) => watchWorkingTree(dir, onChange, { clock }),
   };
 }
@@ -67,12 +71,14 @@ async function headSource(options: {
     const finding = withDevHint(opened.error);
     return {
       read: async () => ({ kind: 'unreadable', commit: 'HEAD', subject: '', findings: [finding] }),
+      readAt: async (commit) => ({ kind: 'unreadable', commit, subject: '', findings: [finding] }),
       watch: () => () => {},
     };
   }
   const repository = opened.value;
   return {
     read: () => readHead(repository),
+    readAt: (commit) => readCommit(repository, commit as CommitId, ''),
     watch: (onChange) => repository.watchHead(onChange, { clock: options.clock }),
   };
 }
@@ -82,7 +88,14 @@ async function readHead(repository: Repository): Promise<TreeReading> {
   if (!head.ok) {
     return { kind: 'unreadable', commit: 'HEAD', subject: '', findings: [withDevHint(head.error)] };
   }
-  const { id, subject } = head.value;
+  return readCommit(repository, head.value.id, head.value.subject);
+}
+
+async function readCommit(
+  repository: Repository,
+  id: CommitId,
+  subject: string,
+): Promise<TreeReading> {
   const files = await repository.readTree(id);
   if (!files.ok) return { kind: 'unreadable', commit: id, subject, findings: files.error };
   return { kind: 'tree', tree: { commit: id, subject, files: files.value } };

@@ -32,6 +32,8 @@ export interface LocalMeshOptions {
   readonly clock: Clock;
   readonly envoyPath: string;
   readonly dev: boolean;
+  /** How long each wave of a commit is looked at. */
+  readonly watch: string;
   /** For the control plane, as it was typed. */
   readonly federationPort: string | undefined;
   readonly env: NodeJS.ProcessEnv;
@@ -159,7 +161,7 @@ export class LocalMesh {
   }
 
   #controlPlaneSpec(): ChildSpec {
-    const { layout, dev, federationPort } = this.#options;
+    const { layout, watch, dev, federationPort } = this.#options;
     return this.#ownSpec('control plane', [
       'server',
       '--dir',
@@ -168,6 +170,7 @@ export class LocalMesh {
       String(this.#plan.controlPlanePort),
       '--agent-port',
       String(this.#plan.agentPort),
+      ...['--watch', watch],
       ...(dev ? ['--dev'] : []),
       ...(federationPort === undefined ? [] : ['--federation-port', federationPort]),
     ]);

@@ -3,6 +3,7 @@ import type { Inventory, WorkloadId } from '../compile/inventory.ts';
 import type { Snapshot } from '../compile/resource.ts';
 import { compileRevision } from '../compile/revision.ts';
 import type { Intent } from '../model/types.ts';
+import type { TouchedProxy } from '../rollout/waves.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
 
 /** What the xDS service offers to the publisher. */
@@ -16,17 +17,31 @@ export interface Commit {
   readonly subject: string;
 }
 
+type Snapshots = ReadonlyMap<WorkloadId, Snapshot>;
+
+/** An intent and what it makes of the present inventory. */
+interface Compiled {
+  readonly intent: Intent;
+  readonly commit: Commit;
+  readonly snapshots: Snapshots;
+}
+
+const nobody: ReadonlySet<WorkloadId> = new Set();
+
 /**
- * Compiles the accepted intent with the present inventory and hands each proxy its snapshot, if it changed.
- * Follows a commit until every proxy that it touched has taken it.
+ * Compiles what runs, and while a rollout is under way also what is to run, and hands each proxy the snapshot of the side
+ * that it is on, if it changed. Follows a commit until every proxy that it touched has taken it.
  */
 export class Publisher {
   readonly #sink: SnapshotSink;
   readonly #clock: Clock;
   readonly #emit: (event: MeshEvent) => void;
-  #snapshots: ReadonlyMap<WorkloadId, Snapshot> = new Map();
+  #inventory: Inventory = [];
+  #base: Compiled | undefined;
+  #next: Compiled | undefined;
+  #reached: ReadonlySet<WorkloadId> = nobody;
+  #published = new Map<WorkloadId, Snapshot>();
   #pending: PendingCommit | undefined;
-  #published = false;
 
   constructor(options: {
     readonly sink: SnapshotSink;
@@ -38,44 +53,95 @@ export class Publisher {
     this.#emit = options.emit;
   }
 
-  get snapshots(): ReadonlyMap<WorkloadId, Snapshot> {
-    return this.#snapshots;
+  /** The first intent after a start, for everybody. What proxies lack is sent, but no change is announced: nobody knows what they have. */
+  start(intent: Intent, inventory: Inventory, commit: Commit): void {
+    this.#inventory = inventory;
+    this.#base = this.#compile(intent, commit);
+    this.#send();
   }
 
-  /** `commit` is given when the intent changed, and left out when only the inventory did. */
-  publish(intent: Intent, inventory: Inventory, commit?: Commit): void {
-    const before = this.#snapshots;
-    const { snapshots } = compileRevision(intent, inventory);
-    this.#snapshots = snapshots;
+  /** Compiles what is to run; nobody gets it yet. Whom it changes something for. */
+  propose(intent: Intent, commit: Commit): readonly TouchedProxy[] {
+    const next = this.#compile(intent, commit);
+    this.#next = next;
     const touched = new Map<WorkloadId, readonly string[]>();
-    for (const [proxy, snapshot] of snapshots) {
-      const resources = changedResources(before.get(proxy), snapshot);
+    for (const [proxy, snapshot] of next.snapshots) {
+      const resources = changedResources(this.#base?.snapshots.get(proxy), snapshot);
       if (resources.length > 0) touched.set(proxy, resources);
     }
-    // After a restart nobody knows what the proxies have; what they lack is sent, but no change is announced.
-    if (commit !== undefined && this.#published) this.#await(commit, touched);
-    this.#published = true;
-    for (const proxy of touched.keys()) {
-      const snapshot = snapshots.get(proxy);
-      if (snapshot !== undefined) this.#sink.publish(proxy, snapshot);
-    }
-    for (const proxy of before.keys()) {
-      if (!snapshots.has(proxy)) this.#sink.retire(proxy);
-    }
-  }
-
-  #await(commit: Commit, touched: ReadonlyMap<WorkloadId, readonly string[]>): void {
     const startedMs = this.#clock.monotonicMs();
     this.#pending = { commit, startedMs, touched, waiting: new Set(touched.keys()) };
-    this.#settle();
+    return this.#inventory
+      .filter(({ id }) => touched.has(id))
+      .map(({ id, service }) => ({ proxy: id, service }));
+  }
+
+  /** These get what is to run; all others have what ran. */
+  reach(proxies: ReadonlySet<WorkloadId>): void {
+    this.#reached = proxies;
+    this.#send();
+  }
+
+  /** What was to run is what runs, for everybody. */
+  settle(): void {
+    if (this.#next !== undefined) this.#base = this.#next;
+    this.#next = undefined;
+    this.#reached = nobody;
+    this.#send();
+    this.#announce();
+  }
+
+  /** Everybody has what ran before again. */
+  withdraw(): void {
+    this.#next = undefined;
+    this.#reached = nobody;
+    this.#pending = undefined;
+    this.#send();
+  }
+
+  /** Endpoints and proxies came or went: both sides follow at once, without waves. */
+  update(inventory: Inventory): void {
+    this.#inventory = inventory;
+    if (this.#base !== undefined) this.#base = this.#compile(this.#base.intent, this.#base.commit);
+    if (this.#next !== undefined) this.#next = this.#compile(this.#next.intent, this.#next.commit);
+    this.#send();
   }
 
   /** To be called when a proxy has taken all of its present snapshot. */
   converged(proxy: WorkloadId): void {
-    if (this.#pending?.waiting.delete(proxy) === true) this.#settle();
+    // What it has taken may be what ran before, as long as its wave has not come.
+    if (this.#next !== undefined && !this.#reached.has(proxy)) return;
+    if (this.#pending?.waiting.delete(proxy) === true) this.#announce();
   }
 
-  #settle(): void {
+  #compile(intent: Intent, commit: Commit): Compiled {
+    const { snapshots } = compileRevision(intent, this.#inventory);
+    return { intent, commit, snapshots };
+  }
+
+  /** A proxy of a service that ran never before has nothing to go back to. */
+  #snapshotOf(proxy: WorkloadId): Snapshot | undefined {
+    const before = this.#base?.snapshots.get(proxy);
+    const after = this.#next?.snapshots.get(proxy);
+    return this.#reached.has(proxy) || before === undefined ? (after ?? before) : before;
+  }
+
+  #send(): void {
+    const published = new Map<WorkloadId, Snapshot>();
+    for (const { id } of this.#inventory) {
+      const snapshot = this.#snapshotOf(id);
+      if (snapshot === undefined) continue;
+      published.set(id, snapshot);
+      const before = this.#published.get(id);
+      if (before !== snapshot && changedResources(before, snapshot).length > 0) {
+        this.#sink.publish(id, snapshot);
+      }
+    }
+    for (const id of this.#published.keys()) if (!published.has(id)) this.#sink.retire(id);
+    this.#published = published;
+  }
+
+  #announce(): void {
     const pending = this.#pending;
     if (pending === undefined || pending.waiting.size > 0) return;
     this.#pending = undefined;

@@ -22,7 +22,7 @@ import type { CaController } from './ca-controller.ts';
 import { ClockNotice } from './clock-notice.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
-import { ControlPlane } from './control-plane.ts';
+import { type Accepted, ControlPlane } from './control-plane.ts';
 import {
   type BundleEndpoint,
   type BundleEndpointOptions,
@@ -41,6 +41,9 @@ import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
+import { openRollouts, resumeRollout } from './rollouts/open-rollouts.ts';
+import type { Rollouts } from './rollouts/rollouts.ts';
+import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
 import { xdsEventSink } from './xds-events.ts';
@@ -52,6 +55,8 @@ export interface ServerOptions {
   readonly listen: string;
   /** The name or address that new hosts are told. */
   readonly advertise: string;
+  /** How long a wave of a commit is looked at before the next one. */
+  readonly watchMs: number;
   readonly port: number;
   readonly agentPort: number;
   /** Address of the store; a SQLite file in the state folder when left out. */
@@ -74,6 +79,8 @@ interface Foundation {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly grpc: GrpcServer;
+  readonly signals: SignalLog;
+  readonly rollouts: Rollouts;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -84,23 +91,30 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const store = await openStore(options.store ?? layout.database);
   const registry = await HostRegistry.open({ store, clock, log });
   const source = await openIntentSource({ dir: layout.intentDir, dev, clock });
-  const { plane, xds, ready } = await openPlane(store, registry);
+  const { plane, xds, ready, signals, rollouts } = await openPlane(
+    store,
+    registry,
+    log,
+    () => options.watchMs,
+  );
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
   });
+  await resumeRollout({ plane, store, log }, source);
   const unwatch = await follow(source, plane);
   await ready;
-  const stop = await serve({ options, store, kek, registry, plane, xds, grpc });
+  const stop = await serve({ options, store, kek, registry, plane, xds, grpc, signals, rollouts });
   return async () => {
     unwatch();
+    rollouts.stop();
     await stop();
     await grpc.close();
     await store.close();
   };
 }
 
-async function openPlane(store: Store, registry: HostRegistry) {
+async function openPlane(store: Store, registry: HostRegistry, log: Log, watchMs: () => number) {
   let start = (): void => {};
   const ready = new Promise<void>((resolve) => {
     start = resolve;
@@ -114,14 +128,19 @@ async function openPlane(store: Store, registry: HostRegistry) {
     }),
     onEvent: (event) => onXdsEvent(event),
   });
+  let begin = (_accepted: Accepted): void => {};
   const plane: ControlPlane = new ControlPlane({
     clock,
+    onAccepted: (accepted) => begin(accepted),
     sink: xds,
     inventory: inventoryOf(await store.list(reportKind)),
     onReady: start,
   });
   const onXdsEvent = xdsEventSink({ plane, store, clock });
-  return { plane, xds, ready };
+  const signals = new SignalLog();
+  const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
+  begin = (accepted) => rollouts.begin({ ...accepted, urgent: false, denialsExpected: false });
+  return { plane, xds, ready, signals, rollouts };
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */
@@ -129,7 +148,7 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, store, kek, registry, plane, grpc } = foundation;
+  const { options, store, kek, registry, plane, grpc, signals } = foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -147,7 +166,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
-  const reports = new HostReports({ plane, store, confirmations, clock, log });
+  const reports = new HostReports({ plane, store, confirmations, signals, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const notices = new Notices({
     sources: [
@@ -202,7 +221,7 @@ interface TrustParts {
 
 function handlers(foundation: Foundation, trust: TrustParts) {
   const { authority, ca, reports, notices, federation, endpoint } = trust;
-  const { options, store, registry, plane, xds } = foundation;
+  const { options, store, registry, plane, xds, rollouts } = foundation;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -214,7 +233,17 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const attestors = hostAttestors({ store, random, registry, admission });
   const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
   const address = { host: advertise, port: agentPort };
-  const control = controlApi({ ...parts, xds, ca, notices, random, admission, address, endpoint });
+  const control = controlApi({
+    ...parts,
+    xds,
+    rollouts,
+    ca,
+    notices,
+    random,
+    admission,
+    address,
+    endpoint,
+  });
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
   return { operators, hosts: hostApi(parts, attestors.remote) };

@@ -33,6 +33,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'show proxies, workloads and problems of a running mesh',
     load: async () => (await import('./status.ts')).status,
   },
+  revision: {
+    usage: 'revision list|show|halt|resume|rollback',
+    summary: 'commits on their way to all proxies, in waves; halted or taken back',
+    load: async () => (await import('./revision.ts')).revision,
+  },
   ca: {
     usage: 'ca status|rotate|request|import|rekey [DIR]',
     summary:

@@ -12,6 +12,10 @@ import type { ExitCode } from './main.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Long enough for errors of one second to show in counters that agents tell twice a second. */
+const watchUnlessSaid = '5s';
+const watchUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
 const usage = {
   usage: 'server --dir DIR [--listen ADDRESS] [--store ADDRESS] [--kek NAME] [--dev]',
   text: [
@@ -32,6 +36,7 @@ const usage = {
     '                     a CA of the company that signs the intermediates of the mesh; read again at each use. Behind it in',
     '                     the file what is between it and the root. Also CHANCERY_UPSTREAM_CA_CERT and CHANCERY_UPSTREAM_CA_KEY',
     '  --upstream-bundle FILE    its roots, where it is none itself. Also CHANCERY_UPSTREAM_BUNDLE',
+    `  --watch TIME       how long each wave of a commit is looked at before the next one gets it; ${watchUnlessSaid} unless said, 0s for none`,
     '  --dev              follow the files as they lie on disk instead of Git',
   ].join('\n'),
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
@@ -43,6 +48,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     port: { type: 'string' },
     'agent-port': { type: 'string' },
     listen: { type: 'string' },
+    watch: { type: 'string' },
     advertise: { type: 'string' },
     store: { type: 'string' },
     kek: { type: 'string' },
@@ -68,6 +74,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     layout: layoutOf(realpathSync(dir), process.env),
     dev: parsed.values['dev'] === true,
     listen,
+    watchMs: watchMsOf(text(parsed.values['watch']) ?? watchUnlessSaid),
     advertise: text(parsed.values['advertise']) ?? listen,
     port: portOf('--port', port, firstControlPlanePort),
     agentPort: portOf('--agent-port', parsed.values['agent-port'], firstAgentPort),
@@ -121,4 +128,10 @@ function upstreamOf(values: Values): UpstreamFiles | undefined {
   if (certificate !== undefined && key !== undefined) return { certificate, key, bundle };
   if (certificate === undefined && key === undefined && bundle === undefined) return undefined;
   throw usageError('--upstream-ca-cert and --upstream-ca-key go together', usage);
+}
+
+function watchMsOf(value: string): number {
+  const match = /^(\d+)(ms|s|m|h)$/.exec(value);
+  if (match === null) throw usageError(`--watch is such as 5s or 10m, not "${value}"`, usage);
+  return Number(match[1]) * (watchUnitsMs[match[2] ?? ''] ?? 0);
 }

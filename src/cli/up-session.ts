@@ -151,7 +151,8 @@ export class UpSession {
           paths.events,
           (line) => {
             const event = line as MeshEvent;
-            this.#terminal.out(eventLine(event, this.#terminal));
+            const text = eventLine(event, this.#terminal);
+            if (text !== undefined) this.#terminal.out(text);
             if (event.kind !== 'accepted' || event.commit === commit) return;
             commit = event.commit;
             void this.#reconcile(mesh, event.commit);
@@ -191,7 +192,8 @@ export class UpSession {
     for (const finding of warnings) {
       if (finding.severity !== 'error' || this.#said.has(finding.message)) continue;
       this.#said.add(finding.message);
-      this.#terminal.err(eventLine({ kind: 'problem', finding }, this.#terminal));
+      const text = eventLine({ kind: 'problem', finding }, this.#terminal);
+      if (text !== undefined) this.#terminal.err(text);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { unreachable } from '../base/result.ts';
 import type { IntentTest } from '../model/types.ts';
+import type { Rollout } from '../rollout/rollout.ts';
 import type { MeshEvent, StatusReply } from '../serve/api/wire.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -114,8 +115,8 @@ export function checkTable(results: readonly CheckResult[], look: Look): string 
   return table({ header, rows, width: look.width });
 }
 
-/** One event as a line, or the whole finding where a commit was refused. */
-export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): string {
+/** One event as a line, or the whole finding where a commit was refused; undefined: nothing that a person waits for. */
+export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): string | undefined {
   switch (event.kind) {
     case 'accepted':
       return `accepted ${short(event.commit)} ${event.subject}`;
@@ -140,6 +141,8 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
       return paint(look, 'dim', `the proxy of ${event.proxy} is connected`);
     case 'disconnected':
       return paint(look, 'yellow', `the proxy of ${event.proxy} is away`);
+    case 'rollout':
+      return rolloutLine(event.rollout, look);
     case 'problem':
       return problemLine(event.finding, look);
     default:
@@ -171,4 +174,25 @@ function liveLine(event: MeshEvent & { kind: 'live' }, look: Pick<Terminal, 'col
 
 function short(commit: string): string {
   return commit.startsWith('working-') ? 'working tree' : commit.slice(0, 8);
+}
+
+/** One wave is no news: that the commit is live is said by itself. */
+function rolloutLine(
+  { commit, state, waves }: Rollout,
+  look: Pick<Terminal, 'color'>,
+): string | undefined {
+  switch (state.kind) {
+    case 'pushing': {
+      const proxies = waves[state.wave]?.length ?? 0;
+      const wave = `${short(commit)}: wave ${state.wave + 1} of ${waves.length}, ${proxies} proxies`;
+      return waves.length > 1 ? paint(look, 'dim', wave) : undefined;
+    }
+    case 'halted':
+      return paint(look, 'yellow', `${short(commit)} is halted by ${state.by}`);
+    case 'taken-back':
+      return paint(look, 'red', `${short(commit)} is taken back: ${state.reason}`);
+    case 'watching':
+    case 'live':
+      return undefined;
+  }
 }

@@ -23,6 +23,7 @@ const usage = {
     '',
     '  --check  send every `tests:` entry through the real proxies, print the results and stop: 0 passed, 1 failed',
     '  --dev    follow the files as they lie on disk instead of Git',
+    '  --watch TIME         look at each wave of a commit for so long before the next one gets it; 0s unless said',
     '  --federation-port N  serve the bundle of the mesh to other trust domains (see chancery server --help)',
   ].join('\n'),
   example: 'chancery up examples/shop --check',
@@ -35,6 +36,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       check: { type: 'boolean' },
       dev: { type: 'boolean' },
       'federation-port': { type: 'string' },
+      watch: { type: 'string' },
     },
     usage,
   );
@@ -65,6 +67,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       envoyPath: envoy.path,
       dev,
       federationPort,
+      watch: watchTime(parsed.values['watch']),
       env: process.env,
       onChild: (child, before) => session.childChanged(child, before),
     });
@@ -81,6 +84,13 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   } finally {
     release();
   }
+}
+
+/** One proxy of each version, on one machine: nobody would be spared, and a person waits. */
+function watchTime(value: Values[string]): string {
+  if (value === undefined) return '0s';
+  if (typeof value === 'string' && /^\d+(ms|s|m|h)$/.test(value)) return value;
+  throw usageError(`--watch is such as 5s or 10m, not "${value}"`, usage);
 }
 
 function portText(value: Values[string]): string | undefined {

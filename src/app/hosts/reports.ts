@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error.ts';
 import type { Log } from '../../base/log.ts';
-import type { Workload } from '../../compile/inventory.ts';
+import type { Workload, WorkloadId } from '../../compile/inventory.ts';
 import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/host-record.ts';
 import type { HostName } from '../../model/types.ts';
 import { type ApiReply, refused } from '../../serve/api/server.ts';
@@ -9,6 +9,7 @@ import type { HostReport } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { SignalLog } from '../rollouts/signal-log.ts';
 
 export const reportKind = 'host-report';
 
@@ -16,6 +17,7 @@ export interface HostReportsParts {
   readonly plane: ControlPlane;
   readonly store: Store;
   readonly confirmations: Confirmations;
+  readonly signals: SignalLog;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,7 +36,7 @@ export class HostReports {
   }
 
   async take(record: HostRecord, body: unknown): Promise<ApiReply> {
-    const { plane, confirmations, clock } = this.#parts;
+    const { plane, confirmations, signals, clock } = this.#parts;
     const report = body as HostReport;
     const host = record.name;
     const own = report.workloads.map((workload) => ({ ...workload, host: host as string }));
@@ -51,6 +53,10 @@ export class HostReports {
     const nowMs = clock.nowMs();
     this.#last.set(host, { report, seenMs: nowMs });
     confirmations.take(host, report, nowMs);
+    const ids = new Set<string>(own.map(({ id }) => id));
+    for (const { workload, counters } of report.counters ?? []) {
+      if (ids.has(workload)) signals.take(workload as WorkloadId, nowMs, counters);
+    }
     return { kind: 'json', body: {} };
   }
 

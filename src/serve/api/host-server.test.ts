@@ -45,13 +45,18 @@ function identity({ ca }: Authority, spiffeId: SpiffeId, ttlSeconds = 600) {
 
 const rootPem = ({ root }: Authority): string => toPem('CERTIFICATE', root.certificateDer);
 
+function opened(send: (line: object) => boolean, peer: ApiPeer): () => void {
+  send({ peer });
+  return () => {};
+}
+
 describe('the API for hosts', () => {
   const own = authority();
   const server = createHostApiServer({
     trustDomain: td,
     handler: async ({ peer, path }) =>
       path === '/lines'
-        ? { kind: 'stream', open: (send) => (send({ peer }), () => {}) }
+        ? { kind: 'stream', open: (send) => opened(send, peer) }
         : { kind: 'json', body: peer },
   });
   let port = 0;

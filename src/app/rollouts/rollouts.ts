@@ -1,0 +1,243 @@
+import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/error.ts';
+import type { Log } from '../../base/log.ts';
+import type { Result } from '../../base/result.ts';
+import type { WorkloadId } from '../../compile/inventory.ts';
+import type { Intent } from '../../model/types.ts';
+import {
+  advance,
+  isUnderWay,
+  type Rollout,
+  type RolloutStep,
+  reached,
+} from '../../rollout/rollout.ts';
+import { hurt } from '../../rollout/signals.ts';
+import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
+import type { MeshEvent } from '../../serve/api/wire.ts';
+import type { Commit } from '../publisher.ts';
+import type { SignalLog } from './signal-log.ts';
+
+/** How a proxy stands to what it was sent. */
+export interface ProxyStanding {
+  readonly connected: boolean;
+  readonly converged: boolean;
+  /** What it refused, in one line; undefined: nothing. */
+  readonly refused: string | undefined;
+}
+
+export interface RolloutsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly plane: RolloutPlane;
+  readonly signals: SignalLog;
+  readonly standing: (proxy: WorkloadId) => ProxyStanding;
+  /** How long a wave is looked at before the next one; 0: as soon as it is taken. */
+  readonly watchMs: () => number;
+  readonly emit: (event: MeshEvent) => void;
+  /** Durable when it resolves. */
+  readonly keep: (rollout: Rollout) => Promise<void>;
+}
+
+/** What a rollout does to the mesh. */
+export interface RolloutPlane {
+  /** Whom it changes something for. */
+  propose(intent: Intent, commit: Commit): readonly TouchedProxy[];
+  reach(proxies: ReadonlySet<WorkloadId>): void;
+  settle(): void;
+  withdraw(commit: string, reason: string): void;
+}
+
+const lookEveryMs = 100;
+/** A proxy that is there and takes nothing for this long does not take it at all. */
+const takeMs = 30_000;
+/** What a proxy counted in this time before a commit is what it is held against. */
+const beforeMs = 60_000;
+/** For the history in `revision list`. */
+const historyMax = 200;
+
+export interface Proposal {
+  readonly intent: Intent;
+  readonly commit: Commit;
+  readonly base: Commit;
+  /** Everybody at once: the commit says that it cannot wait. */
+  readonly urgent: boolean;
+  /** It takes permissions away on purpose. */
+  readonly denialsExpected: boolean;
+}
+
+interface Active {
+  rollout: Rollout;
+  readonly denialsExpected: boolean;
+  readonly touched: ReadonlySet<WorkloadId>;
+}
+
+/** Leads each accepted commit to all proxies in waves, looks at whoever has it, and takes it back when it hurts. */
+export class Rollouts {
+  readonly #options: RolloutsOptions;
+  readonly #history: Rollout[] = [];
+  #active: Active | undefined;
+  #cancel = (): void => {};
+
+  constructor(options: RolloutsOptions) {
+    this.#options = options;
+  }
+
+  /** Newest first. */
+  get all(): readonly Rollout[] {
+    return [...this.#history].reverse();
+  }
+
+  get current(): Rollout | undefined {
+    return this.#active?.rollout;
+  }
+
+  /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
+  begin(proposal: Proposal): void {
+    const { clock, plane } = this.#options;
+    const { intent, commit, base, urgent, denialsExpected } = proposal;
+    const before = this.#active;
+    const ahead = before === undefined ? new Set<WorkloadId>() : reached(before.rollout);
+    const touched = plane.propose(intent, commit);
+    const waves = this.#waves(touched, ahead, urgent ? undefined : commit.id);
+    const nowMs = clock.nowMs();
+    const rollout: Rollout = {
+      ...{ commit: commit.id, subject: commit.subject, base: before?.rollout.base ?? base.id },
+      ...{ startedMs: nowMs, waves },
+      state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
+    };
+    const proxies = new Set(touched.map(({ proxy }) => proxy));
+    this.#active = { rollout, denialsExpected, touched: proxies };
+    this.#history.push(rollout);
+    if (this.#history.length > historyMax) this.#history.shift();
+    this.#became(rollout);
+    this.#look();
+  }
+
+  #waves(
+    touched: readonly TouchedProxy[],
+    ahead: ReadonlySet<WorkloadId>,
+    commit: string | undefined,
+  ): Rollout['waves'] {
+    if (commit === undefined) return [touched.map(({ proxy }) => proxy)];
+    const rest = touched.filter(({ proxy }) => !ahead.has(proxy));
+    const [first = [], ...others] = planWaves(rest, commit);
+    const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
+    return [[...again, ...first], ...others].filter((wave) => wave.length > 0);
+  }
+
+  /** A person's step. Errors: why it cannot come. */
+  step(step: RolloutStep): Result<Rollout, string> {
+    const active = this.#active;
+    if (active === undefined) return { ok: false, error: 'no revision is under way' };
+    return this.#step(active, step);
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  #look(): void {
+    this.#cancel();
+    const active = this.#active;
+    if (active === undefined) return;
+    this.#advance(active);
+    if (this.#active !== undefined) {
+      this.#cancel = this.#options.clock.after(lookEveryMs, () => this.#look());
+    }
+  }
+
+  /** As far as it goes now: waves that need no watching follow each other at once. */
+  #advance(active: Active): void {
+    for (let step = this.#due(active); step !== undefined; step = this.#due(active)) {
+      if (!this.#step(active, step).ok || this.#active !== active) return;
+    }
+    if (active.rollout.state.kind === 'live' && this.#isOver(active)) this.#settle();
+  }
+
+  #due(active: Active): RolloutStep | undefined {
+    const { rollout } = active;
+    const { state } = rollout;
+    if (!isUnderWay(state) && state.kind !== 'live') return undefined;
+    const reason = this.#trouble(active);
+    if (reason !== undefined) return { kind: 'hurts', reason };
+    switch (state.kind) {
+      case 'pushing':
+        return this.#isTaken(rollout, state) ? { kind: 'taken' } : undefined;
+      case 'watching':
+        return this.#isOver(active) ? { kind: 'watched' } : undefined;
+      case 'live':
+        return undefined;
+    }
+  }
+
+  /** A proxy that is away takes it when it comes; nobody waits for it. */
+  #isTaken({ waves }: Rollout, { wave }: { readonly wave: number }): boolean {
+    return (waves[wave] ?? []).every((proxy) => {
+      const { connected, converged } = this.#options.standing(proxy);
+      return converged || !connected;
+    });
+  }
+
+  #isOver({ rollout }: Active): boolean {
+    const { clock, watchMs } = this.#options;
+    return clock.nowMs() - rollout.state.sinceMs >= watchMs();
+  }
+
+  /** Why the revision does not go on, and goes back; undefined: nobody does worse for it. */
+  #trouble(active: Active): string | undefined {
+    const { clock, standing, signals } = this.#options;
+    const { rollout, denialsExpected } = active;
+    const { state, startedMs } = rollout;
+    const nowMs = clock.nowMs();
+    for (const proxy of reached(rollout)) {
+      const { connected, converged, refused } = standing(proxy);
+      if (refused !== undefined) return `${proxy} refuses it: ${refused}`;
+      if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
+        return `${proxy} does not take it within ${takeMs / 1_000} s`;
+      }
+      const before = signals.between(proxy, startedMs - beforeMs, startedMs);
+      const after = signals.between(proxy, startedMs, nowMs);
+      if (before === undefined || after === undefined) continue;
+      const worse = hurt(before, after, { denialsExpected });
+      if (worse !== undefined) return `${proxy} has ${worse}`;
+    }
+    return undefined;
+  }
+
+  #step(active: Active, step: RolloutStep): Result<Rollout, string> {
+    const next = advance(active.rollout, step, this.#options.clock.nowMs());
+    if (!next.ok) return next;
+    active.rollout = next.value;
+    this.#history[this.#history.length - 1] = next.value;
+    this.#became(next.value);
+    return next;
+  }
+
+  #became(rollout: Rollout): void {
+    const { plane, emit, keep, log } = this.#options;
+    const { commit, state } = rollout;
+    keep(rollout).catch((error: unknown) =>
+      log.error('the store did not take the rollout', { commit, problem: messageOf(error) }),
+    );
+    emit({ kind: 'rollout', rollout });
+    switch (state.kind) {
+      case 'pushing':
+        plane.reach(reached(rollout));
+        break;
+      case 'taken-back':
+        this.#active = undefined;
+        log.warn('a revision was taken back', { commit, reason: state.reason });
+        plane.withdraw(commit, state.reason);
+        break;
+      case 'live':
+      case 'watching':
+      case 'halted':
+        break;
+    }
+  }
+
+  #settle(): void {
+    this.#active = undefined;
+    this.#options.plane.settle();
+  }
+}
