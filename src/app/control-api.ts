@@ -1,17 +1,19 @@
 import type { ApiHandler, ApiReply } from '../serve/api/server.ts';
 import { refused } from '../serve/api/server.ts';
 import { paths, type StatusReply } from '../serve/api/wire.ts';
+import type { CommitVerdict } from '../serve/api/wire-gate.ts';
 import type { XdsService } from '../serve/xds/service.ts';
 import { caImport, caRequest, caStep } from './ca-api.ts';
 import type { CaController } from './ca-controller.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { type FederationApiParts, federationApi } from './federation/federation-api.ts';
+import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 import type { Notices } from './notices.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 
-export interface ControlApiParts extends HostAdminParts, FederationApiParts {
+export interface ControlApiParts extends HostAdminParts, FederationApiParts, GateApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly ca: CaController;
@@ -32,7 +34,8 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     const about =
       rolloutApi(parts, request) ??
       (await hostAdmin(parts, request)) ??
-      (await federationApi(parts, request));
+      (await federationApi(parts, request)) ??
+      (await gateApi(parts, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };
@@ -42,7 +45,7 @@ function events({ plane }: ControlApiParts): ApiReply {
   return { kind: 'stream', open: (send) => plane.events.follow((event) => send(event)) };
 }
 
-function status({ plane, xds, notices }: ControlApiParts): StatusReply {
+function status({ plane, xds, notices, gatekeeper }: ControlApiParts): StatusReply {
   const { intent } = plane;
   const running = intent.kind === 'running' ? intent : undefined;
   return {
@@ -57,6 +60,7 @@ function status({ plane, xds, notices }: ControlApiParts): StatusReply {
             commit: running.refused.commit,
             codes: running.refused.findings.map((finding) => finding.code),
           },
+    waiting: waitingOf(gatekeeper.waiting),
     workloads: plane.inventory.map((workload) => {
       const { streams, converged, rejected } = xds.status(workload.id);
       return { workload, connected: streams > 0, inSync: converged, rejected };
@@ -64,4 +68,10 @@ function status({ plane, xds, notices }: ControlApiParts): StatusReply {
     warnings: notices.current,
     recent: plane.events.recent.slice(-20),
   };
+}
+
+function waitingOf(held: CommitVerdict | undefined): StatusReply['waiting'] {
+  if (held?.verdict.kind !== 'waiting') return undefined;
+  const { commit, subject, verdict } = held;
+  return { commit, subject, codes: verdict.findings.map(({ code }) => code) };
 }

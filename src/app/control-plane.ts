@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { type Finding, hasErrors } from '../base/finding.ts';
+import type { Finding } from '../base/finding.ts';
 import { contentHash } from '../compile/content-hash.ts';
 import {
   type Inventory,
@@ -15,13 +15,13 @@ import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
-import { readIntent } from './read-intent.ts';
 
 /** A commit that was accepted, and what runs while it is on its way. */
 export interface Accepted {
+  readonly tree: IntentTree;
   readonly intent: Intent;
-  readonly commit: Commit;
   readonly base: Commit;
+  readonly approved: boolean;
 }
 
 /**
@@ -50,7 +50,6 @@ const subscribersMax = 20_000;
 export class ControlPlane {
   readonly events: EventBus = createEventBus();
   readonly publisher: Publisher;
-  readonly #clock: Clock;
   readonly #onReady: () => void;
   readonly #onAccepted: (accepted: Accepted) => void;
   #intent: IntentState = { kind: 'empty' };
@@ -76,7 +75,6 @@ export class ControlPlane {
   }) {
     this.#inventory = sortInventory(options.inventory);
     this.#hosts = Map.groupBy(options.inventory, (workload) => workload.host);
-    this.#clock = options.clock;
     this.#onReady = options.onReady;
     this.#onAccepted = options.onAccepted;
     this.publisher = new Publisher({
@@ -103,28 +101,28 @@ export class ControlPlane {
     return this.#inventory.find((workload) => workload.id === id);
   }
 
-  /** Accepts or refuses a state of the intent folder as a whole; the last good one goes on in between. */
-  apply(reading: TreeReading): void {
-    if (reading.kind === 'unreadable') {
-      this.#refuse(reading, reading.findings, new Map());
-      return;
-    }
-    const { tree } = reading;
-    if (this.#intent.kind === 'running' && this.#intent.tree.commit === tree.commit) return;
-    const reason = this.#takenBack.get(tree.commit);
-    if (reason !== undefined) {
-      this.#refuse(tree, [takenBackFinding(reason)], new Map());
-      return;
-    }
-    const { intent, findings } = readIntent(tree.files, this.#clock.nowMs());
-    if (intent === undefined || hasErrors(findings)) {
-      this.#refuse(tree, findings, tree.files);
-      return;
-    }
-    this.#accept(tree, intent, findings);
+  runs(commit: string): boolean {
+    return this.#intent.kind === 'running' && this.#intent.tree.commit === commit;
   }
 
-  #accept(tree: IntentTree, intent: Intent, warnings: readonly Finding[]): void {
+  /** The folder is back at what runs: what was refused is no longer what it asks for. */
+  stay(): void {
+    if (this.#intent.kind === 'running') this.#intent = { ...this.#intent, refused: undefined };
+  }
+
+  /** What is wrong with a commit that was taken back once; undefined: it was not. */
+  takenBack(commit: string): Finding | undefined {
+    const reason = this.#takenBack.get(commit);
+    return reason === undefined ? undefined : takenBackFinding(reason);
+  }
+
+  /** Leads what has passed the gates to all proxies, as a whole. `approved`: a person said that it may take away. */
+  accept(
+    tree: IntentTree,
+    intent: Intent,
+    more: { readonly warnings: readonly Finding[]; readonly approved: boolean },
+  ): void {
+    const { warnings, approved } = more;
     const before = this.#intent;
     const policy = policyDocument(intent);
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
@@ -138,7 +136,7 @@ export class ControlPlane {
       this.#policies = { base: this.#policies?.base ?? policy, next: policy };
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
-      this.#onAccepted({ intent, commit: { id: commit, subject }, base });
+      this.#onAccepted({ tree, intent, base, approved });
       return;
     }
     this.#policies = { base: policy, next: policy };
@@ -147,17 +145,15 @@ export class ControlPlane {
     this.#onReady();
   }
 
-  #refuse(
-    given: { readonly commit: string; readonly subject: string },
-    findings: readonly Finding[],
-    sources: ReadonlyMap<string, string>,
-  ): void {
-    const { commit, subject } = given;
+  /** The last good commit goes on. */
+  refuse(reading: TreeReading, findings: readonly Finding[]): void {
+    const { commit, subject } = reading.kind === 'tree' ? reading.tree : reading;
     if (this.#intent.kind === 'running') {
       this.#intent = { ...this.#intent, refused: { commit, findings } };
     }
+    const files = reading.kind === 'tree' ? reading.tree.files : new Map<string, string>();
     const named = findings.flatMap((finding) => finding.at?.file ?? []);
-    const shown = [...sources].filter(([file]) => named.includes(file));
+    const shown = [...files].filter(([file]) => named.includes(file));
     this.#emit({ kind: 'refused', commit, subject, findings, sources: Object.fromEntries(shown) });
   }
 

@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { contentHash } from '../compile/content-hash.ts';
-import type { CommitId } from '../git/commit.ts';
+import { parseCommitId } from '../git/commit.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
+import type { Trailers } from '../git/trailers.ts';
 import type { IntentFiles } from '../git/tree.ts';
 import { watchWorkingTree } from '../git/watch-working-tree.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
@@ -12,6 +13,8 @@ export interface IntentTree {
   readonly commit: string;
   readonly subject: string;
   readonly files: IntentFiles;
+  /** Of the commit's message; none in a working tree. */
+  readonly trailers: Trailers;
 }
 
 export type TreeReading =
@@ -26,8 +29,8 @@ export type TreeReading =
 /** Where intent comes from: a repository's HEAD, or with `dev` the files on disk. */
 export interface IntentSource {
   read(): Promise<TreeReading>;
-  /** An older commit; unreadable where there is none, as in a working tree. */
-  readAt(commit: string): Promise<TreeReading>;
+  /** What a commit held; undefined where there is no history, or not that commit any more. */
+  at(commit: string): Promise<IntentTree | undefined>;
   /** Calls back when there is something else to read; the returned function ends the watch. */
   watch(onChange: () => void): () => void;
 }
@@ -54,9 +57,10 @@ function workingTreeSource(dir: string, clock: Clock): IntentSource {
       }
       const parts = [...files.value].flat();
       const commit = `working-${contentHash(...parts).slice(0, 12)}`;
-      return { kind: 'tree', tree: { commit, subject: 'working tree', files: files.value } };
+      const tree = { commit, subject: 'working tree', files: files.value, trailers: new Map() };
+      return { kind: 'tree', tree };
     },
-    readAt: async (commit) => ({ kind: 'unreadable', commit, subject: '', findings: [] }),
+    at: async () => undefined,
     watch: (onChange) => watchWorkingTree(dir, onChange, { clock }),
   };
 }
@@ -71,14 +75,14 @@ async function headSource(options: {
     const finding = withDevHint(opened.error);
     return {
       read: async () => ({ kind: 'unreadable', commit: 'HEAD', subject: '', findings: [finding] }),
-      readAt: async (commit) => ({ kind: 'unreadable', commit, subject: '', findings: [finding] }),
+      at: async () => undefined,
       watch: () => () => {},
     };
   }
   const repository = opened.value;
   return {
     read: () => readHead(repository),
-    readAt: (commit) => readCommit(repository, commit as CommitId, ''),
+    at: (commit) => readAt(repository, commit),
     watch: (onChange) => repository.watchHead(onChange, { clock: options.clock }),
   };
 }
@@ -88,17 +92,19 @@ async function readHead(repository: Repository): Promise<TreeReading> {
   if (!head.ok) {
     return { kind: 'unreadable', commit: 'HEAD', subject: '', findings: [withDevHint(head.error)] };
   }
-  return readCommit(repository, head.value.id, head.value.subject);
-}
-
-async function readCommit(
-  repository: Repository,
-  id: CommitId,
-  subject: string,
-): Promise<TreeReading> {
+  const { id, subject, trailers } = head.value;
   const files = await repository.readTree(id);
   if (!files.ok) return { kind: 'unreadable', commit: id, subject, findings: files.error };
-  return { kind: 'tree', tree: { commit: id, subject, files: files.value } };
+  return { kind: 'tree', tree: { commit: id, subject, files: files.value, trailers } };
+}
+
+async function readAt(repository: Repository, commit: string): Promise<IntentTree | undefined> {
+  const id = parseCommitId(commit);
+  if (id === undefined) return undefined;
+  const [found, files] = await Promise.all([repository.commit(id), repository.readTree(id)]);
+  if (!found.ok || !files.ok) return undefined;
+  const { subject, trailers } = found.value;
+  return { commit, subject, files: files.value, trailers };
 }
 
 function withDevHint(finding: Finding): Finding {

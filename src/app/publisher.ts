@@ -26,6 +26,7 @@ interface Compiled {
   readonly snapshots: Snapshots;
 }
 
+const noSnapshots: Snapshots = new Map();
 const nobody: ReadonlySet<WorkloadId> = new Set();
 
 /**
@@ -58,6 +59,16 @@ export class Publisher {
     this.#inventory = inventory;
     this.#base = this.#compile(intent, commit);
     this.#send();
+  }
+
+  /** What all is on its way to: compiled for every proxy. */
+  get snapshots(): Snapshots {
+    return (this.#next ?? this.#base)?.snapshots ?? noSnapshots;
+  }
+
+  /** The commit that some proxies have not taken yet. */
+  get pending(): string | undefined {
+    return this.#pending?.commit.id;
   }
 
   /** Compiles what is to run; nobody gets it yet. Whom it changes something for. */

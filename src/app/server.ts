@@ -29,6 +29,9 @@ import {
   createBundleEndpoint,
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
+import { Gatekeeper } from './gate/gatekeeper.ts';
+import { gates, realEnvoyGate } from './gate/gates.ts';
+import { Verdicts } from './gate/verdicts.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
@@ -41,7 +44,7 @@ import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
-import { openRollouts, resumeRollout } from './rollouts/open-rollouts.ts';
+import { lastGood, openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
@@ -81,6 +84,8 @@ interface Foundation {
   readonly grpc: GrpcServer;
   readonly signals: SignalLog;
   readonly rollouts: Rollouts;
+  readonly gatekeeper: Gatekeeper;
+  readonly verdicts: Verdicts;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -101,13 +106,19 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
   });
-  await resumeRollout({ plane, store, log }, source);
-  const unwatch = await follow(source, plane);
+  const { gatekeeper, verdicts } = await openGate(plane, store, log);
+  await restoreLast({ plane, store, source, gatekeeper, verdicts, log });
+  const unwatch = await follow(source, gatekeeper);
   await ready;
-  const stop = await serve({ options, store, kek, registry, plane, xds, grpc, signals, rollouts });
+  const stop = await serve({
+    ...{ options, store, kek, registry, plane, xds, grpc, signals, rollouts },
+    ...{ gatekeeper, verdicts },
+  });
   return async () => {
     unwatch();
+    await gatekeeper.settled();
     rollouts.stop();
+    await verdicts.flushed();
     await stop();
     await grpc.close();
     await store.close();
@@ -139,8 +150,22 @@ async function openPlane(store: Store, registry: HostRegistry, log: Log, watchMs
   const onXdsEvent = xdsEventSink({ plane, store, clock });
   const signals = new SignalLog();
   const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
-  begin = (accepted) => rollouts.begin({ ...accepted, urgent: false, denialsExpected: false });
+  begin = (accepted) => rollouts.begin(proposalOf(accepted));
   return { plane, xds, ready, signals, rollouts };
+}
+
+async function openGate(plane: ControlPlane, store: Store, log: Log) {
+  const verdicts = await Verdicts.open({ store, clock, log });
+  const envoy = realEnvoyGate({
+    ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
+    onProgress: (text) => log.info('the gate looks for Envoy', { text }),
+  });
+  const gatekeeper = new Gatekeeper({
+    ...{ plane, clock, verdicts },
+    // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
+    gates: gates({ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() }),
+  });
+  return { gatekeeper, verdicts };
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */
@@ -221,7 +246,7 @@ interface TrustParts {
 
 function handlers(foundation: Foundation, trust: TrustParts) {
   const { authority, ca, reports, notices, federation, endpoint } = trust;
-  const { options, store, registry, plane, xds, rollouts } = foundation;
+  const { options, store, registry, plane, xds, rollouts, gatekeeper, verdicts } = foundation;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -243,6 +268,8 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     admission,
     address,
     endpoint,
+    gatekeeper,
+    verdicts,
   });
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
@@ -275,6 +302,28 @@ function closeServers(api: Server, hosts: HostApiServer): void {
   hosts.close();
 }
 
+function acceptedIn({ all }: Verdicts): ReadonlySet<string> {
+  const accepted = all.filter(({ verdict }) => verdict.kind === 'accepted');
+  return new Set(accepted.map(({ commit }) => commit));
+}
+
+/** What ran last goes on, also where the folder now holds something that is refused. */
+async function restoreLast(parts: {
+  readonly plane: ControlPlane;
+  readonly store: Store;
+  readonly source: IntentSource;
+  readonly gatekeeper: Gatekeeper;
+  readonly verdicts: Verdicts;
+  readonly log: Log;
+}): Promise<void> {
+  const { plane, store, source, gatekeeper, verdicts, log } = parts;
+  const commit = (await lastGood(plane, store)) ?? verdicts.lastAccepted?.commit;
+  if (commit === undefined) return;
+  const tree = await source.at(commit);
+  if (tree !== undefined) gatekeeper.restore(tree);
+  else log.warn('what ran last cannot be read any more', { commit });
+}
+
 /** Peers of the accepted intent, now and whenever there is another. */
 async function followPeers(
   plane: ControlPlane,
@@ -294,7 +343,7 @@ async function followPeers(
 }
 
 /** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */
-async function follow(source: IntentSource, plane: ControlPlane): Promise<() => void> {
+async function follow(source: IntentSource, gatekeeper: Gatekeeper): Promise<() => void> {
   let state: 'idle' | 'reading' | 'reading, and again' = 'idle';
   const read = async (): Promise<void> => {
     if (state !== 'idle') {
@@ -303,7 +352,7 @@ async function follow(source: IntentSource, plane: ControlPlane): Promise<() => 
     }
     do {
       state = 'reading';
-      plane.apply(await source.read());
+      gatekeeper.offer(await source.read());
     } while ((state as string) === 'reading, and again');
     state = 'idle';
   };

@@ -33,9 +33,19 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'show proxies, workloads and problems of a running mesh',
     load: async () => (await import('./status.ts')).status,
   },
+  wait: {
+    usage: 'wait COMMIT [DIR] [--timeout 60s]',
+    summary: 'wait until a commit is live everywhere, or say why it is not',
+    load: async () => (await import('./wait.ts')).wait,
+  },
+  approve: {
+    usage: 'approve COMMIT [DIR]',
+    summary: 'let a commit through that takes away more than a guard rail lets pass',
+    load: async () => (await import('./approve.ts')).approve,
+  },
   revision: {
     usage: 'revision list|show|halt|resume|rollback',
-    summary: 'commits on their way to all proxies, in waves; halted or taken back',
+    summary: 'what became of each commit, on its way through gates and waves; halted or taken back',
     load: async () => (await import('./revision.ts')).revision,
   },
   ca: {

@@ -1,31 +1,38 @@
 import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { layoutOf } from '../app/layout.ts';
-import { systemClock } from '../base/clock.ts';
+import { ChanceryError } from '../base/error.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import { callApi } from '../serve/api/client.ts';
 import { paths, type RevisionStepRequest, type RevisionsReply } from '../serve/api/wire.ts';
+import type { CommitReply, CommitVerdict, VerdictsReply } from '../serve/api/wire-gate.ts';
 import { parseArguments, usageError } from './arguments.ts';
-import { span } from './host-text.ts';
 import type { ExitCode } from './main.ts';
-import { table } from './table.ts';
-import { paint, type Terminal } from './terminal.ts';
+import { type Revision, revisionTable, waveText } from './revision-text.ts';
+import type { Terminal } from './terminal.ts';
+import { reportVerdict } from './verdict-text.ts';
 
 const usage = {
   usage: 'revision list|show|halt|resume|rollback [COMMIT] [DIR]',
   text: [
-    'Commits on their way to all proxies: one proxy of each service that they touch, then a tenth, then all.',
+    'What became of each commit: through the gates, then to all proxies: one of each service that it touches, a tenth, all.',
     '',
-    '  revision list [DIR]                 what came lately, and how far it got; 2: the last one was taken back or is halted',
-    '  revision show COMMIT [DIR]          its waves, and who is in them',
-    '  revision halt|resume [DIR]          nobody else gets the one that is under way, until you say',
-    '  revision rollback [DIR]             everybody gets what ran before it; the same commit is not tried again',
+    '  revision list [DIR]           the newest first, and how far each got; 2: the newest is refused, waits or is halted',
+    '    --limit N                   at most so many; 20 when left out',
+    '  revision show COMMIT [DIR]    one of them, with everything that was found, its waves, and who is in them',
+    '  revision halt|resume [DIR]    nobody else gets the one that is under way, until you say',
+    '  revision rollback [DIR]       everybody gets what ran before it; the same commit is not tried again',
+    '',
+    'Each takes --json.',
   ].join('\n'),
   example: 'chancery revision rollback /srv/intent',
 };
 
+const limitUnlessSaid = '20';
+
 export async function revision(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
+  const options = { json: { type: 'boolean' }, limit: { type: 'string' } } as const;
+  const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
@@ -33,101 +40,92 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
   const [verb, ...rest] = parsed.positionals;
   const [commit, dir = '.', ...more] = verb === 'show' ? rest : ['', ...rest];
   if (more.length > 0) throw usageError('revision takes one folder', usage);
-  const json = parsed.values['json'] === true;
+  const look = {
+    dir,
+    json: parsed.values['json'] === true,
+    limit: limitOf(String(parsed.values['limit'] ?? limitUnlessSaid)),
+    terminal,
+  };
   const socket = layoutOf(realpathSync(dir), process.env).controlSocket;
   switch (verb) {
     case 'list':
-      return list(await read(socket), json, terminal);
+      return list(socket, look);
     case 'show':
       if (commit === undefined) throw usageError('revision show needs a commit', usage);
-      return show(await read(socket), commit, json, terminal);
+      return show(socket, commit, look);
     case 'halt':
     case 'resume':
     case 'rollback':
-      return list(await step(socket, verb), json, terminal);
+      await step(socket, verb);
+      return list(socket, look);
     default:
       throw usageError('revision is followed by list, show, halt, resume or rollback', usage);
   }
 }
 
-async function read(socket: string): Promise<RevisionsReply> {
-  return (await callApi(socket, { method: 'GET', path: paths.revisions })) as RevisionsReply;
+interface Look {
+  readonly dir: string;
+  readonly json: boolean;
+  readonly limit: number;
+  readonly terminal: Terminal;
 }
 
-async function step(socket: string, verb: RevisionStepRequest['step']): Promise<RevisionsReply> {
+function limitOf(text: string): number {
+  const limit = Number(text);
+  if (!(limit > 0)) throw usageError('--limit is a number from 1', usage);
+  return limit;
+}
+
+async function step(socket: string, verb: RevisionStepRequest['step']): Promise<void> {
   const body: RevisionStepRequest = { step: verb, by: userInfo().username };
-  const call = { method: 'POST' as const, path: paths.revisionSteps, body };
-  return (await callApi(socket, call)) as RevisionsReply;
+  await callApi(socket, { method: 'POST', path: paths.revisionSteps, body });
 }
 
-const shown = 20;
+async function readRollouts(socket: string): Promise<readonly Rollout[]> {
+  const call = { method: 'GET' as const, path: paths.revisions };
+  return ((await callApi(socket, call)) as RevisionsReply).revisions;
+}
 
-function list({ revisions }: RevisionsReply, json: boolean, terminal: Terminal): ExitCode {
-  const nowMs = systemClock.nowMs();
-  if (json) terminal.out(JSON.stringify(revisions));
-  else if (revisions.length === 0) terminal.out('no commit came since the control plane started');
+async function list(socket: string, { json, limit, terminal }: Look): Promise<ExitCode> {
+  const call = { method: 'GET' as const, path: paths.verdicts };
+  const { verdicts } = (await callApi(socket, call)) as VerdictsReply;
+  const rollouts = await readRollouts(socket);
+  const shown = verdicts.slice(0, limit).map((one) => joined(one, rollouts));
+  if (json) terminal.out(JSON.stringify(shown));
+  else terminal.out(shown.length === 0 ? 'no commit came yet' : revisionTable(shown, terminal));
+  return exitCodeOf(shown[0]);
+}
+
+async function show(socket: string, commit: string, look: Look): Promise<ExitCode> {
+  const { dir, json, terminal } = look;
+  const { verdict } = await readCommit(socket, commit);
+  if (verdict === undefined) {
+    throw new ChanceryError({
+      code: 'CH4212',
+      message: `the control plane has seen no commit ${commit}`,
+      help: 'chancery revision list shows those that it has',
+    });
+  }
+  const found = joined(verdict, await readRollouts(socket));
+  if (json) terminal.out(JSON.stringify(found));
   else {
-    const header = ['commit', 'state', 'proxies', 'since', 'subject'];
-    const rows = revisions.slice(0, shown).map((one) => row(one, nowMs, terminal));
-    terminal.out(table({ header, rows, width: terminal.width }));
+    reportVerdict(verdict, dir, terminal);
+    if (found.rollout !== undefined) terminal.out(waveText(found.rollout, terminal));
   }
-  const kind = revisions[0]?.state.kind;
-  return kind === 'taken-back' || kind === 'halted' ? 2 : 0;
+  return exitCodeOf(found);
 }
 
-function row(revision: Rollout, nowMs: number, terminal: Terminal): string[] {
-  const { commit, subject, state, waves } = revision;
-  return [
-    commit.slice(0, 12),
-    stateText(revision, terminal),
-    String(waves.flat().length),
-    `${span(nowMs - state.sinceMs)} ago`,
-    subject,
-  ];
+function joined(verdict: CommitVerdict, rollouts: readonly Rollout[]): Revision {
+  return { ...verdict, rollout: rollouts.find(({ commit }) => commit === verdict.commit) };
 }
 
-function stateText({ state, waves }: Rollout, look: Pick<Terminal, 'color'>): string {
-  const wave = 'wave' in state ? `wave ${state.wave + 1} of ${Math.max(1, waves.length)}` : '';
-  switch (state.kind) {
-    case 'pushing':
-      return `${wave} is taking it`;
-    case 'watching':
-      return `${wave} is watched`;
-    case 'halted':
-      return paint(look, 'yellow', `halted at ${wave} by ${state.by}`);
-    case 'live':
-      return paint(look, 'green', 'live');
-    case 'taken-back':
-      return paint(look, 'red', `taken back: ${state.reason}`);
-  }
+function exitCodeOf(revision: Revision | undefined): ExitCode {
+  const { verdict, rollout } = revision ?? {};
+  const stands = verdict?.kind === 'refused' || verdict?.kind === 'waiting';
+  return stands || rollout?.state.kind === 'halted' ? 2 : 0;
 }
 
-function show(
-  { revisions }: RevisionsReply,
-  commit: string,
-  json: boolean,
-  terminal: Terminal,
-): ExitCode {
-  const found = revisions.find((one) => one.commit.startsWith(commit));
-  if (found === undefined) throw usageError(`no revision ${commit} is known here`, usage);
-  if (json) {
-    terminal.out(JSON.stringify(found));
-    return 0;
-  }
-  const rows = found.waves.map((wave, index) => [
-    String(index + 1),
-    String(wave.length),
-    wave.join(', '),
-  ]);
-  terminal.out(
-    [
-      `${found.commit} ${found.subject}`,
-      `  ${stateText(found, terminal)}; before it ran ${found.base.slice(0, 12)}`,
-      '',
-      rows.length === 0
-        ? 'it changes nothing for any proxy'
-        : table({ header: ['wave', 'proxies', 'who'], rows, width: terminal.width }),
-    ].join('\n'),
-  );
-  return 0;
+export async function readCommit(socket: string, commit: string): Promise<CommitReply> {
+  const path = `${paths.verdicts}/${encodeURIComponent(commit)}`;
+  return (await callApi(socket, { method: 'GET', path })) as CommitReply;
 }

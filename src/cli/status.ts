@@ -28,9 +28,12 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
     path: paths.status,
   })) as StatusReply;
   const fine =
-    reply.workloads.every(isFine) && reply.refused === undefined && reply.warnings.length === 0;
+    reply.workloads.every(isFine) &&
+    reply.refused === undefined &&
+    reply.waiting === undefined &&
+    reply.warnings.length === 0;
   if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
-  else terminal.out(statusText(reply, terminal));
+  else terminal.out(statusText(reply, dir, terminal));
   return fine ? 0 : 2;
 }
 
@@ -38,7 +41,7 @@ function isFine(one: StatusReply['workloads'][number]): boolean {
   return one.connected && one.inSync && one.rejected.length === 0 && one.workload.state === 'ready';
 }
 
-function statusText(reply: StatusReply, terminal: Terminal): string {
+function statusText(reply: StatusReply, dir: string, terminal: Terminal): string {
   const rows = reply.workloads.map(({ workload, connected, inSync, rejected }) => [
     workload.service,
     workload.version,
@@ -63,8 +66,16 @@ function statusText(reply: StatusReply, terminal: Terminal): string {
   return [
     commit,
     ...refused,
+    ...waitingText(reply.waiting, dir, terminal),
     ...warned(reply.warnings, terminal),
     '',
     table({ header, rows, width: terminal.width }),
   ].join('\n');
+}
+
+function waitingText(waiting: StatusReply['waiting'], dir: string, terminal: Terminal): string[] {
+  if (waiting === undefined) return [];
+  const { commit, subject, codes } = waiting;
+  const head = `waits for approval: ${commit.slice(0, 12)} ${subject} (${codes.join(', ')}); the commit above goes on`;
+  return [paint(terminal, 'yellow', head), `  chancery approve ${commit.slice(0, 12)} ${dir}`];
 }

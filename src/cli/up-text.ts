@@ -145,6 +145,16 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
       return rolloutLine(event.rollout, look);
     case 'problem':
       return problemLine(event.finding, look);
+    case 'gate':
+      return undefined;
+    case 'waiting': {
+      const sources = new Map(Object.entries(event.sources));
+      const text = renderFindings(event.findings, { sources, color: look.color });
+      const head = `waits for approval: ${short(event.commit)} ${event.subject}; the last good commit goes on`;
+      return `${paint(look, 'yellow', head)}\n${text}\n  approve it with: chancery approve ${event.commit.slice(0, 12)}`;
+    }
+    case 'superseded':
+      return paint(look, 'dim', `superseded ${short(event.commit)} by ${short(event.by)}`);
     default:
       return unreachable(event);
   }

@@ -1,5 +1,6 @@
 import type { Brand } from '../base/brand.ts';
 import { subjectCharactersMax } from './limits.ts';
+import { parseTrailers, type Trailers } from './trailers.ts';
 
 /** A full commit id in lower-case hex: 40 characters, or 64 in a SHA-256 repository. */
 export type CommitId = Brand<string, 'CommitId'>;
@@ -11,6 +12,8 @@ export interface Commit {
   readonly email: string;
   /** First paragraph of the message on one line, cut to a limit. */
   readonly subject: string;
+  /** What its message says to programs. */
+  readonly trailers: Trailers;
   /** When it was committed (not authored), milliseconds since the epoch. */
   readonly atMs: number;
 }
@@ -35,6 +38,7 @@ export function parseCommitObject(id: CommitId, bytes: Uint8Array): Commit | und
     author: author.name,
     email: author.email,
     subject: subjectOf(message),
+    trailers: parseTrailers(message),
     atMs: committer.atMs,
   };
 }

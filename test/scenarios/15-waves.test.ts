@@ -43,7 +43,8 @@ describe('waves of a commit, on proxies under load', () => {
     const { stdout } = await run(process.execPath, words).catch(
       (error: { stdout: string }) => error,
     );
-    return JSON.parse(stdout) as readonly Rollout[];
+    const known = JSON.parse(stdout) as readonly { readonly rollout?: Rollout }[];
+    return known.flatMap(({ rollout }) => rollout ?? []);
   };
   const newest = async (kind: Rollout['state']['kind'], withinMs: number): Promise<Rollout> => {
     let last: readonly Rollout[] = [];

@@ -4,9 +4,8 @@ import type { WorkloadId } from '../../compile/inventory.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
-import type { ControlPlane } from '../control-plane.ts';
-import type { IntentSource } from '../intent-source.ts';
-import { Rollouts } from './rollouts.ts';
+import type { Accepted, ControlPlane } from '../control-plane.ts';
+import { type Proposal, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 
 const rolloutKind = 'rollout';
@@ -83,18 +82,22 @@ function standingOf({ xds }: OpenRolloutsParts, proxy: WorkloadId) {
 
 /**
  * After a restart: what was on its way begins anew from what ran before it, and what was taken back stays so, although
- * the branch may still hold it.
+ * the branch may still hold it. Undefined: nothing was under way.
  */
-export async function resumeRollout(
-  { plane, store, log }: Pick<OpenRolloutsParts, 'plane' | 'store' | 'log'>,
-  source: IntentSource,
-): Promise<void> {
+export async function lastGood(plane: ControlPlane, store: Store): Promise<string | undefined> {
   const stored = await store.get(rolloutKind, currentId);
-  if (stored === undefined) return;
+  if (stored === undefined) return undefined;
   const { commit, base, state } = JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout;
-  if (state.kind === 'live') return;
   if (state.kind === 'taken-back') plane.forbid(commit, state.reason);
-  const reading = await source.readAt(base);
-  if (reading.kind === 'tree') plane.apply(reading);
-  else log.warn('what ran before the last commit cannot be read any more', { base, commit });
+  return state.kind === 'live' ? undefined : base;
+}
+
+const urgentTrailer = 'chancery';
+const urgentWord = 'urgent';
+
+/** What leads an accepted commit; a removal that a person approved may well be refused to those who used it. */
+export function proposalOf({ tree, intent, base, approved }: Accepted): Proposal {
+  const urgent = tree.trailers.get(urgentTrailer)?.includes(urgentWord) === true;
+  const commit = { id: tree.commit, subject: tree.subject };
+  return { intent, commit, base, urgent, denialsExpected: approved };
 }

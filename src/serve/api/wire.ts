@@ -9,6 +9,7 @@ import type { Selector } from '../../model/types.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { ProxyCounters } from '../../rollout/signals.ts';
+import type { GateEvent, WaitingCommit } from './wire-gate.ts';
 
 export * from './wire-trust.ts';
 
@@ -35,6 +36,8 @@ export const paths = {
   federationRefresh: '/v1/federation/refresh',
   caRequests: '/v1/ca/requests',
   caImports: '/v1/ca/imports',
+  verdicts: '/v1/verdicts',
+  approvals: '/v1/approvals',
 } as const;
 
 /** GET /v1/bundle, for anybody: what a host holds against the hash that its operator gave it. */
@@ -251,6 +254,8 @@ export interface StatusReply {
   readonly subject: string;
   /** The commit that was refused after the running one, if any. */
   readonly refused: { readonly commit: string; readonly codes: readonly string[] } | undefined;
+  /** The commit that goes on once a person approves it, if any. */
+  readonly waiting: WaitingCommit | undefined;
   readonly workloads: readonly WorkloadStatus[];
   /** What a person must do something about, such as what ends soon. */
   readonly warnings: readonly Finding[];
@@ -301,4 +306,5 @@ export type MeshEvent =
   /** A revision moved on its way to all proxies. */
   | { readonly kind: 'rollout'; readonly rollout: Rollout }
   | { readonly kind: 'connected' | 'disconnected'; readonly proxy: string }
+  | GateEvent
   | { readonly kind: 'problem'; readonly finding: Finding };

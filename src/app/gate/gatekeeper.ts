@@ -1,0 +1,336 @@
+import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/error.ts';
+import { type Finding, hasErrors } from '../../base/finding.ts';
+import type { Intent } from '../../model/types.ts';
+import type { Rollout } from '../../rollout/rollout.ts';
+import type { CommitVerdict, PassedGate, Verdict } from '../../serve/api/wire-gate.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { IntentTree, TreeReading } from '../intent-source.ts';
+import { readIntent } from '../read-intent.ts';
+import {
+  type Base,
+  type Candidate,
+  compileCandidate,
+  findingsMax,
+  type Gate,
+  type GateName,
+} from './candidate.ts';
+import { excerptsOf } from './excerpts.ts';
+import type { Verdicts } from './verdicts.ts';
+
+/** A reading, and who let it pass a guard rail. */
+interface Offer {
+  readonly reading: TreeReading;
+  readonly approvedBy: string | undefined;
+  readonly seenMs: number;
+}
+
+interface Held {
+  readonly offer: Offer;
+  readonly findings: readonly Finding[];
+}
+
+/** What the gates made of one offer. */
+type Outcome =
+  | {
+      readonly kind: 'passed';
+      readonly tree: IntentTree;
+      readonly intent: Intent;
+      readonly warnings: readonly Finding[];
+      readonly approvedBy: string | undefined;
+    }
+  | { readonly kind: 'refused' | 'held'; readonly findings: readonly Finding[] }
+  | { readonly kind: 'overtaken' };
+
+/** After so many in a row one is checked to its end, so that a stream of commits cannot keep everything out. */
+const overtakenMax = 5;
+/** `Chancery-Approve: removal` in a commit's message says that what it takes away is meant. */
+const approvalTrailer = 'chancery-approve';
+const approvedRemoval = 'removal';
+
+/**
+ * Lets a commit through to the control plane once it has passed every gate. One at a time, and the newest wins: what is
+ * overtaken while it is checked is superseded. Until then, and when one is refused, the last good commit goes on.
+ */
+export class Gatekeeper {
+  readonly #plane: ControlPlane;
+  readonly #clock: Clock;
+  readonly #gates: readonly Gate[];
+  readonly #verdicts: Verdicts;
+  #checking: Offer | undefined;
+  #next: Offer | undefined;
+  #held: Held | undefined;
+  #overtaken = 0;
+  #settled: Promise<void> = Promise.resolve();
+
+  constructor(parts: {
+    readonly plane: ControlPlane;
+    readonly clock: Clock;
+    readonly gates: readonly Gate[];
+    readonly verdicts: Verdicts;
+  }) {
+    this.#plane = parts.plane;
+    this.#clock = parts.clock;
+    this.#gates = parts.gates;
+    this.#verdicts = parts.verdicts;
+    parts.plane.events.follow((event) => {
+      if (event.kind === 'live') this.#verdicts.live(event.commit);
+      if (event.kind === 'rollout') this.#follow(event.rollout);
+    });
+  }
+
+  /** The commit that only waits for somebody to approve it. */
+  get waiting(): CommitVerdict | undefined {
+    return this.#held && this.#verdicts.get(commitOf(this.#held.offer.reading));
+  }
+
+  /** Resolves when nothing is being checked. */
+  settled(): Promise<void> {
+    return this.#settled;
+  }
+
+  /** What ran before a restart: it passed the gates then, and the control plane must come up without any of them. */
+  restore(tree: IntentTree): void {
+    const { intent, findings } = readIntent(tree.files, this.#clock.nowMs());
+    if (intent !== undefined) {
+      this.#plane.accept(tree, intent, { warnings: findings, approved: false });
+    }
+  }
+
+  /** Takes a state of the intent folder; returns at once. */
+  offer(reading: TreeReading, approvedBy?: string): void {
+    const offer = { reading, approvedBy, seenMs: this.#clock.nowMs() };
+    if (this.#checking !== undefined) {
+      const replaced = this.#next;
+      this.#next = offer;
+      if (replaced !== undefined) this.#supersede(replaced, commitOf(reading));
+      return;
+    }
+    this.#settled = this.#run(offer);
+  }
+
+  /** False when this commit does not wait for it. */
+  async approve(commit: string, by: string): Promise<boolean> {
+    // A newer commit that is being checked now is not to be overtaken by an older one.
+    await this.settled();
+    const held = this.#held;
+    if (held === undefined || commitOf(held.offer.reading) !== commit) return false;
+    this.offer(held.offer.reading, by);
+    await this.settled();
+    return true;
+  }
+
+  async #run(first: Offer): Promise<void> {
+    let offer: Offer | undefined = first;
+    while (offer !== undefined) {
+      this.#checking = offer;
+      this.#next = undefined;
+      await this.#decide(offer);
+      offer = this.#next;
+    }
+    this.#checking = undefined;
+  }
+
+  async #decide(offer: Offer): Promise<void> {
+    const { reading } = offer;
+    if (this.#plane.runs(commitOf(reading))) {
+      this.#release(commitOf(reading));
+      this.#plane.stay();
+      return;
+    }
+    const passed: PassedGate[] = [];
+    const sources = reading.kind === 'tree' ? reading.tree.files : new Map<string, string>();
+    const say = (verdict: Verdict): void => {
+      const findings = 'findings' in verdict ? verdict.findings : [];
+      this.#verdicts.set({
+        ...{ commit: commitOf(reading), subject: subjectOf(reading), seenMs: offer.seenMs },
+        ...{ verdict, gates: [...passed], liveMs: undefined },
+        sources: excerptsOf(findings, sources),
+      });
+    };
+    say({ kind: 'checking' });
+    const outcome = await this.#check(offer, (gate) => {
+      passed.push(gate);
+      say({ kind: 'checking' });
+      this.#plane.events.emit({ kind: 'gate', commit: commitOf(reading), ...gate });
+    });
+    this.#settle(offer, outcome, say);
+  }
+
+  #settle(offer: Offer, outcome: Outcome, say: (verdict: Verdict) => void): void {
+    const { reading } = offer;
+    if (outcome.kind === 'overtaken') {
+      this.#overtaken += 1;
+      this.#supersede(offer, commitOf(this.#next?.reading ?? reading));
+      return;
+    }
+    this.#overtaken = 0;
+    this.#release(commitOf(reading));
+    const atMs = this.#clock.nowMs();
+    switch (outcome.kind) {
+      case 'passed': {
+        const { tree, intent, warnings, approvedBy } = outcome;
+        say({ kind: 'accepted', atMs, warnings, approvedBy });
+        this.#plane.accept(tree, intent, { warnings, approved: approvedBy !== undefined });
+        return;
+      }
+      case 'refused':
+        say({ kind: 'refused', atMs, findings: outcome.findings });
+        this.#plane.refuse(reading, outcome.findings);
+        return;
+      case 'held':
+        this.#held = { offer, findings: outcome.findings };
+        say({ kind: 'waiting', atMs, findings: outcome.findings });
+        this.#tellWaiting(reading, outcome.findings);
+    }
+  }
+
+  async #check(offer: Offer, passed: (gate: PassedGate) => void): Promise<Outcome> {
+    const { reading } = offer;
+    if (reading.kind === 'unreadable') return { kind: 'refused', findings: reading.findings };
+    const { tree } = reading;
+    const takenBack = this.#plane.takenBack(tree.commit);
+    if (takenBack !== undefined) return refusal([takenBack]);
+    const parsed = await this.#pass('parse', passed, () => {
+      const { intent, findings } = readIntent(tree.files, this.#clock.nowMs());
+      return { findings, value: intent };
+    });
+    const { value: intent } = parsed;
+    if (intent === undefined || hasErrors(parsed.findings)) return refusal(parsed.findings);
+    const compiled = await this.#pass('compile', passed, () => {
+      const world = { base: this.#base(), inventory: this.#plane.inventory };
+      return { findings: [], value: compileCandidate(tree, intent, world) };
+    });
+    if (compiled.value === undefined) return refusal(compiled.findings);
+    const rest = await this.#passAll(compiled.value, offer, passed);
+    if (rest.kind !== 'passed') return rest;
+    return { ...rest, warnings: [...parsed.findings, ...rest.warnings] };
+  }
+
+  async #passAll(
+    candidate: Candidate,
+    offer: Offer,
+    passed: (gate: PassedGate) => void,
+  ): Promise<Outcome> {
+    const { tree, intent } = candidate;
+    const warnings: Finding[] = [];
+    let approvedBy: string | undefined;
+    for (const gate of this.#gates) {
+      if (this.#next !== undefined && this.#overtaken < overtakenMax) return { kind: 'overtaken' };
+      const { findings } = await this.#pass(gate.name, passed, async () => ({
+        findings: await gate.check(candidate),
+        value: undefined,
+      }));
+      const stops = hasErrors(findings);
+      if (stops && gate.onErrors === 'refuse') return refusal(findings);
+      if (stops) approvedBy = offer.approvedBy ?? approvalOf(tree);
+      if (stops && approvedBy === undefined) return { kind: 'held', findings: cut(findings) };
+      warnings.push(...findings.filter(({ severity }) => severity === 'warning'));
+    }
+    return { kind: 'passed', tree, intent, warnings, approvedBy };
+  }
+
+  /** A gate that fails itself lets nothing through. */
+  async #pass<Value>(
+    gate: GateName,
+    passed: (gate: PassedGate) => void,
+    check: () => Checked<Value> | Promise<Checked<Value>>,
+  ): Promise<Checked<Value>> {
+    const startedMs = this.#clock.monotonicMs();
+    const checked = await attempt(check, (error) => brokenGate(gate, error));
+    const tookMs = Math.round(this.#clock.monotonicMs() - startedMs);
+    const errors = checked.findings.filter(({ severity }) => severity === 'error').length;
+    passed({ gate, tookMs, errors, warnings: checked.findings.length - errors });
+    return checked;
+  }
+
+  /** What was accepted and hurts is refused after all. */
+  #follow({ commit, state }: Rollout): void {
+    const known = this.#verdicts.get(commit);
+    const finding = this.#plane.takenBack(commit);
+    if (state.kind !== 'taken-back' || known === undefined || finding === undefined) return;
+    const verdict = { kind: 'refused' as const, atMs: state.sinceMs, findings: [finding] };
+    this.#verdicts.set({ ...known, verdict });
+  }
+
+  #base(): Base | undefined {
+    const { intent, publisher } = this.#plane;
+    if (intent.kind === 'empty') return undefined;
+    const { commit } = intent.tree;
+    return { commit, intent: intent.intent, snapshots: publisher.snapshots };
+  }
+
+  /** Another commit has come to its end: what waited is contained in it, or was taken back. */
+  #release(by: string): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined && commitOf(held.offer.reading) !== by) this.#supersede(held.offer, by);
+  }
+
+  #supersede({ reading, seenMs }: Offer, by: string): void {
+    const commit = commitOf(reading);
+    // The folder was read twice in the same state.
+    if (commit === by) return;
+    const subject = subjectOf(reading);
+    const gates = this.#verdicts.get(commit)?.gates ?? [];
+    const verdict = { kind: 'superseded' as const, atMs: this.#clock.nowMs(), by };
+    const record = { commit, subject, seenMs, verdict, gates, liveMs: undefined, sources: {} };
+    this.#verdicts.set(record);
+    this.#plane.events.emit({ kind: 'superseded', commit, subject, by });
+  }
+
+  #tellWaiting(reading: TreeReading, findings: readonly Finding[]): void {
+    const files = reading.kind === 'tree' ? reading.tree.files : new Map<string, string>();
+    const sources = excerptsOf(findings, files);
+    const [commit, subject] = [commitOf(reading), subjectOf(reading)];
+    this.#plane.events.emit({ kind: 'waiting', commit, subject, findings, sources });
+  }
+}
+
+interface Checked<Value> {
+  readonly findings: readonly Finding[];
+  readonly value: Value | undefined;
+}
+
+async function attempt<Value>(
+  check: () => Checked<Value> | Promise<Checked<Value>>,
+  broken: (error: unknown) => Finding,
+): Promise<Checked<Value>> {
+  try {
+    return await check();
+  } catch (error) {
+    return { findings: [broken(error)], value: undefined };
+  }
+}
+
+function refusal(findings: readonly Finding[]): Outcome {
+  return { kind: 'refused', findings: cut(findings) };
+}
+
+function cut(findings: readonly Finding[]): readonly Finding[] {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const others = findings.filter(({ severity }) => severity !== 'error');
+  return [...errors, ...others].slice(0, findingsMax);
+}
+
+function brokenGate(gate: GateName, error: unknown): Finding {
+  return {
+    code: 'CH4209',
+    severity: 'error',
+    message: `the gate "${gate}" could not judge the commit: ${messageOf(error)}`,
+    help: 'nothing of the commit was sent; report it with the commit',
+  };
+}
+
+function approvalOf({ trailers }: IntentTree): string | undefined {
+  const said = trailers.get(approvalTrailer) ?? [];
+  return said.includes(approvedRemoval) ? 'the trailer Chancery-Approve of the commit' : undefined;
+}
+
+function commitOf(reading: TreeReading): string {
+  return reading.kind === 'tree' ? reading.tree.commit : reading.commit;
+}
+
+function subjectOf(reading: TreeReading): string {
+  return reading.kind === 'tree' ? reading.tree.subject : reading.subject;
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  candidateOf,
+  type Files,
+  meshFile,
+  serviceFile,
+  workloadOf,
+} from '../../../test/support/gate-world.ts';
+import type { ServiceName } from '../../model/types.ts';
+import { guardFindings } from './guard-rails.ts';
+import { referenceFindings } from './references.ts';
+
+const callees = ['a', 'b', 'c', 'd'];
+const rule = 'allow:\n  - { from: x, to: GET /x }\n';
+/** x may call these of a to d. */
+function world(...called: readonly string[]): Files {
+  const services = callees.map((name) => [
+    `services/${name}.yaml`,
+    serviceFile(name, called.includes(name) ? rule : ''),
+  ]);
+  return {
+    'mesh.yaml': meshFile,
+    'services/x.yaml': serviceFile('x'),
+    ...Object.fromEntries(services),
+  };
+}
+const inventory = [workloadOf('a'), workloadOf('b', 'unhealthy'), workloadOf('x')];
+const nowMs = 1_000_000_000;
+const quiet = { traffic: () => undefined, nowMs };
+const codes = (
+  before: Files | undefined,
+  after: Files,
+  evidence: Parameters<typeof guardFindings>[1],
+) => guardFindings(candidateOf(before, after, inventory), evidence).map(({ code }) => code);
+
+describe('guard rails', () => {
+  it('nothing is held before anything runs, nor what only adds', () => {
+    assert.deepEqual(codes(undefined, world(), quiet), []);
+    assert.deepEqual(codes(world('a'), world('a', 'b', 'c', 'd'), quiet), []);
+  });
+
+  it('K1: more than a fifth of a proxy is held, from three on; two are not', () => {
+    const all = world('a', 'b', 'c', 'd');
+    assert.deepEqual(codes(all, world('a', 'b'), quiet), []);
+    assert.deepEqual(codes(all, world('a'), quiet), ['CH4206', 'CH4206']);
+    const [clusters] = guardFindings(candidateOf(all, world('a'), inventory), quiet);
+    assert.match(clusters?.message ?? '', /^proxies of x would lose 3 of 5 clusters$/);
+    assert.equal(clusters?.at?.file, 'services/x.yaml');
+  });
+
+  it('a service is held while a workload of it is ready', () => {
+    const without = (name: string): Files =>
+      Object.fromEntries(
+        Object.entries(world()).filter(([file]) => file !== `services/${name}.yaml`),
+      );
+    assert.deepEqual(codes(world(), without('a'), quiet), ['CH4207']);
+    assert.deepEqual(codes(world(), without('b'), quiet), []);
+    assert.deepEqual(codes(world(), without('c'), quiet), []);
+  });
+
+  it('an edge is held while it has traffic, and let go a day and two hours after', () => {
+    const traffic = (seenMs: number) => ({
+      traffic: (caller: ServiceName, callee: ServiceName) =>
+        caller === 'x' && callee === 'a' ? seenMs : undefined,
+      nowMs,
+    });
+    assert.deepEqual(codes(world('a', 'b'), world('b'), traffic(nowMs - 60_000)), ['CH4208']);
+    assert.deepEqual(codes(world('a', 'b'), world('a'), traffic(nowMs - 60_000)), []);
+    assert.deepEqual(codes(world('a', 'b'), world('b'), traffic(nowMs - 27 * 3_600_000)), []);
+  });
+});
+
+describe('references', () => {
+  it('K2: what is compiled holds together, also for services that do not run', () => {
+    const candidate = candidateOf(undefined, world('a', 'b'), inventory);
+    assert.equal(candidate.samples.size, 5);
+    assert.equal(candidate.snapshots.size, 3);
+    assert.deepEqual(referenceFindings(candidate), []);
+  });
+
+  it('a local port that the workload listens on already is told with its line', () => {
+    const tcp = 'service: t\nowner: team\nprotocol: tcp\nport: 9000\nallow:\n  - from: x\n';
+    const files = (port: number): Files => ({
+      ...world(),
+      'services/t.yaml': tcp,
+      'services/x.yaml': serviceFile('x', `calls:\n  - { service: t, local_port: ${port} }\n`),
+    });
+    assert.deepEqual(referenceFindings(candidateOf(undefined, files(7_000), inventory)), []);
+    const [finding, ...more] = referenceFindings(candidateOf(undefined, files(15_001), inventory));
+    assert.deepEqual(more, []);
+    assert.equal(finding?.code, 'CH4203');
+    assert.equal(finding?.at?.file, 'services/x.yaml');
+  });
+});

@@ -1,0 +1,156 @@
+import type { Finding } from '../../base/finding.ts';
+import type { Inventory, WorkloadId } from '../../compile/inventory.ts';
+import { type Snapshot, typeUrls } from '../../compile/resource.ts';
+import { calleesOf } from '../../model/tree.ts';
+import type { Intent, ServiceName } from '../../model/types.ts';
+import type { Base, Candidate } from './candidate.ts';
+
+/** When one service last called another, as far as anybody has seen it. */
+export type EdgeTraffic = (caller: ServiceName, callee: ServiceName) => number | undefined;
+
+/** A larger part of what a proxy has is more likely a mistake than a plan (rule K1). */
+const removedShareMax = 0.2;
+/** In a small proxy one edge is more than that share already. */
+const removedCountMin = 3;
+/** A job of every night counts as traffic. */
+const trafficWindowMs = 26 * 3_600_000;
+
+/** What a commit takes away that somebody may still need. A person lets it pass, or the commit says that it is meant. */
+export function guardFindings(
+  candidate: Candidate,
+  evidence: { readonly traffic: EdgeTraffic; readonly nowMs: number },
+): readonly Finding[] {
+  const { base, intent, inventory } = candidate;
+  if (base === undefined) return [];
+  return [
+    ...goneServices(base.intent, intent, inventory),
+    ...goneEdges(base.intent, intent, evidence),
+    ...goneResources(base, candidate),
+  ];
+}
+
+function goneServices(before: Intent, after: Intent, inventory: Inventory): Finding[] {
+  return [...before.services.keys()].flatMap((name) => {
+    if (after.services.has(name)) return [];
+    const ready = inventory.filter(({ service, state }) => service === name && state === 'ready');
+    if (ready.length === 0) return [];
+    return [
+      held(
+        'CH4207',
+        `the service ${name} is removed, and ${plural(ready.length, 'workload')} of it are ready`,
+        {
+          found: named(ready.map(({ id }) => id)),
+          help: 'stop its workloads first, or approve the removal',
+        },
+      ),
+    ];
+  });
+}
+
+function goneEdges(
+  before: Intent,
+  after: Intent,
+  { traffic, nowMs }: { readonly traffic: EdgeTraffic; readonly nowMs: number },
+): Finding[] {
+  return [...after.services.keys()].flatMap((caller) => {
+    if (!before.services.has(caller)) return [];
+    const kept = new Set(calleesOf(after, caller));
+    return calleesOf(before, caller).flatMap((callee) => {
+      const service = after.services.get(callee);
+      const seenMs = kept.has(callee) ? undefined : traffic(caller, callee);
+      if (service === undefined || seenMs === undefined || nowMs - seenMs > trafficWindowMs) {
+        return [];
+      }
+      return [
+        held('CH4208', `${caller} may not call ${callee} any more, and it does`, {
+          at: service.at,
+          found: `its last request was ${agoText(nowMs - seenMs)} ago`,
+          help: 'let the caller stop first, or approve the removal',
+        }),
+      ];
+    });
+  });
+}
+
+/** All workloads of a service have the same; one that runs now tells of all. */
+function goneResources(base: Base, candidate: Candidate): Finding[] {
+  const looked = new Set<ServiceName>();
+  return candidate.inventory.flatMap(({ id, service }) => {
+    const before = base.snapshots.get(id);
+    const after = candidate.snapshots.get(id);
+    if (before === undefined || after === undefined || looked.has(service)) return [];
+    looked.add(service);
+    return kindsOf(service, base.intent, candidate.intent, before, after).flatMap(
+      ({ kind, had, has }) => {
+        const gone = [...had].filter((name) => !has.has(name));
+        if (gone.length < removedCountMin || gone.length <= had.size * removedShareMax) return [];
+        return [goneFinding({ candidate, service, id, kind, gone, had: had.size })];
+      },
+    );
+  });
+}
+
+function goneFinding(what: {
+  readonly candidate: Candidate;
+  readonly service: ServiceName;
+  readonly id: WorkloadId;
+  readonly kind: string;
+  readonly gone: readonly string[];
+  readonly had: number;
+}): Finding {
+  const { candidate, service, kind, gone, had } = what;
+  const at = candidate.intent.services.get(service)?.at;
+  return held('CH4206', `proxies of ${service} would lose ${gone.length} of ${had} ${kind}`, {
+    ...(at === undefined ? {} : { at }),
+    expected: `at most ${removedShareMax * 100} % of them in one commit`,
+    found: `without ${named(gone)}`,
+    help: 'take them away in smaller steps, or approve the removal',
+  });
+}
+
+interface Kind {
+  readonly kind: string;
+  readonly had: ReadonlySet<string>;
+  readonly has: ReadonlySet<string>;
+}
+
+function kindsOf(
+  service: ServiceName,
+  beforeIntent: Intent,
+  afterIntent: Intent,
+  before: Snapshot,
+  after: Snapshot,
+): Kind[] {
+  const names = (snapshot: Snapshot, type: keyof typeof typeUrls): ReadonlySet<string> =>
+    new Set(snapshot.get(typeUrls[type])?.keys());
+  return [
+    { kind: 'clusters', had: names(before, 'cluster'), has: names(after, 'cluster') },
+    { kind: 'listeners', had: names(before, 'listener'), has: names(after, 'listener') },
+    {
+      kind: 'destinations',
+      had: new Set(calleesOf(beforeIntent, service)),
+      has: new Set(calleesOf(afterIntent, service)),
+    },
+  ];
+}
+
+function held(code: Finding['code'], message: string, rest: Partial<Finding>): Finding {
+  return { code, severity: 'error', message, ...rest };
+}
+
+const namesShown = 5;
+
+function named(names: readonly string[]): string {
+  const more = names.length - namesShown;
+  return `${names.slice(0, namesShown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+function agoText(agoMs: number): string {
+  const minutes = Math.round(agoMs / 60_000);
+  if (minutes < 1) return 'less than a minute';
+  return minutes < 120 ? plural(minutes, 'minute') : `${Math.round(minutes / 60)} hours`;
+}

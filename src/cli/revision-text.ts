@@ -1,0 +1,76 @@
+import { timeText } from '../base/time-text.ts';
+import type { Rollout } from '../rollout/rollout.ts';
+import type { CommitVerdict } from '../serve/api/wire-gate.ts';
+import { table } from './table.ts';
+import { type Hue, paint, type Terminal } from './terminal.ts';
+import { shortId } from './verdict-text.ts';
+
+/** What the gates said to a commit, and how it went on to proxies since the control plane started. */
+export interface Revision extends CommitVerdict {
+  readonly rollout: Rollout | undefined;
+}
+
+const hues: Readonly<Record<CommitVerdict['verdict']['kind'], Hue>> = {
+  checking: 'dim',
+  accepted: 'green',
+  refused: 'red',
+  waiting: 'yellow',
+  superseded: 'dim',
+};
+
+/** One line a commit. */
+export function revisionTable(
+  revisions: readonly Revision[],
+  look: Pick<Terminal, 'color' | 'width'>,
+): string {
+  const rows = revisions.map((one) => [
+    shortId(one.commit),
+    stateText(one, look),
+    timeText(one.seenMs),
+    one.gates.map(({ gate, tookMs }) => `${gate} ${tookMs}`).join(', '),
+    one.subject,
+  ]);
+  const header = ['commit', 'state', 'seen', 'gates (ms)', 'subject'];
+  return table({ header, rows, width: look.width });
+}
+
+function stateText({ verdict, rollout }: Revision, look: Pick<Terminal, 'color'>): string {
+  if (rollout !== undefined && (verdict.kind === 'accepted' || verdict.kind === 'refused')) {
+    return progressText(rollout, look);
+  }
+  return paint(look, hues[verdict.kind], verdict.kind);
+}
+
+function progressText({ state, waves }: Rollout, look: Pick<Terminal, 'color'>): string {
+  const wave = 'wave' in state ? `wave ${state.wave + 1} of ${Math.max(1, waves.length)}` : '';
+  switch (state.kind) {
+    case 'pushing':
+      return `${wave} is taking it`;
+    case 'watching':
+      return `${wave} is watched`;
+    case 'halted':
+      return paint(look, 'yellow', `halted at ${wave} by ${state.by}`);
+    case 'live':
+      return paint(look, 'green', 'live');
+    case 'taken-back':
+      return paint(look, 'red', 'taken back');
+  }
+}
+
+/** How far it is, why it is no longer, and who is in which wave. */
+export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width'>): string {
+  const { state, waves, base } = rollout;
+  const rows = waves.map((wave, index) => [
+    String(index + 1),
+    String(wave.length),
+    wave.join(', '),
+  ]);
+  const reason = state.kind === 'taken-back' ? `: ${state.reason}` : '';
+  return [
+    `${progressText(rollout, look)}${reason}; before it ran ${shortId(base)}`,
+    '',
+    rows.length === 0
+      ? 'it changes nothing for any proxy'
+      : table({ header: ['wave', 'proxies', 'who'], rows, width: look.width }),
+  ].join('\n');
+}

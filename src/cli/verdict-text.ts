@@ -1,0 +1,39 @@
+import { unreachable } from '../base/result.ts';
+import type { CommitVerdict } from '../serve/api/wire-gate.ts';
+import type { Terminal } from './terminal.ts';
+
+export function shortId(commit: string): string {
+  return commit.startsWith('working-') ? commit : commit.slice(0, 12);
+}
+
+/** A verdict in full: what was found, and what to type. */
+export function reportVerdict(one: CommitVerdict, dir: string, terminal: Terminal): void {
+  const { verdict, commit, subject } = one;
+  const sources = new Map(Object.entries(one.sources));
+  const name = `${shortId(commit)} ${subject}`.trim();
+  switch (verdict.kind) {
+    case 'checking':
+      terminal.out(`${name} is being checked`);
+      return;
+    case 'accepted':
+      if (verdict.warnings.length > 0) terminal.findings(verdict.warnings, sources);
+      terminal.out(
+        `accepted: ${name}${verdict.approvedBy === undefined ? '' : `, approved by ${verdict.approvedBy}`}`,
+      );
+      return;
+    case 'refused':
+      terminal.findings(verdict.findings, sources);
+      terminal.out(`refused: ${name}; the last good commit goes on`);
+      return;
+    case 'waiting':
+      terminal.findings(verdict.findings, sources);
+      terminal.out(`waits for approval: ${name}; the last good commit goes on`);
+      terminal.out(`  chancery approve ${shortId(commit)} ${dir}`);
+      return;
+    case 'superseded':
+      terminal.out(`superseded: ${name}, by ${shortId(verdict.by)}`);
+      return;
+    default:
+      unreachable(verdict);
+  }
+}

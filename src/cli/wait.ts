@@ -1,0 +1,140 @@
+import { realpathSync } from 'node:fs';
+import { layoutOf } from '../app/layout.ts';
+import { sleep, systemClock } from '../base/clock.ts';
+import { ChanceryError, messageOf } from '../base/error.ts';
+import { openRepository } from '../git/repository.ts';
+import type { CommitReply } from '../serve/api/wire-gate.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import type { ExitCode } from './main.ts';
+import { readCommit } from './revision.ts';
+import { paint, type Terminal } from './terminal.ts';
+import { reportVerdict, shortId } from './verdict-text.ts';
+
+const usage = {
+  usage: 'wait COMMIT [DIR] [--timeout 60s]',
+  text: [
+    'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of',
+    'one, or HEAD. 0: live, or superseded by a commit that is; 1: not within --timeout; 2: refused, or waits for approval.',
+  ].join('\n'),
+  example: 'git push && chancery wait HEAD examples/shop',
+};
+
+const pollMs = 50;
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+
+export async function wait(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(args, { timeout: { type: 'string' } }, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const [name, given = '.', ...more] = parsed.positionals;
+  if (name === undefined || more.length > 0) throw usageError('wait takes a commit', usage);
+  const dir = realpathSync(given);
+  const timeoutMs = timeoutOf(String(parsed.values['timeout'] ?? '60s'));
+  const commit = name === 'HEAD' ? await headOf(dir) : name;
+  const { controlSocket } = layoutOf(dir, process.env);
+  const endMs = systemClock.monotonicMs() + timeoutMs;
+  let said = '';
+  for (;;) {
+    const answer = await ask(controlSocket, commit);
+    const step = typeof answer === 'string' ? { waitsFor: answer } : next(answer, commit);
+    if ('end' in step) return step.end(given, terminal);
+    if (step.waitsFor !== said) terminal.err(paint(terminal, 'dim', step.waitsFor));
+    said = step.waitsFor;
+    if (systemClock.monotonicMs() > endMs) throw notInTime(commit, timeoutMs, said);
+    await sleepAwake();
+  }
+}
+
+/** The control plane may come and go while somebody waits. */
+async function ask(socket: string, commit: string): Promise<CommitReply | string> {
+  try {
+    return await readCommit(socket, commit);
+  } catch (error) {
+    if (error instanceof ChanceryError && error.code === 'CH5402') return messageOf(error);
+    throw error;
+  }
+}
+
+type Step =
+  | { readonly waitsFor: string }
+  | { readonly end: (dir: string, terminal: Terminal) => ExitCode };
+
+/** Pure: what an answer means to whoever waits for `commit`. */
+export function next(reply: CommitReply, commit: string): Step {
+  const { verdict: found, running } = reply;
+  if (found === undefined) return { waitsFor: `${shortId(commit)} has not come yet` };
+  const name = shortId(found.commit);
+  switch (found.verdict.kind) {
+    case 'checking': {
+      const passed = found.gates.map(({ gate, tookMs }) => `${gate} ${tookMs} ms`).join(', ');
+      return { waitsFor: `${name} is being checked${passed === '' ? '' : `: ${passed}`}` };
+    }
+    case 'refused':
+    case 'waiting':
+      return {
+        end: (dir, terminal) => {
+          reportVerdict(found, dir, terminal);
+          return 2;
+        },
+      };
+    case 'accepted':
+    case 'superseded':
+      return running?.commit === found.commit
+        ? liveStep(reply, `${name} is `, found.liveMs, found.seenMs)
+        : liveStep(reply, `${name} was superseded by ${shortId(running?.commit ?? '')}, which is `);
+  }
+}
+
+function liveStep(
+  { live, proxies, running }: CommitReply,
+  head: string,
+  liveMs?: number,
+  seenMs?: number,
+): Step {
+  const { inSync, total, behind } = proxies;
+  const away = behind.length === 0 ? '' : `; not in sync: ${behind.join(', ')}`;
+  if (running === undefined || !live) {
+    return { waitsFor: `${head}accepted; ${inSync} of ${total} proxies are in sync${away}` };
+  }
+  const took =
+    liveMs === undefined || seenMs === undefined
+      ? ''
+      : ` in ${((liveMs - seenMs) / 1_000).toFixed(1)} s`;
+  return {
+    end: (_dir, terminal) => {
+      terminal.out(`${head}live on ${inSync} of ${total} proxies${took}${away}`);
+      return 0;
+    },
+  };
+}
+
+async function headOf(dir: string): Promise<string> {
+  const repository = await openRepository(dir);
+  if (!repository.ok) throw new ChanceryError(repository.error);
+  const head = await repository.value.head();
+  if (!head.ok) throw new ChanceryError(head.error);
+  return head.value.id;
+}
+
+function timeoutOf(text: string): number {
+  const match = /^(\d+)(ms|s|m)$/.exec(text);
+  if (match === null) throw usageError(`--timeout is such as 60s or 2m, not "${text}"`, usage);
+  return Number(match[1]) * (unitsMs[match[2] ?? ''] ?? 0);
+}
+
+function notInTime(commit: string, timeoutMs: number, said: string): ChanceryError {
+  return new ChanceryError({
+    code: 'CH4211',
+    message: `${shortId(commit)} is not live after ${timeoutMs / 1_000} s`,
+    found: said,
+    help: 'chancery status shows what each proxy has; wait again with a longer --timeout',
+  });
+}
+
+/** The clock of the process lets it end; this holds it. */
+function sleepAwake(): Promise<void> {
+  const hold = setInterval(() => {}, pollMs);
+  return sleep(systemClock, pollMs).finally(() => clearInterval(hold));
+}

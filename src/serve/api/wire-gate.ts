@@ -1,0 +1,87 @@
+import type { Finding } from '../../base/finding.ts';
+
+/** GET /v1/verdicts: what became of each commit, newest first. */
+export interface VerdictsReply {
+  readonly verdicts: readonly CommitVerdict[];
+}
+
+export interface CommitVerdict {
+  readonly commit: string;
+  readonly subject: string;
+  /** When the control plane first had it before it. */
+  readonly seenMs: number;
+  readonly verdict: Verdict;
+  /** The gates that it has passed or failed, in order. */
+  readonly gates: readonly PassedGate[];
+  /** When every proxy that it concerns had taken it. */
+  readonly liveMs: number | undefined;
+  /** Of the files that findings point into, only the lines that they name; the others are empty. */
+  readonly sources: Readonly<Record<string, string>>;
+}
+
+export interface PassedGate {
+  readonly gate: string;
+  readonly tookMs: number;
+  readonly errors: number;
+  readonly warnings: number;
+}
+
+export type Verdict =
+  | { readonly kind: 'checking' }
+  | {
+      readonly kind: 'accepted';
+      readonly atMs: number;
+      readonly warnings: readonly Finding[];
+      /** Who let it pass a guard rail, or the trailer that did; undefined: there was none to pass. */
+      readonly approvedBy: string | undefined;
+    }
+  | { readonly kind: 'refused'; readonly atMs: number; readonly findings: readonly Finding[] }
+  /** For somebody to approve it. */
+  | { readonly kind: 'waiting'; readonly atMs: number; readonly findings: readonly Finding[] }
+  | { readonly kind: 'superseded'; readonly atMs: number; readonly by: string };
+
+/** GET /v1/verdicts/COMMIT, which may be the beginning of its id: whether it is live, and where. */
+export interface CommitReply {
+  /** Undefined: the control plane has not seen such a commit. */
+  readonly verdict: CommitVerdict | undefined;
+  readonly running: { readonly commit: string; readonly subject: string } | undefined;
+  /** Whether the running commit is live on every proxy that it concerns. */
+  readonly live: boolean;
+  readonly proxies: {
+    readonly inSync: number;
+    readonly total: number;
+    /** Some of those that are away or have not taken everything. */
+    readonly behind: readonly string[];
+  };
+}
+
+/** POST /v1/approvals; answered with the CommitVerdict of that moment. */
+export interface ApprovalRequest {
+  readonly commit: string;
+  readonly by: string;
+}
+
+export interface WaitingCommit {
+  readonly commit: string;
+  readonly subject: string;
+  readonly codes: readonly string[];
+}
+
+/** What the gate says among the events of the mesh. */
+export type GateEvent =
+  /** A gate has been passed or has stopped a commit; `up` does not show it. */
+  | ({ readonly kind: 'gate'; readonly commit: string } & PassedGate)
+  | {
+      /** Nothing but a person's approval is missing. */
+      readonly kind: 'waiting';
+      readonly commit: string;
+      readonly subject: string;
+      readonly findings: readonly Finding[];
+      readonly sources: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'superseded';
+      readonly commit: string;
+      readonly subject: string;
+      readonly by: string;
+    };
