@@ -6,6 +6,8 @@ const outputPartBytesMax = 64 * 1024;
 
 export interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
+  /** Where it runs; here when left out. */
+  readonly cwd?: string;
   /** The program is killed when it runs longer. */
   readonly timeoutMs: number;
 }
@@ -27,6 +29,7 @@ export function run(
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: options.env,
+      cwd: options.cwd,
       timeout: options.timeoutMs,
       killSignal: 'SIGKILL',
     });

@@ -11,6 +11,8 @@ const validateTimeoutMs = 20_000;
 /** A reason names each message from the outermost in; what is wrong stands at its end. */
 const reasonLengthMax = 2_000;
 const warningCountMax = 20;
+/** Starts a reason that is none: Envoy could not be run, or did not end. */
+export const noVerdict = 'Envoy gave no verdict';
 /** Starts each log line, so that a message of several lines stays one. */
 const logMark = '@@';
 
@@ -33,13 +35,14 @@ export async function validateBootstrap(
   options: ValidateOptions = {},
 ): Promise<Result<Validated, string>> {
   const timeoutMs = options.timeoutMs ?? validateTimeoutMs;
-  if (typeof bootstrap === 'string') return validateFile(envoy, bootstrap, timeoutMs);
+  if (typeof bootstrap === 'string') return validateFile(envoy, bootstrap, { timeoutMs });
   let dir: string | undefined;
   try {
     dir = await mkdtemp(join(tmpdir(), 'chancery-validate-'));
     const file = join(dir, 'bootstrap.pb');
     await writeFile(file, bootstrap, { mode: 0o600 });
-    return await validateFile(envoy, file, timeoutMs);
+    // Access logs are opened, by names that mean the folder it runs in.
+    return await validateFile(envoy, file, { timeoutMs, cwd: dir });
   } catch (error) {
     return err(messageOf(error));
   } finally {
@@ -50,13 +53,14 @@ export async function validateBootstrap(
 async function validateFile(
   envoy: EnvoyBinary,
   file: string,
-  timeoutMs: number,
+  limits: { readonly timeoutMs: number; readonly cwd?: string },
 ): Promise<Result<Validated, string>> {
   const log = ['--log-level', 'warning', '--log-format', `${logMark}%l %v`];
   const args = ['--mode', 'validate', '--config-path', file, '--concurrency', '1', ...log];
-  const { status, output } = await run(envoy.path, args, { env: {}, timeoutMs });
+  const { status, output } = await run(envoy.path, args, { env: {}, ...limits });
   const messages = output.split(logMark);
   if (status === 0) return ok({ warnings: of(messages, 'warning').slice(0, warningCountMax) });
+  if (status === -1) return err(`${noVerdict}: ${oneLine(output)}`);
   return err(of(messages, 'critical').at(-1) ?? oneLine(output));
 }
 

@@ -75,13 +75,15 @@ export async function gateWorld(
     readonly inventory?: Inventory;
     readonly gates?: readonly Gate[];
     readonly traffic?: EdgeTraffic;
+    readonly envoy?: Gate;
+    readonly onPublish?: (proxy: WorkloadId) => void;
   } = {},
 ) {
-  const { inventory = [], traffic = () => undefined } = options;
+  const { inventory = [], traffic = () => undefined, envoy, onPublish = () => {} } = options;
   const store = await openStore(':memory:');
   const plane: ControlPlane = new ControlPlane({
     clock,
-    sink: { publish: () => {}, retire: () => {} },
+    sink: { publish: onPublish, retire: () => {} },
     inventory,
     onReady: () => {},
     onAccepted: ({ tree, intent }) => {
@@ -90,7 +92,7 @@ export async function gateWorld(
     },
   });
   const verdicts = await Verdicts.open({ store, clock, log: silent });
-  const rails = gates({ envoy: undefined, traffic, nowMs: () => clock.nowMs() });
+  const rails = gates({ envoy, traffic, nowMs: () => clock.nowMs() });
   const gatekeeper = new Gatekeeper({ plane, clock, verdicts, gates: options.gates ?? rails });
   return {
     ...{ store, plane, verdicts, gatekeeper },
