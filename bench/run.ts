@@ -2,6 +2,7 @@
 const areas: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>>> = {
   identity: () => import('./identity.ts'),
   mesh: () => import('./mesh.ts'),
+  xds: () => import('./xds.ts'),
 };
 
 const [area = ''] = process.argv.slice(2);

@@ -1,0 +1,34 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.ts';
+import { systemRandom as random } from '../../src/base/random.ts';
+import { createRoot, createRootKey, issueSvid, spkiOf } from '../../src/identity/ca.ts';
+import { toPem } from '../../src/identity/pem.ts';
+import { workloadId } from '../../src/identity/spiffe-id.ts';
+import type { ServiceName, TrustDomain } from '../../src/model/types.ts';
+import { serviceName, size, trustDomain } from './mesh.ts';
+
+/** An SVID for the server and for each proxy, as PEM files that the swarm and both servers read. */
+export function writeCertificates(dir: string): void {
+  const nowMs = systemClock.nowMs();
+  const domain = trustDomain as TrustDomain;
+  const ca = createRoot({
+    trustDomain: domain,
+    privateKey: createRootKey(),
+    nowMs,
+    lifetimeSeconds: 86_400,
+    random,
+  });
+  writeFileSync(join(dir, 'ca.pem'), toPem('CERTIFICATE', ca.certificateDer));
+  const write = (file: string, service: ServiceName): void => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const spiffeId = workloadId(domain, service);
+    const publicKeySpki = spkiOf(privateKey);
+    const svid = issueSvid({ ca, spiffeId, publicKeySpki, ttlSeconds: 43_200, nowMs, random });
+    writeFileSync(join(dir, `${file}.pem`), svid.chainPem);
+    writeFileSync(join(dir, `${file}.key`), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  };
+  write('server', 'control-plane' as ServiceName);
+  for (let node = 0; node < size.services; node += 1) write(`node-${node}`, serviceName(node));
+}
