@@ -90,7 +90,8 @@ function writeField(writer: BinaryWriter, field: Field, value: unknown): void {
 /** Throws INVALID_ARGUMENT for bytes that are no such message: whoever sent them will not do better with the next. */
 export function decode<F extends Fields>(fields: F, bytes: Uint8Array): Message<F> {
   try {
-    return read(fields, bytes, depthMax) as Message<F>;
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return read(fields, { bytes: view, at: 0, end: view.length }, depthMax) as Message<F>;
   } catch {
     throw new GrpcError(grpcStatus.invalidArgument, 'the bytes are not the message of this call');
   }
@@ -112,21 +113,80 @@ const emptyOf = {
   'message[]': () => [],
 } as const;
 
-function read(fields: Fields, bytes: Uint8Array, depth: number): Record<string, unknown> {
+/** Where the reading of one message stands. One view of the bytes for it and all inside: no copies, no sub-readers. */
+interface Cursor {
+  readonly bytes: Buffer;
+  at: number;
+  /** Of the message that is being read. */
+  end: number;
+}
+
+function read(fields: Fields, cursor: Cursor, depth: number): Record<string, unknown> {
   if (depth === 0) throw new Error('the message is too deep');
   const message: Record<string, unknown> = {};
   const byNumber = numbered(fields);
   for (const [name, [, kind]] of byNumber.values()) message[name] = emptyOf[kind]();
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    const [name = '', field] = byNumber.get(number) ?? [];
-    const wanted = field?.[1] === 'uint32' ? varint : lengthDelimited;
-    if (field === undefined || wireType !== wanted) reader.skip(wireType, number);
-    else readField(reader, field, message, name, depth);
+  while (cursor.at < cursor.end) {
+    const tag = readVarint(cursor);
+    const known = byNumber.get(tag >>> 3);
+    const wireType = tag & 7;
+    if (known === undefined || wireType !== (known[1][1] === 'uint32' ? varint : lengthDelimited)) {
+      skip(cursor, tag);
+    } else readField(cursor, known[1], message, known[0], depth);
   }
-  if (reader.pos !== reader.len) throw new Error('a field is longer than its message');
+  if (cursor.at !== cursor.end) throw new Error('a field is longer than its message');
   return message;
+}
+
+/** The message of the length that comes next. */
+function readPart(fields: Fields, cursor: Cursor, depth: number): Record<string, unknown> {
+  const { end } = cursor;
+  cursor.end = endOfPart(cursor);
+  const message = read(fields, cursor, depth);
+  cursor.end = end;
+  return message;
+}
+
+function endOfPart(cursor: Cursor): number {
+  const length = readVarint(cursor);
+  const end = cursor.at + length;
+  if (end > cursor.end) throw new Error('a field is longer than its message');
+  return end;
+}
+
+/** The low 32 bits: tags, lengths and uint32 have no more. */
+function readVarint(cursor: Cursor): number {
+  let value = 0;
+  for (let shift = 0; shift < 70; shift += 7) {
+    if (cursor.at >= cursor.end) throw new Error('a varint is cut');
+    const byte = cursor.bytes[cursor.at++] ?? 0;
+    if (shift < 32) value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return value >>> 0;
+  }
+  throw new Error('a varint is longer than ten bytes');
+}
+
+function readText(cursor: Cursor): string {
+  const end = endOfPart(cursor);
+  const { bytes, at } = cursor;
+  cursor.at = end;
+  const text = bytes.toString('utf8', at, end);
+  // What is no UTF-8 comes out as this character; so does the character itself.
+  if (text.includes('\ufffd')) strictUtf8.decode(bytes.subarray(at, end));
+  return text;
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+function skip(cursor: Cursor, tag: number): void {
+  if (tag >>> 3 === 0) throw new Error('no field has the number 0');
+  if ((tag & 7) === lengthDelimited) {
+    cursor.at = endOfPart(cursor);
+    return;
+  }
+  const reader = new BinaryReader(cursor.bytes.subarray(cursor.at, cursor.end));
+  reader.skip(tag & 7, tag >>> 3);
+  cursor.at += reader.pos;
 }
 
 type Numbered = ReadonlyMap<number, readonly [name: string, field: Field]>;
@@ -143,7 +203,7 @@ function numbered(fields: Fields): Numbered {
 }
 
 function readField(
-  reader: BinaryReader,
+  cursor: Cursor,
   [, kind, inner = {}]: Field,
   message: Record<string, unknown>,
   name: string,
@@ -151,32 +211,41 @@ function readField(
 ): void {
   switch (kind) {
     case 'string':
-      message[name] = reader.string(true);
+      message[name] = readText(cursor);
       break;
     case 'bytes':
-      message[name] = reader.bytes();
+      message[name] = readBytes(cursor);
       break;
     case 'uint32':
-      message[name] = reader.uint32();
+      message[name] = readVarint(cursor);
       break;
     case 'string[]':
-      (message[name] as string[]).push(reader.string(true));
+      (message[name] as string[]).push(readText(cursor));
       break;
     case 'map of string':
     case 'map of bytes': {
       const entry = kind === 'map of string' ? stringEntry : bytesEntry;
-      const { key, value } = read(entry, reader.bytes(), depth - 1);
+      const { key, value } = readPart(entry, cursor, depth - 1);
       // A name such as `__proto__` must be a member like any other.
-      Object.defineProperty(message[name], key as string, { value, ...ownMember });
+      if (key === '__proto__') Object.defineProperty(message[name], key, { value, ...ownMember });
+      else (message[name] as Record<string, unknown>)[key as string] = value;
       break;
     }
     case 'message':
-      message[name] = read(inner, reader.bytes(), depth - 1);
+      message[name] = readPart(inner, cursor, depth - 1);
       break;
     case 'message[]':
-      (message[name] as unknown[]).push(read(inner, reader.bytes(), depth - 1));
+      (message[name] as unknown[]).push(readPart(inner, cursor, depth - 1));
       break;
   }
+}
+
+function readBytes(cursor: Cursor): Uint8Array {
+  const end = endOfPart(cursor);
+  const { buffer, byteOffset } = cursor.bytes;
+  const bytes = new Uint8Array(buffer, byteOffset + cursor.at, end - cursor.at);
+  cursor.at = end;
+  return bytes;
 }
 
 const ownMember = { enumerable: true, configurable: true, writable: true } as const;

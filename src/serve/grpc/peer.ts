@@ -43,7 +43,8 @@ export function releasePeer(peer: Peer): void {
 
 export function tlsPeer(socket: TLSSocket): Peer {
   if (!socket.authorized) return { kind: 'unknown', reason: 'the certificate was not verified' };
-  const { raw } = socket.getPeerCertificate();
+  // Not getPeerCertificate, which writes the whole certificate out as text.
+  const raw = socket.getPeerX509Certificate()?.raw;
   return raw === undefined
     ? { kind: 'unknown', reason: 'no certificate was shown' }
     : { kind: 'tls', certificateDer: raw };

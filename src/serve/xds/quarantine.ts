@@ -13,6 +13,7 @@ export class Quarantine {
   readonly #refusals = new Map<string, Set<string>>();
 
   has(resource: Resource): boolean {
+    if (this.#refusals.size === 0) return false;
     return (this.#refusals.get(keyOf(resource))?.size ?? 0) >= proxiesMin;
   }
 

@@ -67,6 +67,8 @@ export class TypeState {
   /** To be sent before all else and one by one, so that what is good lands (rules D4, D6). */
   readonly #alone = new Set<string>();
   #inFlight: InFlight | undefined;
+  /** All that is wanted of these was sent: they need not be looked through again before something changes. */
+  #allSentOf: Present | undefined;
 
   constructor(context: TypeContext) {
     this.#context = context;
@@ -82,6 +84,7 @@ export class TypeState {
     readonly present: Present;
   }): void {
     const { subscribe, unsubscribe, versions, present } = request;
+    this.#allSentOf = undefined;
     if (subscribe.length === 0 && request.wildcardIfEmpty) this.#subscription.openWildcard();
     const { asked } = this.#subscription.change(subscribe, unsubscribe);
     for (const [name, version] of versions) {
@@ -96,12 +99,17 @@ export class TypeState {
   }
 
   #startWith(name: string, version: string, resource: Resource | undefined): void {
-    this.#sent.set(name, version);
-    this.#accepted.set(name, version);
-    if (resource?.version === version) this.#context.memory.accept(resource);
+    const isSame = resource?.version === version;
+    // The peer's own copies of the two texts are dropped: a thousand peers have the same ones.
+    const [ownName, ownVersion] = isSame ? [resource.name, resource.version] : [name, version];
+    this.#sent.set(ownName, ownVersion);
+    this.#accepted.set(ownName, ownVersion);
+    if (isSame) this.#context.memory.accept(resource);
   }
 
   change(subscribe: readonly string[], unsubscribe: readonly string[]): void {
+    if (subscribe.length === 0 && unsubscribe.length === 0) return;
+    this.#allSentOf = undefined;
     const { asked, dropped, wildcardDropped } = this.#subscription.change(subscribe, unsubscribe);
     for (const name of asked) this.#forced.add(name);
     for (const name of dropped) {
@@ -116,6 +124,7 @@ export class TypeState {
   }
 
   #forget(name: string): void {
+    this.#allSentOf = undefined;
     this.#sent.delete(name);
     this.#accepted.delete(name);
     this.#rejections.forget(name);
@@ -168,7 +177,7 @@ export class TypeState {
    * New and changed resources, at most one response's worth. `mayGo` holds single ones back; they stay due.
    */
   dueAdditions(present: Present, mayGo: (resource: Resource) => boolean = () => true): Due {
-    if (this.#inFlight !== undefined) return nothingDue;
+    if (this.#inFlight !== undefined || this.#isAllSent(present)) return nothingDue;
     for (const name of this.#alone) {
       const resource = this.#dueOf(present.get(name));
       if (resource === undefined) this.#alone.delete(name);
@@ -188,7 +197,7 @@ export class TypeState {
 
   /** Names asked for that do not exist: answered at once, so that nobody waits for them (rule B10). */
   dueMissing(present: Present): Due {
-    if (this.#inFlight !== undefined) return nothingDue;
+    if (this.#inFlight !== undefined || this.#forced.size === 0) return nothingDue;
     const removed = [...this.#forced].filter((name) => !present.has(name));
     return removed.length === 0 ? nothingDue : { resources: [], removed };
   }
@@ -203,10 +212,23 @@ export class TypeState {
   /** Something of what is there is still to be sent, or on its way. */
   hasDueAdditions(present: Present): boolean {
     if (this.isAdding) return true;
+    if (this.#isAllSent(present)) return false;
     for (const name of this.#candidates(present)) {
       if (this.#dueOf(present.get(name)) !== undefined) return true;
     }
     return false;
+  }
+
+  /** Each change of a subscription and each answer looks at every type: most have nothing new, which this finds fast. */
+  #isAllSent(present: Present): boolean {
+    if (this.#forced.size > 0 || this.#alone.size > 0) return false;
+    if (this.#allSentOf === present) return true;
+    for (const name of this.#candidates(present)) {
+      const resource = present.get(name);
+      if (resource !== undefined && this.#sent.get(name) !== resource.version) return false;
+    }
+    this.#allSentOf = present;
+    return true;
   }
 
   #candidates(present: Present): Iterable<string> {
@@ -237,6 +259,7 @@ export class TypeState {
   }
 
   sent(nonce: string, due: Due): void {
+    this.#allSentOf = undefined;
     this.#inFlight = { nonce, ...due, sentAtMs: this.#context.nowMs() };
     for (const { name, version } of due.resources) {
       this.#sent.set(name, version);
@@ -283,6 +306,7 @@ export class TypeState {
       const { name } = resource;
       this.#context.memory.doubt(name);
       if (!this.#subscription.wants(name)) continue;
+      this.#allSentOf = undefined;
       this.#sent.set(name, unknown);
       const reason = blamed.get(name);
       if (reason !== undefined) {

@@ -17,12 +17,27 @@ export interface Response {
 /** Field numbers of envoy.service.discovery.v3.DeltaDiscoveryResponse. */
 const responseField = { resources: 2, typeUrl: 4, nonce: 5, removed: 6 } as const;
 
-/** Resources are encoded once and copied into each response (rule J5). */
+/** Resources are encoded once, and copied once into each response (rule J5). */
 export function encodeResponse(response: Response): Uint8Array {
-  const writer = new BinaryWriter();
+  const rest = encodeRest(response);
+  let length = rest.length;
   for (const resource of response.resources) {
-    writer.tag(responseField.resources, WireType.LengthDelimited).bytes(encodedResource(resource));
+    length += headOf(resource).length + resource.bytes.length;
   }
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const resource of response.resources) {
+    const head = headOf(resource);
+    bytes.set(head, at);
+    bytes.set(resource.bytes, at + head.length);
+    at += head.length + resource.bytes.length;
+  }
+  bytes.set(rest, at);
+  return bytes;
+}
+
+function encodeRest(response: Response): Uint8Array {
+  const writer = new BinaryWriter();
   writer.tag(responseField.typeUrl, WireType.LengthDelimited).string(response.typeUrl);
   writer.tag(responseField.nonce, WireType.LengthDelimited).string(response.nonce);
   for (const name of response.removed) {
@@ -31,26 +46,36 @@ export function encodeResponse(response: Response): Uint8Array {
   return writer.finish();
 }
 
-/** The envoy.service.discovery.v3.Resource around each compiled resource; it lives as long as the resource does. */
-const encoded = new WeakMap<Resource, Uint8Array>();
+/**
+ * What stands before the bytes of a resource in every response: tags, lengths, version, name and type. The resource
+ * comes last in its envelope, so that its bytes, which may be many, are held once. Lives as long as the resource does.
+ */
+const heads = new WeakMap<Resource, Uint8Array>();
 
-export function encodedResource(resource: Resource): Uint8Array {
-  const known = encoded.get(resource);
+function headOf(resource: Resource): Uint8Array {
+  const known = heads.get(resource);
   if (known !== undefined) return known;
+  const { length } = resource.bytes;
   const any = new BinaryWriter()
     .tag(1, WireType.LengthDelimited)
     .string(resource.typeUrl)
     .tag(2, WireType.LengthDelimited)
-    .bytes(resource.bytes)
+    .uint32(length)
     .finish();
-  const bytes = new BinaryWriter()
+  const envelope = new BinaryWriter()
+    .tag(3, WireType.LengthDelimited)
+    .string(resource.name)
     .tag(1, WireType.LengthDelimited)
     .string(resource.version)
     .tag(2, WireType.LengthDelimited)
-    .bytes(any)
-    .tag(3, WireType.LengthDelimited)
-    .string(resource.name)
+    .uint32(any.length + length)
+    .raw(any)
     .finish();
-  encoded.set(resource, bytes);
-  return bytes;
+  const head = new BinaryWriter()
+    .tag(responseField.resources, WireType.LengthDelimited)
+    .uint32(envelope.length + length)
+    .raw(envelope)
+    .finish();
+  heads.set(resource, head);
+  return head;
 }
