@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { MemoryReturn, mallocTrim } from '../../src/app/memory-return.ts';
 import { proxyAuthorizer } from '../../src/app/proxy-authority.ts';
 import { Publisher } from '../../src/app/publisher.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -29,6 +30,7 @@ const running = {
   entries: { kind: 'entries' as const, entries: [] },
   refused: undefined,
 };
+const memory = new MemoryReturn({ clock: systemClock, trim: mallocTrim() });
 const xds = new XdsService({
   clock: systemClock,
   authorize: proxyAuthorizer({
@@ -37,6 +39,7 @@ const xds = new XdsService({
     host: hostRecord,
   }),
   onEvent: (event) => {
+    if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
     if (event.kind === 'converged') publisher.converged(event.proxy as WorkloadId);
   },
 });
@@ -53,7 +56,7 @@ const port = await grpc.listenTls('127.0.0.1', 0, tls);
 
 /** One endpoint of the service gets another port, as a host reports it. */
 function moveEndpoint(service: number): void {
-  const moved = workloadId(service, 1);
+  const moved = workloadId(service, 0);
   world.inventory = world.inventory.map((workload) =>
     workload.id === moved ? { ...workload, ingressPort: workload.ingressPort + 1 } : workload,
   );

@@ -41,6 +41,7 @@ import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
+import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
@@ -130,6 +131,7 @@ async function openPlane(store: Store, registry: HostRegistry, log: Log, watchMs
   const ready = new Promise<void>((resolve) => {
     start = resolve;
   });
+  const memory = new MemoryReturn({ clock, trim: mallocTrim() });
   const xds: XdsService = new XdsService({
     clock,
     authorize: proxyAuthorizer({
@@ -137,7 +139,10 @@ async function openPlane(store: Store, registry: HostRegistry, log: Log, watchMs
       intent: () => plane.intent,
       host: (name) => registry.get(name),
     }),
-    onEvent: (event) => onXdsEvent(event),
+    onEvent: (event) => {
+      if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
+      onXdsEvent(event);
+    },
   });
   let begin = (_accepted: Accepted): void => {};
   const plane: ControlPlane = new ControlPlane({
