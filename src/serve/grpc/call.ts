@@ -32,7 +32,8 @@ export class CallStream {
   readonly headers: CallOptions['headers'];
   readonly #stream: ServerHttp2Stream;
   readonly #received: Uint8Array[] = [];
-  readonly #abort = new AbortController();
+  /** Made when somebody asks for it: most calls end without, and one a call is dear. */
+  #abort: AbortController | undefined;
   readonly #onClose = new Set<() => void>();
   #receivedBytes = 0;
   #wake: (() => void) | undefined;
@@ -67,6 +68,8 @@ export class CallStream {
 
   /** Aborts when the call is over for whatever reason: deadline, reset, lost connection, or its own end. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#ended) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -131,7 +134,7 @@ export class CallStream {
       this.#stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
     }
     this.#finish(undefined);
-    this.#abort.abort();
+    this.#abort?.abort();
     const timer = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), halfOpenMs);
     timer.unref();
     this.onClose(() => clearTimeout(timer));
@@ -173,7 +176,7 @@ export class CallStream {
   #closed(): void {
     this.#ended = true;
     this.#finish(undefined);
-    this.#abort.abort();
+    this.#abort?.abort();
     const runs = [...this.#onClose];
     this.#onClose.clear();
     for (const run of runs) run();

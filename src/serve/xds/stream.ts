@@ -58,6 +58,7 @@ export class XdsStream {
   #isReconnect = false;
   #write: 'free' | 'full' = 'free';
   #cancelLook = (): void => {};
+  #lookAtMs: number | undefined;
   #cancelSlow = (): void => {};
   #nonce = 0;
 
@@ -232,12 +233,18 @@ export class XdsStream {
     }
   }
 
+  /** The timer that is armed stays while it is the right one: a stream looks again with each message. */
   #armLook(): void {
-    this.#cancelLook();
     const view = this.#view();
     const atMs = nextLookMs(view);
+    if (atMs === this.#lookAtMs && atMs !== undefined) return;
+    this.#cancelLook();
+    this.#lookAtMs = atMs;
     if (atMs === undefined) return;
-    this.#cancelLook = this.#options.clock.after(atMs - view.nowMs, () => this.#pump());
+    this.#cancelLook = this.#options.clock.after(atMs - view.nowMs, () => {
+      this.#lookAtMs = undefined;
+      this.#pump();
+    });
   }
 }
 
