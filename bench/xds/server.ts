@@ -44,7 +44,7 @@ const xds = new XdsService({
   },
 });
 const publisher = new Publisher({ sink: xds, clock: systemClock, emit: () => {} });
-publisher.publish(world.intent, world.inventory, { id: 'first', subject: 'first' });
+publisher.start(world.intent, world.inventory, { id: 'first', subject: 'first' });
 
 const grpc = createGrpcServer({
   methods: xds.methods,
@@ -60,7 +60,7 @@ function moveEndpoint(service: number): void {
   world.inventory = world.inventory.map((workload) =>
     workload.id === moved ? { ...workload, ingressPort: workload.ingressPort + 1 } : workload,
   );
-  publisher.publish(world.intent, world.inventory);
+  publisher.update(world.inventory);
 }
 
 /** A percent of the service's requests moves from one version to the other, as a commit says. */
@@ -79,10 +79,9 @@ function shiftWeights(service: number): void {
     })),
   }));
   world.intent = { ...intent, services: new Map(intent.services).set(name, { ...before, routes }) };
-  publisher.publish(world.intent, world.inventory, {
-    id: `commit-${world.commits}`,
-    subject: 'weights',
-  });
+  // All waves in one, as for a commit that is urgent.
+  publisher.propose(world.intent, { id: `commit-${world.commits}`, subject: 'weights' });
+  publisher.settle();
 }
 
 const changes: Readonly<Record<string, (service: number) => void>> = {
