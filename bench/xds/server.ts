@@ -13,7 +13,6 @@ import type { WorkloadId } from '../../src/compile/inventory.ts';
 import type { HostRecord } from '../../src/identity/hosts/host-record.ts';
 import { parseIntent } from '../../src/model/parse.ts';
 import type { HostName, Intent } from '../../src/model/types.ts';
-import { policyDocument } from '../../src/policy/document.ts';
 import { createGrpcServer } from '../../src/serve/grpc/server.ts';
 import { XdsService } from '../../src/serve/xds/service.ts';
 import { intentFiles, inventory, serviceName, size, weightAtFirst, workloadId } from './mesh.ts';
@@ -24,9 +23,8 @@ const world = { intent: parsed(), inventory: inventory(), commits: 0 };
 const byId = new Map(world.inventory.map((workload) => [workload.id as string, workload]));
 const running = {
   kind: 'running' as const,
-  tree: { commit: 'bench', subject: 'bench', files },
+  tree: { commit: 'bench', subject: 'bench', trailers: new Map(), files },
   intent: world.intent,
-  policy: { kind: 'policy' as const, version: '', document: policyDocument(world.intent) },
   entries: { kind: 'entries' as const, entries: [] },
   refused: undefined,
 };
