@@ -42,6 +42,8 @@ export interface LocalMeshOptions {
 
 /** Every process of a mesh on this machine: control plane, agent, and a proxy and an application per workload. */
 export class LocalMesh {
+  /** Cancels the end of a workload that has left the intent. */
+  readonly #leaving = new Map<string, () => void>();
   readonly #options: LocalMeshOptions;
   readonly #children = new Map<string, Child>();
   #plan: HostPlan = {
@@ -88,12 +90,23 @@ export class LocalMesh {
     for (const planned of after) {
       const old = before.get(planned.workload.id);
       before.delete(planned.workload.id);
-      if (old === undefined) this.#startWorkload(intent, planned);
+      if (this.#stays(planned.workload.id)) void this.#restartApp(planned);
+      else if (old === undefined) this.#startWorkload(intent, planned);
       else if (commandKey(old) !== commandKey(planned)) void this.#restartApp(planned);
     }
     for (const id of before.keys()) {
-      this.#options.clock.after(leaveDelayMs, () => void this.#stopWorkload(id));
+      const cancel = this.#options.clock.after(leaveDelayMs, () => {
+        this.#leaving.delete(id);
+        void this.#stopWorkload(id);
+      });
+      this.#leaving.set(id, cancel);
     }
+  }
+
+  /** What comes back before it was stopped keeps its processes; a second set beside them would never be ended. */
+  #stays(id: string): boolean {
+    this.#leaving.get(id)?.();
+    return this.#leaving.delete(id);
   }
 
   /** Ends everything: applications first, so that their last requests still have a proxy. */
