@@ -85,7 +85,7 @@ export function fileTooLarge(file: string, bytes: number, bytesMax: number): Fin
   return error('CH5309', `"${file}" is larger than an intent file may be`, {
     at: startOf(file),
     expected: `at most ${bytesMax} bytes`,
-    found: `${bytes} bytes`,
+    found: Number.isFinite(bytes) ? `${bytes} bytes` : 'more',
     help: 'split the service, or move data that is no intent elsewhere',
   });
 }

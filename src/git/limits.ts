@@ -27,3 +27,21 @@ export const refFileBytesMax = 4096;
 
 /** A `packed-refs` file; about 70 bytes a ref, so some 200,000 refs. */
 export const packedRefsBytesMax = 16 * 1024 * 1024;
+
+/** One fetch or push: a first fetch over a slow line; a remote that hangs must not keep us from the next try. */
+export const fetchTimeoutMs = 120_000;
+
+/** The whole mirror. A thousand services are some 10 MB; more is a repository that is not about the mesh. */
+export const mirrorBytesMax = 1024 * 1024 * 1024;
+
+/** Commits whose signatures are checked at once; each costs two processes, some 10 ms. */
+export const signedCommitsMax = 1_000;
+
+/** All signatures of one push. */
+export const signaturesTimeoutMs = 60_000;
+
+/** What git says of that many signatures: an id, a letter, two fingerprints and a name each. */
+export const signaturesBytesMax = 1024 * 1024;
+
+/** A token, a webhook secret: a line or two. */
+export const secretFileBytesMax = 16 * 1024;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
@@ -15,6 +15,10 @@ export interface GitRun {
   readonly input?: string;
   readonly outputBytesMax: number;
   readonly host: GitHost;
+  /** Settings of this run (`key=value`); they win over the safe ones. */
+  readonly settings?: readonly string[];
+  /** Asked while it runs: a finding ends git and all that it has started. For runs that fetch. */
+  readonly stopWhen?: () => Finding | undefined;
 }
 
 /** What git needs of the machine. */
@@ -23,6 +27,8 @@ export interface GitHost {
   /** Variables git is looked up and run with; only a few known ones are passed on. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs: number;
+  /** Variables of ours, over all others. */
+  readonly vars?: Readonly<Record<string, string>>;
 }
 
 /** What git said. `truncated`: it wrote more than the limit and was ended. */
@@ -54,28 +60,40 @@ const safeArgs: readonly string[] = [
 /** Who the user is and where the programs are. GIT_* of a surrounding hook would point git elsewhere. */
 const passedOn: readonly string[] = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'USER', 'SUDO_UID'];
 
+/** How often a run that fetches is asked whether it must stop: a disk takes some 100 MB in this. */
+const stopLookMs = 100;
+
 /**
  * Runs one git command without prompts, hooks, locks or network, in the C locale, bounded in time and output.
- * Errors: CH5303 (no git), CH5306 (too slow). A non-zero status is no error here: the caller knows its meaning.
+ * Errors: CH5303 (no git), CH5306 (too slow), or what `stopWhen` gave. A non-zero status is no error here: the caller
+ * knows its meaning.
  */
 export function runGit(run: GitRun): Promise<Result<GitOutput, Finding>> {
   return new Promise((resolve) => {
-    const { clock, env, timeoutMs } = run.host;
-    const child = spawn('git', [...safeArgs, ...run.args], {
+    const { clock, env, timeoutMs, vars } = run.host;
+    const inGroup = run.stopWhen !== undefined;
+    const child = spawn('git', [...safeArgs, ...settingArgs(run.settings), ...run.args], {
       cwd: run.dir,
-      env: gitEnvironment(env),
+      env: { ...gitEnvironment(env), ...vars },
       stdio: ['pipe', 'pipe', 'pipe'],
+      // Transports and their helpers end together with git.
+      detached: inGroup,
     });
-    const stdout = collect(run.outputBytesMax, () => child.kill('SIGKILL'));
+    const kill = (): void => endProcess(child, inGroup);
+    const stdout = collect(run.outputBytesMax, kill);
     const stderr = collect(gitErrorBytesMax, () => {});
-    let timedOut = false;
-    const cancelTimer = clock.after(timeoutMs, () => {
-      timedOut = true;
-      child.kill('SIGKILL');
+    let stopped: Finding | undefined;
+    const stop = (finding: Finding): void => {
+      stopped = finding;
+      kill();
       // A grandchild that keeps the pipes open must not keep us waiting.
       child.stdout.destroy();
       child.stderr.destroy();
-    });
+    };
+    const cancelTimer = clock.after(timeoutMs, () =>
+      stop(gitTimedOut(commandName(run.args), timeoutMs)),
+    );
+    const cancelLooks = lookAgain(run, stop);
     child.stdout.on('data', stdout.take);
     child.stderr.on('data', stderr.take);
     // git may end before it has read all of its input; its status tells what happened.
@@ -83,13 +101,15 @@ export function runGit(run: GitRun): Promise<Result<GitOutput, Finding>> {
     child.stdin.end(run.input ?? '');
     child.once('error', (thrown) => {
       cancelTimer();
+      cancelLooks();
       // A missing folder and a missing program give the same error code.
       const reason = existsSync(run.dir) ? gitMissing(messageOf(thrown)) : folderMissing(run.dir);
       resolve(err(reason));
     });
     child.once('close', (code) => {
       cancelTimer();
-      if (timedOut) return resolve(err(gitTimedOut(commandName(run.args), timeoutMs)));
+      cancelLooks();
+      if (stopped !== undefined) return resolve(err(stopped));
       resolve(
         ok({
           status: code ?? -1,
@@ -100,6 +120,41 @@ export function runGit(run: GitRun): Promise<Result<GitOutput, Finding>> {
       );
     });
   });
+}
+
+/** The one line that git answers, or undefined when it ends with an error. */
+export async function askGit(
+  run: Omit<GitRun, 'outputBytesMax'>,
+): Promise<Result<string | undefined, Finding>> {
+  const answer = await runGit({ ...run, outputBytesMax: gitErrorBytesMax });
+  if (!answer.ok) return answer;
+  const { status, stdout } = answer.value;
+  return ok(status === 0 ? stdout.toString('utf8').trimEnd() : undefined);
+}
+
+function settingArgs(settings: readonly string[] = []): string[] {
+  return settings.flatMap((setting) => ['-c', setting]);
+}
+
+function lookAgain({ stopWhen, host }: GitRun, stop: (finding: Finding) => void): () => void {
+  if (stopWhen === undefined) return () => {};
+  let cancel = (): void => {};
+  const look = (): void => {
+    const finding = stopWhen();
+    if (finding !== undefined) stop(finding);
+    else cancel = host.clock.after(stopLookMs, look);
+  };
+  cancel = host.clock.after(stopLookMs, look);
+  return () => cancel();
+}
+
+function endProcess(child: ChildProcess, group: boolean): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(group ? -child.pid : child.pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 function commandName(args: readonly string[]): string {

@@ -3,17 +3,13 @@ import { join, resolve } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { type Commit, type CommitId, parseCommitId, parseCommitObject } from './commit.ts';
-import {
-  commitUnreadable,
-  folderMissing,
-  foreignOwner,
-  gitFailed,
-  noCommitYet,
-  notARepository,
-} from './findings.ts';
-import { commitBytesMax, gitErrorBytesMax, gitTimeoutMs } from './limits.ts';
+import type { Commit, CommitId } from './commit.ts';
+import { folderMissing, foreignOwner, gitFailed, notARepository } from './findings.ts';
+import { gitErrorBytesMax, gitTimeoutMs } from './limits.ts';
+import { localBranch } from './local-branch.ts';
 import { type GitHost, type GitOutput, runGit } from './process.ts';
+import { type Layout, readCommit } from './read-commit.ts';
+import { type TakeBack, type TakenBack, takeBack } from './take-back.ts';
 import { type IntentFiles, readCommitTree } from './tree.ts';
 import { type HeadState, watchHead } from './watch-head.ts';
 import { readWorkingTree, realFolder } from './working-tree.ts';
@@ -34,6 +30,8 @@ export interface Repository {
   readTree(commit: CommitId): Promise<Result<IntentFiles, readonly Finding[]>>;
   /** Paths of intent files on disk that differ from HEAD or exist on one side only, sorted. Empty: clean. */
   dirty(): Promise<Result<readonly string[], readonly Finding[]>>;
+  /** Puts the intent of an older commit on top of the newest. Errors: CH5330 to CH5332, and those of running git. */
+  takeBack(order: TakeBack, signingKey?: string): Promise<Result<TakenBack, Finding>>;
   /**
    * Calls back whenever HEAD has come to rest on another commit, within some 200 ms. `since`: the commit the caller
    * has, so that a change between reading and watching is not lost; without it, begin the watch and then read. The
@@ -50,14 +48,6 @@ export interface OpenOptions {
   /** PATH, HOME and XDG_CONFIG_HOME are passed to git; the rest is not. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number;
-}
-
-interface Layout {
-  readonly dir: string;
-  readonly prefix: string;
-  readonly gitDir: string;
-  readonly commonDir: string;
-  readonly hasWorkTree: boolean;
 }
 
 /**
@@ -94,6 +84,7 @@ function createRepository(layout: Layout, host: GitHost): Repository {
     head: () => readCommit(layout, host, 'HEAD'),
     commit: (id) => readCommit(layout, host, id),
     readTree,
+    takeBack: (order, signingKey) => takeBack(localBranch(layout, host, signingKey), order),
     dirty: async () => {
       if (!hasWorkTree) return ok([]);
       const head = await readCommit(layout, host, 'HEAD');
@@ -153,32 +144,6 @@ function openFailure(dir: string, output: GitOutput): Finding {
   }
   if (/not a git repository/.test(output.stderr)) return notARepository(dir);
   return gitFailed('rev-parse', output.stderr);
-}
-
-/** Reads a commit with one process, by plumbing that no setting of the user changes. */
-async function readCommit(
-  layout: Layout,
-  host: GitHost,
-  name: CommitId | 'HEAD',
-): Promise<Result<Commit, Finding>> {
-  const run = await runGit({
-    dir: layout.gitDir,
-    args: [`--git-dir=${layout.gitDir}`, 'cat-file', '--batch'],
-    input: `${name}\n`,
-    outputBytesMax: commitBytesMax,
-    host,
-  });
-  if (!run.ok) return run;
-  const { stdout, stderr } = run.value;
-  const lineEnd = stdout.indexOf('\n');
-  const header = stdout.toString('latin1', 0, Math.max(lineEnd, 0));
-  if (header === 'HEAD missing' && !/fatal|error/.test(stderr)) return err(noCommitYet(layout.dir));
-  const match = /^([0-9a-f]+) commit (\d+)$/.exec(header);
-  const id = parseCommitId(match?.[1] ?? '');
-  if (id === undefined) return err(commitUnreadable(name, stderr || header || 'no answer'));
-  const start = lineEnd + 1;
-  const commit = parseCommitObject(id, stdout.subarray(start, start + Number(match?.[2])));
-  return commit === undefined ? err(commitUnreadable(id, 'malformed commit object')) : ok(commit);
 }
 
 /** Line ends do not count: git may convert them on checkout, and YAML reads both alike. */
