@@ -1,8 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
+import { err, type Result } from '../base/result.ts';
 import { contentHash } from '../compile/content-hash.ts';
 import { parseCommitId } from '../git/commit.ts';
+import { pushRefused } from '../git/remote-findings.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
+import type { TakeBack, TakenBack } from '../git/take-back.ts';
 import type { Trailers } from '../git/trailers.ts';
 import type { IntentFiles } from '../git/tree.ts';
 import { watchWorkingTree } from '../git/watch-working-tree.ts';
@@ -33,6 +36,12 @@ export interface IntentSource {
   at(commit: string): Promise<IntentTree | undefined>;
   /** Calls back when there is something else to read; the returned function ends the watch. */
   watch(onChange: () => void): () => void;
+  /** Makes a commit that puts the intent of an older one in place of the newest. */
+  takeBack(order: TakeBack): Promise<Result<TakenBack, Finding>>;
+  /** Hears which commit was accepted; a later one must stand on it. */
+  accepted?(commit: string): Promise<void>;
+  /** What keeps it from being up to date now, while what was accepted goes on. */
+  readonly findings?: readonly Finding[];
 }
 
 export async function openIntentSource(options: {
@@ -62,6 +71,7 @@ function workingTreeSource(dir: string, clock: Clock): IntentSource {
     },
     at: async () => undefined,
     watch: (onChange) => watchWorkingTree(dir, onChange, { clock }),
+    takeBack: async () => err(pushRefused(dir, 'files are followed as they lie, not commits')),
   };
 }
 
@@ -77,6 +87,7 @@ async function headSource(options: {
       read: async () => ({ kind: 'unreadable', commit: 'HEAD', subject: '', findings: [finding] }),
       at: async () => undefined,
       watch: () => () => {},
+      takeBack: async () => err(finding),
     };
   }
   const repository = opened.value;
@@ -84,6 +95,7 @@ async function headSource(options: {
     read: () => readHead(repository),
     at: (commit) => readAt(repository, commit),
     watch: (onChange) => repository.watchHead(onChange, { clock: options.clock }),
+    takeBack: (order) => repository.takeBack(order),
   };
 }
 

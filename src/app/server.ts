@@ -44,6 +44,7 @@ import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
+import { openRemote, type RemoteOptions } from './open-remote.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
 import { lastGood, openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
@@ -55,6 +56,8 @@ import { xdsEventSink } from './xds-events.ts';
 export interface ServerOptions {
   readonly layout: Layout;
   readonly dev: boolean;
+  /** Intent of a repository elsewhere; that of the intent folder when left out. */
+  readonly remote: RemoteOptions | undefined;
   /** Where proxies and hosts reach it; 127.0.0.1 for a mesh of one machine. */
   readonly listen: string;
   /** The name or address that new hosts are told. */
@@ -77,6 +80,7 @@ export interface ServerOptions {
 /** What there is before any intent: the store, who its hosts are, and the configuration of proxies. */
 interface Foundation {
   readonly options: ServerOptions;
+  readonly source: IntentSource;
   readonly store: Store;
   readonly kek: KeyEncryption;
   readonly registry: HostRegistry;
@@ -91,12 +95,12 @@ interface Foundation {
 
 /** The control plane as one process. Resolves with what stops it. */
 export async function startServer(options: ServerOptions): Promise<() => Promise<void>> {
-  const { layout, log, dev } = options;
+  const { layout, log } = options;
   makeLayout(layout);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const store = await openStore(options.store ?? layout.database);
   const registry = await HostRegistry.open({ store, clock, log });
-  const source = await openIntentSource({ dir: layout.intentDir, dev, clock });
+  const { source, stop: closeSource } = await openSource(options);
   const { plane, xds, ready, signals, rollouts } = await openPlane(
     store,
     registry,
@@ -109,14 +113,19 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   });
   const { gatekeeper, verdicts } = await openGate(plane, store, log);
   await restoreLast({ plane, store, source, gatekeeper, verdicts, log });
+  const unfollow = plane.events.follow((event) => {
+    if (event.kind === 'accepted') void source.accepted?.(event.commit);
+  });
   const unwatch = await follow(source, gatekeeper);
-  await ready;
+  await whileAwake(ready);
   const stop = await serve({
-    ...{ options, store, kek, registry, plane, xds, grpc, signals, rollouts },
+    ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
     ...{ gatekeeper, verdicts },
   });
   return async () => {
     unwatch();
+    unfollow();
+    closeSource();
     await gatekeeper.settled();
     rollouts.stop();
     await verdicts.flushed();
@@ -124,6 +133,22 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     await grpc.close();
     await store.close();
   };
+}
+
+async function openSource(
+  options: ServerOptions,
+): Promise<{ readonly source: IntentSource; readonly stop: () => void }> {
+  const { layout, dev, remote, log } = options;
+  const { stateDir, intentDir } = layout;
+  if (remote !== undefined) return openRemote(remote, { stateDir, clock, random, log });
+  return { source: await openIntentSource({ dir: intentDir, dev, clock }), stop: () => {} };
+}
+
+/** Until there is a first commit nothing is listened to, and waiting for one alone would end the process. */
+async function whileAwake(ready: Promise<void>): Promise<void> {
+  const awake = setInterval(() => {}, comeBackMs);
+  await ready;
+  clearInterval(awake);
 }
 
 async function openPlane(store: Store, registry: HostRegistry, log: Log, watchMs: () => number) {
@@ -178,7 +203,7 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, store, kek, registry, plane, grpc, signals } = foundation;
+  const { options, source, store, kek, registry, plane, grpc, signals } = foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -200,6 +225,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const notices = new Notices({
     sources: [
+      () => source.findings ?? [],
       () => ca.findings,
       () => clockNotice.findings,
       () =>

@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
 import type { ExitCode } from './main.ts';
+import { remoteFlags, remoteHelp, remoteOf } from './server-intent.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -17,7 +18,7 @@ const watchUnlessSaid = '5s';
 const watchUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 const usage = {
-  usage: 'server --dir DIR [--listen ADDRESS] [--store ADDRESS] [--kek NAME] [--dev]',
+  usage: 'server --dir DIR [--repo URL] [--listen ADDRESS] [--store ADDRESS] [--kek NAME] [--dev]',
   text: [
     'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or what',
     '--store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
@@ -37,6 +38,7 @@ const usage = {
     '                     the file what is between it and the root. Also CHANCERY_UPSTREAM_CA_CERT and CHANCERY_UPSTREAM_CA_KEY',
     '  --upstream-bundle FILE    its roots, where it is none itself. Also CHANCERY_UPSTREAM_BUNDLE',
     `  --watch TIME       how long each wave of a commit is looked at before the next one gets it; ${watchUnlessSaid} unless said, 0s for none`,
+    ...remoteHelp,
     '  --dev              follow the files as they lie on disk instead of Git',
   ].join('\n'),
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
@@ -56,6 +58,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     'upstream-ca-key': { type: 'string' },
     'upstream-bundle': { type: 'string' },
     dev: { type: 'boolean' },
+    ...remoteFlags,
     'federation-port': { type: 'string' },
     'federation-cert': { type: 'string' },
     'federation-key': { type: 'string' },
@@ -73,6 +76,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   const stop = await startServer({
     layout: layoutOf(realpathSync(dir), process.env),
     dev: parsed.values['dev'] === true,
+    remote: remoteOf(parsed.values, usage),
     listen,
     watchMs: watchMsOf(text(parsed.values['watch']) ?? watchUnlessSaid),
     advertise: text(parsed.values['advertise']) ?? listen,

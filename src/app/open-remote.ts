@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { ChanceryError } from '../base/error.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { openMirror } from '../git/mirror.ts';
+import type { RemoteCredentials } from '../git/remote-access.ts';
+import type { RemoteAddress } from '../git/remote-address.ts';
+import type { AllowedSigners } from '../git/signatures.ts';
+import { gitWebhook } from './git-webhook.ts';
+import { RemoteIntent } from './remote-intent.ts';
+import { listenForWebhooks } from './webhook-listener.ts';
+
+/** A repository elsewhere that intent comes from. */
+export interface RemoteOptions {
+  readonly address: RemoteAddress;
+  readonly branch: string | undefined;
+  readonly prefix: string;
+  readonly pollMs: number;
+  readonly credentials: RemoteCredentials;
+  readonly signers: AllowedSigners | undefined;
+  readonly allowRewind: boolean;
+  readonly signingKey: string | undefined;
+  readonly webhook: { readonly port: number; readonly secretFile: string } | undefined;
+}
+
+export interface OpenRemote {
+  readonly source: RemoteIntent;
+  readonly stop: () => void;
+}
+
+/** The mirror in the state folder, its follower, and the door for webhooks. */
+export async function openRemote(
+  options: RemoteOptions,
+  parts: {
+    readonly stateDir: string;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+  },
+): Promise<OpenRemote> {
+  const { address, branch, prefix, credentials, webhook } = options;
+  const { stateDir, clock, random, log } = parts;
+  const dir = join(stateDir, 'mirror.git');
+  const env = process.env;
+  const mirror = await openMirror({ dir, address, branch, prefix, credentials, clock, env });
+  if (!mirror.ok) throw new ChanceryError(mirror.error);
+  const { pollMs, signers, allowRewind, signingKey } = options;
+  const follow = { pollMs, signers, allowRewind, signingKey };
+  const source = new RemoteIntent({ mirror: mirror.value, ...follow, clock, random, log });
+  if (webhook === undefined) return { source, stop: () => {} };
+  const { secretFile, port } = webhook;
+  const onPush = (): void => void source.refresh();
+  const server = await listenForWebhooks(gitWebhook({ secretFile, onPush, log }), port);
+  return {
+    source,
+    stop: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,204 @@
+import type { Clock } from '../base/clock.ts';
+import type { Finding } from '../base/finding.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { err, type Result } from '../base/result.ts';
+import { type CommitId, parseCommitId } from '../git/commit.ts';
+import { commitUnreadable } from '../git/findings.ts';
+import type { Mirror } from '../git/mirror.ts';
+import { mirrorBranch } from '../git/mirror-branch.ts';
+import { historyRewound, signingKeyMissing } from '../git/remote-findings.ts';
+import { type AllowedSigners, checkSignatures } from '../git/signatures.ts';
+import { type TakeBack, type TakenBack, takeBack } from '../git/take-back.ts';
+import type { IntentSource, IntentTree, TreeReading } from './intent-source.ts';
+
+export interface RemoteIntentOptions {
+  readonly mirror: Mirror;
+  readonly pollMs: number;
+  /** Every commit must be signed by one of these; undefined: signatures do not matter. */
+  readonly signers: AllowedSigners | undefined;
+  /** Takes a head that does not contain the accepted commit. */
+  readonly allowRewind: boolean;
+  /** Private ssh key for commits of our own. */
+  readonly signingKey: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** A remote that fails is asked less and less often, up to this: it is heard of within minutes when it is back. */
+const backOffMsMax = 300_000;
+/** Pollers that were started together must not ask together. */
+const jitterShare = 0.2;
+/** Webhooks that come in a row are one fetch. */
+const fetchGapMs = 250;
+
+/**
+ * Intent of a repository elsewhere. What was accepted is in the mirror, so that a restart needs no remote; what the remote
+ * shows comes in only when it stands on that, and is signed where that is asked for.
+ */
+export class RemoteIntent implements IntentSource {
+  readonly #options: RemoteIntentOptions;
+  #onChange = (): void => {};
+  #problem: Finding | undefined;
+  #failures = 0;
+  #fetching: Promise<void> | undefined;
+  #again = false;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #seen: CommitId | undefined;
+  #resumed = false;
+  #stopped = false;
+  #cancel = (): void => {};
+
+  constructor(options: RemoteIntentOptions) {
+    this.#options = options;
+  }
+
+  get findings(): readonly Finding[] {
+    return this.#problem === undefined ? [] : [this.#problem];
+  }
+
+  /** First what was accepted before a restart, without waiting for anybody; then what the branch holds. */
+  async read(): Promise<TreeReading> {
+    const { mirror } = this.#options;
+    if (!this.#resumed) {
+      this.#resumed = true;
+      const accepted = await mirror.accepted();
+      if (!accepted.ok) return unreadable('HEAD', [accepted.error]);
+      if (accepted.value !== undefined) return this.#readAt(accepted.value);
+    }
+    if (this.#seen === undefined) await this.refresh();
+    if (this.#seen !== undefined) return this.#judge(this.#seen);
+    return unreadable('HEAD', this.findings);
+  }
+
+  async at(commit: string): Promise<IntentTree | undefined> {
+    const reading = await this.#readAt(commit);
+    return reading.kind === 'tree' ? reading.tree : undefined;
+  }
+
+  async #readAt(commit: string): Promise<TreeReading> {
+    const { mirror } = this.#options;
+    const id = parseCommitId(commit);
+    if (id === undefined) return unreadable(commit, [commitUnreadable(commit, 'no commit id')]);
+    const found = await mirror.commit(id);
+    if (!found.ok) return unreadable(commit, [found.error]);
+    const { subject, trailers } = found.value;
+    const files = await mirror.readTree(id);
+    if (!files.ok) return { kind: 'unreadable', commit, subject, findings: files.error };
+    return { kind: 'tree', tree: { commit, subject, files: files.value, trailers } };
+  }
+
+  watch(onChange: () => void): () => void {
+    this.#onChange = onChange;
+    void this.refresh();
+    return () => {
+      this.#stopped = true;
+      this.#cancel();
+    };
+  }
+
+  async accepted(commit: string): Promise<void> {
+    const { mirror, log } = this.#options;
+    const id = parseCommitId(commit);
+    if (id === undefined) return;
+    const problem = await mirror.accept(id);
+    if (problem === undefined) return;
+    log.error('the accepted commit could not be written down', {
+      commit,
+      problem: problem.message,
+    });
+  }
+
+  async takeBack(order: TakeBack): Promise<Result<TakenBack, Finding>> {
+    const { mirror, signers, signingKey } = this.#options;
+    if (signers !== undefined && signingKey === undefined) return err(signingKeyMissing());
+    const done = await takeBack(mirrorBranch(mirror, signingKey), order);
+    void this.refresh();
+    return done;
+  }
+
+  /** Fetches now. One that is under way may have been too early, so another follows it; more than that are joined. */
+  refresh(): Promise<void> {
+    if (this.#fetching !== undefined) {
+      this.#again = true;
+      return this.#fetching;
+    }
+    this.#cancel();
+    this.#fetching = this.#fetchAll().finally(() => {
+      this.#fetching = undefined;
+      this.#schedule();
+    });
+    return this.#fetching;
+  }
+
+  async #fetchAll(): Promise<void> {
+    const { clock } = this.#options;
+    do {
+      this.#again = false;
+      const restMs = this.#lastMs + fetchGapMs - clock.monotonicMs();
+      if (restMs > 0) await new Promise<void>((resolve) => clock.after(restMs, resolve));
+      if (this.#stopped) return;
+      this.#lastMs = clock.monotonicMs();
+      this.#take(await this.#options.mirror.fetch());
+    } while (this.#again);
+  }
+
+  #take(fetched: Result<CommitId, Finding>): void {
+    if (!fetched.ok) {
+      this.#fail(fetched.error);
+      return;
+    }
+    if (this.#problem !== undefined) {
+      this.#options.log.info('the repository is there again', { url: this.#options.mirror.url });
+    }
+    this.#problem = undefined;
+    this.#failures = 0;
+    if (fetched.value === this.#seen) return;
+    this.#seen = fetched.value;
+    this.#onChange();
+  }
+
+  #fail(problem: Finding): void {
+    this.#failures += 1;
+    const isNew = JSON.stringify(this.#problem) !== JSON.stringify(problem);
+    this.#problem = problem;
+    if (!isNew) return;
+    const { code, message, found } = problem;
+    this.#options.log.warn('intent cannot be fetched', { code, problem: message, found });
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    const { clock, random, pollMs } = this.#options;
+    const waitMs = Math.max(pollMs, Math.min(backOffMsMax, pollMs * 2 ** this.#failures));
+    const shareOf = 1 + jitterShare * (random.fraction() - 0.5);
+    this.#cancel = clock.after(waitMs * shareOf, () => void this.refresh());
+  }
+
+  /** What was accepted is asked afresh: between two looks another commit may have been. */
+  async #judge(head: CommitId): Promise<TreeReading> {
+    const { mirror, signers, allowRewind } = this.#options;
+    const accepted = await mirror.accepted();
+    if (!accepted.ok) return unreadable(head, [accepted.error]);
+    const before = accepted.value;
+    const reading = await this.#readAt(head);
+    const subject = reading.kind === 'tree' ? reading.tree.subject : reading.subject;
+    const refuse = (findings: readonly Finding[]): TreeReading =>
+      unreadable(head, findings, subject);
+    if (before !== undefined && !allowRewind) {
+      const stands = await mirror.contains(head, before);
+      if (!stands.ok) return refuse([stands.error]);
+      if (!stands.value) return refuse([historyRewound(before, head)]);
+    }
+    if (signers !== undefined) {
+      const findings = await checkSignatures(mirror, signers, { head, accepted: before });
+      if (findings.length > 0) return refuse(findings);
+    }
+    return reading;
+  }
+}
+
+function unreadable(commit: string, findings: readonly Finding[], subject = ''): TreeReading {
+  return { kind: 'unreadable', commit, subject, findings };
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { layoutOf } from '../../src/app/layout.ts';
+import { callApi } from '../../src/serve/api/client.ts';
+import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
+import { freePort } from '../support/control-plane.ts';
+import { origin } from '../support/mirrored.ts';
+import { eventually } from '../support/running-mesh.ts';
+
+const entry = resolve('bin/chancery.js');
+
+/** `chancery server --repo` over a folder that holds state only. */
+async function server(t: TestContext, dir: string, flags: readonly string[]) {
+  const ports = [await freePort(), await freePort()].map(String);
+  const [port = '', agentPort = ''] = ports;
+  let child: ChildProcess | undefined;
+  const { controlSocket } = layoutOf(dir, process.env);
+  const start = (): void => {
+    const args = ['server', '--dir', dir, '--port', port, '--agent-port', agentPort, ...flags];
+    child = spawn(process.execPath, [entry, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr?.resume();
+  };
+  const kill = async (): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  };
+  t.after(kill);
+  const status = async (): Promise<StatusReply | undefined> =>
+    callApi(controlSocket, { method: 'GET', path: paths.status }).then(
+      (reply) => reply as StatusReply,
+      () => undefined,
+    );
+  const until = (what: string, fits: (reply: StatusReply) => boolean): Promise<unknown> =>
+    eventually(
+      async () => fits((await status()) ?? ({ commit: '', warnings: [] } as never)),
+      20_000,
+      () => what,
+    );
+  return { start, kill, until };
+}
+
+test('a control plane lives by a repository elsewhere: webhook, force-push, kill -9, remote away', async (t) => {
+  const from = origin(t);
+  for (const file of readdirSync('examples/shop/services')) {
+    from.work.write(`mesh/services/${file}`, readFileSync(`examples/shop/services/${file}`));
+  }
+  from.work.write('mesh/mesh.yaml', readFileSync('examples/shop/mesh.yaml'));
+  const first = from.push('The shop');
+  from.home.write('state/.keep', '');
+  const secretFile = join(from.home.dir, 'secret');
+  writeFileSync(secretFile, 's3cret\n', { mode: 0o600 });
+  const webhookPort = await freePort();
+  const repo = ['--repo', from.hub, '--branch', 'main', '--path', 'mesh', '--poll', '5m'];
+  const hook = ['--webhook-port', String(webhookPort), '--webhook-secret-file', secretFile];
+  const plane = await server(t, join(from.home.dir, 'state'), [...repo, ...hook]);
+  plane.start();
+  await plane.until('the first commit runs', ({ commit }) => commit === first);
+  const push = async (): Promise<void> => {
+    const signature = createHmac('sha256', 's3cret').update('{}').digest('hex');
+    const headers = { 'x-hub-signature-256': `sha256=${signature}` };
+    const url = `http://127.0.0.1:${webhookPort}/v1/git/webhook`;
+    assert.equal((await fetch(url, { method: 'POST', headers, body: '{}' })).status, 202);
+  };
+  const second = from.push('Second');
+  await push();
+  await plane.until('the webhook brings the second', ({ commit }) => commit === second);
+  from.work.git(['reset', '-q', '--hard', 'HEAD~1']);
+  const other = from.push('Other', '--force');
+  await push();
+  const isRefused = ({ commit, refused }: StatusReply): boolean =>
+    commit === second && refused?.commit === other && refused.codes.includes('CH5324');
+  await plane.until('the force-push is refused', isRefused);
+  await plane.kill();
+  renameSync(from.hub, `${from.hub}.away`);
+  plane.start();
+  const goesOn = ({ commit, warnings }: StatusReply): boolean =>
+    commit === second && warnings.some(({ code }) => code === 'CH5320');
+  await plane.until('it comes back without the remote, and says so', goesOn);
+  renameSync(`${from.hub}.away`, from.hub);
+  await push();
+  await plane.until('the remote is back', (reply) =>
+    reply.warnings.every(({ code }) => code !== 'CH5320'),
+  );
+});
+
+test('flags that do not fit together are said before anything starts', async () => {
+  const cases: readonly (readonly string[])[] = [
+    ['--branch', 'main'],
+    ['--repo', '/x', '--dev'],
+    ['--repo', '/x', '--require-signed'],
+    ['--repo', '/x', '--allowed-signers', 'f'],
+    ['--repo', '/x', '--webhook-port', '1'],
+    ['--repo', '/x', '--poll', '1ms'],
+    ['--repo', 'http://git.test/x'],
+    ['--repo', '/x', '--branch', '-x'],
+    ['--repo', '/x', '--path', '../x'],
+  ];
+  for (const flags of cases) {
+    const said = await new Promise<string>((done) => {
+      execFile(process.execPath, [entry, 'server', '--dir', '.', ...flags], (_error, _out, text) =>
+        done(text),
+      );
+    });
+    assert.match(said, /CH5003|CH5315/, flags.join(' '));
+  }
+});
