@@ -40,6 +40,8 @@ export interface IntentSource {
   takeBack(order: TakeBack): Promise<Result<TakenBack, Finding>>;
   /** Hears which commit was accepted; a later one must stand on it. */
   accepted?(commit: string): Promise<void>;
+  /** Reads the newest commit though the branch was rewound to it. Undefined: it was not refused for that. */
+  approve?(commit: string, by: string): Promise<TreeReading | undefined>;
   /** What keeps it from being up to date now, while what was accepted goes on. */
   readonly findings?: readonly Finding[];
 }

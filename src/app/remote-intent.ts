@@ -46,6 +46,10 @@ export class RemoteIntent implements IntentSource {
   #again = false;
   #lastMs = Number.NEGATIVE_INFINITY;
   #seen: CommitId | undefined;
+  #accepted: CommitId | undefined;
+  /** The head that was refused for not standing on what was accepted. */
+  #rewound: CommitId | undefined;
+  #approved: CommitId | undefined;
   #resumed = false;
   #stopped = false;
   #cancel = (): void => {};
@@ -102,12 +106,23 @@ export class RemoteIntent implements IntentSource {
     const { mirror, log } = this.#options;
     const id = parseCommitId(commit);
     if (id === undefined) return;
+    // What is read before it is on disk must stand on it as well.
+    this.#accepted = id;
     const problem = await mirror.accept(id);
     if (problem === undefined) return;
     log.error('the accepted commit could not be written down', {
       commit,
       problem: problem.message,
     });
+  }
+
+  /** Holds for this very commit, and until it was accepted: from then on later ones must stand on it. */
+  async approve(commit: string, by: string): Promise<TreeReading | undefined> {
+    const head = this.#rewound;
+    if (head === undefined || head !== commit) return undefined;
+    this.#approved = head;
+    this.#options.log.info('the branch may be rewound', { commit, by });
+    return this.#judge(head);
   }
 
   async takeBack(order: TakeBack): Promise<Result<TakenBack, Finding>> {
@@ -181,15 +196,19 @@ export class RemoteIntent implements IntentSource {
     const { mirror, signers, allowRewind } = this.#options;
     const accepted = await mirror.accepted();
     if (!accepted.ok) return unreadable(head, [accepted.error]);
-    const before = accepted.value;
+    const before = this.#accepted ?? accepted.value;
     const reading = await this.#readAt(head);
     const subject = reading.kind === 'tree' ? reading.tree.subject : reading.subject;
     const refuse = (findings: readonly Finding[]): TreeReading =>
       unreadable(head, findings, subject);
-    if (before !== undefined && !allowRewind) {
+    this.#rewound = undefined;
+    if (before !== undefined && !allowRewind && this.#approved !== head) {
       const stands = await mirror.contains(head, before);
       if (!stands.ok) return refuse([stands.error]);
-      if (!stands.value) return refuse([historyRewound(before, head)]);
+      if (!stands.value) {
+        this.#rewound = head;
+        return refuse([historyRewound(before, head)]);
+      }
     }
     if (signers !== undefined) {
       const findings = await checkSignatures(mirror, signers, { head, accepted: before });

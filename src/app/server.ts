@@ -277,7 +277,8 @@ interface TrustParts {
 
 function handlers(foundation: Foundation, trust: TrustParts) {
   const { authority, ca, reports, notices, federation, endpoint } = trust;
-  const { options, store, registry, plane, xds, rollouts, gatekeeper, verdicts } = foundation;
+  const { options, source, store, registry, plane, xds, rollouts, gatekeeper, verdicts } =
+    foundation;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -299,6 +300,7 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     admission,
     address,
     endpoint,
+    source,
     gatekeeper,
     verdicts,
   });

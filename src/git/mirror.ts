@@ -33,6 +33,7 @@ export interface MirrorOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly fetchTimeoutMs?: number;
   readonly bytesMax?: number;
+  readonly packsMax?: number;
 }
 
 /**
@@ -87,6 +88,7 @@ export async function openMirror(options: MirrorOptions): Promise<Result<Mirror,
     if (!made.ok) return made;
     if (made.value.status !== 0) return err(gitFailed('init', made.value.stderr));
   }
+  const alone = oneAtATime();
   const folders = { dir, prefix, gitDir: dir, commonDir: dir, hasWorkTree: false };
   return ok({
     url: options.address.url,
@@ -94,15 +96,25 @@ export async function openMirror(options: MirrorOptions): Promise<Result<Mirror,
     prefix,
     host,
     dir,
-    fetch: () => fetchBranch(options),
+    fetch: () => alone(() => fetchBranch(options)),
     head: () => readRef(options, headRef),
     accepted: () => readRef(options, acceptedRef),
     accept: (commit) => writeRef(options, acceptedRef, commit),
     contains: (later, earlier) => contains(options, later, earlier),
     commit: (id) => readCommit(folders, host, id),
     readTree: (commit) => readCommitTree({ host, gitDir: dir, prefix }, commit),
-    gitRemote: (args) => runRemote(options, args),
+    gitRemote: (args) => alone(() => runRemote(options, args)),
   });
+}
+
+/** A fetch tidies up what an ended one has left, so two of them would take away each other's packs. */
+function oneAtATime(): <Value>(work: () => Promise<Value>) => Promise<Value> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work, work);
+    last = next.catch(() => {});
+    return next;
+  };
 }
 
 /** No configuration but ours: HOME for what an old git reads, the rest for newer ones. */
@@ -168,8 +180,8 @@ async function fetchBranch(options: MirrorOptions): Promise<Result<CommitId, Fin
   if (head.value === undefined) return err(commitUnreadable('HEAD', 'no answer'));
   const problem = await writeRef(options, headRef, head.value);
   if (problem !== undefined) return err(problem);
-  if (packsOf(options.dir).filter((name) => name.endsWith('.pack')).length > packsMax)
-    await repack(options);
+  const packs = packsOf(options.dir).filter((name) => name.endsWith('.pack'));
+  if (packs.length > (options.packsMax ?? packsMax)) await repack(options);
   return ok(head.value);
 }
 

@@ -95,7 +95,7 @@ export function historyRewound(accepted: string, head: string): Finding {
   return error('CH5324', `the branch was rewound: ${now} does not contain ${before}, which runs`, {
     expected: `a commit on top of ${before}`,
     found: `${now}, from another line of history`,
-    help: `push ${before} back; if it is meant, start the server once with --allow-rewind`,
+    help: `push ${before} back; if it is meant: chancery approve ${now}`,
   });
 }
 

@@ -112,6 +112,29 @@ test('a repository larger than the limit is CH5322, keeps nothing of it, and say
   value(await mirror.fetch());
 });
 
+test('fetches that are asked for at once do not disturb each other', async (t) => {
+  const from = origin(t);
+  const mirror = await mirrorOf(from);
+  const second = from.push('Second');
+  const all = await Promise.all([1, 2, 3, 4].map(() => mirror.fetch()));
+  assert.deepEqual(all.map(value), [second, second, second, second]);
+});
+
+test('many packs are put together, and nothing that was fetched is lost', async (t) => {
+  const from = origin(t);
+  const mirror = await mirrorOf(from, { packsMax: 3 });
+  const commits = [value(await mirror.fetch())];
+  for (let round = 0; round < 8; round += 1) {
+    from.work.write('mesh.yaml', `mesh: m${round}\n`);
+    from.push(`Round ${round}`, '--force');
+    commits.push(value(await mirror.fetch()));
+    if (round === 4) from.work.git(['reset', '-q', '--hard', 'HEAD~3']);
+  }
+  const packs = readdirSync(join(mirror.dir, 'objects', 'pack'));
+  assert.ok(packs.filter((name) => name.endsWith('.pack')).length <= 5, packs.join(' '));
+  for (const commit of commits) value(await mirror.readTree(commit));
+});
+
 test('a damaged pack is CH5323 and changes nothing', async (t) => {
   const from = origin(t);
   const mirror = await mirrorOf(from);
@@ -207,6 +230,7 @@ test('https: a redirect to another place is not followed with the token', async 
     credentials: { caFile: server.caFile },
   });
   assert.equal((await mirror.fetch()).ok, false);
+  assert.equal(server.seen.length, 1);
 });
 
 test('ssh: strict host keys, our key, no configuration of the user', async (t) => {
@@ -227,6 +251,16 @@ test('ssh: strict host keys, our key, no configuration of the user', async (t) =
   ]) {
     assert.ok(words.includes(word), word);
   }
+});
+
+test('ssh: the real client takes our options, and says that nobody listens', async (t) => {
+  const from = origin(t);
+  const keyFile = join(from.home.dir, 'no key');
+  const url = 'ssh://git@127.0.0.1:1/x.git';
+  const mirror = await mirrorOf(from, { url, credentials: { keyFile, knownHostsFile: keyFile } });
+  const finding = refusal(await mirror.fetch());
+  assert.equal(finding.code, 'CH5316');
+  assert.match(finding.found ?? '', /Connection refused/);
 });
 
 test('ssh: what OpenSSH says becomes its own finding', async (t) => {

@@ -114,6 +114,26 @@ test('a force-push is CH5324 until the branch stands on what was accepted, or it
   assert.equal(commitOf(await source.read()), merged);
 });
 
+test('an operator may approve one rewinding, of the newest commit and of no other', async (t) => {
+  const from = origin(t);
+  const second = from.push('Second');
+  const { source } = await remote(t, from);
+  await source.accepted(commitOf(await source.read()));
+  assert.equal(await source.approve(second, 'ada'), undefined, 'nothing was refused');
+  from.work.git(['reset', '-q', '--hard', 'HEAD~1']);
+  const other = from.push('Other', '--force');
+  await source.refresh();
+  assert.deepEqual(codesOf(await source.read()), ['CH5324']);
+  assert.equal(await source.approve(second, 'ada'), undefined);
+  assert.equal(commitOf((await source.approve(other, 'ada')) ?? (await source.read())), other);
+  assert.equal(commitOf(await source.read()), other);
+  await source.accepted(other);
+  from.work.git(['reset', '-q', '--hard', 'HEAD~1']);
+  from.push('Third', '--force');
+  await source.refresh();
+  assert.deepEqual(codesOf(await source.read()), ['CH5324']);
+});
+
 test('a commit that was refused for itself may be taken out of the history again', async (t) => {
   const from = origin(t);
   const { source } = await remote(t, from);
@@ -134,6 +154,23 @@ test('unsigned commits are refused where signatures are asked for; taking back n
   assert.deepEqual(codesOf(await source.read()), ['CH5325']);
   const id = from.work.git(['rev-parse', 'HEAD']) as CommitId;
   assert.equal(refusal(await source.takeBack({ from: id, to: id, reason: 'x' })).code, 'CH5334');
+});
+
+test('a folder of intent that vanishes is CH5312 and changes nothing; it may come back', async (t) => {
+  const from = origin(t);
+  const { source } = await remote(t, from);
+  await source.accepted(commitOf(await source.read()));
+  from.work.git(['mv', 'mesh.yaml', 'old.yaml']);
+  from.work.git(['mv', 'services', 'elsewhere']);
+  const gone = from.push('Moved');
+  await source.refresh();
+  const reading = await source.read();
+  assert.deepEqual(codesOf(reading), ['CH5312']);
+  assert.equal(reading.kind === 'unreadable' && reading.commit, gone);
+  from.work.git(['mv', 'elsewhere', 'services']);
+  const back = from.push('Back');
+  await source.refresh();
+  assert.equal(commitOf(await source.read()), back);
 });
 
 test('a taking back is pushed and then read', async (t) => {

@@ -43,7 +43,7 @@ async function server(t: TestContext, dir: string, flags: readonly string[]) {
       20_000,
       () => what,
     );
-  return { start, kill, until };
+  return { start, kill, until, controlSocket };
 }
 
 test('a control plane lives by a repository elsewhere: webhook, force-push, kill -9, remote away', async (t) => {
@@ -85,6 +85,13 @@ test('a control plane lives by a repository elsewhere: webhook, force-push, kill
   await plane.until('it comes back without the remote, and says so', goesOn);
   renameSync(`${from.hub}.away`, from.hub);
   await push();
+  const approve = async (): Promise<void> => {
+    const body = { commit: other, by: 'ada' };
+    await callApi(plane.controlSocket, { method: 'POST', path: paths.approvals, body });
+  };
+  await plane.until('it is refused again', isRefused);
+  await approve();
+  await plane.until('the approved rewinding runs', ({ commit }) => commit === other);
   await plane.until('the remote is back', (reply) =>
     reply.warnings.every(({ code }) => code !== 'CH5320'),
   );

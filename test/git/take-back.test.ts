@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CommitId } from '../../src/git/commit.ts';
 import { mirrorBranch } from '../../src/git/mirror-branch.ts';
 import { openRepository } from '../../src/git/repository.ts';
+import { checkSignatures } from '../../src/git/signatures.ts';
 import { takeBack } from '../../src/git/take-back.ts';
 import { type TemporaryFolder, temporaryRepository } from '../../src/git/temporary-repository.ts';
+import { startGitServer } from '../support/git-server.ts';
 import { mirrorOf, origin, refusal, value } from '../support/mirrored.ts';
 
 const reason = 'rollout 12: 5xx of payments rose from 0.1 % to 7 %';
@@ -122,6 +125,37 @@ test('remote: pushed on top of what others have pushed meanwhile, in a sub-folde
   assert.equal(git(['rev-parse', 'main~1'], from.hub), others);
   assert.equal(git(['show', 'main:shop/mesh.yaml'], from.hub), 'mesh: good');
   assert.equal(git(['show', 'main:elsewhere'], from.hub), 'x');
+});
+
+test('remote: over https with a token, signed with our key', async (t) => {
+  const from = origin(t);
+  const good = from.work.git(['rev-parse', 'HEAD']) as CommitId;
+  const options = { root: from.home.dir, scratch: from.work.dir, pair: 'x-access-token:s3cret' };
+  const server = await startGitServer(t, options);
+  const tokenFile = join(from.home.dir, 'token');
+  writeFileSync(tokenFile, 's3cret\n', { mode: 0o600 });
+  const credentials = { tokenFile, caFile: server.caFile };
+  const mirror = await mirrorOf(from, {
+    url: `${server.url}/hub.git`,
+    branch: undefined,
+    credentials,
+  });
+  from.home.git(['symbolic-ref', 'HEAD', 'refs/heads/main'], from.hub);
+  const before = value(await mirror.fetch());
+  assert.equal(before, good);
+  from.work.git(['rm', '-q', 'services/payments.yaml']);
+  const bad = from.push('Bad') as CommitId;
+  const key = join(from.home.dir, 'id');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  const branch = mirrorBranch(mirror, key);
+  const done = value(await takeBack(branch, { from: bad, to: good, reason }));
+  assert.equal(from.home.git(['rev-parse', 'main'], from.hub), done.commit);
+  const sshFile = join(from.home.dir, 'allowed');
+  writeFileSync(sshFile, `chancery ${readFileSync(`${key}.pub`, 'utf8')}`);
+  const head = value(await mirror.fetch());
+  assert.equal(head, done.commit);
+  const signers = { sshFile, gpgFolder: undefined };
+  assert.deepEqual(await checkSignatures(mirror, signers, { head, accepted: bad }), []);
 });
 
 test('remote: a server that does not let us push is CH5331, and one that never holds still CH5332', async (t) => {

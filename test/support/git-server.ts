@@ -29,7 +29,8 @@ export async function startGitServer(
     seen.push(pair);
     const refusal = status ?? (pair === options.pair ? undefined : 401);
     if (refusal !== undefined) {
-      response.writeHead(refusal, { 'www-authenticate': 'Basic realm="git"' }).end();
+      const headers = { 'www-authenticate': 'Basic realm="git"', location: `/moved${request.url}` };
+      response.writeHead(refusal, headers).end();
       return;
     }
     const url = new URL(request.url ?? '/', 'https://server');

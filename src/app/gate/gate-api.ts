@@ -3,12 +3,14 @@ import { paths } from '../../serve/api/wire.ts';
 import type { ApprovalRequest, CommitReply } from '../../serve/api/wire-gate.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { IntentSource } from '../intent-source.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export interface GateApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
+  readonly source: IntentSource;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
 }
@@ -60,7 +62,7 @@ function commitReply({ plane, xds, verdicts }: GateApiParts, text: string): Comm
 }
 
 async function approve(
-  { gatekeeper, verdicts }: GateApiParts,
+  { source, gatekeeper, verdicts }: GateApiParts,
   { commit, by }: Partial<ApprovalRequest>,
 ): Promise<ApiReply> {
   const text = String(commit);
@@ -73,6 +75,13 @@ async function approve(
     });
   }
   if (await gatekeeper.approve(found.commit, String(by ?? 'nobody named'))) {
+    return { kind: 'json', body: verdicts.get(found.commit) };
+  }
+  // Its history is what was approved; what it takes away waits for an approval of its own.
+  const rewound = await source.approve?.(found.commit, String(by ?? 'nobody named'));
+  if (rewound !== undefined) {
+    gatekeeper.offer(rewound);
+    await gatekeeper.settled();
     return { kind: 'json', body: verdicts.get(found.commit) };
   }
   const { waiting } = gatekeeper;
