@@ -10,10 +10,15 @@ import { type FederationApiParts, federationApi } from './federation/federation-
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 import type { Notices } from './notices.ts';
+import { type TokenApiParts, tokenApi } from './operators/token-api.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 
-export interface ControlApiParts extends HostAdminParts, FederationApiParts, GateApiParts {
+export interface ControlApiParts
+  extends HostAdminParts,
+    FederationApiParts,
+    GateApiParts,
+    TokenApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly ca: CaController;
@@ -35,7 +40,8 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       rolloutApi(parts, request) ??
       (await hostAdmin(parts, request)) ??
       (await federationApi(parts, request)) ??
-      (await gateApi(parts, request));
+      (await gateApi(parts, request)) ??
+      (await tokenApi(parts, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };

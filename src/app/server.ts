@@ -10,6 +10,7 @@ import type { Authority } from '../identity/authority.ts';
 import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
+import { guarded } from '../serve/api/guard.ts';
 import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
 import { type ApiHandler, createApiServer } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';
@@ -45,6 +46,11 @@ import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
 import { openRemote, type RemoteOptions } from './open-remote.ts';
+import {
+  createOperatorApi,
+  type OperatorApiOptions,
+  operatorAudit,
+} from './operators/operator-api.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
 import { lastGood, openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
@@ -72,6 +78,8 @@ export interface ServerOptions {
   readonly kek: string | undefined;
   /** Serves the mesh's own bundle to other trust domains. */
   readonly bundleEndpoint: BundleEndpointOptions | undefined;
+  /** The operators' API over TCP, beside the unix socket; none when left out. */
+  readonly operatorApi: OperatorApiOptions | undefined;
   /** The company's CA in files; a root of our own when left out. */
   readonly upstream: UpstreamFiles | undefined;
   readonly log: Log;
@@ -235,17 +243,21 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     clock,
   });
   const trust = { authority, ca, reports, notices, federation, endpoint };
-  const { operators, hosts } = handlers(foundation, trust);
+  const { control, operators, hosts } = handlers(foundation, trust);
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
   registry.onCut((host) => hostServer.cut(host));
   // What has ended is mended first: then there is something to sign with.
   await ca.start();
-  const servers = [grpc, hostServer, ...(endpoint === undefined ? [] : [endpoint])];
+  const tcp =
+    options.operatorApi &&
+    createOperatorApi(options.operatorApi, { handler: control, plane, store, clock, log });
+  const also = [endpoint, tcp].filter((server) => server !== undefined);
+  const servers = [grpc, hostServer, ...also];
   const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
   await identity.start(async (material) => {
     await grpc.listenTls(listen, port, material);
     await hostServer.listen(listen, agentPort, material);
-    await endpoint?.listen(material);
+    for (const server of also) await server.listen(material);
   });
   const api = await listenLocally(layout.controlSocket, operators);
   notices.start();
@@ -258,7 +270,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     notices.stop();
     clockNotice.stop();
     registry.stop();
-    endpoint?.close();
+    for (const server of also) server.close();
     unfollow();
     await federation.stop();
     closeServers(api, hostServer);
@@ -290,23 +302,16 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const attestors = hostAttestors({ store, random, registry, admission });
   const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
   const address = { host: advertise, port: agentPort };
-  const control = controlApi({
-    ...parts,
-    xds,
-    rollouts,
-    ca,
-    notices,
-    random,
-    admission,
-    address,
-    endpoint,
-    source,
-    gatekeeper,
-    verdicts,
-  });
+  const control = guarded(
+    controlApi({
+      ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
+      ...{ gatekeeper, verdicts },
+    }),
+    operatorAudit({ store, clock }),
+  );
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
-  return { operators, hosts: hostApi(parts, attestors.remote) };
+  return { control, operators, hosts: hostApi(parts, attestors.remote) };
 }
 
 function hostFindings(

@@ -47,6 +47,15 @@ export function usageError(message: string, help: Help): ChanceryError {
   return new ChanceryError({ code: 'CH5003', message, help: `usage: chancery ${help.usage}` });
 }
 
+const unitsSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** A duration that was typed, such as 30m. */
+export function secondsOf(flag: string, text: string, help: Help): number {
+  const match = /^(\d+)(s|m|h|d)$/.exec(text);
+  if (match === null) throw usageError(`${flag} is such as 30m or 1h, not "${text}"`, help);
+  return Number(match[1]) * (unitsSeconds[match[2] ?? ''] ?? 0);
+}
+
 function helpText(help: Help): string {
   return `usage: chancery ${help.usage}\n\n${help.text}\n\nexample:\n  ${help.example}`;
 }

@@ -17,14 +17,9 @@ import { caText } from './ca-text.ts';
 import type { ExitCode } from './main.ts';
 
 /** Prints the request for the company's CA; its key never leaves the control plane. */
-export async function requestCa({
-  controlSocket,
-  dir,
-  flags,
-  terminal,
-}: CaCall): Promise<ExitCode> {
+export async function requestCa({ target, dir, flags, terminal }: CaCall): Promise<ExitCode> {
   const body: CaRequestBody = { replace: flags['replace'] === true, by: userInfo().username };
-  const reply = (await callApi(controlSocket, {
+  const reply = (await callApi(target, {
     method: 'POST',
     path: paths.caRequests,
     body,
@@ -43,7 +38,7 @@ export async function requestCa({
 
 /** Hands the files over and, unless it goes on by hand, follows the rotation to its end. */
 export async function importCa(call: CaCall, usage: Help): Promise<ExitCode> {
-  const { controlSocket, dir, flags, terminal } = call;
+  const { target, dir, flags, terminal } = call;
   const { chain, root, key } = flags;
   if (typeof chain !== 'string') throw usageError('ca import needs --chain', usage);
   const body: CaImportRequest = {
@@ -53,7 +48,7 @@ export async function importCa(call: CaCall, usage: Help): Promise<ExitCode> {
     driven: flags['by-hand'] === true ? 'hand' : 'auto',
     by: userInfo().username,
   };
-  const reply = (await callApi(controlSocket, {
+  const reply = (await callApi(target, {
     method: 'POST',
     path: paths.caImports,
     body,
@@ -61,7 +56,7 @@ export async function importCa(call: CaCall, usage: Help): Promise<ExitCode> {
   if (typeof key === 'string') {
     terminal.err(`the key is in the store now, sealed; remove ${key} and every copy of it`);
   }
-  if (body.driven === 'auto') return followRotation(controlSocket, terminal);
+  if (body.driven === 'auto') return followRotation(target, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
   terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return 0;

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
-import { callApi } from '../serve/api/client.ts';
+import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import { type CaReply, type CaStepRequest, paths } from '../serve/api/wire.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import type { CaCall } from './ca.ts';
@@ -11,14 +11,14 @@ import { paint, type Terminal } from './terminal.ts';
 
 /** The whole rotation, followed to its end, or one step of it. */
 export async function rotate(call: CaCall, usage: Help): Promise<ExitCode> {
-  const { controlSocket, dir, flags, terminal } = call;
+  const { target, dir, flags, terminal } = call;
   const request = stepRequest(flags, usage);
-  const reply = (await callApi(controlSocket, {
+  const reply = (await callApi(target, {
     method: 'POST',
     path: paths.caSteps,
     body: request,
   })) as CaReply;
-  if (request.driven === 'auto') return followRotation(controlSocket, terminal);
+  if (request.driven === 'auto') return followRotation(target, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
   terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return 0;
@@ -52,11 +52,11 @@ const followEveryMs = 100;
 const remindMs = 10_000;
 
 /** Says each step and each new thing that is waited for; ends when the rotation does. Ctrl-C only ends the watching. */
-export async function followRotation(controlSocket: string, terminal: Terminal): Promise<ExitCode> {
+export async function followRotation(target: ApiTarget, terminal: Terminal): Promise<ExitCode> {
   let last = '';
   let saidMs = 0;
   for (;;) {
-    const reply = await readCa(controlSocket).catch((error: unknown) => {
+    const reply = await readCa(target).catch((error: unknown) => {
       if (error instanceof ChanceryError) return undefined;
       throw error;
     });
@@ -81,6 +81,6 @@ function progressOf(reply: CaReply): string {
   return `${reply.rotation.kind}${waiting === '' ? '' : `; waits for ${waiting}`}`;
 }
 
-export async function readCa(controlSocket: string): Promise<CaReply> {
-  return (await callApi(controlSocket, { method: 'GET', path: paths.ca })) as CaReply;
+export async function readCa(target: ApiTarget): Promise<CaReply> {
+  return (await callApi(target, { method: 'GET', path: paths.ca })) as CaReply;
 }

@@ -1,10 +1,10 @@
-import { realpathSync } from 'node:fs';
-import { layoutOf } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
+import type { ApiTarget } from '../serve/api/client.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
 import { importCa, requestCa } from './ca-import.ts';
 import { readCa, rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
+import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -28,11 +28,13 @@ const usage = {
     '    --root FILE               what it must chain to; else a root in the chain or one that the mesh trusts',
     '    --key FILE                a key that the company made; else the one of the request',
     '    --by-hand                 prepare only; the steps that follow are taken with ca rotate --step',
+    targetHelp,
   ].join('\n'),
   example: 'chancery ca rotate examples/shop',
 };
 
 const flags = {
+  ...targetOptions,
   json: { type: 'boolean' },
   intermediate: { type: 'boolean' },
   'own-root': { type: 'boolean' },
@@ -48,7 +50,7 @@ const flags = {
 
 /** What every `ca` command needs. */
 export interface CaCall {
-  readonly controlSocket: string;
+  readonly target: ApiTarget;
   readonly dir: string;
   readonly flags: Values;
   readonly terminal: Terminal;
@@ -61,10 +63,10 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
     terminal.out(parsed.help);
     return 0;
   }
-  const [verb, dir = '.', ...more] = parsed.positionals;
+  const [verb, dir, ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('ca takes one folder', usage);
-  const { controlSocket } = layoutOf(realpathSync(dir), process.env);
-  const call: CaCall = { controlSocket, dir, flags: parsed.values, terminal };
+  const target = controlTarget(parsed.values, dir);
+  const call: CaCall = { target, dir: dir ?? '.', flags: parsed.values, terminal };
   switch (verb) {
     case 'status':
       return status(call);
@@ -79,8 +81,8 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
   }
 }
 
-async function status({ controlSocket, dir, flags, terminal }: CaCall): Promise<ExitCode> {
-  const reply = await readCa(controlSocket);
+async function status({ target, dir, flags, terminal }: CaCall): Promise<ExitCode> {
+  const reply = await readCa(target);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
   terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return reply.warnings.length > 0 ? 2 : 0;

@@ -1,10 +1,9 @@
-import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { layoutOf } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
-import { callApi } from '../serve/api/client.ts';
+import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import { type FederationReply, type PeerReply, paths } from '../serve/api/wire.ts';
 import { parseArguments, usageError } from './arguments.ts';
+import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
@@ -20,36 +19,41 @@ const usage = {
     '  federation refresh NAME [DIR]   fetch the bundle of a peer now and wait; 2: it failed',
     '',
     'Each takes --json.',
+    targetHelp,
   ].join('\n'),
   example: 'chancery federation refresh partner.test examples/shop',
 };
 
 export async function federation(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const options = { json: { type: 'boolean' }, host: { type: 'string' } } as const;
+  const options = {
+    ...targetOptions,
+    json: { type: 'boolean' },
+    host: { type: 'string' },
+  } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
   }
   const [verb, ...rest] = parsed.positionals;
-  const [name, dir = '.', ...more] = verb === 'refresh' ? rest : ['', ...rest];
+  const [name, dir, ...more] = verb === 'refresh' ? rest : ['', ...rest];
   if (more.length > 0) throw usageError('federation takes one folder', usage);
   const json = parsed.values['json'] === true;
   const host = parsed.values['host'];
-  const socket = (): string => layoutOf(realpathSync(dir), process.env).controlSocket;
+  const target = (): ApiTarget => controlTarget(parsed.values, dir);
   switch (verb) {
     case 'list':
-      return list(await read(socket()), json, terminal);
+      return list(await read(target()), json, terminal);
     case 'show':
       return show(
-        await read(socket()),
+        await read(target()),
         typeof host === 'string' ? host : hostname(),
         json,
         terminal,
       );
     case 'refresh':
       if (name === undefined) throw usageError('refresh takes the trust domain of a peer', usage);
-      return refresh(socket(), name, json, terminal);
+      return refresh(target(), name, json, terminal);
     default:
       throw usageError('federation is followed by list, show or refresh', usage);
   }
@@ -71,20 +75,20 @@ function show(reply: FederationReply, host: string, json: boolean, terminal: Ter
 }
 
 async function refresh(
-  socket: string,
+  target: ApiTarget,
   trustDomain: string,
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const body = { trustDomain };
   const call = { method: 'POST' as const, path: paths.federationRefresh, body };
-  const reply = (await callApi(socket, call)) as PeerReply;
+  const reply = (await callApi(target, call)) as PeerReply;
   if (json) terminal.out(JSON.stringify(reply));
   else if (reply.problem === undefined) terminal.out(refreshedText(reply));
   else terminal.findings([reply.problem]);
   return reply.problem === undefined ? 0 : 2;
 }
 
-async function read(socket: string): Promise<FederationReply> {
-  return (await callApi(socket, { method: 'GET', path: paths.federation })) as FederationReply;
+async function read(target: ApiTarget): Promise<FederationReply> {
+  return (await callApi(target, { method: 'GET', path: paths.federation })) as FederationReply;
 }

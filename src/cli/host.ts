@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { layoutOf } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
-import { callApi } from '../serve/api/client.ts';
+import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import {
   type AgentHealthReply,
   type HostStepRequest,
@@ -12,7 +12,8 @@ import {
   type JoinTokenRequest,
   paths,
 } from '../serve/api/wire.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
+import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
 import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
@@ -32,11 +33,13 @@ const usage = {
     '    --state DIR               the state folder of an agent that was started with --server',
     '  host ek [--tcti TCTI]       of this machine, without an agent: the hash of its TPM, and the lines of mesh.yaml that admit it',
     '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
+    targetHelp,
   ].join('\n'),
   example: 'chancery host token web-1 /srv/intent --ttl 30m',
 };
 
 const options = {
+  ...targetOptions,
   json: { type: 'boolean' },
   ttl: { type: 'string' },
   replace: { type: 'boolean' },
@@ -45,7 +48,7 @@ const options = {
 } as const;
 
 interface Call {
-  readonly socket: string;
+  readonly target: ApiTarget;
   readonly name: string;
   readonly values: Values;
   readonly terminal: Terminal;
@@ -62,12 +65,11 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   const { values } = parsed;
   const [verb, ...rest] = parsed.positionals;
   const namesNone = verb === 'list' || verb === 'health';
-  const [name, dir = '.', ...more] = namesNone ? ['', ...rest] : rest;
+  const [name, dir, ...more] = namesNone ? ['', ...rest] : rest;
   if (name === undefined) throw usageError(`host ${verb ?? ''} needs the name of a host`, usage);
   if (more.length > 0) throw usageError('host takes one folder', usage);
-  if (verb === 'health') return health(dir, values, terminal);
-  const socket = layoutOf(realpathSync(dir), process.env).controlSocket;
-  const call = { socket, name, values, terminal };
+  if (verb === 'health') return health(dir ?? '.', values, terminal);
+  const call = { target: controlTarget(values, dir), name, values, terminal };
   switch (verb) {
     case 'list':
       return list(call);
@@ -83,16 +85,16 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
-async function list({ socket, values, terminal }: Call): Promise<ExitCode> {
-  const reply = (await callApi(socket, { method: 'GET', path: paths.hosts })) as HostsReply;
+async function list({ target, values, terminal }: Call): Promise<ExitCode> {
+  const reply = (await callApi(target, { method: 'GET', path: paths.hosts })) as HostsReply;
   const nowMs = systemClock.nowMs();
   terminal.out(values['json'] === true ? JSON.stringify(reply) : hostsText(reply, nowMs, terminal));
   return reply.hosts.every((one) => isWell(one, nowMs)) ? 0 : 2;
 }
 
-async function show({ socket, name, values, terminal }: Call): Promise<ExitCode> {
+async function show({ target, name, values, terminal }: Call): Promise<ExitCode> {
   const path = `${paths.hosts}/${encodeURIComponent(name)}`;
-  const { hosts } = (await callApi(socket, { method: 'GET', path })) as HostsReply;
+  const { hosts } = (await callApi(target, { method: 'GET', path })) as HostsReply;
   const [found] = hosts;
   if (found === undefined) throw new Error('the control plane left the host out');
   const nowMs = systemClock.nowMs();
@@ -100,14 +102,14 @@ async function show({ socket, name, values, terminal }: Call): Promise<ExitCode>
   return isWell(found, nowMs) ? 0 : 2;
 }
 
-async function step({ socket, name, values, terminal }: Call, verb: string): Promise<ExitCode> {
+async function step({ target, name, values, terminal }: Call, verb: string): Promise<ExitCode> {
   const reason = values['reason'];
   if (verb === 'ban' && reason === undefined) {
     throw usageError('a ban needs its --reason: whoever looks at it at night will ask', usage);
   }
   const body: HostStepRequest = { by: userInfo().username, reason: String(reason ?? '') };
   const path = `${paths.hosts}/${encodeURIComponent(name)}/${verb}`;
-  const reply = (await callApi(socket, { method: 'POST', path, body })) as HostsReply;
+  const reply = (await callApi(target, { method: 'POST', path, body })) as HostsReply;
   const said = {
     ban: `banned: ${name} is cut off; chancery host evict ${name} lifts it`,
     evict: `evicted: ${name} has to prove itself anew`,
@@ -137,23 +139,16 @@ async function health(dir: string, values: Values, terminal: Terminal): Promise<
 }
 
 const ttlUnlessSaid = '1h';
-const unitsSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-async function token({ socket, name, values, terminal }: Call): Promise<ExitCode> {
+async function token({ target, name, values, terminal }: Call): Promise<ExitCode> {
   const body: JoinTokenRequest = {
     host: name,
-    ttlSeconds: secondsOf(String(values['ttl'] ?? ttlUnlessSaid)),
+    ttlSeconds: secondsOf('--ttl', String(values['ttl'] ?? ttlUnlessSaid), usage),
     replaces: values['replace'] === true,
     by: userInfo().username,
   };
   const call = { method: 'POST' as const, path: paths.joinTokens, body };
-  const reply = (await callApi(socket, call)) as JoinTokenReply;
+  const reply = (await callApi(target, call)) as JoinTokenReply;
   terminal.out(values['json'] === true ? JSON.stringify(reply) : tokenText(name, reply));
   return 0;
-}
-
-function secondsOf(text: string): number {
-  const match = /^(\d+)(s|m|h|d)$/.exec(text);
-  if (match === null) throw usageError(`--ttl is such as 30m or 1h, not "${text}"`, usage);
-  return Number(match[1]) * (unitsSeconds[match[2] ?? ''] ?? 0);
 }

@@ -69,6 +69,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'the trust domains that a running mesh believes, and what partners need of it',
     load: async () => (await import('./federation.ts')).federation,
   },
+  token: {
+    usage: 'token create|list|revoke [NAME] [DIR]',
+    summary: "tokens for the operators' API of a running mesh, each with its role and its end",
+    load: async () => (await import('./token.ts')).token,
+  },
   init: {
     usage: 'init DIR',
     summary: 'write a small intent folder to start from',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
 import { layoutOf } from '../app/layout.ts';
+import type { OperatorApiOptions } from '../app/operators/operator-api.ts';
 import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
 import { systemClock } from '../base/clock.ts';
@@ -39,6 +40,11 @@ const usage = {
     '  --upstream-bundle FILE    its roots, where it is none itself. Also CHANCERY_UPSTREAM_BUNDLE',
     `  --watch TIME       how long each wave of a commit is looked at before the next one gets it; ${watchUnlessSaid} unless said, 0s for none`,
     ...remoteHelp,
+    "  --api-port N       the operators' API over TLS, for commands and programs of other machines; only on this machine's",
+    '                     socket unless said. They show a token (chancery token create) or a certificate that `operators`',
+    '                     in mesh.yaml names',
+    '  --api-cert FILE, --api-key FILE   its certificate (PEM, read again when it changes); the SVID of the control plane',
+    '                     unless said',
     '  --dev              follow the files as they lie on disk instead of Git',
   ].join('\n'),
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
@@ -59,6 +65,9 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     'upstream-bundle': { type: 'string' },
     dev: { type: 'boolean' },
     ...remoteFlags,
+    'api-port': { type: 'string' },
+    'api-cert': { type: 'string' },
+    'api-key': { type: 'string' },
     'federation-port': { type: 'string' },
     'federation-cert': { type: 'string' },
     'federation-key': { type: 'string' },
@@ -84,7 +93,8 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     agentPort: portOf('--agent-port', parsed.values['agent-port'], firstAgentPort),
     store: text(store),
     kek: text(kek),
-    bundleEndpoint: bundleEndpointOptions(parsed.values),
+    bundleEndpoint: tlsPortOf(parsed.values, 'federation'),
+    operatorApi: operatorApiOf(parsed.values, listen),
     upstream: upstreamOf(parsed.values),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
@@ -104,19 +114,25 @@ function portOf(flag: string, value: Values[string], unlessSaid: number): number
   throw usageError(`${flag} is a port from 1 to 65535, not "${value}"`, usage);
 }
 
-function bundleEndpointOptions(values: Values): BundleEndpointOptions | undefined {
-  const port = values['federation-port'];
-  const cert = text(values['federation-cert']);
-  const key = text(values['federation-key']);
+function operatorApiOf(values: Values, address: string): OperatorApiOptions | undefined {
+  const port = tlsPortOf(values, 'api');
+  return port && { address, ...port };
+}
+
+/** A listener with `--NAME-port`, and `--NAME-cert` and `--NAME-key` where it has a certificate of its own. */
+function tlsPortOf(values: Values, name: string): BundleEndpointOptions | undefined {
+  const port = values[`${name}-port`];
+  const cert = text(values[`${name}-cert`]);
+  const key = text(values[`${name}-key`]);
   if ((cert === undefined) !== (key === undefined)) {
-    throw usageError('--federation-cert and --federation-key go together', usage);
+    throw usageError(`--${name}-cert and --${name}-key go together`, usage);
   }
   if (port === undefined) {
-    if (cert !== undefined) throw usageError('--federation-cert needs --federation-port', usage);
+    if (cert !== undefined) throw usageError(`--${name}-cert needs --${name}-port`, usage);
     return undefined;
   }
   const files = cert === undefined || key === undefined ? undefined : { cert, key };
-  return { port: portOf('--federation-port', port, 0), files };
+  return { port: portOf(`--${name}-port`, port, 0), files };
 }
 
 /** Files relative to the folder where it is typed; a flag wins over the environment. */

@@ -1,39 +1,35 @@
-import { realpathSync } from 'node:fs';
-import { layoutOf } from '../app/layout.ts';
 import { callApi } from '../serve/api/client.ts';
 import { paths, type StatusReply } from '../serve/api/wire.ts';
 import { parseArguments, usageError } from './arguments.ts';
 import { warned } from './ca-text.ts';
+import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const usage = {
   usage: 'status [DIR] [--json]',
-  text: 'Shows the proxies and workloads of a running mesh. 0: all in sync and ready, and nothing ends soon; 2: something is not.',
+  text: `${'Shows the proxies and workloads of a running mesh. 0: all in sync and ready, and nothing ends soon; 2: something is not.'}\n${targetHelp}`,
   example: 'chancery status examples/shop',
 };
 
 export async function status(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
+  const parsed = parseArguments(args, { ...targetOptions, json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
   }
-  const [dir = '.', ...more] = parsed.positionals;
+  const [dir, ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('status takes one folder', usage);
-  const { controlSocket } = layoutOf(realpathSync(dir), process.env);
-  const reply = (await callApi(controlSocket, {
-    method: 'GET',
-    path: paths.status,
-  })) as StatusReply;
+  const target = controlTarget(parsed.values, dir);
+  const reply = (await callApi(target, { method: 'GET', path: paths.status })) as StatusReply;
   const fine =
     reply.workloads.every(isFine) &&
     reply.refused === undefined &&
     reply.waiting === undefined &&
     reply.warnings.length === 0;
   if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
-  else terminal.out(statusText(reply, dir, terminal));
+  else terminal.out(statusText(reply, dir ?? '.', terminal));
   return fine ? 0 : 2;
 }
 

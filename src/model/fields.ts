@@ -75,6 +75,22 @@ export const caFields: FieldTable = {
   },
 };
 
+const operatorNames = { type: 'array', items: text, minItems: 1 };
+
+export const operatorFields: FieldTable = {
+  viewers: { description: 'who may look', example: '[dashboard]', schema: operatorNames },
+  operators: {
+    description: 'who may also work with hosts, revisions and bundles',
+    example: '[deploy-bot]',
+    schema: operatorNames,
+  },
+  admins: {
+    description: 'who may also change the CA and make tokens',
+    example: '[spiffe://shop.test/platform]',
+    schema: operatorNames,
+  },
+};
+
 export const meshFields: FieldTable = {
   mesh: { description: 'the name of the mesh', example: 'shop', required: true, schema: name },
   trust_domain: {
@@ -105,6 +121,12 @@ export const meshFields: FieldTable = {
     schema: object(() => caFields),
   },
   issuers: later('token issuers'),
+  operators: {
+    description:
+      "services, or SPIFFE IDs of this trust domain, that may use the operators' API with their certificate",
+    example: '{ viewers: [dashboard] }',
+    schema: object(() => operatorFields),
+  },
   peers: {
     description: 'trust domains whose identities are believed here, and where their bundles are',
     example: '{ partner.test: { endpoint: https://bundle.partner.test/, profile: https_web } }',

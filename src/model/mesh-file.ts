@@ -3,6 +3,7 @@ import type { Position } from '../base/finding.ts';
 import { readCa } from './ca-section.ts';
 import { defaultsFields, meshFields } from './fields.ts';
 import { readAdmission } from './hosts-file.ts';
+import { type OperatorDraft, readOperators } from './operators-file.ts';
 import { readPeers } from './peers-file.ts';
 import { readDurationMs, readLabel, readTrustDomain } from './scalars.ts';
 import type {
@@ -25,6 +26,7 @@ export interface MeshDraft {
   readonly hosts: Admission;
   readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
   readonly ca: CaLifetimes;
+  readonly operators: readonly OperatorDraft[];
 }
 
 export interface RoleDraft {
@@ -52,8 +54,10 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const hosts = readAdmission(file, fields.get('hosts'));
   const ca = readCa(file, fields.get('ca'), defaults.svidTtlSeconds);
   const peers = readPeers(file, fields.get('peers'), trustDomain);
+  const operators = readOperators(file, fields.get('operators'));
   if (name === undefined || trustDomain === undefined) return undefined;
-  return { file, at: file.at(nameNode), name, trustDomain, roles, defaults, hosts, ca, peers };
+  const at = file.at(nameNode);
+  return { file, at, name, trustDomain, roles, defaults, hosts, ca, peers, operators };
 }
 
 function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDraft> {

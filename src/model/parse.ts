@@ -1,6 +1,7 @@
 import { type Finding, hasErrors } from '../base/finding.ts';
 import { findClashes } from './clashes.ts';
 import { type MeshDraft, readMeshFile } from './mesh-file.ts';
+import { resolveOperators } from './operators-file.ts';
 import { resolveRoles } from './roles.ts';
 import { buildService } from './service-build.ts';
 import { readServiceFile, type ServiceDraft } from './service-file.ts';
@@ -83,7 +84,9 @@ function reportEmpty(file: YamlFile | undefined): undefined {
 }
 
 function build(mesh: MeshDraft, drafts: ReadonlyMap<ServiceName, ServiceDraft>): Intent {
-  const roles = resolveRoles(mesh, new Set<string>(drafts.keys()));
+  const known = new Set<string>(drafts.keys());
+  const roles = resolveRoles(mesh, known);
+  const operators = resolveOperators(mesh, known);
   findClashes([...drafts.values()]);
   const tree = { mesh, roles, drafts };
   const services = [...drafts.values()]
@@ -91,7 +94,7 @@ function build(mesh: MeshDraft, drafts: ReadonlyMap<ServiceName, ServiceDraft>):
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const { at, name, trustDomain, defaults, hosts, ca, peers } = mesh;
   return {
-    mesh: { at, name, trustDomain, roles, defaults, hosts, ca, peers },
+    mesh: { at, name, trustDomain, roles, defaults, hosts, ca, peers, operators },
     services: new Map(services.map((service) => [service.name, service])),
   };
 }

@@ -35,7 +35,12 @@ export interface Mesh {
   readonly ca: CaLifetimes;
   /** Trust domains that this mesh federates with; sorted. */
   readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
+  /** Who may use the operators' API with a certificate of the mesh; sorted. */
+  readonly operators: ReadonlyMap<SpiffeId, OperatorRole>;
 }
+
+/** Each may do what those before it may. */
+export type OperatorRole = 'viewer' | 'operator' | 'admin';
 
 /** Another trust domain, and where its bundle is read (SPIFFE Federation, section 5.1). */
 export interface TrustPeer {

@@ -11,11 +11,22 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
+/** What the files are for, as its findings name it. */
+export interface CertificateUse {
+  readonly what: string;
+  readonly code: 'CH3208' | 'CH5438';
+}
+
+const ofBundleEndpoint: CertificateUse = { what: 'the bundle endpoint', code: 'CH3208' };
+
 /** Files are read again, not watched: what renews them may replace the folder or a link to it. */
 const lookEveryMs = 5_000;
 
-/** Errors: CH3208, a file cannot be read or the two do not belong together. */
-export function readCertificateFiles(files: CertificateFiles): KeyPair {
+/** Errors: a file cannot be read or the two do not belong together. */
+export function readCertificateFiles(
+  files: CertificateFiles,
+  { what, code }: CertificateUse = ofBundleEndpoint,
+): KeyPair {
   try {
     const pair = { cert: readFileSync(files.cert, 'utf8'), key: readFileSync(files.key, 'utf8') };
     // Throws where the key is not the one of the certificate.
@@ -24,8 +35,8 @@ export function readCertificateFiles(files: CertificateFiles): KeyPair {
   } catch (cause) {
     throw new ChanceryError(
       {
-        code: 'CH3208',
-        message: `the bundle endpoint has no certificate: ${messageOf(cause)}`,
+        code,
+        message: `${what} has no certificate: ${messageOf(cause)}`,
         expected: `a certificate with its chain in ${files.cert} and its key in ${files.key}, both PEM`,
       },
       { cause },
@@ -38,24 +49,25 @@ export function watchCertificateFiles(
   files: CertificateFiles,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
   onChange: (pair: KeyPair) => void,
+  use: CertificateUse = ofBundleEndpoint,
 ): () => void {
-  let last = JSON.stringify(readCertificateFiles(files));
+  let last = JSON.stringify(readCertificateFiles(files, use));
   let lastProblem = '';
   let cancel = (): void => {};
   const look = (): void => {
     cancel = clock.after(lookEveryMs, look);
     try {
-      const pair = readCertificateFiles(files);
+      const pair = readCertificateFiles(files, use);
       const text = JSON.stringify(pair);
       lastProblem = '';
       if (text === last) return;
       last = text;
       onChange(pair);
-      log.info('the bundle endpoint has a new certificate', { file: files.cert });
+      log.info('there is a new certificate', { of: use.what, file: files.cert });
     } catch (error) {
       const problem = messageOf(error);
       if (problem !== lastProblem) {
-        log.warn('the bundle endpoint keeps its certificate', { problem });
+        log.warn('the certificate stays as it was', { of: use.what, problem });
       }
       lastProblem = problem;
     }

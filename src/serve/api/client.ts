@@ -4,10 +4,16 @@ import { ChanceryError } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
 import { http, https } from './node-http.ts';
 
-/** A unix socket, by its path, or a host API, whose TLS is in the agent that keeps its connections. */
+/** A unix socket, by its path, or an API over TLS, whose trust is in the agent that keeps its connections. */
 export type ApiTarget =
   | string
-  | { readonly host: string; readonly port: number; readonly agent: Agent };
+  | {
+      readonly host: string;
+      readonly port: number;
+      readonly agent: Agent;
+      /** Of who asks, where it is no certificate. */
+      readonly token?: string;
+    };
 
 export interface ApiCall {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -97,6 +103,9 @@ function open(target: ApiTarget, call: ApiCall, timeoutMs: number): Promise<Inco
     headers: {
       'content-type': 'application/json',
       'content-length': body === undefined ? 0 : Buffer.byteLength(body),
+      ...(typeof target === 'string' || target.token === undefined
+        ? {}
+        : { authorization: `Bearer ${target.token}` }),
     },
     timeout: timeoutMs,
   };
@@ -104,7 +113,7 @@ function open(target: ApiTarget, call: ApiCall, timeoutMs: number): Promise<Inco
     const request =
       typeof target === 'string'
         ? http.request({ ...options, socketPath: target })
-        : https.request({ ...options, ...target });
+        : https.request({ ...options, host: target.host, port: target.port, agent: target.agent });
     request.once('response', resolve);
     request.once('timeout', () => request.destroy(new Error(`no answer in ${timeoutMs} ms`)));
     request.once('error', (cause) => reject(unreachable(target, cause)));
@@ -118,7 +127,10 @@ function unreachable(target: ApiTarget, cause: Error): ChanceryError {
     {
       code: 'CH5402',
       message: `the control plane does not answer on ${where}: ${cause.message}`,
-      help: 'start it with: chancery up DIR',
+      help:
+        typeof target === 'string'
+          ? 'start it with: chancery up DIR'
+          : 'look at its address, its --api-port and whose certificates are trusted (--ca-file)',
     },
     { cause },
   );

@@ -1,14 +1,13 @@
 import type { Server } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { readCertificate } from '../../identity/certificate-read.ts';
 import { hostKey } from '../../identity/hosts/host-record.ts';
 import { hostOf, trustDomainOf } from '../../identity/spiffe-id.ts';
-import { svidIdOf } from '../../identity/x509-svid.ts';
 import type { HostName, TrustDomain } from '../../model/types.ts';
 import type { TlsMaterial } from '../grpc/server.ts';
 import { https } from './node-http.ts';
 import { type ApiHandler, type ApiPeer, serveRequest } from './server.ts';
+import { listening, shownSvid, tlsOptions } from './tls-listener.ts';
 
 /** The API for hosts, over TLS. */
 export interface HostApiServer {
@@ -23,8 +22,6 @@ export interface HostApiServer {
 
 /** A connection or two for each host; what comes beyond is a storm or an attack. */
 const connectionsMax = 10_000;
-/** A peer that does not finish its handshake holds a connection for nothing. */
-const handshakeMs = 10_000;
 /** Agents keep a connection between two calls for longer than they report (10 s). */
 const keepAliveMs = 30_000;
 
@@ -70,42 +67,14 @@ export function createHostApiServer(options: {
   };
 }
 
-const tlsOptions = {
-  requestCert: true,
-  rejectUnauthorized: false,
-  minVersion: 'TLSv1.3',
-  handshakeTimeout: handshakeMs,
-} as const;
-
-async function listening(server: Server, address: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, address, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  return (server.address() as AddressInfo).port;
-}
-
 function peerOf(socket: TLSSocket, trustDomain: TrustDomain): ApiPeer {
-  const { raw } = socket.getPeerCertificate();
-  if (raw === undefined) return anonymous('no certificate was shown');
-  if (!socket.authorized) {
-    return anonymous(`the certificate does not hold: ${String(socket.authorizationError)}`);
+  const shown = shownSvid(socket);
+  if (!shown.ok) return { kind: 'anonymous', reason: shown.error };
+  const { id, certificate } = shown.value;
+  const host = hostOf(id);
+  if (host === undefined || trustDomainOf(id) !== trustDomain) {
+    return { kind: 'anonymous', reason: `${id} is no host of ${trustDomain}` };
   }
-  const certificate = readCertificate(raw);
-  if (!certificate.ok) return anonymous(certificate.error);
-  const { publicKeySpki, notAfterMs } = certificate.value;
-  const id = svidIdOf(certificate.value);
-  if (!id.ok) return anonymous(`the certificate is no SVID: ${id.error}`);
-  const host = hostOf(id.value);
-  if (host === undefined || trustDomainOf(id.value) !== trustDomain) {
-    return anonymous(`${id.value} is no host of ${trustDomain}`);
-  }
+  const { publicKeySpki, notAfterMs } = certificate;
   return { kind: 'host', host, key: hostKey(publicKeySpki), notAfterMs };
-}
-
-function anonymous(reason: string): ApiPeer {
-  return { kind: 'anonymous', reason };
 }

@@ -2,11 +2,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { messageOf } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
-import type { HostName } from '../../model/types.ts';
+import type { HostName, OperatorRole } from '../../model/types.ts';
 import { readPeerCredentials } from '../grpc/peer-credentials.ts';
 import { http } from './node-http.ts';
 
-/** Who asks: this machine's operator, a host by its certificate, or nobody that is known. */
+/** Who asks: this machine's operator, a host by its certificate, an operator elsewhere, or nobody that is known. */
 export type ApiPeer =
   | { readonly kind: 'operator'; readonly uid: number }
   | {
@@ -16,6 +16,8 @@ export type ApiPeer =
       readonly key: string;
       readonly notAfterMs: number;
     }
+  /** Over TCP, by a token or a certificate. */
+  | { readonly kind: 'caller'; readonly name: string; readonly role: OperatorRole }
   | { readonly kind: 'anonymous'; readonly reason: string };
 
 /** A JSON answer, a refusal with its finding, or a stream of JSON lines until either side ends it. */

@@ -38,6 +38,7 @@ export const paths = {
   caImports: '/v1/ca/imports',
   verdicts: '/v1/verdicts',
   approvals: '/v1/approvals',
+  apiTokens: '/v1/tokens',
 } as const;
 
 /** GET /v1/bundle, for anybody: what a host holds against the hash that its operator gave it. */

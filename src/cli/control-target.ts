@@ -1,0 +1,108 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { layoutOf } from '../app/layout.ts';
+import { ChanceryError, messageOf } from '../base/error.ts';
+import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
+import type { ApiTarget } from '../serve/api/client.ts';
+import { https } from '../serve/api/node-http.ts';
+import type { Values } from './arguments.ts';
+
+/** Where the control plane is; for every command that asks it. Each has a variable, so that it is said once. */
+export const targetOptions = {
+  api: { type: 'string' },
+  'token-file': { type: 'string' },
+  'ca-file': { type: 'string' },
+  'cert-file': { type: 'string' },
+  'key-file': { type: 'string' },
+} as const;
+
+export const targetHelp = [
+  '',
+  '  Without DIR, of a control plane on another machine (its --api-port):',
+  '    --api https://HOST:PORT                  or CHANCERY_API',
+  '    --token-file FILE                        or CHANCERY_TOKEN_FILE, of chancery token create',
+  '    --cert-file FILE --key-file FILE         or CHANCERY_CERT_FILE and CHANCERY_KEY_FILE, in place of a token',
+  '    --ca-file FILE                           or CHANCERY_CA_FILE: who signed its certificate; the public CAs unless said',
+].join('\n');
+
+const variables = {
+  api: 'CHANCERY_API',
+  'token-file': 'CHANCERY_TOKEN_FILE',
+  'ca-file': 'CHANCERY_CA_FILE',
+  'cert-file': 'CHANCERY_CERT_FILE',
+  'key-file': 'CHANCERY_KEY_FILE',
+} as const;
+
+/** The socket of the mesh in `dir`, or the API that flags or the environment name. A folder that was named goes first. */
+export function controlTarget(
+  values: Values,
+  dir: string | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+): ApiTarget {
+  const said = (name: keyof typeof variables): string | undefined => {
+    const flag = values[name];
+    if (typeof flag === 'string') return flag;
+    const variable = env[variables[name]];
+    return variable === '' ? undefined : variable;
+  };
+  const isLocal = dir !== undefined && values['api'] === undefined;
+  const api = isLocal ? undefined : said('api');
+  if (api === undefined) return layoutOf(realpathSync(dir ?? '.'), env).controlSocket;
+  if (dir !== undefined) throw mistake('DIR and --api both say where the control plane is');
+  return remote(api, said);
+}
+
+function remote(
+  api: string,
+  said: (name: keyof typeof variables) => string | undefined,
+): ApiTarget {
+  const url = URL.parse(api);
+  if (url?.protocol !== 'https:' || url.username !== '' || !['', '/'].includes(url.pathname)) {
+    throw mistake(`"${api}" is not where a control plane can be: https://HOST:PORT`);
+  }
+  const [token, ca] = [fileOf(said('token-file')), fileOf(said('ca-file'))];
+  const [cert, key] = [fileOf(said('cert-file')), fileOf(said('key-file'))];
+  if ((cert === undefined) !== (key === undefined)) {
+    throw mistake('--cert-file and --key-file go together');
+  }
+  const agent = new https.Agent({
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    minVersion: 'TLSv1.3',
+    checkServerIdentity: isControlPlane,
+  });
+  // An address of version 6 stands in brackets in a URL only.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const target = { host, port: Number(url.port || 443), agent };
+  return token === undefined ? target : { ...target, token: token.trim() };
+}
+
+/**
+ * A certificate with a SPIFFE ID must have the control plane's: every workload of the mesh has one of the same CA. Any other
+ * is held against the name, as a browser does.
+ */
+function isControlPlane(host: string, certificate: PeerCertificate): Error | undefined {
+  const [, uri] = /(?:^|, )URI:(spiffe:[^,]*)/.exec(certificate.subjectaltname ?? '') ?? [];
+  if (uri === undefined) return checkServerIdentity(host, certificate);
+  const id = parseSpiffeId(uri);
+  return id.ok && id.value === controlPlaneId(trustDomainOf(id.value))
+    ? undefined
+    : new Error(`"${uri}" is no control plane`);
+}
+
+function fileOf(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw mistake(`"${path}" cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function mistake(message: string): ChanceryError {
+  return new ChanceryError({
+    code: 'CH5439',
+    message,
+    help: '--api https://HOST:PORT --token-file FILE --ca-file FILE, or CHANCERY_API and the like',
+  });
+}

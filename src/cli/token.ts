@@ -1,0 +1,125 @@
+import { userInfo } from 'node:os';
+import { timeText } from '../base/time-text.ts';
+import type { OperatorRole } from '../model/types.ts';
+import { type ApiTarget, callApi } from '../serve/api/client.ts';
+import type { ApiTokenReply, ApiTokenRequest, ApiTokensReply } from '../serve/api/token-wire.ts';
+import { paths } from '../serve/api/wire.ts';
+import { replaceDurably } from '../store/durable-file.ts';
+import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
+import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import type { ExitCode } from './main.ts';
+import { table } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+const roles: readonly OperatorRole[] = ['viewer', 'operator', 'admin'];
+
+const usage = {
+  usage: 'token create|list|revoke [NAME] [DIR]',
+  text: [
+    "Tokens for the operators' API of a control plane over TCP (server --api-port).",
+    '',
+    '  token create NAME [DIR] --role ROLE   a token for one person or program; it is shown once',
+    `    --role ROLE               ${roles.join(', ')}; each may do what those before it may`,
+    '    --ttl 30d                 how long it is good for; 30d unless said, at most 365d',
+    '    --out FILE                write it there, for its owner only, instead of showing it',
+    '    --ca-out FILE             also write the roots of the mesh, for --ca-file',
+    '  token list [DIR]            all of them; their secrets are kept nowhere',
+    '  token revoke NAME [DIR]     from the next call on it is nobody, and what it follows ends within a second',
+    '',
+    'Each takes --json.',
+    targetHelp,
+  ].join('\n'),
+  example: 'chancery token create deploy-bot /srv/intent --role operator --out deploy-bot.token',
+};
+
+const options = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  role: { type: 'string' },
+  ttl: { type: 'string' },
+  out: { type: 'string' },
+  'ca-out': { type: 'string' },
+} as const;
+
+interface Call {
+  readonly target: ApiTarget;
+  readonly name: string;
+  readonly values: Values;
+  readonly terminal: Terminal;
+}
+
+export async function token(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(args, options, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const { values } = parsed;
+  const [verb, ...rest] = parsed.positionals;
+  const [name, dir, ...more] = verb === 'list' ? ['', ...rest] : rest;
+  if (name === undefined) throw usageError(`token ${verb ?? ''} needs the name of a token`, usage);
+  if (more.length > 0) throw usageError('token takes one folder', usage);
+  const call = (): Call => ({ target: controlTarget(values, dir), name, values, terminal });
+  switch (verb) {
+    case 'create':
+      return create(call());
+    case 'list':
+      return list(call());
+    case 'revoke':
+      return revoke(call());
+    default:
+      throw usageError('token is followed by create, list or revoke', usage);
+  }
+}
+
+const ttlUnlessSaid = '30d';
+
+async function create({ target, name, values, terminal }: Call): Promise<ExitCode> {
+  const role = roles.find((one) => one === values['role']);
+  if (role === undefined) throw usageError(`--role is one of ${roles.join(', ')}`, usage);
+  const ttlSeconds = secondsOf('--ttl', String(values['ttl'] ?? ttlUnlessSaid), usage);
+  const body: ApiTokenRequest = { name, role, ttlSeconds, by: userInfo().username };
+  const call = { method: 'POST' as const, path: paths.apiTokens, body };
+  const reply = (await callApi(target, call)) as ApiTokenReply;
+  const { out, 'ca-out': caOut } = values;
+  if (typeof out === 'string') replaceDurably(out, `${reply.token}\n`);
+  if (typeof caOut === 'string') replaceDurably(caOut, reply.bundlePem);
+  const { token: secret, ...others } = reply;
+  const shown = typeof out === 'string' ? others : { token: secret, ...others };
+  terminal.out(
+    values['json'] === true ? JSON.stringify(shown) : createdText(name, role, reply, out),
+  );
+  return 0;
+}
+
+function createdText(
+  name: string,
+  role: OperatorRole,
+  { token: secret, endsMs }: ApiTokenReply,
+  out: Values[string],
+): string {
+  const where = typeof out === 'string' ? `it is in ${out}` : `${secret}`;
+  return [`${name}: ${role} until ${timeText(endsMs)}`, where].join('\n');
+}
+
+async function list({ target, values, terminal }: Call): Promise<ExitCode> {
+  const reply = (await callApi(target, { method: 'GET', path: paths.apiTokens })) as ApiTokensReply;
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : listText(reply, terminal));
+  return 0;
+}
+
+function listText({ tokens }: ApiTokensReply, terminal: Terminal): string {
+  if (tokens.length === 0) return 'there are no tokens';
+  const rows = tokens.map(({ name, role, madeMs, endsMs, by }) => [
+    ...[name, role, timeText(madeMs), timeText(endsMs), by],
+  ]);
+  return table({ header: ['name', 'role', 'made', 'ends', 'by'], rows, width: terminal.width });
+}
+
+async function revoke({ target, name, values, terminal }: Call): Promise<ExitCode> {
+  const path = `${paths.apiTokens}/${encodeURIComponent(name)}/revoke`;
+  const body = { by: userInfo().username };
+  const reply = await callApi(target, { method: 'POST', path, body });
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : `revoked: ${name}`);
+  return 0;
+}

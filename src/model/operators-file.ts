@@ -1,0 +1,81 @@
+import { operatorFields } from './fields.ts';
+import type { MeshDraft } from './mesh-file.ts';
+import { reportUnknownService } from './roles.ts';
+import { parseSpiffeId, pathOf, type SpiffeId, trustDomainOf } from './spiffe-id.ts';
+import type { OperatorRole } from './types.ts';
+import type { YamlFile, YamlNode } from './yaml-file.ts';
+
+export interface OperatorDraft {
+  readonly role: OperatorRole;
+  readonly text: string;
+  readonly node: YamlNode;
+}
+
+const lists: readonly (readonly [field: string, role: OperatorRole])[] = [
+  ['viewers', 'viewer'],
+  ['operators', 'operator'],
+  ['admins', 'admin'],
+];
+
+/** `operators` of mesh.yaml, as it is written. */
+export function readOperators(file: YamlFile, node: YamlNode): readonly OperatorDraft[] {
+  const fields = node === undefined ? undefined : file.fields(node, operatorFields, '`operators`');
+  if (fields === undefined) return [];
+  return lists.flatMap(([field, role]) => {
+    const listNode = fields.get(field);
+    if (listNode === undefined) return [];
+    const items = file.list(listNode, 'services or SPIFFE IDs', false) ?? [];
+    return items.flatMap((item) => {
+      const text = file.text(item, 'a service or a SPIFFE ID');
+      return text === undefined ? [] : [{ role, text, node: item }];
+    });
+  });
+}
+
+/** By SPIFFE ID. A name that nobody has, or that stands twice, is a finding: it would not do what its writer meant. */
+export function resolveOperators(
+  mesh: MeshDraft,
+  known: ReadonlySet<string>,
+): ReadonlyMap<SpiffeId, OperatorRole> {
+  const found = new Map<SpiffeId, OperatorRole>();
+  for (const { role, text, node } of mesh.operators) {
+    const id = text.includes('://') ? readId(mesh, node, text) : serviceId(mesh, node, text, known);
+    if (id === undefined) continue;
+    if (found.has(id)) {
+      mesh.file.report('CH5434', node, `"${text}" stands twice in \`operators\``, {
+        help: 'leave the line with the role that it is to have; each role may do what lesser ones may',
+      });
+    }
+    found.set(id, role);
+  }
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function serviceId(
+  mesh: MeshDraft,
+  node: YamlNode,
+  name: string,
+  known: ReadonlySet<string>,
+): SpiffeId | undefined {
+  if (known.has(name)) return `spiffe://${mesh.trustDomain}/${name}` as SpiffeId;
+  reportUnknownService(mesh.file, node, name, known);
+  return undefined;
+}
+
+/** Parts of the mesh hold certificates of it too, and are nobody's operators. */
+const meshPath = '/chancery/';
+
+function readId(mesh: MeshDraft, node: YamlNode, text: string): SpiffeId | undefined {
+  const id = parseSpiffeId(text);
+  const isFit =
+    id.ok &&
+    trustDomainOf(id.value) === mesh.trustDomain &&
+    pathOf(id.value) !== '' &&
+    !pathOf(id.value).startsWith(meshPath);
+  if (isFit) return id.value;
+  mesh.file.report('CH5434', node, `"${text.slice(0, 100)}" cannot be an operator of this mesh`, {
+    expected: `a service, or spiffe://${mesh.trustDomain}/PATH outside of ${meshPath}`,
+    ...(id.ok ? {} : { notes: [id.error] }),
+  });
+  return undefined;
+}

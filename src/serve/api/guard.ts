@@ -1,0 +1,108 @@
+import type { OperatorRole } from '../../model/types.ts';
+import { readBody } from './body-shape.ts';
+import { findRoute, mayAct, type Route } from './routes.ts';
+import {
+  type ApiHandler,
+  type ApiPeer,
+  type ApiReply,
+  type ApiRequest,
+  refused,
+} from './server.ts';
+
+/** A call that was let in, and how it ended; for the audit and the counters. */
+export interface ApiUse {
+  readonly route: Route;
+  readonly path: string;
+  readonly by: string;
+  readonly role: OperatorRole;
+  readonly status: number;
+}
+
+interface Caller {
+  readonly name: string;
+  readonly role: OperatorRole;
+  /** Whether it may say on whose behalf it asks: only who is this machine's operator anyway. */
+  readonly mayName: boolean;
+}
+
+/**
+ * Lets through only calls of the route table, from who has the role, with a body of the right shape. The handler behind it
+ * sees in `by` who asks.
+ */
+export function guarded(handler: ApiHandler, onUse: (use: ApiUse) => void): ApiHandler {
+  return async (request) => {
+    const found = findRoute(request.method, request.path);
+    const who = callerOf(request.peer);
+    // Strangers do not learn what is there.
+    if (who === undefined) return notKnown(request.peer);
+    if (found.kind !== 'route') return notThere(request, found);
+    const { route } = found;
+    const ends = (reply: ApiReply): ApiReply => {
+      const { name: by, role } = who;
+      onUse({ route, path: request.path, by, role, status: statusOf(reply) });
+      return reply;
+    };
+    if (!mayAct(who.role, route.role)) return ends(notAllowed(who, route));
+    const body = bodyFor(route, request, who);
+    if (!body.ok) return ends(body.reply);
+    return ends(await handler({ ...request, body: body.value }));
+  };
+}
+
+function callerOf(peer: ApiPeer): Caller | undefined {
+  switch (peer.kind) {
+    case 'operator':
+      return { name: `uid ${peer.uid}`, role: 'admin', mayName: true };
+    case 'caller':
+      return { name: peer.name, role: peer.role, mayName: false };
+    case 'host':
+    case 'anonymous':
+      return undefined;
+  }
+}
+
+function bodyFor(
+  { body: shape }: Route,
+  { body, method, path }: ApiRequest,
+  who: Caller,
+):
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reply: ApiReply } {
+  if (shape === undefined) return { ok: true, value: undefined };
+  const read = readBody(shape, body, (said) => (who.mayName ? (said ?? who.name) : who.name));
+  if (read.ok) return read;
+  const message = `the body of ${method} ${path} is not what it takes`;
+  return { ok: false, reply: refused(400, { code: 'CH5431', message, ...read.error }) };
+}
+
+function notKnown(peer: ApiPeer): ApiReply {
+  const reason = peer.kind === 'anonymous' ? peer.reason : 'a host is no operator';
+  return refused(401, {
+    code: 'CH5432',
+    message: `the control plane does not know who asks: ${reason}`,
+    expected: 'a token, or a certificate of this mesh that `operators` in mesh.yaml names',
+    help: 'chancery token create NAME --role viewer, on the machine of the control plane, makes a token',
+  });
+}
+
+function notAllowed(who: Caller, route: Route): ApiReply {
+  return refused(403, {
+    code: 'CH5433',
+    message: `${who.name} may not ${route.method} ${route.path}`,
+    expected: `the role ${route.role}`,
+    found: `the role ${who.role}`,
+  });
+}
+
+function notThere(
+  { method, path }: ApiRequest,
+  found: Exclude<ReturnType<typeof findRoute>, { kind: 'route' }>,
+): ApiReply {
+  const message = `there is no ${method} ${path}`;
+  if (found.kind === 'none') return refused(404, { code: 'CH5405', message });
+  return refused(405, { code: 'CH5405', message, expected: found.methods.join(' or ') });
+}
+
+function statusOf(reply: ApiReply): number {
+  return reply.kind === 'refused' ? reply.status : 200;
+}

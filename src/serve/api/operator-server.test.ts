@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { Agent } from 'node:https';
+import { after, before, describe, it } from 'node:test';
+import { authenticator } from '../../app/operators/authenticate.ts';
+import { systemClock } from '../../base/clock.ts';
+import { systemRandom as random } from '../../base/random.ts';
+import { type Ca, createRoot, createRootKey, issueSvid, spkiOf } from '../../identity/ca.ts';
+import { toPem } from '../../identity/pem.ts';
+import { controlPlaneId, hostId, type SpiffeId, workloadId } from '../../identity/spiffe-id.ts';
+import type { HostName, OperatorRole, ServiceName, TrustDomain } from '../../model/types.ts';
+import { openSqliteStore } from '../../store/sqlite.ts';
+import { callApi } from './client.ts';
+import { createOperatorServer } from './operator-server.ts';
+import type { ApiPeer } from './server.ts';
+
+const td = 'ops.test' as TrustDomain;
+const nowMs = Date.now();
+const bot = workloadId(td, 'bot' as ServiceName);
+
+const ca = (): Ca =>
+  createRoot({
+    ...{ trustDomain: td, nowMs, random },
+    ...{ privateKey: createRootKey(), lifetimeSeconds: 3_600 },
+  });
+
+function identity(issuer: Ca, spiffeId: SpiffeId, ttlSeconds = 600) {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const publicKeySpki = spkiOf(privateKey);
+  const svid = issueSvid({ ca: issuer, spiffeId, publicKeySpki, ttlSeconds, nowMs, random });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { cert: svid.chainPem, key };
+}
+
+describe('the operators API by certificate', () => {
+  const own = ca();
+  const rootPem = toPem('CERTIFICATE', own.certificateDer);
+  const operators = new Map<SpiffeId, OperatorRole>([[bot, 'operator']]);
+  const store = openSqliteStore(':memory:');
+  const server = createOperatorServer({
+    handler: async ({ peer }) => ({ kind: 'json', body: peer }),
+    authenticate: authenticator({ store, clock: systemClock, operators: () => operators }),
+  });
+  let port = 0;
+  before(async () => {
+    const shown = identity(own, controlPlaneId(td));
+    port = await server.listen('127.0.0.1', 0, { ...shown, ca: rootPem });
+  });
+  after(async () => {
+    server.close();
+    await store.close();
+  });
+
+  const peerOf = async (
+    shown?: { readonly cert: string; readonly key: string },
+    token?: string,
+  ): Promise<ApiPeer> => {
+    const agent = new Agent({ ca: rootPem, checkServerIdentity: () => undefined, ...shown });
+    const target = { host: '127.0.0.1', port, agent, ...(token === undefined ? {} : { token }) };
+    return (await callApi(target, { method: 'GET', path: '/' })) as ApiPeer;
+  };
+  const reasonOf = async (shown?: { readonly cert: string; readonly key: string }) => {
+    const peer = await peerOf(shown);
+    assert.ok(peer.kind === 'anonymous');
+    return peer.reason;
+  };
+
+  it('who is listed has its role, under its SPIFFE ID', async () => {
+    const peer = await peerOf(identity(own, bot));
+    assert.deepEqual(peer, { kind: 'caller', name: bot, role: 'operator' });
+  });
+
+  it('a service that is not listed, a host and the control plane itself are nobody', async () => {
+    const others = [
+      workloadId(td, 'web' as ServiceName),
+      hostId(td, 'h1' as HostName),
+      controlPlaneId(td),
+    ];
+    for (const id of others) {
+      assert.match(await reasonOf(identity(own, id)), /is not in `operators`/);
+    }
+  });
+
+  it('the listed name from another CA, or after its end, is nobody', async () => {
+    assert.match(await reasonOf(identity(ca(), bot)), /does not hold/);
+    assert.match(await reasonOf(identity(own, bot, -5)), /does not hold/);
+  });
+
+  it('who shows nothing is nobody', async () => {
+    assert.match(await reasonOf(), /no token came, and no certificate/);
+  });
+
+  it('a wrong token is not made good by a certificate', async () => {
+    const peer = await peerOf(identity(own, bot), `chancery-api.bot.${'A'.repeat(43)}`);
+    assert.equal(peer.kind, 'anonymous');
+  });
+
+  it('a store that is away lets nobody in', async () => {
+    const away = createOperatorServer({
+      handler: async ({ peer }) => ({ kind: 'json', body: peer }),
+      authenticate: async () => {
+        throw new Error('the store is away');
+      },
+    });
+    const shown = identity(own, controlPlaneId(td));
+    const awayPort = await away.listen('127.0.0.1', 0, { ...shown, ca: rootPem });
+    const agent = new Agent({ ca: rootPem, checkServerIdentity: () => undefined });
+    const target = { host: '127.0.0.1', port: awayPort, agent };
+    const peer = (await callApi(target, { method: 'GET', path: '/' })) as ApiPeer;
+    away.close();
+    assert.ok(peer.kind === 'anonymous');
+    assert.match(peer.reason, /the store is away/);
+  });
+});

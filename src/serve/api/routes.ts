@@ -1,0 +1,144 @@
+import type { OperatorRole } from '../../model/types.ts';
+import {
+  type BodyShape,
+  caller,
+  flag,
+  number,
+  optional,
+  pemBytesMax,
+  type ShapeOf,
+  text,
+  word,
+  wordsBytesMax,
+} from './body-shape.ts';
+import type { ApiTokenRequest, ApiTokenRevokeRequest } from './token-wire.ts';
+import {
+  type CaImportRequest,
+  type CaRequestBody,
+  type CaStepRequest,
+  type FederationRefreshRequest,
+  type HostStepRequest,
+  type JoinTokenRequest,
+  paths,
+} from './wire.ts';
+
+/** One call of the operators' API. What is not in the table is not served, and the OpenAPI document is made from it. */
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** `{name}` stands for one segment. */
+  readonly path: string;
+  readonly role: OperatorRole;
+  readonly summary: string;
+  /** Without one, whatever comes with the request is let go by. */
+  readonly body: BodyShape | undefined;
+  /** A type of wire.ts or token-wire.ts, `text`, or `lines of` a type as they come. */
+  readonly reply: string;
+}
+
+/** What is longer is a mistake. */
+const secondsMax = 10 * 365 * 86_400;
+
+const hostStep: ShapeOf<HostStepRequest> = { by: caller, reason: text(wordsBytesMax) };
+const joinToken: ShapeOf<JoinTokenRequest> = {
+  host: text(wordsBytesMax),
+  ttlSeconds: number(secondsMax),
+  replaces: flag,
+  by: caller,
+};
+const caStep: ShapeOf<CaStepRequest> = {
+  step: word('prepare', 'activate', 'taint', 'revoke', 'abandon'),
+  what: optional(word('root', 'intermediate', 'own-root')),
+  driven: optional(word('auto', 'hand')),
+  force: optional(flag),
+  by: caller,
+};
+const caRequest: ShapeOf<CaRequestBody> = { replace: flag, by: caller };
+const caImport: ShapeOf<CaImportRequest> = {
+  chain: text(pemBytesMax),
+  root: optional(text(pemBytesMax)),
+  key: optional(text(pemBytesMax)),
+  driven: word('auto', 'hand'),
+  by: caller,
+};
+const refresh: ShapeOf<FederationRefreshRequest> = { trustDomain: text(wordsBytesMax) };
+const apiToken: ShapeOf<ApiTokenRequest> = {
+  name: text(wordsBytesMax),
+  role: word('viewer', 'operator', 'admin'),
+  ttlSeconds: number(secondsMax),
+  by: caller,
+};
+const apiTokenRevoke: ShapeOf<ApiTokenRevokeRequest> = { by: caller };
+
+export const routes: readonly Route[] = [
+  get(paths.status, 'viewer', 'StatusReply', 'proxies, workloads, the running commit, warnings'),
+  get(paths.events, 'viewer', 'lines of MeshEvent', 'what happens from now on, one JSON a line'),
+  get(paths.hosts, 'viewer', 'HostsReply', 'every host'),
+  get(`${paths.hosts}/{name}`, 'viewer', 'HostsReply', 'one host'),
+  post(`${paths.hosts}/{name}/ban`, 'operator', hostStep, 'HostsReply', 'cut a host off'),
+  post(`${paths.hosts}/{name}/evict`, 'operator', hostStep, 'HostsReply', 'forget a host'),
+  post(paths.joinTokens, 'operator', joinToken, 'JoinTokenReply', 'a token for one new host'),
+  get(paths.ca, 'viewer', 'CaReply', 'what signs, and where a rotation stands'),
+  post(paths.caSteps, 'admin', caStep, 'CaReply', 'one step of a rotation'),
+  post(paths.caRequests, 'admin', caRequest, 'CaRequestReply', "a key for the company's CA"),
+  post(paths.caImports, 'admin', caImport, 'CaReply', "take what the company's CA signed"),
+  get(paths.federation, 'viewer', 'FederationReply', 'trust domains that are believed'),
+  post(paths.federationRefresh, 'operator', refresh, 'PeerReply', 'fetch a bundle now'),
+  get(
+    paths.apiTokens,
+    'admin',
+    'ApiTokensReply',
+    'tokens for this API; their secrets are not kept',
+  ),
+  post(paths.apiTokens, 'admin', apiToken, 'ApiTokenReply', 'make a token for this API'),
+  post(
+    `${paths.apiTokens}/{name}/revoke`,
+    'admin',
+    apiTokenRevoke,
+    'ApiTokensReply',
+    'end a token now',
+  ),
+];
+
+function get(path: string, role: OperatorRole, reply: string, summary: string): Route {
+  return { method: 'GET', path, role, summary, body: undefined, reply };
+}
+
+function post(
+  path: string,
+  role: OperatorRole,
+  body: BodyShape,
+  reply: string,
+  summary: string,
+): Route {
+  return { method: 'POST', path, role, summary, body, reply };
+}
+
+export type FoundRoute =
+  | { readonly kind: 'route'; readonly route: Route }
+  /** The path is there, with these methods. */
+  | { readonly kind: 'other method'; readonly methods: readonly string[] }
+  | { readonly kind: 'none' };
+
+export function findRoute(method: string, path: string): FoundRoute {
+  const there = routes.filter((route) => matches(route.path, path));
+  const route = there.find((one) => one.method === method);
+  if (route !== undefined) return { kind: 'route', route };
+  if (there.length === 0) return { kind: 'none' };
+  return { kind: 'other method', methods: there.map((one) => one.method) };
+}
+
+function matches(pattern: string, path: string): boolean {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, at) => (part === '{name}' ? given[at] !== '' : part === given[at]))
+  );
+}
+
+const ranks: Readonly<Record<OperatorRole, number>> = { viewer: 0, operator: 1, admin: 2 };
+
+/** Each role may do what those before it may. */
+export function mayAct(role: OperatorRole, wanted: OperatorRole): boolean {
+  return ranks[role] >= ranks[wanted];
+}

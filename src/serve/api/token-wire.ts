@@ -1,0 +1,35 @@
+import type { OperatorRole } from '../../model/types.ts';
+
+/** POST /v1/tokens: a token for the operators' API over TCP. */
+export interface ApiTokenRequest {
+  readonly name: string;
+  readonly role: OperatorRole;
+  readonly ttlSeconds: number;
+  readonly by: string;
+}
+
+export interface ApiTokenReply {
+  /** Shown here only: its hash is all that is kept. */
+  readonly token: string;
+  readonly endsMs: number;
+  /** Roots of the mesh (PEM), for clients that check the control plane by its SVID. */
+  readonly bundlePem: string;
+}
+
+/** POST /v1/tokens/NAME/revoke */
+export interface ApiTokenRevokeRequest {
+  readonly by: string;
+}
+
+/** GET /v1/tokens */
+export interface ApiTokensReply {
+  readonly tokens: readonly ApiTokenInfo[];
+}
+
+export interface ApiTokenInfo {
+  readonly name: string;
+  readonly role: OperatorRole;
+  readonly madeMs: number;
+  readonly endsMs: number;
+  readonly by: string;
+}
