@@ -10,6 +10,7 @@ import { type FederationApiParts, federationApi } from './federation/federation-
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 import type { Notices } from './notices.ts';
+import { type Operations, operationsApi } from './operators/operations.ts';
 import { type TokenApiParts, tokenApi } from './operators/token-api.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
@@ -24,6 +25,7 @@ export interface ControlApiParts
   readonly ca: CaController;
   readonly notices: Notices;
   readonly rollouts: Rollouts;
+  readonly operations: Operations;
 }
 
 /** What operators ask, on this machine. */
@@ -41,7 +43,8 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       (await hostAdmin(parts, request)) ??
       (await federationApi(parts, request)) ??
       (await gateApi(parts, request)) ??
-      (await tokenApi(parts, request));
+      (await tokenApi(parts, request)) ??
+      (await operationsApi(parts.operations, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };

@@ -4,6 +4,7 @@ import { systemClock as clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Workload } from '../compile/inventory.ts';
 import type { Authority } from '../identity/authority.ts';
@@ -46,11 +47,16 @@ import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
 import { openRemote, type RemoteOptions } from './open-remote.ts';
+import type { MetricName } from './operators/metric-table.ts';
+import { listenForMetrics, type MetricsAddress } from './operators/metrics-listener.ts';
+import { createOperations, newMetrics, type Operations } from './operators/operations.ts';
 import {
   createOperatorApi,
   type OperatorApiOptions,
   operatorAudit,
 } from './operators/operator-api.ts';
+import { countXdsEvent } from './operators/self-metrics.ts';
+import { timedStore } from './operators/timed-store.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
 import { lastGood, openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
@@ -80,6 +86,8 @@ export interface ServerOptions {
   readonly bundleEndpoint: BundleEndpointOptions | undefined;
   /** The operators' API over TCP, beside the unix socket; none when left out. */
   readonly operatorApi: OperatorApiOptions | undefined;
+  /** Health and metrics without TLS; on no port of their own when left out. */
+  readonly metricsAddress: MetricsAddress | undefined;
   /** The company's CA in files; a root of our own when left out. */
   readonly upstream: UpstreamFiles | undefined;
   readonly log: Log;
@@ -99,6 +107,7 @@ interface Foundation {
   readonly rollouts: Rollouts;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
+  readonly operations: Operations;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -106,7 +115,9 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const { layout, log } = options;
   makeLayout(layout);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
-  const store = await openStore(options.store ?? layout.database);
+  const metrics = newMetrics();
+  const opened = await openStore(options.store ?? layout.database);
+  const store = timedStore(opened, metrics, clock);
   const registry = await HostRegistry.open({ store, clock, log });
   const { source, stop: closeSource } = await openSource(options);
   const { plane, xds, ready, signals, rollouts } = await openPlane(
@@ -114,11 +125,15 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     registry,
     log,
     () => options.watchMs,
+    metrics,
   );
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
   });
+  const operations = createOperations({ store, clock, registry, plane, xds, metrics });
+  const watched =
+    options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts } = await openGate(plane, store, log);
   await restoreLast({ plane, store, source, gatekeeper, verdicts, log });
   const unfollow = plane.events.follow((event) => {
@@ -128,12 +143,15 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   await whileAwake(ready);
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts },
+    ...{ gatekeeper, verdicts, operations },
   });
   return async () => {
+    operations.serving(undefined);
     unwatch();
     unfollow();
     closeSource();
+    watched?.closeAllConnections();
+    watched?.close();
     await gatekeeper.settled();
     rollouts.stop();
     await verdicts.flushed();
@@ -159,7 +177,13 @@ async function whileAwake(ready: Promise<void>): Promise<void> {
   clearInterval(awake);
 }
 
-async function openPlane(store: Store, registry: HostRegistry, log: Log, watchMs: () => number) {
+async function openPlane(
+  store: Store,
+  registry: HostRegistry,
+  log: Log,
+  watchMs: () => number,
+  metrics: Metrics<MetricName>,
+) {
   let start = (): void => {};
   const ready = new Promise<void>((resolve) => {
     start = resolve;
@@ -174,6 +198,7 @@ async function openPlane(store: Store, registry: HostRegistry, log: Log, watchMs
     }),
     onEvent: (event) => {
       if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
+      countXdsEvent(metrics, event);
       onXdsEvent(event);
     },
   });
@@ -211,7 +236,7 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, source, store, kek, registry, plane, grpc, signals } = foundation;
+  const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -260,6 +285,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     for (const server of also) await server.listen(material);
   });
   const api = await listenLocally(layout.controlSocket, operators);
+  operations.serving({ authority, notices });
   notices.start();
   clockNotice.start();
   registry.start();
@@ -289,7 +315,7 @@ interface TrustParts {
 
 function handlers(foundation: Foundation, trust: TrustParts) {
   const { authority, ca, reports, notices, federation, endpoint } = trust;
-  const { options, source, store, registry, plane, xds, rollouts, gatekeeper, verdicts } =
+  const { options, source, store, registry, plane, xds, rollouts, gatekeeper, verdicts, operations } =
     foundation;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
@@ -302,12 +328,16 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const attestors = hostAttestors({ store, random, registry, admission });
   const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
   const address = { host: advertise, port: agentPort };
+  const audit = operatorAudit({ store, clock });
   const control = guarded(
     controlApi({
       ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
-      ...{ gatekeeper, verdicts },
+      ...{ gatekeeper, verdicts, operations },
     }),
-    operatorAudit({ store, clock }),
+    (use) => {
+      operations.onUse(use);
+      audit(use);
+    },
   );
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);

@@ -74,6 +74,16 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: "tokens for the operators' API of a running mesh, each with its role and its end",
     load: async () => (await import('./token.ts')).token,
   },
+  backup: {
+    usage: 'backup DIR --to FILE',
+    summary: 'the store of a mesh as one file, also while it runs; without the key of the CA',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: {
+    usage: 'restore DIR --from FILE',
+    summary: 'put a backup in the place of a store that is gone',
+    load: async () => (await import('./backup.ts')).restore,
+  },
   init: {
     usage: 'init DIR',
     summary: 'write a small intent folder to start from',

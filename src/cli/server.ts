@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
 import { layoutOf } from '../app/layout.ts';
+import type { MetricsAddress } from '../app/operators/metrics-listener.ts';
 import type { OperatorApiOptions } from '../app/operators/operator-api.ts';
 import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
@@ -45,6 +46,8 @@ const usage = {
     '                     in mesh.yaml names',
     '  --api-cert FILE, --api-key FILE   its certificate (PEM, read again when it changes); the SVID of the control plane',
     '                     unless said',
+    '  --metrics-address [ADDRESS:]PORT   /healthz, /readyz and /metrics without TLS, for whoever can reach it; 127.0.0.1',
+    '                     unless said',
     '  --dev              follow the files as they lie on disk instead of Git',
   ].join('\n'),
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
@@ -65,6 +68,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     'upstream-bundle': { type: 'string' },
     dev: { type: 'boolean' },
     ...remoteFlags,
+    'metrics-address': { type: 'string' },
     'api-port': { type: 'string' },
     'api-cert': { type: 'string' },
     'api-key': { type: 'string' },
@@ -94,6 +98,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     store: text(store),
     kek: text(kek),
     bundleEndpoint: tlsPortOf(parsed.values, 'federation'),
+    metricsAddress: metricsAddressOf(text(parsed.values['metrics-address'])),
     operatorApi: operatorApiOf(parsed.values, listen),
     upstream: upstreamOf(parsed.values),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
@@ -117,6 +122,13 @@ function portOf(flag: string, value: Values[string], unlessSaid: number): number
 function operatorApiOf(values: Values, address: string): OperatorApiOptions | undefined {
   const port = tlsPortOf(values, 'api');
   return port && { address, ...port };
+}
+
+function metricsAddressOf(value: string | undefined): MetricsAddress | undefined {
+  if (value === undefined) return undefined;
+  const [, address = '127.0.0.1', port] = /^(?:(.+):)?(\d{1,5})$/.exec(value) ?? [];
+  const name = '--metrics-address';
+  return { address: address.replace(/^\[(.*)\]$/, '$1'), port: portOf(name, port ?? value, 0) };
 }
 
 /** A listener with `--NAME-port`, and `--NAME-cert` and `--NAME-key` where it has a certificate of its own. */

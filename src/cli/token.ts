@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { timeText } from '../base/time-text.ts';
 import type { OperatorRole } from '../model/types.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
-import type { ApiTokenReply, ApiTokenRequest, ApiTokensReply } from '../serve/api/token-wire.ts';
+import type { ApiTokenReply, ApiTokenRequest, ApiTokensReply } from '../serve/api/operator-wire.ts';
 import { paths } from '../serve/api/wire.ts';
 import { replaceDurably } from '../store/durable-file.ts';
 import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';

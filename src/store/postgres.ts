@@ -143,6 +143,10 @@ class PostgresStore implements Store {
     );
   }
 
+  get ledgerDropped(): number {
+    return this.#ledger.dropped;
+  }
+
   flush(): Promise<void> {
     return this.#ledger.flush();
   }

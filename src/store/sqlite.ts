@@ -95,6 +95,10 @@ class SqliteStore implements Store {
     });
   }
 
+  get ledgerDropped(): number {
+    return this.#ledger.dropped;
+  }
+
   flush(): Promise<void> {
     return this.#ledger.flush();
   }

@@ -33,6 +33,8 @@ export interface Store {
   remove(kind: string, id: string): Promise<boolean>;
   /** Appends to the ledger; written together with what comes within some milliseconds. */
   record(entry: Omit<LedgerEntry, 'seq'>): void;
+  /** Entries that were lost since the start, because the store was away for too long. */
+  readonly ledgerDropped: number;
   /** Newest first. */
   ledger(query: {
     readonly kind?: string;

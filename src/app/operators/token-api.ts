@@ -2,14 +2,14 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { apiTokens, createApiToken, revokeApiToken } from '../../identity/api-token.ts';
 import type { Authority } from '../../identity/authority.ts';
-import { type ApiReply, type ApiRequest, refused } from '../../serve/api/server.ts';
 import type {
   ApiTokenInfo,
   ApiTokenReply,
   ApiTokenRequest,
   ApiTokenRevokeRequest,
   ApiTokensReply,
-} from '../../serve/api/token-wire.ts';
+} from '../../serve/api/operator-wire.ts';
+import { type ApiReply, type ApiRequest, refused } from '../../serve/api/server.ts';
 import { paths } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 

@@ -104,5 +104,6 @@ function notThere(
 }
 
 function statusOf(reply: ApiReply): number {
-  return reply.kind === 'refused' ? reply.status : 200;
+  if (reply.kind === 'refused') return reply.status;
+  return reply.kind === 'json' ? (reply.status ?? 200) : 200;
 }

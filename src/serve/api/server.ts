@@ -22,7 +22,8 @@ export type ApiPeer =
 
 /** A JSON answer, a refusal with its finding, or a stream of JSON lines until either side ends it. */
 export type ApiReply =
-  | { readonly kind: 'json'; readonly body: unknown }
+  | { readonly kind: 'json'; readonly body: unknown; readonly status?: number }
+  | { readonly kind: 'text'; readonly contentType: string; readonly text: string }
   | { readonly kind: 'refused'; readonly status: number; readonly finding: Finding }
   | { readonly kind: 'stream'; readonly open: (send: Send, end: () => void) => () => void };
 
@@ -99,7 +100,9 @@ async function handle(
   });
   switch (reply.kind) {
     case 'json':
-      return sendJson(response, 200, reply.body);
+      return sendJson(response, reply.status ?? 200, reply.body);
+    case 'text':
+      return sendBytes(response, 200, reply.contentType, Buffer.from(reply.text, 'utf8'));
     case 'refused':
       return sendJson(response, reply.status, { error: reply.finding });
     case 'stream':
@@ -190,10 +193,13 @@ const pieceBytes = 16 * 1024;
  * In pieces, each after the one before has left: when the next request of a kept connection comes while an answer still
  * waits to be written, Node pauses its parser, takes the rest of that request for broken, and ends the connection.
  */
-async function sendJson(response: ServerResponse, status: number, body: unknown): Promise<void> {
-  const bytes = Buffer.from(`${JSON.stringify(body)}\n`, 'utf8');
-  const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
-  response.writeHead(status, headers);
+async function sendBytes(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  bytes: Buffer,
+): Promise<void> {
+  response.writeHead(status, { 'content-type': contentType, 'content-length': bytes.length });
   for (let at = 0; at < bytes.length && !response.destroyed; at += pieceBytes) {
     if (response.write(bytes.subarray(at, at + pieceBytes))) continue;
     await new Promise<void>((resolve) => {
@@ -202,6 +208,11 @@ async function sendJson(response: ServerResponse, status: number, body: unknown)
     });
   }
   response.end();
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): Promise<void> {
+  const bytes = Buffer.from(`${JSON.stringify(body)}\n`, 'utf8');
+  return sendBytes(response, status, 'application/json', bytes);
 }
 
 export function refused(status: number, finding: Omit<Finding, 'severity'>): ApiReply {

@@ -39,6 +39,9 @@ export const paths = {
   verdicts: '/v1/verdicts',
   approvals: '/v1/approvals',
   apiTokens: '/v1/tokens',
+  live: '/healthz',
+  ready: '/readyz',
+  metrics: '/metrics',
 } as const;
 
 /** GET /v1/bundle, for anybody: what a host holds against the hash that its operator gave it. */

@@ -33,3 +33,20 @@ export interface ApiTokenInfo {
   readonly endsMs: number;
   readonly by: string;
 }
+
+/** GET /healthz: that it is answered is what it says. */
+export interface LiveReply {
+  readonly alive: true;
+}
+
+/** GET /readyz; 503 when a check does not hold. */
+export interface ReadyReply {
+  readonly ready: boolean;
+  readonly checks: readonly ReadyCheck[];
+}
+
+export interface ReadyCheck {
+  readonly name: string;
+  readonly holds: boolean;
+  readonly problem: string | undefined;
+}

@@ -1,0 +1,55 @@
+import type { MetricSpec } from '../../base/metrics.ts';
+
+/** From what an Envoy beside us needs to what a person notices. */
+const secondsBuckets = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const counter = (help: string, ...labels: readonly string[]): MetricSpec => ({
+  kind: 'counter',
+  help,
+  labels,
+});
+const gauge = (help: string, ...labels: readonly string[]): MetricSpec => ({
+  kind: 'gauge',
+  help,
+  labels,
+});
+const seconds = (help: string, ...labels: readonly string[]): MetricSpec => ({
+  ...{ kind: 'histogram', help, labels },
+  buckets: secondsBuckets,
+});
+
+/** Every metric of the control plane. docs/metrics.md says what each is watched for; a test holds the two together. */
+export const metricTable = {
+  chancery_build_info: gauge('1, with the version that runs.', 'version'),
+  chancery_ready: gauge('1 when a check of /readyz holds, 0 when not.', 'check'),
+  chancery_event_loop_lag_seconds: gauge(
+    'How late the event loop was since the last reading.',
+    'quantile',
+  ),
+  chancery_memory_bytes: gauge('Memory of the process, by kind.', 'kind'),
+  chancery_cpu_seconds_total: counter('Processor time of the process.'),
+  chancery_start_time_seconds: gauge('When the process started, in seconds of the epoch.'),
+  chancery_xds_streams: gauge('Open xDS streams.'),
+  chancery_xds_proxies: gauge('Proxies of the mesh, by state.', 'state'),
+  chancery_xds_pushes_total: counter('Answers sent to proxies.', 'type'),
+  chancery_xds_resources_sent_total: counter('Resources in those answers.', 'type'),
+  chancery_xds_nacks_total: counter('Answers that a proxy refused.', 'type'),
+  chancery_xds_quarantined_total: counter('Resources that are kept from everybody.', 'type'),
+  chancery_xds_stuck_total: counter('Answers without an acknowledgement in time.', 'type'),
+  chancery_xds_ignored_total: counter('Requests of proxies that got no answer.', 'reason'),
+  chancery_xds_ack_seconds: seconds('From an answer to its acknowledgement.', 'type'),
+  chancery_xds_converged_seconds: seconds('From a snapshot to its acceptance by its proxy.'),
+  chancery_intent_commits_total: counter('Commits of the intent, by verdict.', 'verdict'),
+  chancery_intent_services: gauge('Services of the running commit.'),
+  chancery_hosts: gauge('Hosts on record, by state.', 'state'),
+  chancery_ca_root_end_seconds: gauge('Seconds until the root of the CA ends.'),
+  chancery_ca_intermediate_end_seconds: gauge('Seconds until what signs ends.'),
+  chancery_warnings: gauge('What a person must do something about now.'),
+  chancery_store_seconds: seconds('How long the store took.', 'operation'),
+  chancery_store_errors_total: counter('Calls of the store that failed.', 'operation'),
+  chancery_store_records_total: counter('Entries of the ledger, by kind.', 'kind'),
+  chancery_ledger_dropped_total: counter('Entries of the ledger that were lost.'),
+  chancery_api_requests_total: counter("Calls of the operators' API.", 'route', 'status'),
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+export type MetricName = keyof typeof metricTable;

@@ -1,0 +1,142 @@
+import type { Clock } from '../../base/clock.ts';
+import { createMetrics, type Metrics } from '../../base/metrics.ts';
+import type { Authority } from '../../identity/authority.ts';
+import { isUsable } from '../../identity/ca-generation.ts';
+import type { ApiUse } from '../../serve/api/guard.ts';
+import type { ReadyReply } from '../../serve/api/operator-wire.ts';
+import type { ApiReply, ApiRequest } from '../../serve/api/server.ts';
+import { paths } from '../../serve/api/wire.ts';
+import type { XdsService } from '../../serve/xds/service.ts';
+import type { Store } from '../../store/store.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { HostRegistry } from '../hosts/registry.ts';
+import type { Notices } from '../notices.ts';
+import { type Probe, readiness, storeProbe } from './health.ts';
+import { type MetricName, metricTable } from './metric-table.ts';
+import { countMeshEvent, processMetrics } from './self-metrics.ts';
+
+/** What there is from the start. */
+export interface OperationsParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly registry: HostRegistry;
+  readonly plane: ControlPlane;
+  readonly xds: XdsService;
+  readonly metrics: Metrics<MetricName>;
+}
+
+/** What there is once the CA is open. */
+export interface ServingParts {
+  readonly authority: Authority;
+  readonly notices: Notices;
+}
+
+/** How the control plane itself is doing, for machines that watch it. */
+export interface Operations {
+  /** The doors are open. Undefined again: they close, and no new work is to come. */
+  serving(parts: ServingParts | undefined): void;
+  ready(): Promise<ReadyReply>;
+  metricsText(): Promise<string>;
+  readonly onUse: (use: ApiUse) => void;
+}
+
+export function newMetrics(): Metrics<MetricName> {
+  return createMetrics<MetricName>(metricTable);
+}
+
+export function createOperations(parts: OperationsParts): Operations {
+  const { plane, metrics, store, clock } = parts;
+  let late: ServingParts | undefined;
+  const look = processMetrics(metrics, clock);
+  plane.events.follow((event) => countMeshEvent(metrics, event));
+  const probes: Readonly<Record<string, Probe>> = {
+    intent: () => (plane.intent.kind === 'running' ? undefined : 'no commit was accepted yet'),
+    store: storeProbe(store, clock),
+    ca: () => caProblem(late, clock.nowMs()),
+    ports: () => (late === undefined ? 'the ports are not open yet, or close' : undefined),
+  };
+  const ready = () => readiness(probes);
+  return {
+    ready,
+    serving: (given) => {
+      late = given;
+    },
+    metricsText: async () => {
+      look();
+      setFleet(parts);
+      if (late !== undefined) setTrust(metrics, late, clock.nowMs());
+      for (const { name, holds } of (await ready()).checks) {
+        metrics.set('chancery_ready', holds ? 1 : 0, { check: name });
+      }
+      return metrics.text();
+    },
+    onUse: ({ route, status }) =>
+      metrics.count('chancery_api_requests_total', {
+        route: `${route.method} ${route.path}`,
+        status: String(status),
+      }),
+  };
+}
+
+function caProblem(late: ServingParts | undefined, nowMs: number): string | undefined {
+  if (late === undefined) return 'the CA is not open yet';
+  return isUsable(late.authority.state.active, nowMs) ? undefined : 'the CA cannot sign now';
+}
+
+function setFleet({ metrics, plane, registry, xds, store }: OperationsParts): void {
+  const statuses = [...xds.statuses().values()];
+  const there = statuses.filter(({ streams }) => streams > 0);
+  const inSync = there.filter(({ converged, rejected }) => converged && rejected.length === 0);
+  const refusing = there.filter(({ rejected }) => rejected.length > 0);
+  metrics.set(
+    'chancery_xds_streams',
+    statuses.reduce((sum, { streams }) => sum + streams, 0),
+  );
+  const proxies = (state: string, value: number): void =>
+    metrics.set('chancery_xds_proxies', value, { state });
+  proxies('in_sync', inSync.length);
+  proxies('refusing', refusing.length);
+  proxies('behind', there.length - inSync.length - refusing.length);
+  proxies('away', statuses.length - there.length);
+  for (const [reason, value] of Object.entries(xds.counters)) {
+    metrics.set('chancery_xds_ignored_total', value, { reason });
+  }
+  const services = plane.intent.kind === 'running' ? plane.intent.intent.services.size : 0;
+  metrics.set('chancery_intent_services', services);
+  const { all, active } = registry;
+  const present = active.filter(({ name }) => plane.watchers(name) > 0).length;
+  metrics.set('chancery_hosts', present, { state: 'present' });
+  metrics.set('chancery_hosts', active.length - present, { state: 'away' });
+  metrics.set('chancery_hosts', all.length - active.length, { state: 'banned' });
+  metrics.set('chancery_ledger_dropped_total', store.ledgerDropped);
+}
+
+function setTrust(
+  metrics: Metrics<MetricName>,
+  { authority, notices }: ServingParts,
+  nowMs: number,
+): void {
+  const { rootNotAfterMs, intermediate } = authority.state.active;
+  metrics.set('chancery_ca_root_end_seconds', (rootNotAfterMs - nowMs) / 1_000);
+  metrics.set('chancery_ca_intermediate_end_seconds', (intermediate.notAfterMs - nowMs) / 1_000);
+  metrics.set('chancery_warnings', notices.current.length);
+}
+
+/** Content type of the text format. */
+const prometheusText = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** The same on every listener; undefined when the request is about something else. */
+export async function operationsApi(
+  operations: Operations,
+  { method, path }: Pick<ApiRequest, 'method' | 'path'>,
+): Promise<ApiReply | undefined> {
+  if (method !== 'GET') return undefined;
+  // That it is answered says that the process runs and that its event loop turns.
+  if (path === paths.live) return { kind: 'json', body: { alive: true } };
+  if (path === paths.ready) {
+    const body = await operations.ready();
+    return { kind: 'json', body, status: body.ready ? 200 : 503 };
+  }
+  if (path !== paths.metrics) return undefined;
+  return { kind: 'text', contentType: prometheusText, text: await operations.metricsText() };
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { type MetricName, metricTable } from '../src/app/operators/metric-table.ts';
+import { createMetrics } from '../src/base/metrics.ts';
+import { freePort, LoneControlPlane } from './support/control-plane.ts';
+import { readPrometheusText } from './support/prometheus-text.ts';
+import { eventually } from './support/running-mesh.ts';
+
+const table = {
+  seen_total: { kind: 'counter', help: 'Seen.', labels: ['what'] },
+  bare_total: { kind: 'counter', help: 'Bare.', labels: [] },
+  took_seconds: { kind: 'histogram', help: 'Took.', labels: [], buckets: [0.1, 1] },
+} as const;
+
+describe('metrics', () => {
+  it('the text is what a strict reader takes, also with odd labels', () => {
+    const metrics = createMetrics<keyof typeof table>(table);
+    metrics.count('seen_total', { what: 'a "b"\\\n' }, 2);
+    for (const value of [0.05, 0.1, 0.5, 7]) metrics.observe('took_seconds', value);
+    const read = readPrometheusText(metrics.text());
+    assert.equal(read.get('seen_total')?.samples[0]?.labels['what'], 'a "b"\\\n');
+    assert.equal(read.get('bare_total')?.samples[0]?.value, 0);
+    const took = read.get('took_seconds')?.samples.map(({ name, value }) => [name, value]);
+    assert.deepEqual(took, [
+      ['took_seconds_bucket', 2],
+      ['took_seconds_bucket', 3],
+      ['took_seconds_bucket', 4],
+      ['took_seconds_sum', 7.65],
+      ['took_seconds_count', 4],
+    ]);
+  });
+
+  it('labels that never end do not fill the memory', () => {
+    const metrics = createMetrics<keyof typeof table>(table);
+    for (let at = 0; at < 5_000; at += 1) metrics.count('seen_total', { what: String(at) });
+    assert.equal(readPrometheusText(metrics.text()).get('seen_total')?.samples.length, 1_000);
+  });
+
+  it('docs/metrics.md has each metric, with its kind, labels and words, and no other', () => {
+    const rows = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(.*)$/gm)].map(
+      ([row]) => row.split(' | ').slice(0, 4).join(' | '),
+    );
+    const wanted = (Object.keys(metricTable) as MetricName[]).map((name) => {
+      const { kind, labels, help } = metricTable[name];
+      return `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help}`;
+    });
+    assert.deepEqual(rows, wanted);
+  });
+});
+
+describe('a control plane that is watched', () => {
+  const plane = new LoneControlPlane({ 'mesh.yaml': 'mesh: ops\n' });
+  let port = 0;
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+  const failing = async (): Promise<readonly string[]> => {
+    const { checks } = JSON.parse((await get('/readyz')).text) as {
+      checks: readonly { name: string; holds: boolean }[];
+    };
+    return checks.filter(({ holds }) => !holds).map(({ name }) => name);
+  };
+  before(async () => {
+    port = await freePort();
+  });
+  after(() => plane.remove());
+
+  it('says what it waits for while it has no intent, and is ready after', async () => {
+    const up = plane.start('--metrics-address', String(port));
+    await eventually(
+      () =>
+        get('/healthz').then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      15_000,
+      () => 'nothing is served',
+    );
+    assert.equal((await get('/readyz')).status, 503);
+    assert.deepEqual(await failing(), ['intent', 'ca', 'ports']);
+    plane.write('mesh.yaml', 'mesh: ops\ntrust_domain: ops.test\n');
+    plane.write('services/web.yaml', 'service: web\nowner: t\nprotocol: http\nport: 8080\n');
+    await up;
+    assert.deepEqual(await failing(), []);
+    assert.equal((await get('/readyz')).status, 200);
+  });
+
+  it('its metrics are well formed, documented, and count what it does', async () => {
+    const read = readPrometheusText((await get('/metrics')).text);
+    assert.deepEqual([...read.keys()], Object.keys(metricTable));
+    const value = (name: string, labels: Record<string, string> = {}): number | undefined =>
+      read
+        .get(name)
+        ?.samples.find((one) => Object.entries(labels).every(([k, v]) => one.labels[k] === v))
+        ?.value;
+    assert.equal(value('chancery_intent_services'), 1);
+    assert.equal(value('chancery_ready', { check: 'ca' }), 1);
+    assert.ok((value('chancery_ca_root_end_seconds') ?? 0) > 86_400);
+    assert.ok((value('chancery_memory_bytes', { kind: 'resident' }) ?? 0) > 10_000_000);
+    assert.ok((value('chancery_store_records_total', { kind: 'svid-issued' }) ?? 0) >= 1);
+    assert.ok((value('chancery_api_requests_total', { status: '200' }) ?? 0) >= 1);
+  });
+
+  it('nothing else is served there', async () => {
+    assert.equal((await get('/v1/status')).status, 404);
+    assert.equal((await get('/v1/tokens')).status, 404);
+  });
+});
