@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { ApiHandler, ApiReply } from '../serve/api/server.ts';
 import { refused } from '../serve/api/server.ts';
 import { paths, type StatusReply } from '../serve/api/wire.ts';
@@ -33,6 +34,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
   return async (request) => {
     const { method, path } = request;
     if (method === 'GET' && path === paths.status) return { kind: 'json', body: status(parts) };
+    if (method === 'GET' && path === paths.openApi) return openApi();
     if (method === 'GET' && path === paths.events) return events(parts);
     if (method === 'GET' && path === paths.ca) return { kind: 'json', body: parts.ca.reply };
     if (method === 'POST' && path === paths.caSteps) return caStep(parts, request);
@@ -48,6 +50,12 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };
+}
+
+/** As it lies beside the program; it is asked for seldom. */
+function openApi(): ApiReply {
+  const text = readFileSync(new URL('../../schema/openapi.json', import.meta.url), 'utf8');
+  return { kind: 'text', contentType: 'application/json', text };
 }
 
 function events({ plane }: ControlApiParts): ApiReply {

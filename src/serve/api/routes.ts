@@ -31,7 +31,7 @@ export interface Route {
   readonly summary: string;
   /** Without one, whatever comes with the request is let go by. */
   readonly body: BodyShape | undefined;
-  /** A type of wire.ts or operator-wire.ts, `text`, or `lines of` a type as they come. */
+  /** A type of wire.ts or operator-wire.ts, `text`, `document`, or `lines of` a type as they come. */
   readonly reply: string;
 }
 
@@ -73,6 +73,7 @@ export const routes: readonly Route[] = [
   get(paths.live, 'viewer', 'LiveReply', 'whether the process runs'),
   get(paths.ready, 'viewer', 'ReadyReply', 'whether it can serve, and what cannot; 503 if not'),
   get(paths.metrics, 'viewer', 'text', 'metrics of the control plane, for Prometheus'),
+  get(paths.openApi, 'viewer', 'document', 'this document'),
   get(paths.status, 'viewer', 'StatusReply', 'proxies, workloads, the running commit, warnings'),
   get(paths.events, 'viewer', 'lines of MeshEvent', 'what happens from now on, one JSON a line'),
   get(paths.hosts, 'viewer', 'HostsReply', 'every host'),

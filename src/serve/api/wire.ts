@@ -42,6 +42,7 @@ export const paths = {
   live: '/healthz',
   ready: '/readyz',
   metrics: '/metrics',
+  openApi: '/openapi.json',
 } as const;
 
 /** GET /v1/bundle, for anybody: what a host holds against the hash that its operator gave it. */
