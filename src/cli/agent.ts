@@ -44,7 +44,7 @@ const usage = {
     'chancery agent --server mesh.example.com:15011 --root 9f2c… --join-token-file /etc/chancery/token',
 };
 
-const options = {
+export const agentOptions = {
   'host-file': { type: 'string' },
   server: { type: 'string' },
   root: { type: 'string', multiple: true },
@@ -60,7 +60,7 @@ const options = {
 } as const;
 
 export async function agent(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, options, usage);
+  const parsed = parseArguments(args, agentOptions, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;

@@ -53,30 +53,31 @@ const usage = {
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
 };
 
+export const serverOptions = {
+  dir: { type: 'string' },
+  port: { type: 'string' },
+  'agent-port': { type: 'string' },
+  listen: { type: 'string' },
+  watch: { type: 'string' },
+  advertise: { type: 'string' },
+  store: { type: 'string' },
+  kek: { type: 'string' },
+  'upstream-ca-cert': { type: 'string' },
+  'upstream-ca-key': { type: 'string' },
+  'upstream-bundle': { type: 'string' },
+  dev: { type: 'boolean' },
+  ...remoteFlags,
+  'metrics-address': { type: 'string' },
+  'api-port': { type: 'string' },
+  'api-cert': { type: 'string' },
+  'api-key': { type: 'string' },
+  'federation-port': { type: 'string' },
+  'federation-cert': { type: 'string' },
+  'federation-key': { type: 'string' },
+} as const;
+
 export async function server(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const options = {
-    dir: { type: 'string' },
-    port: { type: 'string' },
-    'agent-port': { type: 'string' },
-    listen: { type: 'string' },
-    watch: { type: 'string' },
-    advertise: { type: 'string' },
-    store: { type: 'string' },
-    kek: { type: 'string' },
-    'upstream-ca-cert': { type: 'string' },
-    'upstream-ca-key': { type: 'string' },
-    'upstream-bundle': { type: 'string' },
-    dev: { type: 'boolean' },
-    ...remoteFlags,
-    'metrics-address': { type: 'string' },
-    'api-port': { type: 'string' },
-    'api-cert': { type: 'string' },
-    'api-key': { type: 'string' },
-    'federation-port': { type: 'string' },
-    'federation-cert': { type: 'string' },
-    'federation-key': { type: 'string' },
-  } as const;
-  const parsed = parseArguments(args, options, usage);
+  const parsed = parseArguments(args, serverOptions, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { agentOptions } from '../src/cli/agent.ts';
+import { serverOptions } from '../src/cli/server.ts';
+
+const page = readFileSync('docs/operate.md', 'utf8');
+
+function flagsIn(heading: string): readonly string[] {
+  const section = page.split(/^## /m).find((one) => one.startsWith(heading)) ?? '';
+  return [...section.matchAll(/^\| `--([a-z-]+)/gm)].map(([, flag]) => flag ?? '');
+}
+
+describe('docs/operate.md', () => {
+  for (const [heading, options] of [
+    ['The control plane:', serverOptions],
+    ['The agent:', agentOptions],
+  ] as const) {
+    it(`${heading} has each flag once, and no other`, () => {
+      assert.deepEqual([...flagsIn(heading)].sort(), Object.keys(options).sort());
+    });
+  }
+});
+
+const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
+
+describe('packaging', () => {
+  for (const [name, options] of [
+    ['chancery-server', serverOptions],
+    ['chancery-agent', agentOptions],
+  ] as const) {
+    const text = readFileSync(`packaging/${name}.service`, 'utf8');
+
+    it(`${name} starts with flags that there are`, () => {
+      const line = /^ExecStart=(.*)$/m.exec(text)?.[1] ?? '';
+      const flags = [...line.matchAll(/--([a-z-]+)/g)].map(([, flag]) => flag ?? '');
+      assert.ok(flags.length > 0);
+      assert.deepEqual(
+        flags.filter((flag) => !Object.hasOwn(options, flag)),
+        [],
+      );
+    });
+
+    it(`${name} is a unit that systemd takes`, {
+      skip: !hasSystemd && 'needs systemd-analyze',
+    }, () => {
+      const dir = mkdtempSync(join(tmpdir(), 'unit-'));
+      // The program and its user are of the machine where it is installed.
+      const here = text
+        .replaceAll('/usr/bin/chancery', '/bin/true')
+        .replace(/^(User|Group)=chancery$/gm, '$1=root');
+      writeFileSync(join(dir, `${name}.service`), here);
+      const { stderr } = spawnSync('systemd-analyze', ['verify', join(dir, `${name}.service`)], {
+        encoding: 'utf8',
+      });
+      rmSync(dir, { recursive: true });
+      const own = stderr.split('\n').filter((line) => line.includes(name));
+      assert.deepEqual(own, []);
+    });
+  }
+});
