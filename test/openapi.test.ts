@@ -88,6 +88,15 @@ describe('a control plane and its OpenAPI document', () => {
     });
   }
 
+  it('no name, however wrong, is answered with a fault of ours', async () => {
+    for (const { method, path } of routes.filter((route) => route.path.includes('{name}'))) {
+      for (const name of ['%', '%ff', '%00', '%2e%2e%2f', '__proto__', 'x'.repeat(3_000)]) {
+        const { status, text: said } = await call(method, path.replace('{name}', name));
+        assert.ok(status < 500, `${path} ${name.slice(0, 20)}: ${status} ${said.slice(0, 300)}`);
+      }
+    }
+  });
+
   it('no body, however wrong, is answered with a fault of ours', async () => {
     const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
     const bodies = [

@@ -1,7 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { systemClock as clock } from '../base/clock.ts';
-import { messageOf } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -31,6 +30,7 @@ import {
   createBundleEndpoint,
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
+import { followPeers } from './federation/follow-peers.ts';
 import { Gatekeeper } from './gate/gatekeeper.ts';
 import { gates, realEnvoyGate } from './gate/gates.ts';
 import { Verdicts } from './gate/verdicts.ts';
@@ -390,24 +390,6 @@ async function restoreLast(parts: {
   const tree = await source.at(commit);
   if (tree !== undefined) gatekeeper.restore(tree);
   else log.warn('what ran last cannot be read any more', { commit });
-}
-
-/** Peers of the accepted intent, now and whenever there is another. */
-async function followPeers(
-  plane: ControlPlane,
-  federation: Federation,
-  log: Log,
-): Promise<() => void> {
-  const peers = () =>
-    plane.intent.kind === 'running' ? plane.intent.intent.mesh.peers : new Map<never, never>();
-  const unfollow = plane.events.follow(({ kind }) => {
-    if (kind !== 'accepted') return;
-    federation.apply(peers()).catch((error: unknown) => {
-      log.error('the store did not take the peers', { problem: messageOf(error) });
-    });
-  });
-  await federation.apply(peers());
-  return unfollow;
 }
 
 /** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */

@@ -31,7 +31,9 @@ interface Caller {
  */
 export function guarded(handler: ApiHandler, onUse: (use: ApiUse) => void): ApiHandler {
   return async (request) => {
-    const found = findRoute(request.method, request.path);
+    const found = isReadable(request.path)
+      ? findRoute(request.method, request.path)
+      : ({ kind: 'none' } as const);
     const who = callerOf(request.peer);
     // Strangers do not learn what is there.
     if (who === undefined) return notKnown(request.peer);
@@ -101,6 +103,16 @@ function notThere(
   const message = `there is no ${method} ${path}`;
   if (found.kind === 'none') return refused(404, { code: 'CH5405', message });
   return refused(405, { code: 'CH5405', message, expected: found.methods.join(' or ') });
+}
+
+/** What cannot be decoded is the name of nothing, and no handler is to trip over it. */
+function isReadable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function statusOf(reply: ApiReply): number {

@@ -20,7 +20,9 @@ import {
   type HostStepRequest,
   type JoinTokenRequest,
   paths,
+  type RevisionStepRequest,
 } from './wire.ts';
+import type { ApprovalRequest } from './wire-gate.ts';
 
 /** One call of the operators' API. What is not in the table is not served, and the OpenAPI document is made from it. */
 export interface Route {
@@ -69,6 +71,13 @@ const apiToken: ShapeOf<ApiTokenRequest> = {
 };
 const apiTokenRevoke: ShapeOf<ApiTokenRevokeRequest> = { by: caller };
 
+const revisionStep: ShapeOf<RevisionStepRequest> = {
+  step: word('halt', 'resume', 'rollback'),
+  commit: optional(text(wordsBytesMax)),
+  by: caller,
+};
+const approval: ShapeOf<ApprovalRequest> = { commit: text(wordsBytesMax), by: caller };
+
 export const routes: readonly Route[] = [
   get(paths.live, 'viewer', 'LiveReply', 'whether the process runs'),
   get(paths.ready, 'viewer', 'ReadyReply', 'whether it can serve, and what cannot; 503 if not'),
@@ -76,6 +85,17 @@ export const routes: readonly Route[] = [
   get(paths.openApi, 'viewer', 'document', 'this document'),
   get(paths.status, 'viewer', 'StatusReply', 'proxies, workloads, the running commit, warnings'),
   get(paths.events, 'viewer', 'lines of MeshEvent', 'what happens from now on, one JSON a line'),
+  get(paths.revisions, 'viewer', 'RevisionsReply', 'revisions and their waves, newest first'),
+  post(
+    paths.revisionSteps,
+    'operator',
+    revisionStep,
+    'RevisionsReply',
+    'halt, resume or take back the revision that is under way',
+  ),
+  get(paths.verdicts, 'viewer', 'VerdictsReply', 'what became of each commit, newest first'),
+  get(`${paths.verdicts}/{name}`, 'viewer', 'CommitReply', 'whether a commit is live, and where'),
+  post(paths.approvals, 'operator', approval, 'CommitVerdict', 'let a commit pass a guard rail'),
   get(paths.hosts, 'viewer', 'HostsReply', 'every host'),
   get(`${paths.hosts}/{name}`, 'viewer', 'HostsReply', 'one host'),
   post(`${paths.hosts}/{name}/ban`, 'operator', hostStep, 'HostsReply', 'cut a host off'),
