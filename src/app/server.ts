@@ -31,9 +31,9 @@ import {
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
-import { Gatekeeper } from './gate/gatekeeper.ts';
-import { gates, realEnvoyGate } from './gate/gates.ts';
-import { Verdicts } from './gate/verdicts.ts';
+import type { Gatekeeper } from './gate/gatekeeper.ts';
+import { openGate, restoreLast } from './gate/open-gate.ts';
+import type { Verdicts } from './gate/verdicts.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
@@ -58,7 +58,7 @@ import {
 import { countXdsEvent } from './operators/self-metrics.ts';
 import { timedStore } from './operators/timed-store.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
-import { lastGood, openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
+import { openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
@@ -217,20 +217,6 @@ async function openPlane(
   return { plane, xds, ready, signals, rollouts };
 }
 
-async function openGate(plane: ControlPlane, store: Store, log: Log) {
-  const verdicts = await Verdicts.open({ store, clock, log });
-  const envoy = realEnvoyGate({
-    ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
-    onProgress: (text) => log.info('the gate looks for Envoy', { text }),
-  });
-  const gatekeeper = new Gatekeeper({
-    ...{ plane, clock, verdicts },
-    // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
-    gates: gates({ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() }),
-  });
-  return { gatekeeper, verdicts };
-}
-
 /** Hosts that were away with their control plane come back by themselves within this. */
 const comeBackMs = 60_000;
 
@@ -315,8 +301,18 @@ interface TrustParts {
 
 function handlers(foundation: Foundation, trust: TrustParts) {
   const { authority, ca, reports, notices, federation, endpoint } = trust;
-  const { options, source, store, registry, plane, xds, rollouts, gatekeeper, verdicts, operations } =
-    foundation;
+  const {
+    options,
+    source,
+    store,
+    registry,
+    plane,
+    xds,
+    rollouts,
+    gatekeeper,
+    verdicts,
+    operations,
+  } = foundation;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -368,28 +364,6 @@ function closeServers(api: Server, hosts: HostApiServer): void {
   api.closeAllConnections();
   api.close();
   hosts.close();
-}
-
-function acceptedIn({ all }: Verdicts): ReadonlySet<string> {
-  const accepted = all.filter(({ verdict }) => verdict.kind === 'accepted');
-  return new Set(accepted.map(({ commit }) => commit));
-}
-
-/** What ran last goes on, also where the folder now holds something that is refused. */
-async function restoreLast(parts: {
-  readonly plane: ControlPlane;
-  readonly store: Store;
-  readonly source: IntentSource;
-  readonly gatekeeper: Gatekeeper;
-  readonly verdicts: Verdicts;
-  readonly log: Log;
-}): Promise<void> {
-  const { plane, store, source, gatekeeper, verdicts, log } = parts;
-  const commit = (await lastGood(plane, store)) ?? verdicts.lastAccepted?.commit;
-  if (commit === undefined) return;
-  const tree = await source.at(commit);
-  if (tree !== undefined) gatekeeper.restore(tree);
-  else log.warn('what ran last cannot be read any more', { commit });
 }
 
 /** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */
