@@ -1,7 +1,3 @@
-import type { LedgerEntry } from './store.ts';
-
-export type NewLedgerEntry = Omit<LedgerEntry, 'seq'>;
-
 /** A burst waits this long to be written as one transaction; `flush` does not wait. */
 const groupCommitMs = 5;
 /** Entries that one transaction takes. */
@@ -10,15 +6,19 @@ const batchMax = 10_000;
 const pendingMax = 100_000;
 /** After a failed write; meanwhile `flush` says why. */
 const retryMs = 500;
-/** Some months of a small mesh; older entries go first. */
+/** Some months of a small mesh, three weeks of a thousand proxies with 50 commits a day; older entries go first. */
 export const ledgerEntriesMax = 1_000_000;
+/** "Who did this" is asked for a quarter; what is older belongs into an archive. */
+export const ledgerAgeMaxMs = 92 * 86_400_000;
+/** Contents that the ledger can still show, about 2 KB each; those that no proxy has had for longest go first. */
+export const resourcesMax = 200_000;
 const pruneEvery = 10_000;
 
-/** Groups ledger entries into transactions. The order of `record` is the order on disk. */
-export class LedgerBuffer {
-  readonly #write: (entries: readonly NewLedgerEntry[]) => Promise<void>;
-  readonly #prune: () => Promise<void>;
-  #pending: NewLedgerEntry[] = [];
+/** Groups entries into transactions. The order of `record` is the order on disk. */
+export class LedgerBuffer<Entry extends { readonly atMs: number }> {
+  readonly #write: (entries: readonly Entry[]) => Promise<void>;
+  readonly #prune: (newestMs: number) => Promise<void>;
+  #pending: Entry[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #sincePrune = 0;
@@ -26,8 +26,8 @@ export class LedgerBuffer {
   #closed = false;
 
   constructor(
-    write: (entries: readonly NewLedgerEntry[]) => Promise<void>,
-    prune: () => Promise<void>,
+    write: (entries: readonly Entry[]) => Promise<void>,
+    prune: (newestMs: number) => Promise<void>,
   ) {
     this.#write = write;
     this.#prune = prune;
@@ -38,7 +38,7 @@ export class LedgerBuffer {
     return this.#dropped;
   }
 
-  record(entry: NewLedgerEntry): void {
+  record(entry: Entry): void {
     this.#pending.push(entry);
     if (this.#pending.length > pendingMax) {
       this.#pending.shift();
@@ -90,7 +90,7 @@ export class LedgerBuffer {
       this.#sincePrune += batch.length;
       if (this.#sincePrune >= pruneEvery) {
         this.#sincePrune = 0;
-        await this.#prune();
+        await this.#prune(batch.at(-1)?.atMs ?? 0);
       }
     }
   }

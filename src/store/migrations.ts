@@ -33,6 +33,28 @@ export const migrations: readonly Migration[] = [
        kind TEXT COLLATE "C" NOT NULL, id TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL, value BYTEA NOT NULL,
        PRIMARY KEY (kind, id));`,
   },
+  {
+    sqlite: `CREATE INDEX ledger_time ON ledger (at_ms, seq);
+     CREATE INDEX ledger_subject ON ledger (subject, at_ms, seq);
+     CREATE INDEX ledger_kind_time ON ledger (kind, at_ms, seq);
+     CREATE TRIGGER ledger_append_only BEFORE UPDATE ON ledger
+       BEGIN SELECT RAISE(ABORT, 'the ledger is only ever added to'); END;
+     CREATE TABLE resources (
+       id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, commit_id TEXT NOT NULL,
+       places TEXT NOT NULL, bytes BLOB NOT NULL);
+     CREATE INDEX resources_seen ON resources (seen_ms);`,
+    postgres: `CREATE INDEX ledger_time ON ledger (at_ms, seq);
+     CREATE INDEX ledger_subject ON ledger (subject, at_ms, seq);
+     CREATE INDEX ledger_kind_time ON ledger (kind, at_ms, seq);
+     CREATE FUNCTION ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'the ledger is only ever added to'; END $$;
+     CREATE TRIGGER ledger_append_only BEFORE UPDATE ON ledger
+       FOR EACH ROW EXECUTE FUNCTION ledger_append_only();
+     CREATE TABLE resources (
+       id TEXT COLLATE "C" PRIMARY KEY, at_ms BIGINT NOT NULL, seen_ms BIGINT NOT NULL, commit_id TEXT NOT NULL,
+       places TEXT NOT NULL, bytes BYTEA NOT NULL);
+     CREATE INDEX resources_seen ON resources (seen_ms);`,
+  },
 ];
 
 /** A store that a later version of the program has migrated is left alone: what it added may be what keeps it right. */

@@ -1,22 +1,34 @@
 import pg from 'pg';
 import { ChanceryError, messageOf } from '../base/error.ts';
-import { LedgerBuffer, ledgerEntriesMax, type NewLedgerEntry } from './ledger-buffer.ts';
+import {
+  type LedgerEntry,
+  type MadeResource,
+  type NewLedgerEntry,
+  resourceId,
+} from '../base/ledger.ts';
+import { LedgerBuffer, ledgerAgeMaxMs, ledgerEntriesMax, resourcesMax } from './ledger-buffer.ts';
 import { laterSchema, type Migration, migrations } from './migrations.ts';
 import {
   ledgerEntry,
+  ledgerStatement,
+  madeResource,
   numbered,
+  type Parameter,
   putStatement,
   type Row,
   statements,
   storedDocument,
+  touchStatements,
 } from './statements.ts';
-import type { LedgerEntry, Store, StoredDocument } from './store.ts';
+import type { LedgerQuery, Store, StoredDocument } from './store.ts';
 
 /** Enough to overlap round trips; a replica must not use up the server's default of 100. */
 const connectionsMax = 8;
 const connectTimeoutMs = 5_000;
 /** No statement of ours takes long; one that does waits for a lock that something else holds. */
 const statementTimeoutMs = 10_000;
+/** No more than a table ever holds beyond its limit, since it is looked at every 10,000 writes of each replica. */
+const pruneMax = 1_000_000;
 /** Any number that nothing else in the database locks. */
 const migrationLock = 3_141_592_653;
 
@@ -83,9 +95,14 @@ function withoutPassword(url: string): string {
 
 class PostgresStore implements Store {
   readonly #pool: pg.Pool;
-  readonly #ledger = new LedgerBuffer(
+  readonly #ledger = new LedgerBuffer<NewLedgerEntry>(
     (entries) => this.#append(entries),
-    async () => void (await this.#run(statements.prune, [ledgerEntriesMax])),
+    async (newestMs) =>
+      void (await this.#run(statements.prune, [ledgerEntriesMax, newestMs - ledgerAgeMaxMs])),
+  );
+  readonly #resources = new LedgerBuffer<MadeResource>(
+    (resources) => this.#keep(resources),
+    async () => void (await this.#run(statements.pruneResources, [pruneMax, resourcesMax])),
   );
 
   constructor(pool: pg.Pool) {
@@ -94,7 +111,7 @@ class PostgresStore implements Store {
 
   async #run(
     sql: string,
-    parameters: readonly (string | number | Uint8Array)[],
+    parameters: readonly Parameter[],
   ): Promise<{ readonly rows: readonly Row[]; readonly rowCount: number | null }> {
     const values = parameters.map((one) => (typeof one === 'object' ? Buffer.from(one) : one));
     return this.#pool.query<Record<string, unknown>>(numbered(sql), values);
@@ -147,24 +164,56 @@ class PostgresStore implements Store {
     return this.#ledger.dropped;
   }
 
-  flush(): Promise<void> {
-    return this.#ledger.flush();
+  keepResource(resource: MadeResource): void {
+    this.#resources.record(resource);
   }
 
-  async ledger(query: {
-    readonly kind?: string;
-    readonly limit: number;
-  }): Promise<readonly LedgerEntry[]> {
+  /** Sorted, so that replicas that keep the same at once wait for each other and never in a ring; the first of a batch counts. */
+  async #keep(resources: readonly MadeResource[]): Promise<void> {
+    const byId = new Map(resources.toReversed().map((one) => [resourceId(one), one]));
+    const sorted = [...byId].sort(([a], [b]) => (a < b ? -1 : 1));
+    await this.#pool.query(
+      `INSERT INTO resources (id, at_ms, seen_ms, commit_id, places, bytes)
+       SELECT id, at_ms, at_ms, commit_id, places, bytes
+       FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bytea[])
+         AS made (id, at_ms, commit_id, places, bytes)
+       ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms`,
+      [
+        sorted.map(([id]) => id),
+        sorted.map(([, one]) => one.atMs),
+        sorted.map(([, one]) => one.commit),
+        sorted.map(([, one]) => JSON.stringify(one.from)),
+        sorted.map(([, one]) => Buffer.from(one.bytes)),
+      ],
+    );
+  }
+
+  async resource(id: string): Promise<MadeResource | undefined> {
+    await this.#resources.flush();
+    const { rows } = await this.#run(statements.resource, [id]);
+    return rows[0] === undefined ? undefined : madeResource(rows[0]);
+  }
+
+  async touchResources(ids: readonly string[], nowMs: number): Promise<void> {
+    for (const [sql, parameters] of touchStatements(ids.toSorted(), nowMs)) {
+      await this.#run(sql, parameters);
+    }
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([this.#resources.flush(), this.#ledger.flush()]);
+  }
+
+  async ledger(query: LedgerQuery): Promise<readonly LedgerEntry[]> {
     await this.#ledger.flush();
-    const { rows } =
-      query.kind === undefined
-        ? await this.#run(statements.ledger, [query.limit])
-        : await this.#run(statements.ledgerOfKind, [query.kind, query.limit]);
+    const [sql, parameters] = ledgerStatement(query);
+    const { rows } = await this.#run(sql, parameters);
     return rows.map(ledgerEntry);
   }
 
   async close(): Promise<void> {
     try {
+      await this.#resources.close();
       await this.#ledger.close();
     } finally {
       await this.#pool.end();

@@ -1,9 +1,20 @@
 import { DatabaseSync } from 'node:sqlite';
 import { ChanceryError, messageOf } from '../base/error.ts';
-import { LedgerBuffer, ledgerEntriesMax, type NewLedgerEntry } from './ledger-buffer.ts';
+import type { LedgerEntry, MadeResource, NewLedgerEntry } from '../base/ledger.ts';
+import { LedgerBuffer, ledgerAgeMaxMs, ledgerEntriesMax, resourcesMax } from './ledger-buffer.ts';
 import { laterSchema, type Migration, migrations } from './migrations.ts';
-import { ledgerEntry, putStatement, type Row, statements, storedDocument } from './statements.ts';
-import type { LedgerEntry, Store, StoredDocument } from './store.ts';
+import {
+  keepParameters,
+  ledgerEntry,
+  ledgerStatement,
+  madeResource,
+  putStatement,
+  type Row,
+  statements,
+  storedDocument,
+  touchStatements,
+} from './statements.ts';
+import type { LedgerQuery, Store, StoredDocument } from './store.ts';
 
 /** SQLite of the runtime, WAL with synchronous=FULL: what was acknowledged survives a kill -9 and a power cut. */
 export function openSqliteStore(path: string, steps: readonly Migration[] = migrations): Store {
@@ -23,9 +34,14 @@ export function openSqliteStore(path: string, steps: readonly Migration[] = migr
 
 class SqliteStore implements Store {
   readonly #db: DatabaseSync;
-  readonly #ledger = new LedgerBuffer(
-    (entries) => this.#append(entries),
-    async () => void this.#db.prepare(statements.prune).run(ledgerEntriesMax),
+  readonly #ledger = new LedgerBuffer<NewLedgerEntry>(
+    async (entries) => this.#append(entries),
+    async (newestMs) =>
+      void this.#db.prepare(statements.prune).run(ledgerEntriesMax, newestMs - ledgerAgeMaxMs),
+  );
+  readonly #resources = new LedgerBuffer<MadeResource>(
+    async (resources) => this.#keep(resources),
+    async () => void this.#db.prepare(statements.pruneResources).run(-1, resourcesMax),
   );
 
   constructor(path: string, steps: readonly Migration[]) {
@@ -86,7 +102,7 @@ class SqliteStore implements Store {
     this.#ledger.record(entry);
   }
 
-  async #append(entries: readonly NewLedgerEntry[]): Promise<void> {
+  #append(entries: readonly NewLedgerEntry[]): void {
     const insert = this.#db.prepare(statements.record);
     this.#transaction(() => {
       for (const { atMs, kind, subject, facts } of entries) {
@@ -99,23 +115,44 @@ class SqliteStore implements Store {
     return this.#ledger.dropped;
   }
 
-  flush(): Promise<void> {
-    return this.#ledger.flush();
+  keepResource(resource: MadeResource): void {
+    this.#resources.record(resource);
   }
 
-  async ledger(query: {
-    readonly kind?: string;
-    readonly limit: number;
-  }): Promise<readonly LedgerEntry[]> {
+  #keep(resources: readonly MadeResource[]): void {
+    const insert = this.#db.prepare(statements.keepResource);
+    this.#transaction(() => {
+      for (const one of resources) insert.run(...keepParameters(one));
+    });
+  }
+
+  async resource(id: string): Promise<MadeResource | undefined> {
+    await this.#resources.flush();
+    const row = this.#db.prepare(statements.resource).get(id);
+    return row === undefined ? undefined : madeResource(row);
+  }
+
+  async touchResources(ids: readonly string[], nowMs: number): Promise<void> {
+    for (const [sql, parameters] of touchStatements(ids, nowMs)) {
+      this.#db.prepare(sql).run(...parameters);
+    }
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([this.#resources.flush(), this.#ledger.flush()]);
+  }
+
+  async ledger(query: LedgerQuery): Promise<readonly LedgerEntry[]> {
     await this.#ledger.flush();
-    const rows =
-      query.kind === undefined
-        ? this.#db.prepare(statements.ledger).all(query.limit)
-        : this.#db.prepare(statements.ledgerOfKind).all(query.kind, query.limit);
-    return rows.map(ledgerEntry);
+    const [sql, parameters] = ledgerStatement(query);
+    return this.#db
+      .prepare(sql)
+      .all(...parameters)
+      .map(ledgerEntry);
   }
 
   async close(): Promise<void> {
+    await this.#resources.close();
     await this.#ledger.close();
     this.#db.close();
   }

@@ -1,4 +1,5 @@
-import type { LedgerEntry, StoredDocument } from './store.ts';
+import { type LedgerEntry, type MadeResource, resourceId } from '../base/ledger.ts';
+import type { LedgerQuery, StoredDocument } from './store.ts';
 
 /**
  * The statements of both backends: the subset of SQL in which SQLite and PostgreSQL mean the same. Parameters are `?`
@@ -14,11 +15,13 @@ export const statements = {
   update:
     'UPDATE documents SET value = ?, version = version + 1 WHERE kind = ? AND id = ? AND version = ? RETURNING version',
   remove: 'DELETE FROM documents WHERE kind = ? AND id = ?',
-  ledger: 'SELECT seq, at_ms, kind, subject, facts FROM ledger ORDER BY seq DESC LIMIT ?',
-  ledgerOfKind:
-    'SELECT seq, at_ms, kind, subject, facts FROM ledger WHERE kind = ? ORDER BY seq DESC LIMIT ?',
   record: 'INSERT INTO ledger (at_ms, kind, subject, facts) VALUES (?, ?, ?, ?)',
-  prune: 'DELETE FROM ledger WHERE seq <= (SELECT MAX(seq) FROM ledger) - ?',
+  prune: 'DELETE FROM ledger WHERE seq <= (SELECT MAX(seq) FROM ledger) - ? OR at_ms < ?',
+  resource: 'SELECT id, at_ms, commit_id, places, bytes FROM resources WHERE id = ?',
+  keepResource:
+    'INSERT INTO resources (id, at_ms, seen_ms, commit_id, places, bytes) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms',
+  pruneResources:
+    'DELETE FROM resources WHERE id IN (SELECT id FROM resources ORDER BY seen_ms DESC LIMIT ? OFFSET ?)',
 } as const;
 
 export function numbered(sql: string): string {
@@ -37,10 +40,53 @@ export function putStatement(
   id: string,
   value: Uint8Array,
   ifVersion: number | undefined,
-): readonly [sql: string, parameters: readonly (string | number | Uint8Array)[]] {
+): readonly [sql: string, parameters: readonly Parameter[]] {
   if (ifVersion === 0) return [statements.insert, [kind, id, value]];
   if (ifVersion === undefined) return [statements.replace, [kind, id, value]];
   return [statements.update, [value, kind, id, ifVersion]];
+}
+
+export type Parameter = string | number | Uint8Array;
+
+/** Each condition stands on an index that ends in the order of the answer. */
+export function ledgerStatement(query: LedgerQuery): readonly [sql: string, Parameter[]] {
+  const { subject, sinceMs, untilMs, before, limit } = query;
+  const kinds = typeof query.kind === 'string' ? [query.kind] : query.kind;
+  const conditions: string[] = [];
+  const parameters: Parameter[] = [];
+  const where = (condition: string, ...values: readonly Parameter[]): void => {
+    conditions.push(condition);
+    parameters.push(...values);
+  };
+  if (subject !== undefined) where('subject = ?', subject);
+  if (kinds !== undefined) where(`kind IN (${kinds.map(() => '?').join(', ')})`, ...kinds);
+  if (sinceMs !== undefined) where('at_ms >= ?', sinceMs);
+  if (untilMs !== undefined) where('at_ms <= ?', untilMs);
+  if (before !== undefined) where('(at_ms, seq) < (?, ?)', before.atMs, before.seq);
+  const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+  const sql = `SELECT seq, at_ms, kind, subject, facts FROM ledger ${filter} ORDER BY at_ms DESC, seq DESC LIMIT ?`;
+  return [sql, [...parameters, limit]];
+}
+
+/** So many in one statement: below what either database takes as parameters. */
+const touchedAtOnce = 500;
+
+export function touchStatements(
+  ids: readonly string[],
+  nowMs: number,
+): readonly (readonly [sql: string, Parameter[]])[] {
+  const groups = Array.from({ length: Math.ceil(ids.length / touchedAtOnce) }, (_, index) =>
+    ids.slice(index * touchedAtOnce, (index + 1) * touchedAtOnce),
+  );
+  return groups.map((group) => [
+    `UPDATE resources SET seen_ms = ? WHERE id IN (${group.map(() => '?').join(', ')})`,
+    [nowMs, ...group],
+  ]);
+}
+
+export function keepParameters(resource: MadeResource): Parameter[] {
+  const { atMs, commit, from, bytes } = resource;
+  return [resourceId(resource), atMs, atMs, commit, JSON.stringify(from), bytes];
 }
 
 export function storedDocument(row: Row): StoredDocument {
@@ -58,5 +104,18 @@ export function ledgerEntry(row: Row): LedgerEntry {
     kind: String(row['kind']),
     subject: String(row['subject']),
     facts: JSON.parse(String(row['facts'])) as LedgerEntry['facts'],
+  };
+}
+
+export function madeResource(row: Row): MadeResource {
+  const [type = '', version = '', ...name] = String(row['id']).split(' ');
+  return {
+    type,
+    version,
+    name: name.join(' '),
+    atMs: Number(row['at_ms']),
+    commit: String(row['commit_id']),
+    from: JSON.parse(String(row['places'])) as MadeResource['from'],
+    bytes: new Uint8Array(row['bytes'] as Uint8Array),
   };
 }

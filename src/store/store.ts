@@ -1,10 +1,15 @@
-/** What happened, for later questions. Kinds are fixed words; facts are plain values, never secrets. */
-export interface LedgerEntry {
-  readonly seq: number;
-  readonly atMs: number;
-  readonly kind: string;
-  readonly subject: string;
-  readonly facts: Readonly<Record<string, string | number>>;
+import type { LedgerEntry, MadeResource, NewLedgerEntry } from '../base/ledger.ts';
+
+/** Which entries, newest first. Times are inclusive. */
+export interface LedgerQuery {
+  /** One kind or several; left out: all. */
+  readonly kind?: string | readonly string[] | undefined;
+  readonly subject?: string | undefined;
+  readonly sinceMs?: number | undefined;
+  readonly untilMs?: number | undefined;
+  /** The next page: the last entry of the one before. */
+  readonly before?: Pick<LedgerEntry, 'atMs' | 'seq'> | undefined;
+  readonly limit: number;
 }
 
 /** A value under a kind and an id, replaced as a whole. Its version counts its writes, from 1. */
@@ -32,14 +37,16 @@ export interface Store {
   /** False when there was none. */
   remove(kind: string, id: string): Promise<boolean>;
   /** Appends to the ledger; written together with what comes within some milliseconds. */
-  record(entry: Omit<LedgerEntry, 'seq'>): void;
+  record(entry: NewLedgerEntry): void;
   /** Entries that were lost since the start, because the store was away for too long. */
   readonly ledgerDropped: number;
-  /** Newest first. */
-  ledger(query: {
-    readonly kind?: string;
-    readonly limit: number;
-  }): Promise<readonly LedgerEntry[]>;
+  /** By time, then by the order of `record`; newest first. */
+  ledger(query: LedgerQuery): Promise<readonly LedgerEntry[]>;
+  /** Keeps what a version stands for, beside the ledger; what is there already stays as it was first. */
+  keepResource(resource: MadeResource): void;
+  resource(id: string): Promise<MadeResource | undefined>;
+  /** These are still held by a proxy: they are not to be forgotten. */
+  touchResources(ids: readonly string[], nowMs: number): Promise<void>;
   /** Resolves when everything recorded so far is on disk. */
   flush(): Promise<void>;
   close(): Promise<void>;

@@ -25,6 +25,7 @@ const text = (value: Uint8Array | undefined): string => Buffer.from(value ?? [])
 export function storeContract(backend: Backend): void {
   documentContract(backend);
   ledgerContract(backend);
+  queryContract(backend);
   migrationContract(backend);
   it('no acknowledged write is lost, whenever the writer is killed', async () => {
     for (let round = 0; round < crashes; round += 1) await crash(backend, round);
@@ -121,6 +122,65 @@ function ledgerContract({ fresh, open }: Backend): void {
     const again = await open(address);
     const entries = await again.ledger({ limit: 30_000 });
     assert.deepEqual([entries.length, entries[0]?.atMs], [25_000, 24_999]);
+    await again.close();
+  });
+}
+
+function queryContract({ fresh, open }: Backend): void {
+  it('the ledger is asked by subject, kinds and time, and every page together is the whole answer', async () => {
+    const store = await open(await fresh());
+    const kinds = ['ack', 'nack', 'proxy-connected'];
+    const all = Array.from({ length: 300 }, (_, n) => ({
+      // Several in one millisecond, and one that came late.
+      atMs: n === 200 ? 10 : Math.floor(n / 3),
+      kind: kinds[n % 3] ?? '',
+      subject: `p${n % 5}`,
+      facts: { n },
+    }));
+    for (const one of all) store.record(one);
+    const numbers = (entries: readonly { readonly facts: object }[]): unknown[] =>
+      entries.map(({ facts }) => (facts as { n: number }).n);
+    for (const query of [
+      {},
+      { subject: 'p2' },
+      { kind: ['ack', 'nack'] },
+      { subject: 'p3', kind: 'nack', untilMs: 50 },
+      { sinceMs: 7, untilMs: 12 },
+      { subject: 'p0', sinceMs: 90 },
+      { subject: 'nobody' },
+    ]) {
+      const wanted = all
+        .filter((one) => query.subject === undefined || one.subject === query.subject)
+        .filter((one) => query.kind === undefined || [query.kind].flat().includes(one.kind))
+        .filter((one) => one.atMs >= (query.sinceMs ?? 0) && one.atMs <= (query.untilMs ?? 1e9))
+        .toSorted((a, b) => b.atMs - a.atMs || b.facts.n - a.facts.n);
+      const found = [];
+      for (;;) {
+        const page = await store.ledger({ ...query, limit: 7, before: found.at(-1) });
+        found.push(...page);
+        if (page.length < 7) break;
+      }
+      assert.deepEqual(numbers(found), numbers(wanted), JSON.stringify(query));
+    }
+    await store.close();
+  });
+
+  it('a version keeps the commit and the places that first made it, and its bytes, over a restart', async () => {
+    const address = await fresh();
+    const store = await open(address);
+    const made = {
+      ...{ type: 'Cluster', name: 'payments v2/a', version: 'abc', atMs: 5, commit: 'c1' },
+      from: [{ file: 'services/payments.yaml', line: 3 }],
+      bytes: bytes('content'),
+    };
+    store.keepResource(made);
+    store.keepResource({ ...made, atMs: 9, commit: 'c2', from: [] });
+    await store.close();
+    const again = await open(address);
+    again.keepResource({ ...made, atMs: 10, commit: 'c3' });
+    await again.touchResources(['Cluster abc payments v2/a', 'Cluster none x'], 11);
+    assert.deepEqual(await again.resource('Cluster abc payments v2/a'), made);
+    assert.equal(await again.resource('Cluster none x'), undefined);
     await again.close();
   });
 }

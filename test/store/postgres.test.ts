@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import pg from 'pg';
 import { migrations } from '../../src/store/migrations.ts';
 import { openPostgresStore } from '../../src/store/postgres.ts';
 import { noPostgres, PostgresServer } from '../support/postgres.ts';
@@ -30,6 +31,17 @@ describe('the store in PostgreSQL', { skip: noPostgres() ?? false }, () => {
     assert.equal((await store.list('k')).length, 50);
     assert.equal((await store.ledger({ limit: 10 }))[0]?.subject, 'recorded while it was away');
     await store.close();
+  });
+
+  it('what the ledger holds cannot be changed, whatever holds the database', async () => {
+    const url = await server.database();
+    const store = await openPostgresStore(url);
+    store.record({ atMs: 1, kind: 'k', subject: 's', facts: {} });
+    await store.close();
+    const client = new pg.Client(url);
+    await client.connect();
+    await assert.rejects(client.query("UPDATE ledger SET subject = 'other'"), /only ever added to/);
+    await client.end();
   });
 
   it('a server that is not there is CH5201, without the password', async () => {

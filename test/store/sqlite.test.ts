@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, it } from 'node:test';
 import { migrations } from '../../src/store/migrations.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -22,6 +23,15 @@ describe('the store in SQLite', () => {
       name: 'openSqliteStore',
     },
     steps: migrations,
+  });
+
+  it('what the ledger holds cannot be changed, whatever holds the database', async () => {
+    const path = join(dir, 'append.db');
+    const store = openSqliteStore(path);
+    store.record({ atMs: 1, kind: 'k', subject: 's', facts: {} });
+    await store.close();
+    using db = new DatabaseSync(path);
+    assert.throws(() => db.exec("UPDATE ledger SET subject = 'other'"), /only ever added to/);
   });
 
   it('a file that is no database is CH5200', () => {
