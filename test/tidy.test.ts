@@ -4,7 +4,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import ts from 'typescript';
 
-/** Which folder may import which; `explain`, `secrets`, `tokens` and `flow` come with their parts. */
+/** Which folder may import which; `secrets`, `tokens` and `flow` come with their parts. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   model: ['base'],
@@ -12,6 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   identity: ['base', 'model'],
   compile: ['base', 'model', 'policy', 'identity', 'gen'],
   rollout: ['base', 'model', 'compile'],
+  explain: ['base', 'model', 'policy', 'identity', 'compile', 'rollout'],
   store: ['base', 'model', 'identity'],
   git: ['base', 'model'],
   envoy: ['base', 'gen'],
@@ -33,7 +34,7 @@ const wiring: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Layers that do no I/O, read no clock and draw no random numbers. */
-const pure = ['base', 'model', 'policy', 'identity', 'compile', 'rollout'];
+const pure = ['base', 'model', 'policy', 'identity', 'compile', 'rollout', 'explain'];
 const pureNodeModules = ['node:crypto', 'node:buffer', 'node:util'];
 
 /** Where the outside world comes in as a value; the only files of pure layers that may touch it. */

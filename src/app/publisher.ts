@@ -8,7 +8,7 @@ import type { MeshEvent } from '../serve/api/wire.ts';
 
 /** What the xDS service offers to the publisher. */
 export interface SnapshotSink {
-  publish(proxy: WorkloadId, snapshot: Snapshot): void;
+  publish(proxy: WorkloadId, snapshot: Snapshot, commit: string): void;
   retire(proxy: WorkloadId): void;
 }
 
@@ -131,21 +131,23 @@ export class Publisher {
   }
 
   /** A proxy of a service that ran never before has nothing to go back to. */
-  #snapshotOf(proxy: WorkloadId): Snapshot | undefined {
-    const before = this.#base?.snapshots.get(proxy);
-    const after = this.#next?.snapshots.get(proxy);
+  #sideOf(proxy: WorkloadId): Compiled | undefined {
+    const [before, after] = [this.#base, this.#next].map((side) =>
+      side?.snapshots.has(proxy) === true ? side : undefined,
+    );
     return this.#reached.has(proxy) || before === undefined ? (after ?? before) : before;
   }
 
   #send(): void {
     const published = new Map<WorkloadId, Snapshot>();
     for (const { id } of this.#inventory) {
-      const snapshot = this.#snapshotOf(id);
-      if (snapshot === undefined) continue;
+      const side = this.#sideOf(id);
+      const snapshot = side?.snapshots.get(id);
+      if (side === undefined || snapshot === undefined) continue;
       published.set(id, snapshot);
       const before = this.#published.get(id);
       if (before !== snapshot && changedResources(before, snapshot).length > 0) {
-        this.#sink.publish(id, snapshot);
+        this.#sink.publish(id, snapshot, side.commit.id);
       }
     }
     for (const id of this.#published.keys()) if (!published.has(id)) this.#sink.retire(id);

@@ -21,6 +21,7 @@ import { openStore } from '../store/open.ts';
 import type { Store, StoredDocument } from '../store/store.ts';
 import type { CaController } from './ca-controller.ts';
 import { ClockNotice } from './clock-notice.ts';
+import { recordCommits } from './commit-ledger.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
 import { type Accepted, ControlPlane } from './control-plane.ts';
@@ -58,6 +59,7 @@ import {
 import { countXdsEvent } from './operators/self-metrics.ts';
 import { timedStore } from './operators/timed-store.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
+import { ProxyLedger } from './proxy-ledger.ts';
 import { openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
@@ -120,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const store = timedStore(opened, metrics, clock);
   const registry = await HostRegistry.open({ store, clock, log });
   const { source, stop: closeSource } = await openSource(options);
-  const { plane, xds, ready, signals, rollouts } = await openPlane(
+  const { plane, xds, ready, signals, rollouts, proxies } = await openPlane(
     store,
     registry,
     log,
@@ -145,6 +147,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
     ...{ gatekeeper, verdicts, operations },
   });
+  proxies.start();
   return async () => {
     operations.serving(undefined);
     unwatch();
@@ -154,6 +157,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     watched?.close();
     await gatekeeper.settled();
     rollouts.stop();
+    proxies.stop();
     await verdicts.flushed();
     await stop();
     await grpc.close();
@@ -203,18 +207,20 @@ async function openPlane(
     },
   });
   let begin = (_accepted: Accepted): void => {};
+  const proxies = new ProxyLedger({ store, clock });
   const plane: ControlPlane = new ControlPlane({
     clock,
     onAccepted: (accepted) => begin(accepted),
-    sink: xds,
+    sink: proxies.sink(xds),
     inventory: inventoryOf(await store.list(reportKind)),
     onReady: start,
   });
-  const onXdsEvent = xdsEventSink({ plane, store, clock });
+  const onXdsEvent = xdsEventSink({ plane, store, clock, proxies });
+  recordCommits(plane, store, clock);
   const signals = new SignalLog();
   const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
   begin = (accepted) => rollouts.begin(proposalOf(accepted));
-  return { plane, xds, ready, signals, rollouts };
+  return { plane, xds, ready, signals, rollouts, proxies };
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */

@@ -1,17 +1,19 @@
 import type { Clock } from '../base/clock.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
-import type { TypeUrl } from '../compile/resource.ts';
+import { shortType } from '../compile/resource.ts';
 import type { XdsEvent } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ControlPlane } from './control-plane.ts';
+import type { ProxyLedger } from './proxy-ledger.ts';
 
 /** What proxies did, to the ledger and to whoever watches. */
 export function xdsEventSink(options: {
   readonly plane: ControlPlane;
   readonly store: Store;
   readonly clock: Clock;
+  readonly proxies: ProxyLedger;
 }): (event: XdsEvent) => void {
-  const { plane, store, clock } = options;
+  const { plane, store, clock, proxies } = options;
   const record = (kind: string, subject: string, facts: Record<string, string | number>): void =>
     store.record({ atMs: clock.nowMs(), kind, subject, facts });
   return (event) => {
@@ -19,17 +21,17 @@ export function xdsEventSink(options: {
       case 'connected':
       case 'disconnected':
         plane.events.emit({ kind: event.kind, proxy: event.proxy });
-        record(`proxy-${event.kind}`, event.proxy, { agent: event.node.userAgent });
+        proxies.linked(event);
         return;
       case 'nacked': {
         const resource = `${shortType(event.type)} ${event.names.join(', ')}`.trim();
         const { proxy, message, from } = event;
         plane.events.emit({ kind: 'nacked', proxy, resource, message, from });
-        record('nack', proxy, { resource, message });
+        proxies.refused(event);
         return;
       }
       case 'acked':
-        record('ack', event.proxy, { type: shortType(event.type), names: event.names.join(',') });
+        proxies.accepted(event);
         return;
       case 'converged':
         plane.publisher.converged(event.proxy as WorkloadId);
@@ -45,15 +47,15 @@ export function xdsEventSink(options: {
         const message = `${resource} was refused by several proxies and goes to no other; they keep the last good one`;
         const finding = { code: 'CH5421' as const, severity: 'error' as const, message };
         plane.events.emit({ kind: 'problem', finding });
-        record('quarantined', resource, { version: event.version });
+        record('quarantined', resource, { version: event.version, proxy: event.proxy });
         return;
       }
+      case 'opened':
+        proxies.opened(event);
+        return;
       case 'sent':
+        proxies.sent(event);
         return;
     }
   };
-}
-
-function shortType(type: TypeUrl): string {
-  return type.slice(type.lastIndexOf('.') + 1);
 }

@@ -48,6 +48,16 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'what became of each commit, on its way through gates and waves; halted or taken back',
     load: async () => (await import('./revision.ts')).revision,
   },
+  proxy: {
+    usage: 'proxy PROXY [DIR] [--at TIME]',
+    summary: 'what a proxy runs, or ran at a time, and from which lines of which commit',
+    load: async () => (await import('./proxy.ts')).proxy,
+  },
+  log: {
+    usage: 'log [DIR] [--subject S] [--since TIME]',
+    summary: 'who did what: commits, proxies, endpoints, certificates, hosts, the CA',
+    load: async () => (await import('./log.ts')).log,
+  },
   ca: {
     usage: 'ca status|rotate|request|import|rekey [DIR]',
     summary:

@@ -12,6 +12,11 @@ export const typeUrls = {
 
 export type TypeUrl = (typeof typeUrls)[keyof typeof typeUrls];
 
+/** The last word of the type, for people and for the ledger: `Cluster`. */
+export function shortType(type: TypeUrl): string {
+  return type.slice(type.lastIndexOf('.') + 1);
+}
+
 /** One xDS resource, encoded once and shared by every proxy that has it. */
 export interface Resource {
   readonly typeUrl: TypeUrl;

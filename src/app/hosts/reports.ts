@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error.ts';
+import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Log } from '../../base/log.ts';
 import type { Workload, WorkloadId } from '../../compile/inventory.ts';
 import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/host-record.ts';
@@ -74,11 +75,12 @@ export class HostReports {
 
   /** Durable first: a control plane that comes back must not forget endpoints that it told callers of. */
   async #keep(host: HostName, workloads: readonly Workload[]): Promise<void> {
-    const { plane, store } = this.#parts;
+    const { plane, store, clock } = this.#parts;
     const before = plane.inventory.filter((one) => one.host === host);
     if (JSON.stringify(workloads) === JSON.stringify(before)) return;
     const document = Buffer.from(JSON.stringify({ workloads }));
     await store.put(reportKind, host, document, undefined);
+    for (const entry of endpointChanges(before, workloads, clock.nowMs())) store.record(entry);
   }
 
   /** A host speaks for its own workloads only, and only for services that its machine may run. */
@@ -90,4 +92,22 @@ export class HostReports {
     const wanted = plane.intent.intent.services.get(service)?.identity.hostSelectors ?? [];
     return hostFits(wanted, hostSelectors(record));
   }
+}
+
+/** What callers are told of, one entry for each workload that came, went or is otherwise than before. */
+function endpointChanges(
+  before: readonly Workload[],
+  after: readonly Workload[],
+  atMs: number,
+): NewLedgerEntry[] {
+  const known = new Map(before.map((one) => [one.id, JSON.stringify(one)]));
+  const present = new Set(after.map((one) => one.id));
+  const changed = after.filter((one) => known.get(one.id) !== JSON.stringify(one));
+  const gone = before.filter((one) => !present.has(one.id));
+  const entry = (one: Workload, state: string): NewLedgerEntry => {
+    const { host, service, version, address, ingressPort } = one;
+    const facts = { state, service, version, host, address: `${address}:${ingressPort}` };
+    return { atMs, kind: 'endpoint', subject: one.id, facts };
+  };
+  return [...changed.map((one) => entry(one, one.state)), ...gone.map((one) => entry(one, 'gone'))];
 }

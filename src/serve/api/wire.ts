@@ -29,6 +29,12 @@ export const paths = {
   revisions: '/v1/revisions',
   revisionSteps: '/v1/revisions/steps',
   events: '/v1/events',
+  /** GET, with kind (also several), subject, since, until, limit, beforeMs and beforeSeq: a LedgerReply. */
+  ledger: '/v1/ledger',
+  /** GET /v1/proxies/NAME, with at in milliseconds: a ProxyReply. */
+  proxies: '/v1/proxies',
+  /** GET, with id: a MadeReply. */
+  resources: '/v1/resources',
   status: '/v1/status',
   ca: '/v1/ca',
   caSteps: '/v1/ca/steps',

@@ -1,5 +1,5 @@
 import type { Position } from '../../base/finding.ts';
-import type { Resource, Snapshot, TypeUrl } from '../../compile/resource.ts';
+import { type Resource, type Snapshot, shortType, type TypeUrl } from '../../compile/resource.ts';
 import { presentOf } from './sequencer.ts';
 import type { XdsStream } from './stream.ts';
 
@@ -78,8 +78,4 @@ function rejectedBy(stream: XdsStream, snapshot: Snapshot): RejectedResource[] {
       return [{ resource: `${shortType(type)} ${name}`, message, version, from }];
     }),
   );
-}
-
-function shortType(type: TypeUrl): string {
-  return type.slice(type.lastIndexOf('.') + 1);
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Position } from '../../base/finding.ts';
 import type { Result } from '../../base/result.ts';
-import { type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
+import { type Resource, type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 import type { CallStream } from '../grpc/call.ts';
 import type { Method } from '../grpc/method.ts';
 import type { Peer } from '../grpc/peer.ts';
@@ -21,17 +21,28 @@ import { decodeRequest } from './wire.ts';
 /** What happened between the service and one proxy. */
 export type XdsEvent =
   | { readonly kind: 'connected' | 'disconnected'; readonly proxy: string; readonly node: NodeInfo }
+  /** A stream asks for a type for the first time, and says what its proxy has of it. */
+  | {
+      readonly kind: 'opened';
+      readonly proxy: string;
+      readonly type: TypeUrl;
+      readonly versions: ReadonlyMap<string, string>;
+    }
   | {
       readonly kind: 'sent';
       readonly proxy: string;
       readonly type: TypeUrl;
-      readonly names: readonly string[];
+      readonly resources: readonly Resource[];
     }
   | {
       readonly kind: 'acked';
       readonly proxy: string;
       readonly type: TypeUrl;
       readonly names: readonly string[];
+      readonly accepted: readonly Resource[];
+      readonly removed: readonly string[];
+      /** Accepted, but not what is wanted now: last good ones, or overtaken. */
+      readonly overtaken: readonly string[];
       readonly tookMs: number;
     }
   | {
@@ -40,6 +51,7 @@ export type XdsEvent =
       readonly type: TypeUrl;
       /** Empty when the message names nobody; each resource is then tried alone. */
       readonly names: readonly string[];
+      readonly rejected: readonly Resource[];
       readonly message: string;
       readonly from: readonly Position[];
     }
@@ -211,12 +223,13 @@ export class XdsService {
     const { onEvent, clock } = this.#options;
     const openedAtMs = clock.monotonicMs();
     return {
-      sent: (type, names) => onEvent({ kind: 'sent', proxy: id, type, names }),
+      opened: (type, versions) => onEvent({ kind: 'opened', proxy: id, type, versions }),
+      sent: (type, { resources }) => onEvent({ kind: 'sent', proxy: id, type, resources }),
       acknowledged: (type, outcome) => {
         if (type === typeUrls.secret) this.#lookLater(proxy);
         if (outcome.kind === 'ack') {
-          const { names, tookMs } = outcome;
-          onEvent({ kind: 'acked', proxy: id, type, names, tookMs });
+          const { kind: _, ...taken } = outcome;
+          onEvent({ kind: 'acked', proxy: id, type, ...taken });
         } else if (outcome.kind === 'nack') {
           this.#refused(id, type, outcome);
         }
@@ -249,7 +262,7 @@ export class XdsService {
     const { onEvent } = this.#options;
     const names = rejected.map((resource) => resource.name);
     const from = rejected.flatMap((resource) => resource.from);
-    onEvent({ kind: 'nacked', proxy, type, names, message, from });
+    onEvent({ kind: 'nacked', proxy, type, names, rejected, message, from });
     if (this.#options.quarantines === false) return;
     for (const resource of rejected) {
       if (!this.#quarantine.refuse(resource, proxy)) continue;

@@ -21,7 +21,9 @@ import { type Acknowledgement, type Due, TypeState } from './type-state.ts';
 import { encodeResponse } from './wire.ts';
 
 export interface StreamEvents {
-  sent(type: TypeUrl, names: readonly string[]): void;
+  /** The first request of a type: what the peer has of it, by name and version. */
+  opened(type: TypeUrl, versions: ReadonlyMap<string, string>): void;
+  sent(type: TypeUrl, due: Due): void;
   acknowledged(type: TypeUrl, acknowledgement: Acknowledgement): void;
   converged(snapshot: Snapshot): void;
   /** A response is not acknowledged in time; said once for each (rule C10). */
@@ -122,6 +124,7 @@ export class XdsStream {
       present: presentOf(this.#snapshot, type),
     });
     this.#types.set(type, state);
+    this.#options.events.opened(type, versions);
   }
 
   #continue(type: TypeUrl, state: TypeState, request: DeltaDiscoveryRequest): void {
@@ -199,8 +202,7 @@ export class XdsStream {
     state.sent(nonce, due);
     const bytes = encodeResponse({ typeUrl: type, nonce, ...due });
     if (!this.#options.call.write(bytes)) this.#waitForDrain();
-    const names = [...due.resources.map((resource) => resource.name), ...due.removed];
-    this.#options.events.sent(type, names);
+    this.#options.events.sent(type, due);
   }
 
   #waitForDrain(): void {

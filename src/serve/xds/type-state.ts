@@ -17,7 +17,15 @@ interface InFlight {
 /** What the peer said about the response in flight. */
 export type Acknowledgement =
   | { readonly kind: 'none' }
-  | { readonly kind: 'ack'; readonly names: readonly string[]; readonly tookMs: number }
+  | {
+      readonly kind: 'ack';
+      readonly names: readonly string[];
+      readonly accepted: readonly Resource[];
+      readonly removed: readonly string[];
+      /** Of those, the ones that are not what is wanted now: last good ones, or overtaken. */
+      readonly overtaken: readonly string[];
+      readonly tookMs: number;
+    }
   | {
       readonly kind: 'nack';
       readonly message: string;
@@ -281,7 +289,11 @@ export class TypeState {
     for (const resource of flight.resources) this.#accept(resource, present.get(resource.name));
     for (const name of flight.removed) this.#context.memory.forget(name);
     const names = [...flight.resources.map((resource) => resource.name), ...flight.removed];
-    return { kind: 'ack', names, tookMs };
+    const { resources: accepted, removed } = flight;
+    const overtaken = accepted
+      .filter(({ name, version }) => present.get(name)?.version !== version)
+      .map(({ name }) => name);
+    return { kind: 'ack', names, accepted, removed, overtaken, tookMs };
   }
 
   #accept(resource: Resource, wanted: Resource | undefined): void {

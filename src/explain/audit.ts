@@ -1,0 +1,62 @@
+import type { LedgerEntry } from '../base/ledger.ts';
+import { readLines } from './held.ts';
+
+/** What an entry says, in a line of words: who did it comes first where somebody did. */
+export function auditText(entry: LedgerEntry): string {
+  const { kind, facts } = entry;
+  switch (kind) {
+    case 'ack':
+      return `took ${things(entry)} in ${facts['tookMs']} ms`;
+    case 'nack':
+      return `refused ${things(entry)}: ${facts['message']}`;
+    case 'proxy-holds':
+      return `said what it has: ${things(entry)}`;
+    case 'proxy-checkpoint':
+      return `had ${held(facts).length} resources, all of them noted`;
+    case 'proxy-connected':
+    case 'proxy-disconnected':
+      return `${kind.slice('proxy-'.length)}, ${facts['agent'] ?? 'a proxy'}`;
+    case 'proxy-retired':
+      return 'left the mesh';
+    case 'commit-accepted':
+      return `accepted "${facts['subject']}", ${filesText(facts['files'])}`;
+    case 'commit-refused':
+      return `refused "${facts['subject']}": ${facts['why']}`;
+    case 'commit-live':
+      return `live on ${facts['proxies']} proxies in ${facts['tookMs']} ms`;
+    case 'endpoint':
+      return `${facts['state']}, ${facts['service']} ${facts['version']} at ${facts['address']} on ${facts['host']}`;
+    default:
+      return otherText(entry);
+  }
+}
+
+function held(facts: LedgerEntry['facts']): string[] {
+  return Object.values(facts).flatMap((text) => (typeof text === 'string' ? readLines(text) : []));
+}
+
+function things({ facts }: LedgerEntry): string {
+  const names = readLines(facts['has']).map((line) => line.slice(line.indexOf(' ') + 1));
+  const gone = readLines(facts['gone']).map((name) => `-${name}`);
+  const all = [...names, ...gone];
+  return all.length === 0 ? `no ${facts['type']}` : `${facts['type']} ${all.join(', ')}`;
+}
+
+/** The first has no file before it, so all of them count as changed. */
+function filesText(files: string | number | undefined): string {
+  const paths = readLines(files).map((line) => line.slice(line.indexOf(' ') + 1));
+  const shown = paths.slice(0, 3).join(', ');
+  if (paths.length === 0) return 'no file of it changed';
+  return paths.length <= 3 ? `changed ${shown}` : `changed ${shown} and ${paths.length - 3} more`;
+}
+
+/** Kinds that other parts record: who, then each fact by its name. */
+function otherText({ kind, facts }: LedgerEntry): string {
+  const { by, reason, ...others } = facts;
+  const words = Object.entries(others).map(([name, value]) => `${name} ${value}`);
+  return [
+    by === undefined ? kind : `${by}: ${kind}`,
+    ...(reason === undefined ? [] : [`because ${reason}`]),
+    ...words,
+  ].join(', ');
+}
