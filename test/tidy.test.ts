@@ -12,7 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   identity: ['base', 'model'],
   compile: ['base', 'model', 'policy', 'identity', 'gen'],
   rollout: ['base', 'model', 'compile'],
-  explain: ['base', 'model', 'policy', 'identity', 'compile', 'rollout'],
+  explain: ['base', 'model', 'policy', 'identity', 'compile', 'rollout', 'gen'],
   store: ['base', 'model', 'identity'],
   git: ['base', 'model'],
   envoy: ['base', 'gen'],

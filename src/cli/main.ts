@@ -53,6 +53,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'what a proxy runs, or ran at a time, and from which lines of which commit',
     load: async () => (await import('./proxy.ts')).proxy,
   },
+  diff: {
+    usage: 'diff PROXY[@TIME] PROXY[@TIME] [DIR]',
+    summary: 'what differs between two proxies or two times, field by field, and from which lines',
+    load: async () => (await import('./diff.ts')).diff,
+  },
   log: {
     usage: 'log [DIR] [--subject S] [--since TIME]',
     summary: 'who did what: commits, proxies, endpoints, certificates, hosts, the CA',

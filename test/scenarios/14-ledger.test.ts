@@ -74,6 +74,13 @@ describe('what ran when, and from which line', () => {
     const then = await proxy(beforeMs);
     assert.deepEqual(versions(then), versions(was));
     assert.equal(routes(then)?.commit, first);
+    const earlier = `${workload}@${new Date(beforeMs).toISOString()}`;
+    const changed = await chancery('diff', earlier, workload, mesh.dir);
+    assert.match(
+      changed,
+      /RouteConfiguration egress\n.*services\/.*\n.*services\/.*\n.*weight: 90 -> 50/s,
+    );
+    assert.match(await chancery('diff', workload, workload, mesh.dir), /they run the same/);
     const taken = await log('--subject', head());
     assert.ok(taken.some(({ kind }) => kind === 'commit-accepted'));
     assert.match(

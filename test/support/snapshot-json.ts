@@ -1,82 +1,15 @@
-import {
-  createRegistry,
-  type DescMessage,
-  fromBinary,
-  type JsonValue,
-  toJson,
-} from '@bufbuild/protobuf';
-import { type Snapshot, type TypeUrl, typeUrls } from '../../src/compile/resource.ts';
-import { ClusterSchema } from '../../src/gen/envoy/config/cluster/v3/cluster_pb.js';
-import { TypedExtensionConfigSchema } from '../../src/gen/envoy/config/core/v3/extension_pb.js';
-import { ClusterLoadAssignmentSchema } from '../../src/gen/envoy/config/endpoint/v3/endpoint_pb.js';
-import { ListenerSchema } from '../../src/gen/envoy/config/listener/v3/listener_pb.js';
-import { ActionSchema } from '../../src/gen/envoy/config/rbac/v3/rbac_pb.js';
-import { FilterConfigSchema } from '../../src/gen/envoy/config/route/v3/route_components_pb.js';
-import { RouteConfigurationSchema } from '../../src/gen/envoy/config/route/v3/route_pb.js';
-import { FileAccessLogSchema } from '../../src/gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
-import { ExpressionFilterSchema } from '../../src/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
-import {
-  ExtAuthzPerRouteSchema,
-  ExtAuthzSchema,
-} from '../../src/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
-import { RBACSchema as HttpRbacSchema } from '../../src/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
-import { RouterSchema } from '../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js';
-import { ConfigSchema as SetFilterStateSchema } from '../../src/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
-import { HttpConnectionManagerSchema } from '../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import { RBACSchema as NetworkRbacSchema } from '../../src/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
-import { TcpProxySchema } from '../../src/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
-import { FilterStateInputSchema } from '../../src/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
-import { UriSanInputSchema } from '../../src/gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
-import { SecretSchema } from '../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
-import {
-  DownstreamTlsContextSchema,
-  UpstreamTlsContextSchema,
-} from '../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
-import { HttpProtocolOptionsSchema } from '../../src/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
-import { HttpRequestHeaderMatchInputSchema } from '../../src/gen/envoy/type/matcher/v3/http_inputs_pb.js';
-
-const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
-  [typeUrls.secret]: SecretSchema,
-  [typeUrls.cluster]: ClusterSchema,
-  [typeUrls.endpoints]: ClusterLoadAssignmentSchema,
-  [typeUrls.listener]: ListenerSchema,
-  [typeUrls.routes]: RouteConfigurationSchema,
-  [typeUrls.extension]: TypedExtensionConfigSchema,
-};
-
-/** Everything that stands inside an `Any` of a compiled resource. */
-const registry = createRegistry(
-  FilterConfigSchema,
-  ActionSchema,
-  FileAccessLogSchema,
-  ExpressionFilterSchema,
-  ExtAuthzPerRouteSchema,
-  ExtAuthzSchema,
-  RouterSchema,
-  HttpRbacSchema,
-  SetFilterStateSchema,
-  FilterStateInputSchema,
-  HttpRequestHeaderMatchInputSchema,
-  HttpConnectionManagerSchema,
-  NetworkRbacSchema,
-  TcpProxySchema,
-  UriSanInputSchema,
-  DownstreamTlsContextSchema,
-  UpstreamTlsContextSchema,
-  HttpProtocolOptionsSchema,
-);
+import type { JsonValue } from '@bufbuild/protobuf';
+import { type Snapshot, shortType } from '../../src/compile/resource.ts';
+import { resourceJson } from '../../src/explain/resource-json.ts';
 
 /** A snapshot as a person reads it: short type name, resource name, message. */
 export function snapshotJson(snapshot: Snapshot): Record<string, Record<string, JsonValue>> {
   const readable: Record<string, Record<string, JsonValue>> = {};
   for (const [typeUrl, resources] of snapshot) {
     if (resources.size === 0) continue;
-    const schema = schemas[typeUrl];
-    const messages = [...resources].map(([name, { bytes }]) => [
-      name,
-      toJson(schema, fromBinary(schema, bytes), { registry }),
-    ]);
-    readable[typeUrl.slice(typeUrl.lastIndexOf('.') + 1)] = Object.fromEntries(messages);
+    const type = shortType(typeUrl);
+    const messages = [...resources].map(([name, { bytes }]) => [name, resourceJson(type, bytes)]);
+    readable[type] = Object.fromEntries(messages);
   }
   return readable;
 }
