@@ -1,4 +1,3 @@
-import { chmodSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { systemClock as clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
@@ -12,7 +11,7 @@ import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
 import { guarded } from '../serve/api/guard.ts';
 import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
-import { type ApiHandler, createApiServer } from '../serve/api/server.ts';
+import type { ApiHandler } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
 import { XdsService } from '../serve/xds/service.ts';
@@ -44,6 +43,7 @@ import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
+import { listenLocally } from './listen-locally.ts';
 import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
@@ -353,17 +353,6 @@ function hostFindings(
 ): readonly Finding[] {
   const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
   return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
-}
-
-async function listenLocally(socket: string, handler: ApiHandler): Promise<Server> {
-  const api = createApiServer(handler);
-  rmSync(socket, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    api.once('error', reject);
-    api.listen(socket, resolve);
-  });
-  chmodSync(socket, 0o600);
-  return api;
 }
 
 function closeServers(api: Server, hosts: HostApiServer): void {
