@@ -7,6 +7,8 @@ import { type Schema, TypeSchemas } from './type-schema.ts';
 const wireFiles = [
   'src/serve/api/wire.ts',
   'src/serve/api/operator-wire.ts',
+  'src/serve/api/ledger-wire.ts',
+  'src/base/ledger.ts',
   'src/serve/api/wire-gate.ts',
   'src/serve/api/wire-trust.ts',
   'src/base/finding.ts',

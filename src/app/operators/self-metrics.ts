@@ -48,7 +48,7 @@ export function countXdsEvent(metrics: SelfMetrics, event: XdsEvent): void {
     case 'sent': {
       const type = shortType(event.type);
       metrics.count('chancery_xds_pushes_total', { type });
-      metrics.count('chancery_xds_resources_sent_total', { type }, event.names.length);
+      metrics.count('chancery_xds_resources_sent_total', { type }, event.resources.length);
       return;
     }
     case 'acked':

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
+import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Metrics } from '../../base/metrics.ts';
-import type { LedgerEntry, Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import type { MetricName } from './metric-table.ts';
 
 const timed: readonly PropertyKey[] = ['get', 'list', 'put', 'remove', 'flush', 'ledger'];
@@ -22,7 +23,7 @@ export function timedStore(store: Store, metrics: Metrics<MetricName>, clock: Cl
 function counted(
   run: (...args: readonly unknown[]) => unknown,
   metrics: Metrics<MetricName>,
-): (entry: LedgerEntry) => unknown {
+): (entry: NewLedgerEntry) => unknown {
   return (entry) => {
     metrics.count('chancery_store_records_total', { kind: entry.kind });
     return run(entry);
