@@ -177,7 +177,7 @@ describe('the shop on one machine', () => {
     mesh.commit('reports may not read');
     await eventually(
       async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 403,
-      3_000,
+      15_000,
       () => 'the permission is not gone',
     );
     const stats = await mesh.stats('payments-v1', 'listener_modified|total_listeners_draining');
@@ -185,7 +185,7 @@ describe('the shop on one machine', () => {
     mesh.git('revert', '--no-edit', 'HEAD');
     await eventually(
       async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 200,
-      3_000,
+      15_000,
       () => 'the permission does not come back',
     );
   });
