@@ -17,7 +17,6 @@ import type {
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 export interface MeshDraft {
-  readonly file: YamlFile;
   readonly at: Position;
   readonly name: string;
   readonly trustDomain: TrustDomain;
@@ -30,8 +29,8 @@ export interface MeshDraft {
 }
 
 export interface RoleDraft {
-  readonly node: YamlNode;
-  readonly members: readonly { readonly text: string; readonly node: YamlNode }[];
+  readonly at: Position;
+  readonly members: readonly { readonly text: string; readonly at: Position }[];
 }
 
 export const defaultsUnlessSaid: Defaults = {
@@ -57,7 +56,7 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const operators = readOperators(file, fields.get('operators'));
   if (name === undefined || trustDomain === undefined) return undefined;
   const at = file.at(nameNode);
-  return { file, at, name, trustDomain, roles, defaults, hosts, ca, peers, operators };
+  return { at, name, trustDomain, roles, defaults, hosts, ca, peers, operators };
 }
 
 function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDraft> {
@@ -72,9 +71,9 @@ function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDr
     const items = file.list(value, 'a role lists its members', false) ?? [];
     const members = items.flatMap((item) => {
       const text = file.text(item, 'a service or role:NAME');
-      return text === undefined ? [] : [{ text, node: item }];
+      return text === undefined ? [] : [{ text, at: file.at(item) }];
     });
-    if (name !== undefined) roles.set(name, { node: keyNode, members });
+    if (name !== undefined) roles.set(name, { at: file.at(keyNode), members });
   }
   return roles;
 }

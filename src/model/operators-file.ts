@@ -1,6 +1,7 @@
+import type { Position } from '../base/finding.ts';
 import { operatorFields } from './fields.ts';
 import type { MeshDraft } from './mesh-file.ts';
-import { reportUnknownService } from './roles.ts';
+import { type Report, unknownService } from './roles.ts';
 import { parseSpiffeId, pathOf, type SpiffeId, trustDomainOf } from './spiffe-id.ts';
 import type { OperatorRole } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
@@ -8,7 +9,7 @@ import type { YamlFile, YamlNode } from './yaml-file.ts';
 export interface OperatorDraft {
   readonly role: OperatorRole;
   readonly text: string;
-  readonly node: YamlNode;
+  readonly at: Position;
 }
 
 const lists: readonly (readonly [field: string, role: OperatorRole])[] = [
@@ -27,7 +28,7 @@ export function readOperators(file: YamlFile, node: YamlNode): readonly Operator
     const items = file.list(listNode, 'services or SPIFFE IDs', false) ?? [];
     return items.flatMap((item) => {
       const text = file.text(item, 'a service or a SPIFFE ID');
-      return text === undefined ? [] : [{ role, text, node: item }];
+      return text === undefined ? [] : [{ role, text, at: file.at(item) }];
     });
   });
 }
@@ -35,14 +36,21 @@ export function readOperators(file: YamlFile, node: YamlNode): readonly Operator
 /** By SPIFFE ID. A name that nobody has, or that stands twice, is a finding: it would not do what its writer meant. */
 export function resolveOperators(
   mesh: MeshDraft,
-  known: ReadonlySet<string>,
+  known: ReadonlyMap<string, unknown>,
+  report: Report,
 ): ReadonlyMap<SpiffeId, OperatorRole> {
   const found = new Map<SpiffeId, OperatorRole>();
-  for (const { role, text, node } of mesh.operators) {
-    const id = text.includes('://') ? readId(mesh, node, text) : serviceId(mesh, node, text, known);
+  for (const { role, text, at } of mesh.operators) {
+    const id = text.includes('://')
+      ? readId(mesh, { text, at }, report)
+      : serviceId(mesh, { text, at }, known, report);
     if (id === undefined) continue;
     if (found.has(id)) {
-      mesh.file.report('CH5434', node, `"${text}" stands twice in \`operators\``, {
+      report({
+        code: 'CH5434',
+        severity: 'error',
+        message: `"${text}" stands twice in \`operators\``,
+        at,
         help: 'leave the line with the role that it is to have; each role may do what lesser ones may',
       });
     }
@@ -53,19 +61,23 @@ export function resolveOperators(
 
 function serviceId(
   mesh: MeshDraft,
-  node: YamlNode,
-  name: string,
-  known: ReadonlySet<string>,
+  { text, at }: Pick<OperatorDraft, 'text' | 'at'>,
+  known: ReadonlyMap<string, unknown>,
+  report: Report,
 ): SpiffeId | undefined {
-  if (known.has(name)) return `spiffe://${mesh.trustDomain}/${name}` as SpiffeId;
-  reportUnknownService(mesh.file, node, name, known);
+  if (known.has(text)) return `spiffe://${mesh.trustDomain}/${text}` as SpiffeId;
+  report(unknownService(at, text, known.keys()));
   return undefined;
 }
 
 /** Parts of the mesh hold certificates of it too, and are nobody's operators. */
 const meshPath = '/chancery/';
 
-function readId(mesh: MeshDraft, node: YamlNode, text: string): SpiffeId | undefined {
+function readId(
+  mesh: MeshDraft,
+  { text, at }: Pick<OperatorDraft, 'text' | 'at'>,
+  report: Report,
+): SpiffeId | undefined {
   const id = parseSpiffeId(text);
   const isFit =
     id.ok &&
@@ -73,7 +85,11 @@ function readId(mesh: MeshDraft, node: YamlNode, text: string): SpiffeId | undef
     pathOf(id.value) !== '' &&
     !pathOf(id.value).startsWith(meshPath);
   if (isFit) return id.value;
-  mesh.file.report('CH5434', node, `"${text.slice(0, 100)}" cannot be an operator of this mesh`, {
+  report({
+    code: 'CH5434',
+    severity: 'error',
+    message: `"${text.slice(0, 100)}" cannot be an operator of this mesh`,
+    at,
     expected: `a service, or spiffe://${mesh.trustDomain}/PATH outside of ${meshPath}`,
     ...(id.ok ? {} : { notes: [id.error] }),
   });

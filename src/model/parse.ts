@@ -1,9 +1,7 @@
 import { type Finding, hasErrors } from '../base/finding.ts';
-import { findClashes } from './clashes.ts';
+import { forkMap } from '../base/map-fork.ts';
+import { type BuiltIntent, buildIntent, type Drafts } from './build.ts';
 import { type MeshDraft, readMeshFile } from './mesh-file.ts';
-import { resolveOperators } from './operators-file.ts';
-import { resolveRoles } from './roles.ts';
-import { buildService } from './service-build.ts';
 import { readServiceFile, type ServiceDraft } from './service-file.ts';
 import type { Intent, ServiceName } from './types.ts';
 import { YamlFile } from './yaml-file.ts';
@@ -13,89 +11,212 @@ export interface ParsedIntent {
   readonly intent: Intent | undefined;
   /** Of the whole tree at once, by file and place. */
   readonly findings: readonly Finding[];
+  readonly memory: ParseMemory;
 }
 
+/** What the next parse need not do again; for `parseIntent` alone. Holds no syntax trees. */
+export interface ParseMemory {
+  readonly mesh: Reading<MeshDraft> | undefined;
+  /** By path, sorted. */
+  readonly services: ReadonlyMap<string, Reading<ServiceDraft>>;
+  readonly named: NamedDrafts;
+  readonly built: BuiltIntent | undefined;
+}
+
+interface NamedDrafts {
+  readonly drafts: Drafts;
+  readonly misnamed: readonly Finding[];
+  /** Those that differ from the parse before, where it had the same names. */
+  readonly fresh: readonly ServiceDraft[] | undefined;
+}
+
+/** Undefined where the last intent was built from other drafts than those of the parse before. */
+function freshDrafts({ fresh }: NamedDrafts, { named, built }: ParseMemory) {
+  return built?.drafts === named.drafts ? fresh : undefined;
+}
+
+/** One file, read by itself. Equal texts under one path give equal readings. */
+interface Reading<Draft> {
+  readonly path: string;
+  readonly text: string;
+  readonly draft: Draft | undefined;
+  readonly findings: readonly Finding[];
+}
+
+const nothing: ParseMemory = {
+  mesh: undefined,
+  services: new Map(),
+  named: { drafts: new Map(), misnamed: [], fresh: undefined },
+  built: undefined,
+};
 const servicesMax = 10_000;
 const findingsMax = 1_000;
+const meshPath = 'mesh.yaml';
 
-/** `files`: path relative to the intent folder, with slashes, to text. Other files than the intent's are passed over. */
-export function parseIntent(files: ReadonlyMap<string, string>): ParsedIntent {
-  const stray: Finding[] = [];
-  const meshText = files.get('mesh.yaml');
-  const paths = [...files.keys()].filter((path) => /^services\/[^/]+\.yaml$/.test(path)).sort();
-  for (const path of files.keys())
-    if (/^services\/[^/]+\.yml$/.test(path)) stray.push(ignored(path));
+/**
+ * `files`: path relative to the intent folder, with slashes, to text. Other files than the intent's are passed over.
+ * With what an earlier parse gave, the result is the same, and what did not change is the same objects.
+ */
+export function parseIntent(
+  files: ReadonlyMap<string, string>,
+  known: Pick<ParsedIntent, 'memory'> = { memory: nothing },
+): ParsedIntent {
+  const { memory } = known;
+  const { paths, stray } = sortPaths(files, memory);
+  const meshText = files.get(meshPath);
   if (meshText === undefined) stray.push(noMesh());
   if (paths.length === 0) stray.push(noServices());
-  if (paths.length > servicesMax) return { intent: undefined, findings: [tooMany(paths.length)] };
-
-  const yamlFiles: YamlFile[] = [];
-  const open = (path: string): YamlFile => {
-    const file = new YamlFile(path, files.get(path) ?? '');
-    yamlFiles.push(file);
-    return file;
-  };
-  const meshFile = meshText === undefined ? undefined : open('mesh.yaml');
-  const mesh = meshFile?.root == null ? reportEmpty(meshFile) : readMeshFile(meshFile);
-  const drafts = readServices(paths.map(open));
-  const intent = mesh === undefined ? undefined : build(mesh, drafts);
-  const findings = [...stray, ...yamlFiles.flatMap((file) => byPlace(file.findings))].slice(
-    0,
-    findingsMax,
+  if (paths.length > servicesMax)
+    return { intent: undefined, findings: [tooMany(paths.length)], memory: nothing };
+  const mesh =
+    meshText === undefined ? undefined : reread(memory.mesh, meshPath, meshText, readMeshFile);
+  const { services, changed } = rereadServices(files, paths, memory);
+  const named = nameDrafts(services, changed, memory);
+  const built =
+    mesh?.draft === undefined
+      ? undefined
+      : buildIntent(mesh.draft, named.drafts, memory.built, freshDrafts(named, memory));
+  const across = byFile([...named.misnamed, ...(built?.findings ?? [])]);
+  const readings = mesh === undefined ? [] : [mesh];
+  const ordered = [...readings, ...services.values()].flatMap((reading) =>
+    inFile(reading, across.get(reading.path)),
   );
-  return { intent: hasErrors(findings) ? undefined : intent, findings };
+  const findings = [...stray, ...ordered].slice(0, findingsMax);
+  return {
+    intent: hasErrors(findings) ? undefined : built?.intent,
+    findings,
+    memory: { mesh, services, named, built: built ?? memory.built },
+  };
 }
 
-/** A reader goes down the file once. */
-function byPlace(findings: readonly Finding[]): readonly Finding[] {
+interface Reread {
+  readonly services: ReadonlyMap<string, Reading<ServiceDraft>>;
+  /** Those that were read just now; undefined when files came or went. */
+  readonly changed: readonly Reading<ServiceDraft>[] | undefined;
+}
+
+function rereadServices(
+  files: ReadonlyMap<string, string>,
+  paths: readonly string[],
+  memory: ParseMemory,
+): Reread {
+  const isSameFiles =
+    paths.length === memory.services.size && paths.every((path) => memory.services.has(path));
+  const services = forkMap(isSameFiles ? memory.services : undefined);
+  const changed: Reading<ServiceDraft>[] = [];
+  for (const path of paths) {
+    const before = memory.services.get(path);
+    const reading = reread(before, path, files.get(path) ?? '', readServiceFile);
+    if (reading !== before) changed.push(reading);
+    if (reading !== before || !isSameFiles) services.set(path, reading);
+  }
+  return { services, changed: isSameFiles ? changed : undefined };
+}
+
+/** The paths of services, sorted, and a warning for each file that is nearly one. */
+function sortPaths(
+  files: ReadonlyMap<string, string>,
+  { services }: ParseMemory,
+): { readonly paths: readonly string[]; readonly stray: Finding[] } {
+  const paths: string[] = [];
+  const stray: Finding[] = [];
+  for (const path of files.keys()) {
+    if (services.has(path) || /^services\/[^/]+\.yaml$/.test(path)) paths.push(path);
+    else if (/^services\/[^/]+\.yml$/.test(path)) stray.push(ignored(path));
+  }
+  return { paths: isSorted(paths) ? paths : paths.sort(), stray };
+}
+
+function reread<Draft>(
+  known: Reading<Draft> | undefined,
+  path: string,
+  text: string,
+  read: (file: YamlFile) => Draft | undefined,
+): Reading<Draft> {
+  if (known?.text === text) return known;
+  const file = new YamlFile(path, text);
+  const draft = file.root == null ? reportEmpty(file) : read(file);
+  return { path, text, draft, findings: file.findings };
+}
+
+function byFile(findings: readonly Finding[]): ReadonlyMap<string | undefined, Finding[]> {
+  return Map.groupBy(findings, ({ at }) => at?.file);
+}
+
+/** A reader goes down the file once: what it has by itself and what it has because of others, by place. */
+function inFile(
+  { findings }: Reading<unknown>,
+  across: readonly Finding[] = [],
+): readonly Finding[] {
+  if (findings.length + across.length === 0) return findings;
   const key = ({ at }: Finding): number => (at?.line ?? 0) * 100_000 + (at?.column ?? 0);
-  return [...findings].sort((a, b) => key(a) - key(b));
+  return [...findings, ...across].sort((a, b) => key(a) - key(b));
 }
 
-function readServices(files: readonly YamlFile[]): ReadonlyMap<ServiceName, ServiceDraft> {
+/** A look is cheaper than a sort, and a tree of Git mostly is in order. */
+function isSorted(paths: readonly string[]): boolean {
+  return paths.every((path, index) => index === 0 || (paths[index - 1] ?? '') < path);
+}
+
+function nameDrafts(
+  services: Reread['services'],
+  changed: Reread['changed'],
+  { services: before, named }: ParseMemory,
+): NamedDrafts {
+  const isSameNames = changed?.every(({ path, draft }) => {
+    const name = before.get(path)?.draft?.name;
+    return name !== undefined && draft?.name === name;
+  });
+  if (changed === undefined || isSameNames !== true || named.misnamed.length > 0)
+    return nameAll(services.values());
+  const fresh = changed.flatMap(({ draft }) => draft ?? []);
+  if (fresh.length === 0) return { ...named, fresh };
+  const drafts = forkMap(named.drafts);
+  for (const draft of fresh) drafts.set(draft.name, draft);
+  return { drafts, misnamed: [], fresh };
+}
+
+function nameAll(readings: Iterable<Reading<ServiceDraft>>): NamedDrafts {
   const drafts = new Map<ServiceName, ServiceDraft>();
-  for (const file of files) {
-    const draft = file.root == null ? reportEmpty(file) : readServiceFile(file);
+  const misnamed: Finding[] = [];
+  for (const { path, draft } of readings) {
     if (draft === undefined) continue;
     const other = drafts.get(draft.name);
-    const expected = file.file.slice('services/'.length, -'.yaml'.length);
-    if (other !== undefined) {
-      file.report('CH1021', draft.nameNode, `there are two services "${draft.name}"`, {
-        related: [{ at: other.at, message: 'the other one' }],
-      });
-    } else if (draft.name !== expected) {
-      file.report('CH1020', draft.nameNode, 'the service has another name than its file', {
-        expected,
-        found: draft.name,
-        help: `rename the file to services/${draft.name}.yaml, or the service to ${expected}`,
-      });
-    }
+    const expected = path.slice('services/'.length, -'.yaml'.length);
+    if (other !== undefined) misnamed.push(twoOfOneName(draft, other));
+    else if (draft.name !== expected) misnamed.push(otherName(draft, expected));
     if (other === undefined) drafts.set(draft.name, draft);
   }
-  return drafts;
+  return { drafts, misnamed, fresh: undefined };
 }
 
 /** A file without content; where YAML itself was broken, that was said already. */
-function reportEmpty(file: YamlFile | undefined): undefined {
-  if (file !== undefined && file.findings.length === 0) {
+function reportEmpty(file: YamlFile): undefined {
+  if (file.findings.length === 0) {
     file.report('CH1011', undefined, 'the file is empty', { expected: 'a map of fields' });
   }
   return undefined;
 }
 
-function build(mesh: MeshDraft, drafts: ReadonlyMap<ServiceName, ServiceDraft>): Intent {
-  const known = new Set<string>(drafts.keys());
-  const roles = resolveRoles(mesh, known);
-  const operators = resolveOperators(mesh, known);
-  findClashes([...drafts.values()]);
-  const tree = { mesh, roles, drafts };
-  const services = [...drafts.values()]
-    .map((draft) => buildService(draft, tree))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const { at, name, trustDomain, defaults, hosts, ca, peers } = mesh;
+function twoOfOneName(draft: ServiceDraft, other: ServiceDraft): Finding {
   return {
-    mesh: { at, name, trustDomain, roles, defaults, hosts, ca, peers, operators },
-    services: new Map(services.map((service) => [service.name, service])),
+    code: 'CH1021',
+    severity: 'error',
+    message: `there are two services "${draft.name}"`,
+    at: draft.at,
+    related: [{ at: other.at, message: 'the other one' }],
+  };
+}
+
+function otherName(draft: ServiceDraft, expected: string): Finding {
+  return {
+    code: 'CH1020',
+    severity: 'error',
+    message: 'the service has another name than its file',
+    at: draft.at,
+    expected,
+    found: draft.name,
+    help: `rename the file to services/${draft.name}.yaml, or the service to ${expected}`,
   };
 }
 

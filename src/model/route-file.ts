@@ -17,7 +17,7 @@ export interface RouteDraft {
   readonly id: RouteId;
   readonly at: Position;
   readonly match: RouteMatch;
-  readonly split: readonly (WeightedVersion & { readonly node: YamlNode })[];
+  readonly split: readonly (WeightedVersion & { readonly at: Position })[];
   readonly timeoutMs: number | undefined;
   readonly retry: Retry | undefined;
 }
@@ -73,7 +73,7 @@ function readTarget(file: YamlFile, fields: Fields): RouteDraft['split'] {
   }
   if (to !== undefined) {
     const version = readVersionName(file, to);
-    return version === undefined ? [] : [{ version, weight: 100, node: to }];
+    return version === undefined ? [] : [{ version, weight: 100, at: file.at(to) }];
   }
   return readSplit(file, split);
 }
@@ -88,7 +88,7 @@ function readSplit(file: YamlFile, node: YamlNode): RouteDraft['split'] {
     const text = file.text(value, 'a share from 0 to 100');
     const weight = Number(text);
     if (version === undefined || text === undefined) return [];
-    if (/^\d{1,3}$/.test(text) && weight <= 100) return [{ version, weight, node: keyNode }];
+    if (/^\d{1,3}$/.test(text) && weight <= 100) return [{ version, weight, at: file.at(keyNode) }];
     file.report('CH1044', value, `"${text}" is not a share`, {
       expected: 'a whole number from 0 to 100',
     });

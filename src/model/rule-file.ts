@@ -9,10 +9,11 @@ import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
 /** A rule as its file says it; names are looked up when the whole tree is known. */
 export interface RuleDraft {
   readonly id: RuleId;
-  readonly idNode: YamlNode;
+  /** Whether the file gives the id. */
+  readonly named: boolean;
   readonly at: Position;
   readonly effect: 'allow' | 'deny';
-  readonly from: readonly { readonly text: string; readonly node: YamlNode }[];
+  readonly from: readonly { readonly text: string; readonly at: Position }[];
   readonly to: readonly Operation[];
   readonly description: string | undefined;
 }
@@ -46,7 +47,8 @@ function readRule(
     descriptionNode === undefined ? undefined : file.text(descriptionNode, 'a text');
   if (from.length === 0 || to.length === 0) return undefined;
   const id = (given ?? derivedId(effect, from, to)) as RuleId;
-  return { id, idNode, at: file.at(node), effect, from, to, description };
+  const named = idNode !== undefined;
+  return { id, named, at: file.at(node), effect, from, to, description };
 }
 
 function readFrom(file: YamlFile, node: YamlNode): RuleDraft['from'] {
@@ -54,7 +56,7 @@ function readFrom(file: YamlFile, node: YamlNode): RuleDraft['from'] {
   const items = file.list(node, '`from` names who', true) ?? [];
   return items.flatMap((item) => {
     const text = file.text(item, 'a service, role:NAME or "*"');
-    return text === undefined ? [] : [{ text, node: item }];
+    return text === undefined ? [] : [{ text, at: file.at(item) }];
   });
 }
 

@@ -1,6 +1,6 @@
 import type { MeshDraft } from './mesh-file.ts';
 import { coversPath } from './path-pattern.ts';
-import { reportUnknownRole, reportUnknownService } from './roles.ts';
+import { type Report, unknownRole, unknownService } from './roles.ts';
 import { coversMatch, matchesAll, type RouteDraft, versionsOf } from './route-file.ts';
 import type { RuleDraft } from './rule-file.ts';
 import type { ServiceDraft } from './service-file.ts';
@@ -23,11 +23,12 @@ export interface Tree {
   readonly mesh: MeshDraft;
   readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
   readonly drafts: ReadonlyMap<ServiceName, ServiceDraft>;
+  readonly report: Report;
 }
 
 /** Resolves the names of one service file; what does not resolve is a finding in that file. */
 export function buildService(draft: ServiceDraft, tree: Tree): Service {
-  checkRuleIds(draft);
+  checkRuleIds(draft, tree.report);
   const versions = versionsOfService(draft);
   return {
     name: draft.name,
@@ -37,9 +38,9 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     port: draft.port,
     health: draft.health,
     identity: buildIdentity(draft),
-    allow: draft.allow.map((rule) => buildRule(draft, rule, tree)),
-    deny: draft.deny.map((rule) => buildRule(draft, rule, tree)),
-    routes: buildRoutes(draft, versions),
+    allow: draft.allow.map((rule) => buildRule(rule, tree)),
+    deny: draft.deny.map((rule) => buildRule(rule, tree)),
+    routes: buildRoutes(draft, versions, tree.report),
     versions,
     run: draft.run,
     calls: buildCalls(draft, tree),
@@ -47,10 +48,10 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
   };
 }
 
-function buildIdentity({ at, file, identityNode, name, selectors }: ServiceDraft): Identity {
+function buildIdentity({ at, identityAt, name, selectors }: ServiceDraft): Identity {
   const [hostSelectors, own] = partition(selectors, ({ kind }) => kind.startsWith('host:'));
   return {
-    at: identityNode === undefined ? at : file.at(identityNode),
+    at: identityAt ?? at,
     selectors: own.length > 0 ? own : [{ kind: 'unix:user', value: name }],
     hostSelectors,
   };
@@ -60,34 +61,30 @@ function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[],
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
-function buildRule(draft: ServiceDraft, rule: RuleDraft, tree: Tree): Rule {
+function buildRule(rule: RuleDraft, tree: Tree): Rule {
   const { id, at, effect, to, description } = rule;
-  const from = rule.from.flatMap((who) => buildPrincipal(draft, who, tree) ?? []);
+  const from = rule.from.flatMap((who) => buildPrincipal(who, tree) ?? []);
   return { id, at, effect, from, to, description };
 }
 
-function buildPrincipal(
-  draft: ServiceDraft,
-  who: RuleDraft['from'][number],
-  tree: Tree,
-): Principal | undefined {
-  const { text, node } = who;
+function buildPrincipal(who: RuleDraft['from'][number], tree: Tree): Principal | undefined {
+  const { text, at } = who;
   if (text === '*') return { kind: 'any' };
   if (text.startsWith('role:')) {
     const role = text.slice('role:'.length) as RoleName;
     const services = tree.roles.get(role);
     if (services !== undefined) return { kind: 'role', role, services };
-    reportUnknownRole(tree.mesh, draft.file, node, role);
+    tree.report(unknownRole(tree.mesh, at, role));
     return undefined;
   }
   const service = text as ServiceName;
   if (tree.drafts.has(service)) return { kind: 'service', service };
-  reportUnknownService(draft.file, node, text, tree.drafts.keys());
+  tree.report(unknownService(at, text, tree.drafts.keys()));
   return undefined;
 }
 
 /** A given id is used once; of derived ids, a second one means that the rule stands twice. */
-function checkRuleIds(draft: ServiceDraft): void {
+function checkRuleIds(draft: ServiceDraft, report: Report): void {
   const seen = new Map<string, RuleDraft>();
   for (const rule of [...draft.allow, ...draft.deny]) {
     const first = seen.get(rule.id);
@@ -96,11 +93,10 @@ function checkRuleIds(draft: ServiceDraft): void {
       continue;
     }
     const related = [{ at: first.at, message: 'first here' }];
-    const message =
-      rule.idNode === undefined
-        ? 'the same rule stands twice'
-        : `the rule id "${rule.id}" is used twice`;
-    draft.file.findings.push({ code: 'CH1037', severity: 'error', message, at: rule.at, related });
+    const message = rule.named
+      ? `the rule id "${rule.id}" is used twice`
+      : 'the same rule stands twice';
+    report({ code: 'CH1037', severity: 'error', message, at: rule.at, related });
   }
 }
 
@@ -111,9 +107,13 @@ function versionsOfService(draft: ServiceDraft): readonly VersionName[] {
   return unique.length === 0 ? ['v1' as VersionName] : unique;
 }
 
-function buildRoutes(draft: ServiceDraft, versions: readonly VersionName[]): readonly Route[] {
-  checkVersions(draft, versions);
-  checkReachable(draft);
+function buildRoutes(
+  draft: ServiceDraft,
+  versions: readonly VersionName[],
+  report: Report,
+): readonly Route[] {
+  checkVersions(draft, versions, report);
+  checkReachable(draft, report);
   const routes = draft.routes.map(({ split, ...route }) => ({
     ...route,
     split: split.map(({ version, weight }) => ({ version, weight })),
@@ -122,7 +122,7 @@ function buildRoutes(draft: ServiceDraft, versions: readonly VersionName[]): rea
   if (hasCatchAll) return routes;
   const [only] = versions;
   if (versions.length > 1 || only === undefined) {
-    draft.file.findings.push({
+    report({
       code: 'CH1043',
       severity: 'error',
       message: `${draft.name} has several versions and no route for the rest of its requests`,
@@ -151,10 +151,18 @@ function bare(match: RouteDraft['match']): boolean {
   return match.method === undefined && match.headers.length === 0 && match.query.length === 0;
 }
 
-function checkVersions(draft: ServiceDraft, versions: readonly VersionName[]): void {
+function checkVersions(
+  draft: ServiceDraft,
+  versions: readonly VersionName[],
+  report: Report,
+): void {
   for (const share of draft.routes.flatMap((route) => route.split)) {
     if (versions.includes(share.version)) continue;
-    draft.file.report('CH1041', share.node, `${draft.name} has no version "${share.version}"`, {
+    report({
+      code: 'CH1041',
+      severity: 'error',
+      message: `${draft.name} has no version "${share.version}"`,
+      at: share.at,
       expected: `one of ${versions.join(', ')}`,
       help: 'add it to `run:`, or route to a version that runs',
     });
@@ -162,7 +170,7 @@ function checkVersions(draft: ServiceDraft, versions: readonly VersionName[]): v
 }
 
 /** The first match wins: what an earlier route takes whole, a later one never sees. */
-function checkReachable(draft: ServiceDraft): void {
+function checkReachable(draft: ServiceDraft, report: Report): void {
   for (const [index, route] of draft.routes.entries()) {
     const earlier = draft.routes
       .slice(0, index)
@@ -170,7 +178,7 @@ function checkReachable(draft: ServiceDraft): void {
         (other) => coversMatch(other.match, route.match, coversPath) || matchesEverything(other),
       );
     if (earlier === undefined) continue;
-    draft.file.findings.push({
+    report({
       code: 'CH1042',
       severity: 'error',
       message: 'no request can reach this route',
@@ -185,32 +193,31 @@ function buildCalls(draft: ServiceDraft, tree: Tree): readonly Call[] {
   return draft.calls.flatMap((call) => {
     const callee = tree.drafts.get(call.service);
     if (callee === undefined) {
-      reportUnknownService(draft.file, call.node, call.service, tree.drafts.keys());
+      tree.report(unknownService(call.nameAt, call.service, tree.drafts.keys()));
       return [];
     }
     if ((callee.protocol === 'tcp') !== (call.localPort !== undefined)) {
       const isTcp = callee.protocol === 'tcp';
-      draft.file.report(
-        'CH1051',
-        call.localPortNode ?? call.node,
-        isTcp
+      tree.report({
+        code: 'CH1051',
+        severity: 'error',
+        message: isTcp
           ? `${call.service} speaks tcp and needs a local port`
           : `${call.service} needs no local port`,
-        {
-          expected: isTcp
-            ? `{ service: ${call.service}, local_port: … }`
-            : 'its name as the host, through the egress port',
-        },
-      );
+        at: call.localPortAt ?? call.nameAt,
+        expected: isTcp
+          ? `{ service: ${call.service}, local_port: … }`
+          : 'its name as the host, through the egress port',
+      });
     }
     return [{ at: call.at, service: call.service, localPort: call.localPort }];
   });
 }
 
 function buildTests(draft: ServiceDraft, tree: Tree): readonly IntentTest[] {
-  return draft.tests.map(({ fromNode, ...test }) => {
+  return draft.tests.map(({ fromAt, ...test }) => {
     if (!tree.drafts.has(test.from)) {
-      reportUnknownService(draft.file, fromNode, test.from, tree.drafts.keys());
+      tree.report(unknownService(fromAt, test.from, tree.drafts.keys()));
     }
     return { ...test, to: draft.name };
   });

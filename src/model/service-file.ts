@@ -18,16 +18,14 @@ import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
 
 /** One service file, each field checked by itself; what concerns other files is checked later. */
 export interface ServiceDraft {
-  readonly file: YamlFile;
   readonly name: ServiceName;
-  readonly nameNode: YamlNode;
   readonly at: Position;
   readonly owner: string;
   readonly protocol: Protocol;
   readonly port: number;
-  readonly portNode: YamlNode;
+  readonly portAt: Position;
   readonly health: HealthCheck | undefined;
-  readonly identityNode: YamlNode;
+  readonly identityAt: Position | undefined;
   readonly selectors: readonly Selector[];
   readonly allow: readonly RuleDraft[];
   readonly deny: readonly RuleDraft[];
@@ -38,18 +36,18 @@ export interface ServiceDraft {
 }
 
 export interface CallDraft {
-  readonly node: YamlNode;
   readonly at: Position;
+  readonly nameAt: Position;
   readonly service: ServiceName;
   readonly localPort: number | undefined;
-  readonly localPortNode: YamlNode;
+  readonly localPortAt: Position | undefined;
 }
 
 export interface TestDraft {
   readonly at: Position;
   readonly name: string;
   readonly from: ServiceName;
-  readonly fromNode: YamlNode;
+  readonly fromAt: Position;
   readonly method: string;
   readonly path: string;
   readonly headers: ReadonlyMap<string, string>;
@@ -74,12 +72,16 @@ export function readServiceFile(file: YamlFile): ServiceDraft | undefined {
     calls: readCalls(file, fields),
     tests: readTests(file, fields, known),
     health: readHealth(file, fields.get('health')),
-    identityNode: fields.key('identity'),
+    identityAt: placeOf(file, fields.key('identity')),
     selectors: readSelectors(file, fields.get('identity')),
   };
   if (name === undefined || protocol === undefined || port === undefined) return undefined;
-  const portNode = fields.get('port');
-  return { file, name, nameNode, at: file.at(nameNode), owner, protocol, port, portNode, ...draft };
+  const portAt = file.at(fields.get('port'));
+  return { name, at: file.at(nameNode), owner, protocol, port, portAt, ...draft };
+}
+
+function placeOf(file: YamlFile, node: YamlNode): Position | undefined {
+  return node === undefined ? undefined : file.at(node);
 }
 
 function readHealth(file: YamlFile, node: YamlNode): HealthCheck | undefined {
@@ -160,7 +162,7 @@ function readCalls(file: YamlFile, service: Fields): readonly CallDraft[] {
     if (!isMap(item)) {
       const name = readServiceName(file, item);
       if (name === undefined) return [];
-      return [{ node: item, at, service: name, localPort: undefined, localPortNode: undefined }];
+      return [{ at, nameAt: at, service: name, localPort: undefined, localPortAt: undefined }];
     }
     const fields = file.fields(item, callFields, 'a call');
     const nameNode = fields?.get('service');
@@ -168,7 +170,8 @@ function readCalls(file: YamlFile, service: Fields): readonly CallDraft[] {
     if (fields === undefined || name === undefined) return [];
     const localPortNode = fields.get('local_port');
     const localPort = readPort(file, localPortNode);
-    return [{ node: nameNode, at, service: name, localPort, localPortNode }];
+    const localPortAt = placeOf(file, localPortNode);
+    return [{ at, nameAt: file.at(nameNode), service: name, localPort, localPortAt }];
   });
 }
 
@@ -200,7 +203,7 @@ function readTest(file: YamlFile, node: YamlNode, protocol: Protocol): TestDraft
     at: file.at(node),
     name: name ?? `${from}: ${text}`,
     from: from as ServiceName,
-    fromNode,
+    fromAt: file.at(fromNode),
     ...request,
     headers: readTexts(file, fields.get('headers')),
     expect,

@@ -1,3 +1,5 @@
+import { forkMap } from '../base/map-fork.ts';
+import type { IntentChanges } from './changes.ts';
 import type { Intent, Principal, Service, ServiceName } from './types.ts';
 
 /** Services that some allow rule lets call this one, without itself; sorted. */
@@ -10,7 +12,7 @@ export function calleesOf(intent: Intent, name: ServiceName): readonly ServiceNa
   return callGraph(intent).callees.get(name) ?? [];
 }
 
-interface CallGraph {
+export interface CallGraph {
   readonly callers: ReadonlyMap<ServiceName, readonly ServiceName[]>;
   readonly callees: ReadonlyMap<ServiceName, readonly ServiceName[]>;
 }
@@ -18,7 +20,7 @@ interface CallGraph {
 /** Derived once for each intent, which never changes. */
 const graphs = new WeakMap<Intent, CallGraph>();
 
-function callGraph(intent: Intent): CallGraph {
+export function callGraph(intent: Intent): CallGraph {
   const known = graphs.get(intent);
   if (known !== undefined) return known;
   const callers = new Map<ServiceName, readonly ServiceName[]>();
@@ -33,6 +35,48 @@ function callGraph(intent: Intent): CallGraph {
     }
   }
   for (const list of callees.values()) list.sort();
+  const graph = { callers, callees };
+  graphs.set(intent, graph);
+  return graph;
+}
+
+/** What `callGraph` gives, at the cost of what changed since an intent whose graph is known. */
+export function nextCallGraph(
+  before: CallGraph,
+  intent: Intent,
+  changes: IntentChanges,
+): CallGraph {
+  const known = graphs.get(intent);
+  if (known !== undefined) return known;
+  const callers = forkMap(before.callers);
+  const moved = new Map<ServiceName, Set<ServiceName>>();
+  const calleesNow = (caller: ServiceName): Set<ServiceName> => {
+    const list = moved.get(caller) ?? new Set(before.callees.get(caller));
+    moved.set(caller, list);
+    return list;
+  };
+  const change = (name: ServiceName, after: readonly ServiceName[]): void => {
+    const old = new Set(callers.get(name));
+    const now = new Set(after);
+    for (const caller of old) if (!now.has(caller)) calleesNow(caller).delete(name);
+    for (const caller of now) if (!old.has(caller)) calleesNow(caller).add(name);
+  };
+  for (const name of changes.removed) {
+    change(name, []);
+    callers.delete(name);
+  }
+  for (const name of changes.ruled) {
+    const service = intent.services.get(name);
+    if (service === undefined) continue;
+    const allowed = allowedCallers(intent, service);
+    change(name, allowed);
+    callers.set(name, allowed);
+  }
+  const callees = forkMap(before.callees);
+  for (const [caller, list] of moved) {
+    if (list.size === 0) callees.delete(caller);
+    else callees.set(caller, [...list].sort());
+  }
   const graph = { callers, callees };
   graphs.set(intent, graph);
   return graph;
