@@ -99,7 +99,7 @@ function staticCluster(name: string, address: ReturnType<typeof pipe> | ReturnTy
     name,
     connectTimeout: duration(2_000),
     clusterDiscoveryType: { case: 'type' as const, value: Cluster_DiscoveryType.STATIC },
-    typedExtensionProtocolOptions: { [httpOptionsName]: http2Options() },
+    typedExtensionProtocolOptions: { [httpOptionsName]: http2Options },
     loadAssignment: {
       clusterName: name,
       endpoints: [

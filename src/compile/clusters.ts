@@ -38,7 +38,7 @@ export function serviceCluster(mesh: Mesh, service: Service, version: VersionNam
     },
     circuitBreakers: thresholds(),
     transportSocket: serviceTls(mesh.trustDomain, service.name, isTcp ? ['chancery-tcp'] : ['h2']),
-    typedExtensionProtocolOptions: isTcp ? {} : { [httpOptionsName]: http2Options() },
+    typedExtensionProtocolOptions: isTcp ? {} : { [httpOptionsName]: http2Options },
     ignoreHealthOnHostRemoval: true,
   });
   return resource({
@@ -96,35 +96,31 @@ function appProtocolOptions(protocol: Protocol): Record<string, Any> {
     case 'tcp':
       return {};
     case 'http':
-      return { [httpOptionsName]: http1Options() };
+      return { [httpOptionsName]: http1Options };
     case 'http2':
     case 'grpc':
-      return { [httpOptionsName]: http2Options() };
+      return { [httpOptionsName]: http2Options };
   }
 }
 
-function http1Options(): Any {
-  return any(HttpProtocolOptionsSchema, {
-    commonHttpProtocolOptions: { idleTimeout: duration(appIdleTimeoutMs) },
-    upstreamProtocolOptions: {
-      case: 'explicitHttpConfig',
-      value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
-    },
-  });
-}
+const http1Options: Any = any(HttpProtocolOptionsSchema, {
+  commonHttpProtocolOptions: { idleTimeout: duration(appIdleTimeoutMs) },
+  upstreamProtocolOptions: {
+    case: 'explicitHttpConfig',
+    value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
+  },
+});
 
 /** HTTP/2 with prior knowledge; `allowConnect` carries WebSocket upgrades. */
-export function http2Options(): Any {
-  return any(HttpProtocolOptionsSchema, {
-    commonHttpProtocolOptions: { idleTimeout: duration(meshIdleTimeoutMs) },
-    upstreamProtocolOptions: {
-      case: 'explicitHttpConfig',
-      value: {
-        protocolConfig: { case: 'http2ProtocolOptions', value: { allowConnect: true } },
-      },
+export const http2Options: Any = any(HttpProtocolOptionsSchema, {
+  commonHttpProtocolOptions: { idleTimeout: duration(meshIdleTimeoutMs) },
+  upstreamProtocolOptions: {
+    case: 'explicitHttpConfig',
+    value: {
+      protocolConfig: { case: 'http2ProtocolOptions', value: { allowConnect: true } },
     },
-  });
-}
+  },
+});
 
 function thresholds() {
   return {

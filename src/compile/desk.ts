@@ -26,7 +26,7 @@ const notAllowed: Init<typeof MetadataMatcherSchema> = {
 };
 
 /** Asks the agent's policy desk. `disabled`: only where a route turns it on. Unreachable is 503, never a 403. */
-export function deskFilter(options: {
+function deskFilter(options: {
   readonly disabled: boolean;
   /** Not asked where the proxy's own policy said `allow/…`; asked wherever it said anything else, or nothing. */
   readonly unlessAllowed: boolean;
@@ -54,6 +54,10 @@ export function deskFilter(options: {
     },
   };
 }
+
+/** Encoded once: every proxy has the same. */
+export const deskWhereRouted = deskFilter({ disabled: true, unlessAllowed: false });
+export const deskUnlessAllowed = deskFilter({ disabled: false, unlessAllowed: true });
 
 /** Says from which side the question comes, and turns the desk on where the filter is off by default. */
 export function askDesk(side: 'ingress' | 'egress', service: string) {

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { HealthStatus } from '../gen/envoy/config/core/v3/health_check_pb.js';
 import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { Service, VersionName } from '../model/types.ts';
-import type { Inventory, Workload } from './inventory.ts';
+import type { Workload } from './inventory.ts';
 import { versionCluster } from './names.ts';
 import { resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
@@ -14,14 +14,13 @@ import { type Resource, typeUrls } from './resource.ts';
 export function versionEndpoints(options: {
   readonly service: Service;
   readonly version: VersionName;
-  readonly inventory: Inventory;
+  /** All of the service, in the order of the inventory. */
+  readonly instances: readonly Workload[];
   readonly clusterVersion: string;
 }): Resource {
-  const { service, version, inventory } = options;
+  const { service, version } = options;
   const clusterName = versionCluster(service.name, version);
-  const instances = inventory.filter(
-    (workload) => workload.service === service.name && workload.version === version,
-  );
+  const instances = options.instances.filter((workload) => workload.version === version);
   const message = create(ClusterLoadAssignmentSchema, {
     clusterName,
     endpoints: instances.length === 0 ? [] : [{ lbEndpoints: instances.map(endpoint) }],

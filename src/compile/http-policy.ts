@@ -16,48 +16,46 @@ import { type Resource, typeUrls } from './resource.ts';
  * What the proxy decides by itself. The policy is a resource of its own (ECDS): a changed rule drains no listener and
  * holds from the next request on open connections.
  */
-export function policyFilters(): readonly HttpFilter[] {
-  return [
-    {
-      name: 'chancery.path',
-      configType: {
-        case: 'typedConfig',
-        value: any(SetFilterStateSchema, {
-          onRequestHeaders: [
-            {
-              key: { case: 'objectKey', value: pathStateKey },
-              factoryKey: 'envoy.string',
+export const policyFilters: readonly HttpFilter[] = [
+  {
+    name: 'chancery.path',
+    configType: {
+      case: 'typedConfig',
+      value: any(SetFilterStateSchema, {
+        onRequestHeaders: [
+          {
+            key: { case: 'objectKey', value: pathStateKey },
+            factoryKey: 'envoy.string',
+            value: {
+              case: 'formatString',
               value: {
-                case: 'formatString',
-                value: {
-                  format: {
-                    case: 'textFormatSource',
-                    value: { specifier: { case: 'inlineString', value: '%PATH(NQ:PATH)%' } },
-                  },
+                format: {
+                  case: 'textFormatSource',
+                  value: { specifier: { case: 'inlineString', value: '%PATH(NQ:PATH)%' } },
                 },
               },
             },
-          ],
-        }),
-      },
-    },
-    {
-      name: rbacFilter,
-      configType: {
-        case: 'configDiscovery',
-        value: {
-          configSource: {
-            resourceApiVersion: ApiVersion.V3,
-            configSourceSpecifier: { case: 'ads', value: {} },
           },
-          defaultConfig: askAlways(),
-          applyDefaultConfigWithoutWarming: true,
-          typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
+        ],
+      }),
+    },
+  },
+  {
+    name: rbacFilter,
+    configType: {
+      case: 'configDiscovery',
+      value: {
+        configSource: {
+          resourceApiVersion: ApiVersion.V3,
+          configSourceSpecifier: { case: 'ads', value: {} },
         },
+        defaultConfig: askAlways(),
+        applyDefaultConfigWithoutWarming: true,
+        typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
       },
     },
-  ];
-}
+  },
+];
 
 export function httpPolicy(document: PolicyDocument, service: Service): Resource {
   const plan = rbacPlan(document, service.name);

@@ -1,3 +1,5 @@
+import { create } from '@bufbuild/protobuf';
+import { AnySchema } from '@bufbuild/protobuf/wkt';
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import {
   HttpProtocolOptions_HeadersWithUnderscoresAction,
@@ -12,7 +14,8 @@ import {
 } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { attemptLog, requestLog, type Side } from './access-log.ts';
 import { localReplyConfig } from './local-replies.ts';
-import { any, duration, type Init } from './pack.ts';
+import { any, duration, encode, type Init } from './pack.ts';
+import { templated } from './template.ts';
 
 type HcmInit = Init<typeof HttpConnectionManagerSchema>;
 export type HttpFilter = NonNullable<HcmInit['httpFilters']>[number];
@@ -27,41 +30,47 @@ const concurrentStreamsMax = 1_024;
 
 export interface HttpSide {
   readonly side: Side;
-  readonly service: string;
-  readonly proxy: string;
   readonly routeConfigName: string;
   readonly filters: readonly HttpFilter[];
 }
 
 /**
  * The connection manager of both sides, hardened alike: a path means the same to routing, policy and the
- * application, and what cannot be normalised is refused before anything looks at it.
+ * application, and what cannot be normalised is refused before anything looks at it. Of one side, those of two proxies
+ * differ in nothing but the names of service and proxy.
  */
-export function httpConnectionManager(options: HttpSide) {
-  const { side, service, proxy } = options;
-  return {
+export function httpConnectionManagers(options: HttpSide) {
+  const encoded = templated((service, proxy) =>
+    encode(HttpConnectionManagerSchema, managerInit(options, service, proxy)),
+  );
+  const typeUrl = `type.googleapis.com/${HttpConnectionManagerSchema.typeName}`;
+  return (service: string, proxy: string) => ({
     name: 'envoy.filters.network.http_connection_manager',
     configType: {
       case: 'typedConfig' as const,
-      value: any(HttpConnectionManagerSchema, {
-        statPrefix: side,
-        ...hardening,
-        ...clientDetails(side),
-        routeSpecifier: {
-          case: 'rds',
-          value: {
-            routeConfigName: options.routeConfigName,
-            configSource: {
-              resourceApiVersion: ApiVersion.V3,
-              configSourceSpecifier: { case: 'ads', value: {} },
-            },
-          },
-        },
-        httpFilters: [...options.filters, router({ side, service, proxy })],
-        accessLog: [requestLog({ side, service, proxy })],
-        localReplyConfig: localReplyConfig(side, service),
-      }),
+      value: create(AnySchema, { typeUrl, value: encoded(service, proxy) }),
     },
+  });
+}
+
+function managerInit({ side, ...options }: HttpSide, service: string, proxy: string): HcmInit {
+  return {
+    statPrefix: side,
+    ...hardening,
+    ...clientDetails(side),
+    routeSpecifier: {
+      case: 'rds',
+      value: {
+        routeConfigName: options.routeConfigName,
+        configSource: {
+          resourceApiVersion: ApiVersion.V3,
+          configSourceSpecifier: { case: 'ads', value: {} },
+        },
+      },
+    },
+    httpFilters: [...options.filters, router({ side, service, proxy })],
+    accessLog: [requestLog({ side, service, proxy })],
+    localReplyConfig: localReplyConfig(side, service),
   };
 }
 

@@ -6,8 +6,8 @@ import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import type { Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
-import { deskFilter } from './desk.ts';
-import { httpConnectionManager } from './http.ts';
+import { deskUnlessAllowed, deskWhereRouted } from './desk.ts';
+import { httpConnectionManagers } from './http.ts';
 import { policyFilters } from './http-policy.ts';
 import type { Workload } from './inventory.ts';
 import {
@@ -30,6 +30,18 @@ type NetworkFilter = Init<typeof FilterSchema>;
 /** Bounds what one slow peer can make the proxy hold. */
 const connectionBufferBytesMax = 1024 * 1024;
 
+const egressManager = httpConnectionManagers({
+  side: 'egress',
+  routeConfigName: egressRoutes,
+  filters: [deskWhereRouted],
+});
+
+const ingressManager = httpConnectionManagers({
+  side: 'ingress',
+  routeConfigName: ingressRoutes,
+  filters: [...policyFilters, deskUnlessAllowed],
+});
+
 /** Where the application sends its requests: loopback only, plain HTTP, destination by Host or absolute URI. */
 export function egressHttpListener(service: Service, workload: Workload): Resource {
   return listener(egressListener, [service.at], {
@@ -37,15 +49,7 @@ export function egressHttpListener(service: Service, workload: Workload): Resour
     trafficDirection: TrafficDirection.OUTBOUND,
     filterChains: [
       {
-        filters: [
-          httpConnectionManager({
-            side: 'egress',
-            service: service.name,
-            proxy: workload.id,
-            routeConfigName: egressRoutes,
-            filters: [deskFilter({ disabled: true, unlessAllowed: false })],
-          }),
-        ],
+        filters: [egressManager(service.name, workload.id)],
       },
     ],
   });
@@ -99,16 +103,10 @@ export function ingressListenerFor(service: Service, workload: Workload): Resour
         transportSocket: ingressTls(isTcp ? ['chancery-tcp'] : ['h2', 'http/1.1']),
         filters: isTcp
           ? [
-              tcpAuthorizationFilter(),
+              tcpAuthorizationFilter,
               tcpProxy(origin, 'app', { case: 'cluster', value: appCluster }),
             ]
-          : [
-              httpConnectionManager({
-                ...origin,
-                routeConfigName: ingressRoutes,
-                filters: [...policyFilters(), deskFilter({ disabled: false, unlessAllowed: true })],
-              }),
-            ],
+          : [ingressManager(service.name, workload.id)],
       },
     ],
   });

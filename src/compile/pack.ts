@@ -5,6 +5,7 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type Any, AnySchema, type Duration, DurationSchema } from '@bufbuild/protobuf/wkt';
 import type { Position } from '../base/finding.ts';
 import { contentHash } from './content-hash.ts';
@@ -32,6 +33,19 @@ export function duration(valueMs: number): Duration {
   });
 }
 
+export function encode<Desc extends DescMessage>(
+  schema: Desc,
+  init: MessageInitShape<Desc>,
+): Uint8Array {
+  return toBinary(schema, create(schema, init));
+}
+
+/** A message that is encoded already as a field of the one around it: its tag and length, then itself. */
+export function embedded(field: number, bytes: Uint8Array): readonly [Uint8Array, Uint8Array] {
+  const writer = new BinaryWriter();
+  return [writer.tag(field, WireType.LengthDelimited).uint32(bytes.length).finish(), bytes];
+}
+
 export function resource<Desc extends DescMessage>(options: {
   readonly typeUrl: TypeUrl;
   readonly name: string;
@@ -41,12 +55,13 @@ export function resource<Desc extends DescMessage>(options: {
   /** Mixed into the version: see rule G1 for endpoints. */
   readonly versionSalt?: string;
 }): Resource {
-  const bytes = toBinary(options.schema, options.message);
-  return {
-    typeUrl: options.typeUrl,
-    name: options.name,
-    version: contentHash(bytes, options.versionSalt ?? ''),
-    bytes,
-    from: options.from,
-  };
+  return encodedResource({ ...options, bytes: toBinary(options.schema, options.message) });
+}
+
+/** A resource of which the bytes are there. */
+export function encodedResource(
+  options: Omit<Resource, 'version'> & { readonly versionSalt?: string },
+): Resource {
+  const { typeUrl, name, bytes, from } = options;
+  return { typeUrl, name, version: contentHash(bytes, options.versionSalt ?? ''), bytes, from };
 }

@@ -1,12 +1,14 @@
+import { create } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ActionSchema, RBAC_Action } from '../gen/envoy/config/rbac/v3/rbac_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
-import type {
+import {
+  type Matcher_OnMatch,
   Matcher_OnMatchSchema,
-  MatcherSchema,
+  type MatcherSchema,
 } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type {
   CallerTable,
@@ -20,10 +22,20 @@ import type {
 import { any, type Init } from './pack.ts';
 
 type Matcher = Init<typeof MatcherSchema>;
-type OnMatch = Init<typeof Matcher_OnMatchSchema>;
+type OnMatch = Init<typeof Matcher_OnMatchSchema> | Matcher_OnMatch;
 
 /** Where the path without its query is kept for the matcher: the `:path` input would include the query. */
 export const pathStateKey = 'chancery.path';
+
+/** Made once: a policy has many of them. */
+const inputs = {
+  path: { name: 'path', typedConfig: any(FilterStateInputSchema, { key: pathStateKey }) },
+  method: {
+    name: 'method',
+    typedConfig: any(HttpRequestHeaderMatchInputSchema, { headerName: ':method' }),
+  },
+  caller: { name: 'caller', typedConfig: any(UriSanInputSchema, {}) },
+} as const;
 
 /** The plan as Envoy's RBAC filter takes it: guards, deny, allow, fallback, each the `on_no_match` of the one before. */
 export function rbacConfig(plan: RbacPlan): Any {
@@ -78,7 +90,7 @@ function stageMatcher(stage: PathStage, next: OnMatch): OnMatch {
           matcherType: {
             case: 'matcherTree',
             value: {
-              input: inputOf('path'),
+              input: inputs.path,
               treeType: { case: 'prefixMatchMap', value: { map: prefixes } },
             },
           },
@@ -133,7 +145,7 @@ function exactMatch(
   return nested({
     matcherType: {
       case: 'matcherTree',
-      value: { input: inputOf(input), treeType: { case: 'exactMatchMap', value: { map } } },
+      value: { input: inputs[input], treeType: { case: 'exactMatchMap', value: { map } } },
     },
     ...(otherwise === undefined ? {} : { onNoMatch: otherwise }),
   });
@@ -148,7 +160,7 @@ function regexPredicate(input: Guard['input'], regex: string) {
     matchType: {
       case: 'singlePredicate' as const,
       value: {
-        input: inputOf(input),
+        input: inputs[input],
         matcher: {
           case: 'valueMatch' as const,
           value: {
@@ -163,24 +175,15 @@ function regexPredicate(input: Guard['input'], regex: string) {
   };
 }
 
-function inputOf(input: Guard['input']) {
-  switch (input) {
-    case 'path':
-      return { name: 'path', typedConfig: any(FilterStateInputSchema, { key: pathStateKey }) };
-    case 'method':
-      return {
-        name: 'method',
-        typedConfig: any(HttpRequestHeaderMatchInputSchema, { headerName: ':method' }),
-      };
-    case 'caller':
-      return { name: 'caller', typedConfig: any(UriSanInputSchema, {}) };
-  }
-}
+/** A rule has one verdict for all of its callers. */
+const actions = new WeakMap<Verdict, Matcher_OnMatch>();
 
 /** Both kinds let the request on: what is not named `allow/…` is asked about at the desk, which comes next. */
 function verdictAction(verdict: Verdict): OnMatch {
+  const known = actions.get(verdict);
+  if (known !== undefined) return known;
   const name = `${verdict.kind}/${verdict.id}`;
-  return {
+  const action = create(Matcher_OnMatchSchema, {
     onMatch: {
       case: 'action',
       value: {
@@ -188,5 +191,7 @@ function verdictAction(verdict: Verdict): OnMatch {
         typedConfig: any(ActionSchema, { name, action: RBAC_Action.ALLOW }),
       },
     },
-  };
+  });
+  actions.set(verdict, action);
+  return action;
 }

@@ -1,130 +1,242 @@
-import type { VirtualHost } from '../gen/envoy/config/route/v3/route_components_pb.js';
-import { calleesOf } from '../model/tree.ts';
-import type { Intent, Service, ServiceName } from '../model/types.ts';
+import { forkMap } from '../base/map-fork.ts';
+import { type IntentChanges, intentChanges } from '../model/changes.ts';
+import { type CallGraph, callGraph, nextCallGraph } from '../model/tree.ts';
+import type { Intent, Mesh, ServiceName } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
-import { localAppCluster, serviceCluster } from './clusters.ts';
-import { versionEndpoints } from './endpoints.ts';
-import { httpPolicy } from './http-policy.ts';
-import type { Inventory, Workload, WorkloadId } from './inventory.ts';
-import { egressHttpListener, egressTcpListener, ingressListenerFor } from './listeners.ts';
-import { type Resource, type Snapshot, type TypeUrl, typeUrls } from './resource.ts';
-import { egressRouteConfiguration, serviceVirtualHost } from './routes-egress.ts';
-import { ingressRouteConfiguration } from './routes-ingress.ts';
-import { tcpPolicy } from './tcp-authorization.ts';
+import { type Caller, compileCaller } from './caller.ts';
+import type { Inventory, WorkloadId } from './inventory.ts';
+import { type InventoryChanges, indexInventory, nextInventory } from './inventory-index.ts';
+import { type CompiledProxy, compileProxy } from './proxy.ts';
+import type { Snapshot } from './resource.ts';
+import { compileShared, placeShared, type SharedService } from './shared-service.ts';
+import { sameVersions } from './snapshot-changes.ts';
 
 /** The compiled result of one commit and one inventory: what every proxy is to have. */
 export interface Revision {
   readonly snapshots: ReadonlyMap<WorkloadId, Snapshot>;
 }
 
-/** What a service is to all of its callers; compiled once and shared by their proxies. */
-interface SharedService {
-  readonly service: Service;
-  readonly virtualHost: VirtualHost;
-  readonly clusters: readonly Resource[];
-  readonly endpoints: readonly Resource[];
+/** A revision, what of it differs from the one before, and what the next one is compiled from. Immutable. */
+export interface Compiled extends Revision {
+  readonly intent: Intent;
+  readonly document: PolicyDocument;
+  /** Proxies that are new, or have a resource more, less or of another version than before. */
+  readonly changed: ReadonlySet<WorkloadId>;
+  /** Proxies that are no more. */
+  readonly retired: ReadonlySet<WorkloadId>;
+  readonly parts: CompiledParts;
+}
+
+/** Everything that was compiled, by what it was compiled from; for `recompile` alone. */
+export interface CompiledParts {
+  readonly index: InventoryChanges['index'];
+  readonly graph: CallGraph;
+  readonly shared: ReadonlyMap<ServiceName, SharedService>;
+  readonly callers: ReadonlyMap<ServiceName, Caller>;
+  readonly proxies: ReadonlyMap<WorkloadId, CompiledProxy>;
 }
 
 /**
  * Pure: the same intent and inventory give byte-identical resources, in any process. A proxy gets only the
  * services that allow its own.
  */
-export function compileRevision(intent: Intent, inventory: Inventory): Revision {
-  const document = policyDocument(intent);
-  const shared = new Map<ServiceName, SharedService>();
-  for (const service of intent.services.values()) {
-    shared.set(service.name, compileService(intent, service, inventory));
-  }
-  const egress = new Map<ServiceName, EgressOf>();
-  const snapshots = new Map<WorkloadId, Snapshot>();
-  for (const workload of inventory) {
-    const service = intent.services.get(workload.service);
-    if (service === undefined) continue;
-    let own = egress.get(service.name);
-    if (own === undefined) {
-      own = compileEgress(intent, document, service, shared);
-      egress.set(service.name, own);
-    }
-    snapshots.set(workload.id, compileProxy(service, workload, own));
-  }
-  return { snapshots };
+export function compileRevision(intent: Intent, inventory: Inventory): Compiled {
+  return recompile(undefined, intent, inventory);
 }
 
-function compileService(intent: Intent, service: Service, inventory: Inventory): SharedService {
-  const clusters = service.versions.map((version) => serviceCluster(intent.mesh, service, version));
-  return {
-    service,
-    virtualHost: serviceVirtualHost(intent.mesh, service),
-    clusters,
-    endpoints: service.versions.map((version, index) =>
-      versionEndpoints({
-        service,
-        version,
-        inventory,
-        clusterVersion: clusters[index]?.version ?? '',
-      }),
-    ),
-  };
-}
-
-/** What all workloads of one calling service have in common. */
-interface EgressOf {
-  readonly callees: readonly SharedService[];
-  readonly routes: Resource;
-  /** What guards and feeds the application. */
-  readonly ingress: readonly Resource[];
-}
-
-function compileEgress(
+/**
+ * What `compileRevision` gives, at the cost of what changed: a service that is the same object as before is not
+ * compiled again, and whatever says the same as before is the same object.
+ */
+export function recompile(
+  previous: Compiled | undefined,
   intent: Intent,
-  document: PolicyDocument,
-  caller: Service,
-  shared: ReadonlyMap<ServiceName, SharedService>,
-): EgressOf {
-  const callees = calleesOf(intent, caller.name).flatMap((name) => shared.get(name) ?? []);
+  inventory: Inventory,
+): Compiled {
+  const work = planWork(previous, intent, inventory);
+  const document = previous?.intent === intent ? previous.document : policyDocument(intent);
+  const shared = compileServices(work, previous?.parts.shared);
+  const callers = compileCallers(work, document, shared, previous?.parts.callers);
+  const { proxies, replaced } = compileProxies(work, callers, previous?.parts.proxies);
+  const { index, graph } = work;
   return {
-    callees,
-    routes: egressRouteConfiguration({
-      caller,
-      callees: callees.filter((callee) => callee.service.protocol !== 'tcp'),
-    }),
-    ingress:
-      caller.protocol === 'tcp'
-        ? [tcpPolicy(intent, caller)]
-        : [ingressRouteConfiguration(caller), httpPolicy(document, caller)],
+    intent,
+    document,
+    ...proxyChanges(replaced, proxies, previous),
+    parts: { index, graph, shared, callers, proxies },
   };
 }
 
-function compileProxy(service: Service, workload: Workload, egress: EgressOf): Snapshot {
-  const listeners = [
-    egressHttpListener(service, workload),
-    ingressListenerFor(service, workload),
-    ...tcpListeners(service, workload, egress),
-  ];
-  return snapshotOf([
-    ...egress.callees.flatMap((callee) => callee.clusters),
-    localAppCluster(service, workload.appPort),
-    ...egress.callees.flatMap((callee) => callee.endpoints),
-    ...listeners,
-    egress.routes,
-    ...egress.ingress,
-  ]);
+/** What is to be compiled again. */
+interface Work {
+  readonly intent: Intent;
+  readonly index: InventoryChanges['index'];
+  readonly graph: CallGraph;
+  readonly gone: ReadonlySet<ServiceName>;
+  /** Services to compile for their callers; of the others only `placed` get new endpoints. */
+  readonly services: ReadonlySet<ServiceName>;
+  readonly placed: ReadonlySet<ServiceName>;
+  readonly ruled: ReadonlySet<ServiceName>;
+  /** Services whose workloads may get another snapshot. */
+  readonly callers: ReadonlySet<ServiceName>;
+  readonly workloads: ReadonlySet<WorkloadId>;
 }
 
-function tcpListeners(service: Service, workload: Workload, egress: EgressOf): Resource[] {
-  return service.calls.flatMap((call) => {
-    const callee = egress.callees.find((candidate) => candidate.service.name === call.service);
-    if (callee === undefined || call.localPort === undefined) return [];
-    const { localPort, at } = call;
-    return [
-      egressTcpListener({ caller: service, callee: callee.service, workload, localPort, at }),
-    ];
-  });
+function planWork(previous: Compiled | undefined, intent: Intent, inventory: Inventory): Work {
+  if (previous === undefined) {
+    const graph = callGraph(intent);
+    return everything(intent, graph, indexInventory(inventory), new Set());
+  }
+  const changes = intentChanges(previous.intent, intent);
+  const { index, services: placed, workloads } = nextInventory(previous.parts.index, inventory);
+  const before = previous.parts.graph;
+  const graph = previous.intent === intent ? before : nextCallGraph(before, intent, changes);
+  const { services, removed: gone, ruled } = changes;
+  if (!sameMesh(previous.intent.mesh, intent.mesh)) {
+    return { ...everything(intent, graph, index, workloads), gone };
+  }
+  const callers = touchedCallers(changes, placed, [before, graph]);
+  return { intent, index, graph, gone, services, placed, ruled, callers, workloads };
 }
 
-function snapshotOf(resources: readonly Resource[]): Snapshot {
-  const byType = new Map<TypeUrl, Map<string, Resource>>();
-  for (const typeUrl of Object.values(typeUrls)) byType.set(typeUrl, new Map());
-  for (const one of resources) byType.get(one.typeUrl)?.set(one.name, one);
-  return byType;
+function everything(
+  intent: Intent,
+  graph: CallGraph,
+  index: InventoryChanges['index'],
+  workloads: ReadonlySet<WorkloadId>,
+): Work {
+  const all = new Set(intent.services.keys());
+  const gone = new Set<ServiceName>();
+  return {
+    intent,
+    index,
+    graph,
+    gone,
+    services: all,
+    placed: gone,
+    ruled: all,
+    callers: all,
+    workloads,
+  };
+}
+
+/** Whether all that services take from mesh.yaml, roles apart, is as before. */
+function sameMesh(a: Mesh, b: Mesh): boolean {
+  return (
+    a === b ||
+    (a.trustDomain === b.trustDomain &&
+      a.defaults.timeoutMs === b.defaults.timeoutMs &&
+      a.defaults.connectTimeoutMs === b.defaults.connectTimeoutMs)
+  );
+}
+
+function touchedCallers(
+  { services, removed, ruled }: IntentChanges,
+  placed: ReadonlySet<ServiceName>,
+  graphs: readonly CallGraph[],
+): ReadonlySet<ServiceName> {
+  const touched = new Set([...ruled, ...placed]);
+  // A service of which only a rule means others now came to, or left, exactly those callers.
+  for (const name of new Set([...services, ...removed, ...ruled, ...placed])) {
+    for (const graph of graphs)
+      for (const caller of graph.callers.get(name) ?? []) touched.add(caller);
+  }
+  return touched;
+}
+
+function compileServices(
+  { intent, index, gone, services, placed }: Work,
+  known: ReadonlyMap<ServiceName, SharedService> | undefined,
+): ReadonlyMap<ServiceName, SharedService> {
+  if (known !== undefined && gone.size + services.size + placed.size === 0) return known;
+  const shared = forkMap(known);
+  for (const name of gone) shared.delete(name);
+  for (const name of new Set([...services, ...placed])) {
+    const service = intent.services.get(name);
+    if (service === undefined) continue;
+    const before = shared.get(name);
+    const instances = index.byService.get(name) ?? [];
+    shared.set(
+      name,
+      before === undefined || services.has(name)
+        ? compileShared(intent.mesh, service, instances, before)
+        : placeShared(before, instances),
+    );
+  }
+  return shared;
+}
+
+/** Of services without workloads nothing is compiled as a caller. */
+function compileCallers(
+  work: Work,
+  document: PolicyDocument,
+  shared: ReadonlyMap<ServiceName, SharedService>,
+  known: ReadonlyMap<ServiceName, Caller> | undefined,
+): ReadonlyMap<ServiceName, Caller> {
+  const { intent, index, graph, ruled } = work;
+  if (known !== undefined && work.gone.size + work.callers.size === 0) return known;
+  const callers = forkMap(known);
+  for (const name of work.gone) callers.delete(name);
+  for (const name of work.callers) {
+    const service = intent.services.get(name);
+    if (service === undefined || !index.byService.has(name)) {
+      callers.delete(name);
+      continue;
+    }
+    const callees = (graph.callees.get(name) ?? []).flatMap((one) => shared.get(one) ?? []);
+    const sources = { intent, document, service, callees, ruled: ruled.has(name) };
+    callers.set(name, compileCaller(sources, callers.get(name)));
+  }
+  return callers;
+}
+
+function compileProxies(
+  { index, gone, callers: touched, workloads }: Work,
+  callers: ReadonlyMap<ServiceName, Caller>,
+  known: ReadonlyMap<WorkloadId, CompiledProxy> | undefined,
+): {
+  readonly proxies: ReadonlyMap<WorkloadId, CompiledProxy>;
+  readonly replaced: ReadonlySet<WorkloadId>;
+} {
+  const proxies = forkMap(known);
+  const replaced = new Set(workloads);
+  for (const id of workloads) if (!index.byId.has(id)) proxies.delete(id);
+  for (const name of new Set([...gone, ...touched])) {
+    const caller = callers.get(name);
+    let twin: CompiledProxy | undefined;
+    for (const workload of index.byService.get(name) ?? []) {
+      if (index.byId.get(workload.id) !== workload) continue;
+      replaced.add(workload.id);
+      if (caller === undefined) {
+        proxies.delete(workload.id);
+        continue;
+      }
+      twin = compileProxy(caller, workload, known?.get(workload.id), twin);
+      proxies.set(workload.id, twin);
+    }
+  }
+  return { proxies, replaced };
+}
+
+function proxyChanges(
+  replaced: ReadonlySet<WorkloadId>,
+  proxies: ReadonlyMap<WorkloadId, CompiledProxy>,
+  previous: Compiled | undefined,
+): Pick<Compiled, 'snapshots' | 'changed' | 'retired'> {
+  const changed = new Set<WorkloadId>();
+  const retired = new Set<WorkloadId>();
+  const snapshots = forkMap(previous?.snapshots);
+  for (const id of replaced) {
+    const before = snapshots.get(id);
+    const after = proxies.get(id)?.snapshot;
+    if (after === undefined) {
+      snapshots.delete(id);
+      if (before !== undefined) retired.add(id);
+      continue;
+    }
+    if (before === after) continue;
+    snapshots.set(id, after);
+    if (before === undefined || !sameVersions(before, after)) changed.add(id);
+  }
+  return { snapshots, changed, retired };
 }

@@ -1,9 +1,8 @@
-import { create } from '@bufbuild/protobuf';
+import type { Position } from '../base/finding.ts';
 import {
   type RetryPolicySchema,
   type RouteActionSchema,
   type RouteSchema,
-  type VirtualHost,
   VirtualHostSchema,
 } from '../gen/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
@@ -11,8 +10,9 @@ import type { Mesh, Retry, Route, Service } from '../model/types.ts';
 import { askDesk } from './desk.ts';
 import { envoyMatch } from './match.ts';
 import { authzFilter, egressRoutes, metadataKey, versionCluster } from './names.ts';
-import { duration, type Init, resource } from './pack.ts';
+import { duration, embedded, encode, encodedResource, type Init } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
+import { templated } from './template.ts';
 
 type EnvoyRoute = Init<typeof RouteSchema>;
 type RetryInit = Init<typeof RetryPolicySchema>;
@@ -24,9 +24,9 @@ const defaultRetryCount = 2;
 /** Methods that RFC 9110 section 9.2.1 calls safe. */
 const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
 
-/** How every caller reaches one service; built once and shared by all of them. */
-export function serviceVirtualHost(mesh: Mesh, service: Service): VirtualHost {
-  return create(VirtualHostSchema, {
+/** How every caller reaches one service; encoded once and shared by all of them. */
+export function virtualHostBytes(mesh: Mesh, service: Service): Uint8Array {
+  return encode(VirtualHostSchema, {
     name: service.name,
     domains: [service.name],
     routes: service.routes.flatMap((route) => envoyRoutes(mesh, service, route)),
@@ -102,27 +102,32 @@ function failedToo(retry: Retry): RetryInit {
  */
 export function egressRouteConfiguration(options: {
   readonly caller: Service;
-  readonly callees: readonly { readonly service: Service; readonly virtualHost: VirtualHost }[];
+  readonly virtualHosts: readonly { readonly bytes: Uint8Array; readonly at: Position }[];
 }): Resource {
-  const { caller, callees } = options;
-  const message = create(RouteConfigurationSchema, {
-    name: egressRoutes,
-    virtualHosts: [...callees.map((callee) => callee.virtualHost), unknownDestination(caller.name)],
-    ignorePortInHostMatching: true,
-    requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],
-    maxDirectResponseBodySizeBytes: 4096,
-  });
-  return resource({
+  const { caller, virtualHosts } = options;
+  const hosts = [...virtualHosts.map(({ bytes }) => bytes), unknownDestination(caller.name)];
+  return encodedResource({
     typeUrl: typeUrls.routes,
     name: egressRoutes,
-    schema: RouteConfigurationSchema,
-    message,
-    from: [caller.at, ...callees.map((callee) => callee.service.at)],
+    // In the order of field numbers, as the encoder writes them: a caller's many virtual hosts are only copied.
+    bytes: Buffer.concat([
+      encode(RouteConfigurationSchema, { name: egressRoutes }),
+      ...hosts.flatMap((bytes) => embedded(virtualHostsField, bytes)),
+      afterVirtualHosts,
+    ]),
+    from: [caller.at, ...virtualHosts.map(({ at }) => at)],
   });
 }
 
-function unknownDestination(caller: string): VirtualHost {
-  return create(VirtualHostSchema, {
+const virtualHostsField = RouteConfigurationSchema.field.virtualHosts.number;
+const afterVirtualHosts = encode(RouteConfigurationSchema, {
+  ignorePortInHostMatching: true,
+  requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],
+  maxDirectResponseBodySizeBytes: 4096,
+});
+
+const unknownDestination = templated((caller) =>
+  encode(VirtualHostSchema, {
     name: 'unknown-destination',
     domains: ['*'],
     routes: [
@@ -142,5 +147,5 @@ function unknownDestination(caller: string): VirtualHost {
         typedPerFilterConfig: { [authzFilter]: askDesk('egress', caller) },
       },
     ],
-  });
-}
+  }),
+);

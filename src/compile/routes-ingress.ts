@@ -1,27 +1,37 @@
-import { create } from '@bufbuild/protobuf';
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
 import type { Service } from '../model/types.ts';
 import { askDesk } from './desk.ts';
 import { appCluster, authzFilter, ingressRoutes, metadataKey } from './names.ts';
-import { duration, resource } from './pack.ts';
+import { duration, encode, encodedResource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
+import { templated } from './template.ts';
 
 /**
  * What may reach the application. Only the service's own name is served: a request for another host, also
  * one in absolute form, is answered 421 (RFC 9110 section 15.5.20).
  */
 export function ingressRouteConfiguration(service: Service): Resource {
-  const message = create(RouteConfigurationSchema, {
+  const bytes = routesOf(service.name);
+  return encodedResource({
+    typeUrl: typeUrls.routes,
+    name: ingressRoutes,
+    bytes,
+    from: [service.at],
+  });
+}
+
+const routesOf = templated((service) =>
+  encode(RouteConfigurationSchema, {
     name: ingressRoutes,
     virtualHosts: [
       {
-        name: service.name,
-        domains: [service.name],
+        name: service,
+        domains: [service],
         routes: [
           {
-            name: `${service.name}/app`,
+            name: `${service}/app`,
             match: { pathSpecifier: { case: 'prefix', value: '/' } },
-            metadata: { filterMetadata: { [metadataKey]: { route: `${service.name}/app` } } },
+            metadata: { filterMetadata: { [metadataKey]: { route: `${service}/app` } } },
             action: {
               case: 'route',
               value: {
@@ -50,7 +60,7 @@ export function ingressRouteConfiguration(service: Service): Resource {
                 body: {
                   specifier: {
                     case: 'inlineString',
-                    value: `CH4111: this proxy serves only ${service.name}\n`,
+                    value: `CH4111: this proxy serves only ${service}\n`,
                   },
                 },
               },
@@ -59,15 +69,8 @@ export function ingressRouteConfiguration(service: Service): Resource {
         ],
       },
     ],
-    typedPerFilterConfig: { [authzFilter]: askDesk('ingress', service.name) },
+    typedPerFilterConfig: { [authzFilter]: askDesk('ingress', service) },
     ignorePortInHostMatching: true,
     requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],
-  });
-  return resource({
-    typeUrl: typeUrls.routes,
-    name: ingressRoutes,
-    schema: RouteConfigurationSchema,
-    message,
-    from: [service.at],
-  });
-}
+  }),
+);

@@ -15,23 +15,21 @@ import { type Resource, typeUrls } from './resource.ts';
 const tcpPolicyName = 'tcp-policy';
 
 /** Until the policy has come, and if it never does, nobody connects. */
-export function tcpAuthorizationFilter(): Init<typeof FilterSchema> {
-  return {
-    name: tcpPolicyName,
-    configType: {
-      case: 'configDiscovery',
-      value: {
-        configSource: {
-          resourceApiVersion: ApiVersion.V3,
-          configSourceSpecifier: { case: 'ads', value: {} },
-        },
-        defaultConfig: rbac([], 'no-policy-yet'),
-        applyDefaultConfigWithoutWarming: true,
-        typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
+export const tcpAuthorizationFilter: Init<typeof FilterSchema> = {
+  name: tcpPolicyName,
+  configType: {
+    case: 'configDiscovery',
+    value: {
+      configSource: {
+        resourceApiVersion: ApiVersion.V3,
+        configSourceSpecifier: { case: 'ads', value: {} },
       },
+      defaultConfig: rbac([], 'no-policy-yet'),
+      applyDefaultConfigWithoutWarming: true,
+      typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
     },
-  };
-}
+  },
+};
 
 /**
  * A TCP connection has no request to ask about: who may connect is decided in the proxy by the peer's SPIFFE ID

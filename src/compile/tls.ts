@@ -58,6 +58,10 @@ function agentSds(): ConfigSource {
   });
 }
 
+/** Made once: every listener and cluster names both. */
+const own = secret(ownSecret);
+const trust = secret(trustSecret);
+
 function secret(name: string): SdsSecretConfig {
   return create(SdsSecretConfigSchema, { name, sdsConfig: agentSds() });
 }
@@ -79,10 +83,10 @@ export function ingressTls(alpn: readonly string[]): TransportSocket {
         commonTlsContext: {
           tlsParams,
           alpnProtocols: [...alpn],
-          tlsCertificateSdsSecretConfigs: [secret(ownSecret)],
+          tlsCertificateSdsSecretConfigs: [own],
           validationContextType: {
             case: 'validationContextSdsSecretConfig',
-            value: secret(trustSecret),
+            value: trust,
           },
         },
       }),
@@ -105,7 +109,7 @@ export function upstreamTls(options: {
         commonTlsContext: {
           tlsParams,
           alpnProtocols: [...options.alpn],
-          tlsCertificateSdsSecretConfigs: [secret(ownSecret)],
+          tlsCertificateSdsSecretConfigs: [own],
           validationContextType: {
             case: 'combinedValidationContext',
             value: {
@@ -117,7 +121,7 @@ export function upstreamTls(options: {
                   },
                 ],
               },
-              validationContextSdsSecretConfig: secret(trustSecret),
+              validationContextSdsSecretConfig: trust,
             },
           },
         },

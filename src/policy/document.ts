@@ -64,10 +64,14 @@ export function policyDocument(intent: Intent): PolicyDocument {
     roles: [...intent.mesh.roles]
       .map(([name, services]) => ({ name, services }))
       .sort((a, b) => compareText(a.name, b.name)),
-    services: [...intent.services.values()]
-      .map(servicePolicy)
-      .sort((a, b) => compareText(a.name, b.name)),
+    services: sortedByName([...intent.services.values()].map(servicePolicy)),
   };
+}
+
+/** A look is cheaper than a sort, and services mostly are in order. */
+function sortedByName(services: ServicePolicy[]): readonly ServicePolicy[] {
+  const isSorted = services.every(({ name }, index) => name >= (services[index - 1]?.name ?? ''));
+  return isSorted ? services : services.sort((a, b) => compareText(a.name, b.name));
 }
 
 /** By code unit, so that the order does not depend on a locale. */
@@ -75,7 +79,16 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** A service never changes, so neither does its policy. */
+const policies = new WeakMap<Service, ServicePolicy>();
+
 function servicePolicy(service: Service): ServicePolicy {
+  const known = policies.get(service) ?? newPolicy(service);
+  policies.set(service, known);
+  return known;
+}
+
+function newPolicy(service: Service): ServicePolicy {
   return {
     name: service.name,
     protocol: service.protocol,

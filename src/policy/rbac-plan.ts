@@ -85,7 +85,7 @@ interface PathLeaves {
 
 /** Undefined for a service that is not in the document. */
 export function rbacPlan(document: PolicyDocument, name: string): RbacPlan | undefined {
-  const service = document.services.find((candidate) => candidate.name === name);
+  const service = lookup(document).services.get(name);
   if (service === undefined) return undefined;
   return {
     guards: guards(document, service),
@@ -93,6 +93,23 @@ export function rbacPlan(document: PolicyDocument, name: string): RbacPlan | und
     allow: stage(document, service, 'allow'),
     fallback: { kind: 'ask', id: 'default' },
   };
+}
+
+interface Lookup {
+  readonly services: ReadonlyMap<string, ServicePolicy>;
+  readonly roles: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Derived once for each document, which never changes: a plan is made for each of its services. */
+const lookups = new WeakMap<PolicyDocument, Lookup>();
+
+function lookup(document: PolicyDocument): Lookup {
+  const known = lookups.get(document) ?? {
+    services: new Map(document.services.map((service) => [service.name, service])),
+    roles: new Map(document.roles.map((role) => [role.name, role.services])),
+  };
+  lookups.set(document, known);
+  return known;
 }
 
 function guards(document: PolicyDocument, { rules }: ServicePolicy): Guard[] {
@@ -219,15 +236,15 @@ function callerTable(leaves: readonly Leaf[]): CallerTable {
 function callersOf(document: PolicyDocument, rule: PolicyRule): readonly string[] {
   const wanted = new Set(rule.from.map(principalKey));
   if (wanted.has(anyone)) return [anyone];
-  const known = new Set<string>(document.services.map((service) => service.name));
+  const { services, roles } = lookup(document);
   const names = rule.from.flatMap((who): readonly string[] => {
     if (who.kind === 'any') return [];
     if (who.kind === 'service') return [who.service];
-    return document.roles.find((role) => role.name === who.role)?.services ?? [];
+    return roles.get(who.role) ?? [];
   });
   // A name that is no service has no identity that `decide` would take.
   return [...new Set(names)]
-    .filter((name) => known.has(name))
+    .filter((name) => services.has(name))
     .map((name) => `spiffe://${document.trustDomain}/${name}`);
 }
 

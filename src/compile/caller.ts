@@ -1,0 +1,85 @@
+import { sameItems } from '../model/changes.ts';
+import type { Intent, Service } from '../model/types.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import { httpPolicy } from './http-policy.ts';
+import { keepList, keepNamed, keepResource, type Named } from './keep.ts';
+import { egressRoutes, ingressRoutes } from './names.ts';
+import type { Resource } from './resource.ts';
+import { egressRouteConfiguration } from './routes-egress.ts';
+import { ingressRouteConfiguration } from './routes-ingress.ts';
+import type { SharedService } from './shared-service.ts';
+import { tcpPolicy } from './tcp-authorization.ts';
+
+/** What all workloads of one service have in common; their snapshots share these maps. */
+export interface Caller {
+  readonly service: Service;
+  readonly callees: readonly SharedService[];
+  /** Of its callees; each workload adds the cluster of its application. */
+  readonly clusters: readonly Resource[];
+  readonly endpoints: Named;
+  readonly routes: Named;
+  readonly extensions: Named;
+}
+
+export interface CallerSources {
+  readonly intent: Intent;
+  readonly document: PolicyDocument;
+  readonly service: Service;
+  readonly callees: readonly SharedService[];
+  /** Whether a rule of the service may mean other callers than before. */
+  readonly ruled: boolean;
+}
+
+export function compileCaller(sources: CallerSources, known: Caller | undefined): Caller {
+  const { service } = sources;
+  const callees = keepList(known?.callees, sources.callees);
+  const routes = [egressRoutesOf(service, callees, known)];
+  if (service.protocol !== 'tcp') routes.push(ingressRoutesOf(service, known));
+  return {
+    service,
+    callees,
+    clusters: keepList(
+      known?.clusters,
+      callees.flatMap((callee) => callee.clusters),
+    ),
+    endpoints: keepNamed(
+      known?.endpoints,
+      callees.flatMap((callee) => callee.endpoints),
+    ),
+    routes: keepNamed(known?.routes, routes),
+    extensions: policyOf(sources, known),
+  };
+}
+
+function egressRoutesOf(
+  caller: Service,
+  callees: readonly SharedService[],
+  known: Caller | undefined,
+): Resource {
+  const before = known?.routes.get(egressRoutes);
+  const hosts = virtualHosts(callees);
+  const isSame = known?.service === caller && sameItems(virtualHosts(known.callees), hosts);
+  if (isSame && before !== undefined) return before;
+  return keepResource(before, egressRouteConfiguration({ caller, virtualHosts: hosts }));
+}
+
+function virtualHosts(callees: readonly SharedService[]) {
+  return callees.flatMap(({ service, virtualHost }) =>
+    service.protocol === 'tcp' ? [] : [virtualHost],
+  );
+}
+
+function ingressRoutesOf(service: Service, known: Caller | undefined): Resource {
+  const before = known?.routes.get(ingressRoutes);
+  if (known?.service === service && before !== undefined) return before;
+  return keepResource(before, ingressRouteConfiguration(service));
+}
+
+function policyOf(sources: CallerSources, known: Caller | undefined): Named {
+  const { intent, document, service, ruled } = sources;
+  if (known !== undefined && !ruled) return known.extensions;
+  const policy =
+    service.protocol === 'tcp' ? tcpPolicy(intent, service) : httpPolicy(document, service);
+  const before = known?.extensions.get(policy.name);
+  return keepNamed(known?.extensions, [keepResource(before, policy)]);
+}

@@ -1,0 +1,44 @@
+import type { Position } from '../base/finding.ts';
+import { sameItems } from '../model/changes.ts';
+import type { Resource } from './resource.ts';
+
+/** The resource from before where the new one says the same, so that who compares objects sees no change. */
+export function keepResource(known: Resource | undefined, next: Resource): Resource {
+  return known !== undefined && sameResource(known, next) ? known : next;
+}
+
+function sameResource(a: Resource, b: Resource): boolean {
+  return (
+    a.version === b.version &&
+    a.name === b.name &&
+    a.typeUrl === b.typeUrl &&
+    a.from.length === b.from.length &&
+    a.from.every((at, index) => samePosition(at, b.from[index]))
+  );
+}
+
+export function samePosition(a: Position, b: Position | undefined): boolean {
+  return (
+    a === b ||
+    (b !== undefined &&
+      a.file === b.file &&
+      a.line === b.line &&
+      a.column === b.column &&
+      a.length === b.length)
+  );
+}
+
+/** The list from before where it holds the same objects. */
+export function keepList<T>(known: readonly T[] | undefined, next: readonly T[]): readonly T[] {
+  return known !== undefined && sameItems(known, next) ? known : next;
+}
+
+/** Resources of one type by name. */
+export type Named = ReadonlyMap<string, Resource>;
+
+/** By name in the order given; the map from before where it holds the same objects in the same order. */
+export function keepNamed(known: Named | undefined, resources: readonly Resource[]): Named {
+  const next = new Map(resources.map((one) => [one.name, one]));
+  if (known === undefined) return next;
+  return sameItems([...known.values()], [...next.values()]) ? known : next;
+}

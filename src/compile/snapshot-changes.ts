@@ -1,0 +1,34 @@
+import type { Named } from './keep.ts';
+import type { Snapshot } from './resource.ts';
+
+/** Whether a proxy that has the one would be sent nothing of the other. */
+export function sameVersions(before: Snapshot, after: Snapshot): boolean {
+  for (const [typeUrl, resources] of after) {
+    if (!sameNamed(before.get(typeUrl), resources)) return false;
+  }
+  return true;
+}
+
+function sameNamed(before: Named | undefined, after: Named): boolean {
+  if (before === after) return true;
+  if (before?.size !== after.size) return false;
+  for (const [name, one] of after) if (before.get(name)?.version !== one.version) return false;
+  return true;
+}
+
+/** `Type name` of every resource that was added, changed or (with a minus) removed. */
+export function changedResources(before: Snapshot | undefined, after: Snapshot): string[] {
+  const changed: string[] = [];
+  for (const [typeUrl, resources] of after) {
+    const old = before?.get(typeUrl);
+    if (old === resources) continue;
+    const type = typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+    for (const [name, one] of resources) {
+      if (old?.get(name)?.version !== one.version) changed.push(`${type} ${name}`);
+    }
+    for (const name of old?.keys() ?? []) {
+      if (!resources.has(name)) changed.push(`-${type} ${name}`);
+    }
+  }
+  return changed;
+}
