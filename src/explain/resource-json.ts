@@ -1,78 +1,14 @@
-import {
-  createRegistry,
-  type DescMessage,
-  fromBinary,
-  type JsonValue,
-  toJson,
-} from '@bufbuild/protobuf';
-import { shortType, type TypeUrl, typeUrls } from '../compile/resource.ts';
-import { ClusterSchema } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
-import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
-import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
-import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
-import { ActionSchema } from '../gen/envoy/config/rbac/v3/rbac_pb.js';
-import { FilterConfigSchema } from '../gen/envoy/config/route/v3/route_components_pb.js';
-import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
-import { FileAccessLogSchema } from '../gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
-import { ExpressionFilterSchema } from '../gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
-import {
-  ExtAuthzPerRouteSchema,
-  ExtAuthzSchema,
-} from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
-import { RBACSchema as HttpRbacSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
-import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
-import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
-import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
-import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
-import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
-import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
-import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
-import {
-  DownstreamTlsContextSchema,
-  UpstreamTlsContextSchema,
-} from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
-import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
-import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
-
-const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
-  [typeUrls.secret]: SecretSchema,
-  [typeUrls.cluster]: ClusterSchema,
-  [typeUrls.endpoints]: ClusterLoadAssignmentSchema,
-  [typeUrls.listener]: ListenerSchema,
-  [typeUrls.routes]: RouteConfigurationSchema,
-  [typeUrls.extension]: TypedExtensionConfigSchema,
-};
-
-/** Everything that stands inside an `Any` of a compiled resource. */
-const registry = createRegistry(
-  FilterConfigSchema,
-  ActionSchema,
-  FileAccessLogSchema,
-  ExpressionFilterSchema,
-  ExtAuthzPerRouteSchema,
-  ExtAuthzSchema,
-  RouterSchema,
-  HttpRbacSchema,
-  SetFilterStateSchema,
-  FilterStateInputSchema,
-  HttpRequestHeaderMatchInputSchema,
-  HttpConnectionManagerSchema,
-  NetworkRbacSchema,
-  TcpProxySchema,
-  UriSanInputSchema,
-  DownstreamTlsContextSchema,
-  UpstreamTlsContextSchema,
-  HttpProtocolOptionsSchema,
-);
+import { type DescMessage, fromBinary, type JsonValue, toJson } from '@bufbuild/protobuf';
+import { anyTypes, resourceSchemas } from '../compile/message-types.ts';
+import { shortType, typeUrls } from '../compile/resource.ts';
 
 const byShortType: ReadonlyMap<string, DescMessage> = new Map(
-  Object.values(typeUrls).map((typeUrl) => [shortType(typeUrl), schemas[typeUrl]]),
+  Object.values(typeUrls).map((typeUrl) => [shortType(typeUrl), resourceSchemas[typeUrl]]),
 );
 
 /** A resource as a person reads it; by the short name of its type. */
 export function resourceJson(type: string, bytes: Uint8Array): JsonValue {
   const schema = byShortType.get(type);
   if (schema === undefined) throw new Error(`there is no type ${type}`);
-  return toJson(schema, fromBinary(schema, bytes), { registry });
+  return toJson(schema, fromBinary(schema, bytes), { registry: anyTypes });
 }
