@@ -2,10 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sortInventory, type Workload, type WorkloadId } from '../src/compile/inventory.ts';
-import { compileRevision } from '../src/compile/revision.ts';
 import { resolveEnvoy } from '../src/envoy/resolve.ts';
-import { parseIntent } from '../src/model/parse.ts';
 import { ask, eventually, RunningMesh } from '../test/support/running-mesh.ts';
 import { median, print, progress } from './line.ts';
 import { type Load, measure } from './load.ts';
@@ -48,7 +45,6 @@ export async function run(): Promise<void> {
     await mesh.remove();
     rmSync(dir, { recursive: true, force: true });
   }
-  for (const services of [10, 100, 1_000]) benchCompile(services);
 }
 
 function line(
@@ -161,43 +157,4 @@ function benchMemory(mesh: RunningMesh): void {
     .filter(([, parent, name]) => Number(parent) === mesh.pid && name === 'envoy')
     .map(([pid]) => rssMb(Number(pid)));
   line('envoy_rss_mb', median(envoys), 'MB', 'lower', 'none', envoys.length);
-}
-
-/** Ten callers a service, one workload each. */
-function benchCompile(services: number): void {
-  const files = new Map([['mesh.yaml', 'mesh: bench\ntrust_domain: bench.test\n']]);
-  const name = (index: number): string => `s${(index + services) % services}`;
-  for (let index = 0; index < services; index += 1) {
-    const callers = Array.from({ length: Math.min(10, services - 1) }, (_, step) =>
-      name(index + step + 1),
-    );
-    files.set(
-      `services/${name(index)}.yaml`,
-      `service: ${name(index)}\nowner: b\nprotocol: http\nport: ${10_000 + index}\nallow:\n  - { from: [${callers.join(', ')}], to: GET /v1/** }\n`,
-    );
-  }
-  const { intent } = parseIntent(files);
-  if (intent === undefined) throw new Error('the generated intent is refused');
-  const inventory = sortInventory([...intent.services.values()].map(workload));
-  const timesMs: number[] = [];
-  for (let round = 0; round < 3; round += 1) {
-    const startedMs = performance.now();
-    compileRevision(intent, inventory);
-    timesMs.push(performance.now() - startedMs);
-  }
-  line(`compile_ms_${services}`, median(timesMs), 'ms', 'lower', 'none', timesMs.length);
-}
-
-function workload(service: { readonly name: Workload['service'] }, index: number): Workload {
-  return {
-    id: `${service.name}-v1` as WorkloadId,
-    service: service.name,
-    version: 'v1' as Workload['version'],
-    host: 'local',
-    address: '127.0.0.1',
-    egressPort: 20_000 + index,
-    ingressPort: 30_000 + index,
-    appPort: 10_000 + index,
-    state: 'ready',
-  };
 }
