@@ -1,19 +1,20 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
-import { contentHash } from '../compile/content-hash.ts';
 import {
   type Inventory,
   sortInventory,
   type Workload,
   type WorkloadId,
 } from '../compile/inventory.ts';
-import { identityEntries } from '../identity/entries.ts';
+import { sameInventory } from '../compile/inventory-index.ts';
+import { identityEntries, sameEntries } from '../identity/entries.ts';
 import type { Intent, Mesh, ServiceName } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import { mixDocuments } from '../policy/document-mix.ts';
 import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
+import { policyUpdate } from './policy-update.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
 
 /** A commit that was accepted, and what runs while it is on its way. */
@@ -127,7 +128,7 @@ export class ControlPlane {
     const policy = policyDocument(intent);
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
     const entriesChanged =
-      before.kind === 'empty' || JSON.stringify(before.entries) !== JSON.stringify(entries);
+      before.kind === 'empty' || !sameEntries(before.entries.entries, entries.entries);
     this.#intent = { kind: 'running', tree, intent, entries, refused: undefined };
     const { commit, subject } = tree;
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
@@ -163,7 +164,7 @@ export class ControlPlane {
     if (workloads.length === 0) hosts.delete(host);
     else hosts.set(host, workloads);
     const inventory = sortInventory([...hosts.values()].flat());
-    if (JSON.stringify(inventory) === JSON.stringify(this.#inventory)) return false;
+    if (sameInventory(inventory, this.#inventory)) return false;
     this.#hosts = hosts;
     this.#inventory = inventory;
     if (this.#intent.kind === 'running') this.publisher.update(inventory);
@@ -290,16 +291,4 @@ function both(document: PolicyDocument): Policies {
 
 function mixed({ base, next }: Policies, ahead: ReadonlySet<ServiceName>): PolicyDocument {
   return base === next ? base : mixDocuments(base, next, ahead);
-}
-
-/** One update for all hosts that have the same policy. */
-const policyUpdates = new WeakMap<PolicyDocument, AgentUpdate & { readonly kind: 'policy' }>();
-
-function policyUpdate(document: PolicyDocument): AgentUpdate & { readonly kind: 'policy' } {
-  const known = policyUpdates.get(document);
-  if (known !== undefined) return known;
-  const version = contentHash(JSON.stringify(document));
-  const update = { kind: 'policy' as const, version, document };
-  policyUpdates.set(document, update);
-  return update;
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Inventory, WorkloadId } from '../compile/inventory.ts';
 import type { Snapshot } from '../compile/resource.ts';
-import { compileRevision } from '../compile/revision.ts';
+import { type Compiled, recompile } from '../compile/revision.ts';
+import { changedResources } from '../compile/snapshot-changes.ts';
 import type { Intent } from '../model/types.ts';
 import type { TouchedProxy } from '../rollout/waves.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
@@ -20,10 +21,8 @@ export interface Commit {
 type Snapshots = ReadonlyMap<WorkloadId, Snapshot>;
 
 /** An intent and what it makes of the present inventory. */
-interface Compiled {
-  readonly intent: Intent;
+interface Side extends Compiled {
   readonly commit: Commit;
-  readonly snapshots: Snapshots;
 }
 
 const noSnapshots: Snapshots = new Map();
@@ -38,8 +37,8 @@ export class Publisher {
   readonly #clock: Clock;
   readonly #emit: (event: MeshEvent) => void;
   #inventory: Inventory = [];
-  #base: Compiled | undefined;
-  #next: Compiled | undefined;
+  #base: Side | undefined;
+  #next: Side | undefined;
   #reached: ReadonlySet<WorkloadId> = nobody;
   #published = new Map<WorkloadId, Snapshot>();
   #pending: PendingCommit | undefined;
@@ -57,7 +56,7 @@ export class Publisher {
   /** The first intent after a start, for everybody. What proxies lack is sent, but no change is announced: nobody knows what they have. */
   start(intent: Intent, inventory: Inventory, commit: Commit): void {
     this.#inventory = inventory;
-    this.#base = this.#compile(intent, commit);
+    this.#base = this.#compile(intent, commit, undefined);
     this.#send();
   }
 
@@ -73,12 +72,13 @@ export class Publisher {
 
   /** Compiles what is to run; nobody gets it yet. Whom it changes something for. */
   propose(intent: Intent, commit: Commit): readonly TouchedProxy[] {
-    const next = this.#compile(intent, commit);
+    const next = this.#compile(intent, commit, this.#base);
     this.#next = next;
     const touched = new Map<WorkloadId, readonly string[]>();
-    for (const [proxy, snapshot] of next.snapshots) {
-      const resources = changedResources(this.#base?.snapshots.get(proxy), snapshot);
-      if (resources.length > 0) touched.set(proxy, resources);
+    for (const proxy of next.changed) {
+      const snapshot = next.snapshots.get(proxy);
+      if (snapshot === undefined) continue;
+      touched.set(proxy, changedResources(this.#base?.snapshots.get(proxy), snapshot));
     }
     const startedMs = this.#clock.monotonicMs();
     this.#pending = { commit, startedMs, touched, waiting: new Set(touched.keys()) };
@@ -113,8 +113,9 @@ export class Publisher {
   /** Endpoints and proxies came or went: both sides follow at once, without waves. */
   update(inventory: Inventory): void {
     this.#inventory = inventory;
-    if (this.#base !== undefined) this.#base = this.#compile(this.#base.intent, this.#base.commit);
-    if (this.#next !== undefined) this.#next = this.#compile(this.#next.intent, this.#next.commit);
+    const [base, next] = [this.#base, this.#next];
+    if (base !== undefined) this.#base = this.#compile(base.intent, base.commit, base);
+    if (next !== undefined) this.#next = this.#compile(next.intent, next.commit, next);
     this.#send();
   }
 
@@ -125,13 +126,12 @@ export class Publisher {
     if (this.#pending?.waiting.delete(proxy) === true) this.#announce();
   }
 
-  #compile(intent: Intent, commit: Commit): Compiled {
-    const { snapshots } = compileRevision(intent, this.#inventory);
-    return { intent, commit, snapshots };
+  #compile(intent: Intent, commit: Commit, known: Side | undefined): Side {
+    return { ...recompile(known, intent, this.#inventory), commit };
   }
 
   /** A proxy of a service that ran never before has nothing to go back to. */
-  #sideOf(proxy: WorkloadId): Compiled | undefined {
+  #sideOf(proxy: WorkloadId): Side | undefined {
     const [before, after] = [this.#base, this.#next].map((side) =>
       side?.snapshots.has(proxy) === true ? side : undefined,
     );
@@ -172,20 +172,4 @@ interface PendingCommit {
   readonly startedMs: number;
   readonly touched: ReadonlyMap<WorkloadId, readonly string[]>;
   readonly waiting: Set<WorkloadId>;
-}
-
-/** `Type name` of every resource that was added, changed or (with a minus) removed. */
-function changedResources(before: Snapshot | undefined, after: Snapshot): string[] {
-  const changed: string[] = [];
-  for (const [typeUrl, resources] of after) {
-    const type = typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-    const old = before?.get(typeUrl);
-    for (const [name, one] of resources) {
-      if (old?.get(name)?.version !== one.version) changed.push(`${type} ${name}`);
-    }
-    for (const name of old?.keys() ?? []) {
-      if (!resources.has(name)) changed.push(`-${type} ${name}`);
-    }
-  }
-  return changed;
 }

@@ -77,6 +77,18 @@ function merge(before: Inventory, after: Inventory): { merged: Workload[]; diffe
   return { merged, differing };
 }
 
+/** Whether two inventories say the same, in the same order. */
+export function sameInventory(a: Inventory, b: Inventory): boolean {
+  return (
+    a === b ||
+    (a.length === b.length &&
+      a.every((one, index) => {
+        const other = b[index];
+        return other !== undefined && sameWorkload(one, other);
+      }))
+  );
+}
+
 function sameWorkload(a: Workload, b: Workload): boolean {
   return (
     a === b ||

@@ -6,7 +6,7 @@ import {
   type WorkloadId,
 } from '../../compile/inventory.ts';
 import type { Snapshot } from '../../compile/resource.ts';
-import { compileRevision } from '../../compile/revision.ts';
+import { type Compiled, recompile } from '../../compile/revision.ts';
 import type { Intent, Service, ServiceName } from '../../model/types.ts';
 import type { IntentTree } from '../intent-source.ts';
 
@@ -32,6 +32,8 @@ export interface Candidate {
   readonly snapshots: ReadonlyMap<WorkloadId, Snapshot>;
   /** One proxy of each service, also of those that do not run yet: what they will get must hold too. */
   readonly samples: ReadonlyMap<ServiceName, Snapshot>;
+  /** All of it; the next candidate is compiled at the cost of what differs. */
+  readonly compiled: Compiled;
 }
 
 /** One question about a candidate. Any finding of severity error stops it there, with all findings of that gate. */
@@ -49,19 +51,20 @@ export function compileCandidate(
   tree: IntentTree,
   intent: Intent,
   world: { readonly base: Base | undefined; readonly inventory: Inventory },
+  known?: Compiled,
 ): Candidate {
   const running = new Set(world.inventory.map((workload) => workload.service));
   const idle = [...intent.services.values()].filter(({ name }) => !running.has(name));
   const inventory = sortInventory([...world.inventory, ...idle.map(stranger)]);
-  const compiled = compileRevision(intent, inventory).snapshots;
+  const compiled = recompile(known, intent, inventory);
   const samples = new Map<ServiceName, Snapshot>();
   for (const { id, service } of inventory) {
-    const snapshot = compiled.get(id);
+    const snapshot = compiled.snapshots.get(id);
     if (snapshot !== undefined && !samples.has(service)) samples.set(service, snapshot);
   }
   const strangers = new Set<string>(idle.map((service) => stranger(service).id));
-  const snapshots = new Map([...compiled].filter(([id]) => !strangers.has(id)));
-  return { tree, intent, ...world, snapshots, samples };
+  const snapshots = new Map([...compiled.snapshots].filter(([id]) => !strangers.has(id)));
+  return { tree, intent, ...world, snapshots, samples, compiled };
 }
 
 /** Stands for the first workload of a service that has none; its id is none that a host could report. */

@@ -1,6 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error.ts';
 import { type Finding, hasErrors } from '../../base/finding.ts';
+import type { Compiled } from '../../compile/revision.ts';
+import type { ParsedIntent } from '../../model/parse.ts';
 import type { Intent } from '../../model/types.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { CommitVerdict, PassedGate, Verdict } from '../../serve/api/wire-gate.ts';
@@ -60,6 +62,9 @@ export class Gatekeeper {
   #checking: Offer | undefined;
   #next: Offer | undefined;
   #held: Held | undefined;
+  /** What was read and compiled last, good or not: the next commit costs what differs from it. */
+  #parsed: ParsedIntent | undefined;
+  #compiled: Compiled | undefined;
   #overtaken = 0;
   #settled: Promise<void> = Promise.resolve();
 
@@ -91,10 +96,15 @@ export class Gatekeeper {
 
   /** What ran before a restart: it passed the gates then, and the control plane must come up without any of them. */
   restore(tree: IntentTree): void {
-    const { intent, findings } = readIntent(tree.files, this.#clock.nowMs());
+    const { intent, findings } = this.#read(tree);
     if (intent !== undefined) {
       this.#plane.accept(tree, intent, { warnings: findings, approved: false });
     }
+  }
+
+  #read(tree: IntentTree): ParsedIntent {
+    this.#parsed = readIntent(tree.files, this.#clock.nowMs(), this.#parsed);
+    return this.#parsed;
   }
 
   /** Takes a state of the intent folder; returns at once. */
@@ -192,14 +202,16 @@ export class Gatekeeper {
     const takenBack = this.#plane.takenBack(tree.commit);
     if (takenBack !== undefined) return refusal([takenBack]);
     const parsed = await this.#pass('parse', passed, () => {
-      const { intent, findings } = readIntent(tree.files, this.#clock.nowMs());
+      const { intent, findings } = this.#read(tree);
       return { findings, value: intent };
     });
     const { value: intent } = parsed;
     if (intent === undefined || hasErrors(parsed.findings)) return refusal(parsed.findings);
     const compiled = await this.#pass('compile', passed, () => {
       const world = { base: this.#base(), inventory: this.#plane.inventory };
-      return { findings: [], value: compileCandidate(tree, intent, world) };
+      const value = compileCandidate(tree, intent, world, this.#compiled);
+      this.#compiled = value.compiled;
+      return { findings: [], value };
     });
     if (compiled.value === undefined) return refusal(compiled.findings);
     const rest = await this.#passAll(compiled.value, offer, passed);

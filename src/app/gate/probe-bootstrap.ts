@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { http2Options } from '../../compile/clusters.ts';
-import { deskFilter } from '../../compile/desk.ts';
-import { httpConnectionManager } from '../../compile/http.ts';
+import { deskWhereRouted } from '../../compile/desk.ts';
+import { httpConnectionManagers } from '../../compile/http.ts';
 import { agentCluster } from '../../compile/names.ts';
 import { duration } from '../../compile/pack.ts';
 import { BootstrapSchema } from '../../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
@@ -22,6 +22,12 @@ import {
 import { RouteConfigurationSchema } from '../../gen/envoy/config/route/v3/route_pb.js';
 import type { Part } from './envoy-parts.ts';
 import { inlineListener, withRoutes } from './inline-listener.ts';
+
+const probeManager = httpConnectionManagers({
+  side: 'egress',
+  routeConfigName: 'probe',
+  filters: [deskWhereRouted],
+});
 
 /**
  * Parts as one static bootstrap, which Envoy can judge without a control plane: endpoints are one placeholder, what
@@ -48,7 +54,7 @@ function agent(): Cluster {
     connectTimeout: duration(1_000),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     typedExtensionProtocolOptions: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2Options(),
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2Options,
     },
     loadAssignment: placeholder(agentCluster),
   });
@@ -170,13 +176,7 @@ function routeListener(virtualHosts: VirtualHost[], index: number): Listener {
     validateClusters: false,
     maxDirectResponseBodySizeBytes: 4096,
   });
-  const filter = httpConnectionManager({
-    side: 'egress',
-    service: 'gate',
-    proxy: 'gate',
-    routeConfigName: 'probe',
-    filters: [deskFilter({ disabled: true, unlessAllowed: false })],
-  });
+  const filter = probeManager('probe', 'probe');
   const listener = create(ListenerSchema, {
     name: `routes/${index}`,
     filterChains: [{ filters: [filter] }],

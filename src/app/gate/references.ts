@@ -1,40 +1,13 @@
 import type { Finding, Position } from '../../base/finding.ts';
+import { crossReferences } from '../../compile/cross-references.ts';
 import type { Inventory, Workload } from '../../compile/inventory.ts';
-import { appCluster } from '../../compile/names.ts';
-import { type Snapshot, typeUrls } from '../../compile/resource.ts';
-import type { Intent, Service } from '../../model/types.ts';
+import type { Intent } from '../../model/types.ts';
 import type { Candidate } from './candidate.ts';
 
 /** What one resource of a proxy says of another, and which ports it would take (rules E7, E8, E10, K2). */
 export function referenceFindings({ intent, samples, inventory }: Candidate): readonly Finding[] {
-  const missing = [...samples].flatMap(([service, snapshot]) =>
-    missingIn(snapshot).map((what) => missingFinding(service, what, intent.services.get(service))),
-  );
+  const missing = [...samples.values()].flatMap(crossReferences);
   return [...missing, ...portFindings(intent, inventory)];
-}
-
-/** A cluster without its endpoints warms for seconds; a listener without its routes holds up the start of a proxy. */
-function missingIn(snapshot: Snapshot): string[] {
-  const names = (type: keyof typeof typeUrls): ReadonlySet<string> =>
-    new Set(snapshot.get(typeUrls[type])?.keys());
-  const endpoints = names('endpoints');
-  const clusters = [...names('cluster')].filter((name) => name !== appCluster);
-  return [
-    ...clusters.filter((name) => !endpoints.has(name)).map((name) => `endpoints of ${name}`),
-    ...[...endpoints]
-      .filter((name) => !clusters.includes(name))
-      .map((name) => `the cluster ${name}`),
-  ];
-}
-
-function missingFinding(proxy: string, what: string, service: Service | undefined): Finding {
-  return {
-    code: 'CH4202',
-    severity: 'error',
-    message: `what proxies of ${proxy} would get does not hold together: ${what} is missing`,
-    ...(service === undefined ? {} : { at: service.at }),
-    help: 'this is a fault of Chancery: nothing of the commit was sent; report it with the commit',
-  };
 }
 
 function portFindings(intent: Intent, inventory: Inventory): Finding[] {
