@@ -115,6 +115,11 @@ describe('the gate of a running mesh', () => {
     assert.equal((await chancery('approve', removal, mesh.dir)).code, 1);
     mesh.git('revert', '--no-edit', 'HEAD');
     assert.equal((await wait()).code, 0);
+    await eventually(
+      async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 200,
+      15_000,
+      () => 'reports does not come back',
+    );
   });
 
   it('100 commits in 10 s: no request fails, and what is last is what every proxy has', async () => {
