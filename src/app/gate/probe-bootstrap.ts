@@ -176,7 +176,7 @@ function routeListener(virtualHosts: VirtualHost[], index: number): Listener {
     validateClusters: false,
     maxDirectResponseBodySizeBytes: 4096,
   });
-  const filter = probeManager('probe', 'probe');
+  const filter = probeManager('gate', 'gate');
   const listener = create(ListenerSchema, {
     name: `routes/${index}`,
     filterChains: [{ filters: [filter] }],
