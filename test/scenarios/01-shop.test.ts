@@ -172,7 +172,9 @@ describe('the shop on one machine', () => {
       () => 'reports may not read at all',
     );
     mesh.edit('services/payments.yaml', (text) =>
-      `${text}\n`.replace(/\ndeny:\n/, '\ndeny:\n  - { from: reports, to: "GET /v1/**" }\n'),
+      text
+        .replace(/\ndeny:\n/, '\ndeny:\n  - { from: reports, to: "GET /v1/**" }\n')
+        .replaceAll(/(from: reports, request: GET .*expect: )allow/g, '$1deny'),
     );
     mesh.commit('reports may not read');
     await eventually(
