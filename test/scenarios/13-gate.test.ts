@@ -116,7 +116,11 @@ describe('the gate of a running mesh', () => {
     mesh.git('revert', '--no-edit', 'HEAD');
     assert.equal((await wait()).code, 0);
     await eventually(
-      async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 200,
+      () =>
+        mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges').then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
       15_000,
       () => 'reports does not come back',
     );
