@@ -42,7 +42,7 @@ describe('the OpenAPI document', () => {
     assert.ok(called.length > 10);
     const missing = called
       .filter((name) => name !== 'agentHealth')
-            .map((name) => paths[name as keyof typeof paths])
+      .map((name) => paths[name as keyof typeof paths])
       .filter((path) => !(path in document.paths) && !(`${path}/{name}` in document.paths));
     assert.deepEqual(missing, []);
   });
