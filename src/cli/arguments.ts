@@ -47,13 +47,37 @@ export function usageError(message: string, help: Help): ChanceryError {
   return new ChanceryError({ code: 'CH5003', message, help: `usage: chancery ${help.usage}` });
 }
 
-const unitsSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A flag that takes a duration in some of the units. */
+export interface DurationFlag {
+  readonly flag: string;
+  readonly units: readonly (keyof typeof unitsMs)[];
+  /** For whoever typed another one. */
+  readonly suchAs: string;
+}
+
+/** `server` takes it, and `up` hands it on. */
+export const watchFlag: DurationFlag = {
+  flag: '--watch',
+  units: ['ms', 's', 'm', 'h'],
+  suchAs: '5s or 10m',
+};
 
 /** A duration that was typed, such as 30m. */
+export function durationMsOf(given: DurationFlag, text: string, help: Help): number {
+  const match = /^(\d+)([a-z]+)$/.exec(text);
+  const unit = given.units.find((one) => one === match?.[2]);
+  if (unit === undefined) {
+    throw usageError(`${given.flag} is such as ${given.suchAs}, not "${text}"`, help);
+  }
+  return Number(match?.[1]) * unitsMs[unit];
+}
+
+/** The same in whole seconds. */
 export function secondsOf(flag: string, text: string, help: Help): number {
-  const match = /^(\d+)(s|m|h|d)$/.exec(text);
-  if (match === null) throw usageError(`${flag} is such as 30m or 1h, not "${text}"`, help);
-  return Number(match[1]) * (unitsSeconds[match[2] ?? ''] ?? 0);
+  const given: DurationFlag = { flag, units: ['s', 'm', 'h', 'd'], suchAs: '30m or 1h' };
+  return durationMsOf(given, text, help) / 1_000;
 }
 
 function helpText(help: Help): string {

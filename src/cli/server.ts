@@ -9,7 +9,7 @@ import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import { remoteFlags, remoteHelp, remoteOf } from './server-intent.ts';
 import { untilSignal } from './signals.ts';
@@ -17,7 +17,6 @@ import type { Terminal } from './terminal.ts';
 
 /** Long enough for errors of one second to show in counters that agents tell twice a second. */
 const watchUnlessSaid = '5s';
-const watchUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 const usage = {
   usage: 'server --dir DIR [--repo URL] [--listen ADDRESS] [--store ADDRESS] [--kek NAME] [--dev]',
@@ -92,7 +91,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     dev: parsed.values['dev'] === true,
     remote: remoteOf(parsed.values, usage),
     listen,
-    watchMs: watchMsOf(text(parsed.values['watch']) ?? watchUnlessSaid),
+    watchMs: durationMsOf(watchFlag, text(parsed.values['watch']) ?? watchUnlessSaid, usage),
     advertise: text(parsed.values['advertise']) ?? listen,
     port: portOf('--port', port, firstControlPlanePort),
     agentPort: portOf('--agent-port', parsed.values['agent-port'], firstAgentPort),
@@ -161,10 +160,4 @@ function upstreamOf(values: Values): UpstreamFiles | undefined {
   if (certificate !== undefined && key !== undefined) return { certificate, key, bundle };
   if (certificate === undefined && key === undefined && bundle === undefined) return undefined;
   throw usageError('--upstream-ca-cert and --upstream-ca-key go together', usage);
-}
-
-function watchMsOf(value: string): number {
-  const match = /^(\d+)(ms|s|m|h)$/.exec(value);
-  if (match === null) throw usageError(`--watch is such as 5s or 10m, not "${value}"`, usage);
-  return Number(match[1]) * (watchUnitsMs[match[2] ?? ''] ?? 0);
 }

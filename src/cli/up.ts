@@ -10,7 +10,7 @@ import { systemClock } from '../base/clock.ts';
 import { hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
@@ -89,8 +89,8 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
 /** One proxy of each version, on one machine: nobody would be spared, and a person waits. */
 function watchTime(value: Values[string]): string {
   if (value === undefined) return '0s';
-  if (typeof value === 'string' && /^\d+(ms|s|m|h)$/.test(value)) return value;
-  throw usageError(`--watch is such as 5s or 10m, not "${value}"`, usage);
+  durationMsOf(watchFlag, String(value), usage);
+  return String(value);
 }
 
 function portText(value: Values[string]): string | undefined {

@@ -4,7 +4,7 @@ import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { openRepository } from '../git/repository.ts';
 import type { CommitReply } from '../serve/api/wire-gate.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import { readCommit } from './revision.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -20,7 +20,11 @@ const usage = {
 };
 
 const pollMs = 50;
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+const timeoutFlag: DurationFlag = {
+  flag: '--timeout',
+  units: ['ms', 's', 'm'],
+  suchAs: '60s or 2m',
+};
 
 export async function wait(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { timeout: { type: 'string' } }, usage);
@@ -31,7 +35,7 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
   const [name, given = '.', ...more] = parsed.positionals;
   if (name === undefined || more.length > 0) throw usageError('wait takes a commit', usage);
   const dir = realpathSync(given);
-  const timeoutMs = timeoutOf(String(parsed.values['timeout'] ?? '60s'));
+  const timeoutMs = durationMsOf(timeoutFlag, String(parsed.values['timeout'] ?? '60s'), usage);
   const commit = name === 'HEAD' ? await headOf(dir) : name;
   const { controlSocket } = layoutOf(dir, process.env);
   const endMs = systemClock.monotonicMs() + timeoutMs;
@@ -116,12 +120,6 @@ async function headOf(dir: string): Promise<string> {
   const head = await repository.value.head();
   if (!head.ok) throw new ChanceryError(head.error);
   return head.value.id;
-}
-
-function timeoutOf(text: string): number {
-  const match = /^(\d+)(ms|s|m)$/.exec(text);
-  if (match === null) throw usageError(`--timeout is such as 60s or 2m, not "${text}"`, usage);
-  return Number(match[1]) * (unitsMs[match[2] ?? ''] ?? 0);
 }
 
 function notInTime(commit: string, timeoutMs: number, said: string): ChanceryError {

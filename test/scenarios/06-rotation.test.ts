@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
-import type { CaReply } from '../../src/serve/api/wire.ts';
-import { eventually, presentedSerial, RunningMesh, startLoad } from '../support/running-mesh.ts';
-
-const run = promisify(execFile);
+import { RunningCa } from '../support/running-ca.ts';
+import { presentedSerial, RunningMesh, startLoad } from '../support/running-mesh.ts';
 
 describe('rotation of the CA under load', () => {
   let mesh: RunningMesh;
@@ -15,13 +11,9 @@ describe('rotation of the CA under load', () => {
   });
   after(() => mesh.remove());
 
-  const ca = async (...args: readonly string[]): Promise<string> => {
-    const [verb = '', ...flags] = args;
-    const words = ['bin/chancery.js', 'ca', verb, mesh.dir, ...flags];
-    const { stdout } = await run(process.execPath, words, { timeout: 60_000 });
-    return stdout;
-  };
-  const status = async (): Promise<CaReply> => JSON.parse(await ca('status', '--json')) as CaReply;
+  const theCa = new RunningCa(() => mesh);
+  const ca = theCa.ca.bind(theCa);
+  const status = theCa.status.bind(theCa);
   const load = (): ReturnType<typeof startLoad> =>
     startLoad({
       everyMs: 5,
@@ -54,10 +46,10 @@ describe('rotation of the CA under load', () => {
       ['taint', 'tainted'],
       ['revoke', 'none'],
     ] as const) {
-      await gateIsOpen();
+      await theCa.gateIsOpen();
       await ca('rotate', '--step', step);
       process.kill(mesh.pidOf('chancery.js server'), 'SIGKILL');
-      await controlPlaneIsBack();
+      await theCa.isBack();
       assert.equal((await status()).rotation.kind, kind);
     }
     const { failures } = await running.stop();
@@ -74,28 +66,4 @@ describe('rotation of the CA under load', () => {
     await assert.rejects(ca('rotate', '--step', 'revoke'), /CH3010/);
     assert.equal((await status()).sequence, before.sequence);
   });
-
-  async function controlPlaneIsBack(): Promise<void> {
-    await eventually(
-      () =>
-        status().then(
-          () => true,
-          () => false,
-        ),
-      20_000,
-      () => 'the control plane stays away',
-    );
-  }
-
-  async function gateIsOpen(): Promise<void> {
-    let last: CaReply['waitingFor'] = [];
-    await eventually(
-      async () => {
-        last = (await status()).waitingFor;
-        return last.length === 0;
-      },
-      30_000,
-      () => JSON.stringify(last),
-    );
-  }
 });

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
-import type { CaReply } from '../../src/serve/api/wire.ts';
 import { Company } from '../support/company.ts';
+import { RunningCa } from '../support/running-ca.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
-
-const run = promisify(execFile);
 
 describe("the company's CA", () => {
   let mesh: RunningMesh;
@@ -22,12 +18,9 @@ describe("the company's CA", () => {
     await mesh.remove();
   });
 
-  const ca = async (verb: string, ...flags: readonly string[]): Promise<string> => {
-    const words = ['bin/chancery.js', 'ca', verb, mesh.dir, ...flags];
-    const { stdout } = await run(process.execPath, words, { timeout: 60_000 });
-    return stdout;
-  };
-  const status = async (): Promise<CaReply> => JSON.parse(await ca('status', '--json')) as CaReply;
+  const theCa = new RunningCa(() => mesh);
+  const ca = theCa.ca.bind(theCa);
+  const status = theCa.status.bind(theCa);
 
   /** Requests from now on; afterwards none of them may have failed. */
   const load = (t: TestContext) => {
@@ -47,27 +40,7 @@ describe("the company's CA", () => {
 
   async function killControlPlane(): Promise<void> {
     process.kill(mesh.pidOf('chancery.js server'), 'SIGKILL');
-    await eventually(
-      () =>
-        status().then(
-          () => true,
-          () => false,
-        ),
-      20_000,
-      () => 'the control plane stays away',
-    );
-  }
-
-  async function gateIsOpen(): Promise<void> {
-    let last: CaReply['waitingFor'] = [];
-    await eventually(
-      async () => {
-        last = (await status()).waitingFor;
-        return last.length === 0;
-      },
-      30_000,
-      () => JSON.stringify(last),
-    );
+    await theCa.isBack();
   }
 
   /** Every proxy presents a chain that openssl accepts with this root, and with no other. */
@@ -109,7 +82,7 @@ describe("the company's CA", () => {
       ['revoke', 'none'],
     ] as const) {
       await killControlPlane();
-      await gateIsOpen();
+      await theCa.gateIsOpen();
       await ca('rotate', '--step', step);
       assert.equal((await status()).rotation.kind, kind);
     }

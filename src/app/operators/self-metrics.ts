@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
+import { shortType } from '../../compile/resource.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { XdsEvent } from '../../serve/xds/service.ts';
 import type { MetricName } from './metric-table.ts';
@@ -77,8 +78,4 @@ export function countXdsEvent(metrics: SelfMetrics, event: XdsEvent): void {
 export function countMeshEvent(metrics: SelfMetrics, event: MeshEvent): void {
   if (event.kind !== 'accepted' && event.kind !== 'refused') return;
   metrics.count('chancery_intent_commits_total', { verdict: event.kind });
-}
-
-function shortType(type: string): string {
-  return type.slice(type.lastIndexOf('.') + 1);
 }
