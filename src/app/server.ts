@@ -137,7 +137,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts } = await openGate(plane, store, log);
-  await restoreLast({ plane, store, source, gatekeeper, verdicts, log });
+  await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted') void source.accepted?.(event.commit);
   });

@@ -175,7 +175,7 @@ describe('the gatekeeper', () => {
       },
     };
     const fresh = await gateWorld({ gates: [never] });
-    fresh.gatekeeper.restore(treeOf('one', good));
+    fresh.gatekeeper.restore(treeOf('one', good), false);
     assert.equal(fresh.running(), 'one');
   });
 });

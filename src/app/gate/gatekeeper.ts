@@ -95,10 +95,10 @@ export class Gatekeeper {
   }
 
   /** What ran before a restart: it passed the gates then, and the control plane must come up without any of them. */
-  restore(tree: IntentTree): void {
+  restore(tree: IntentTree, approved: boolean): void {
     const { intent, findings } = this.#read(tree);
     if (intent !== undefined) {
-      this.#plane.accept(tree, intent, { warnings: findings, approved: false });
+      this.#plane.accept(tree, intent, { warnings: findings, approved });
     }
   }
 

@@ -3,7 +3,8 @@ import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { IntentSource } from '../intent-source.ts';
-import { lastGood } from '../rollouts/open-rollouts.ts';
+import { unfinished } from '../rollouts/open-rollouts.ts';
+import type { Rollouts } from '../rollouts/rollouts.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
 import { Verdicts } from './verdicts.ts';
@@ -23,21 +24,33 @@ export async function openGate(plane: ControlPlane, store: Store, log: Log) {
   return { gatekeeper, verdicts };
 }
 
-/** What ran last goes on, also where the folder now holds something that is refused. */
+/**
+ * What ran last goes on, also where the folder now holds something that is refused. What was on its way goes on too, before
+ * any proxy asks: whoever had it keeps it, permissions that were taken away among them.
+ */
 export async function restoreLast(parts: {
   readonly plane: ControlPlane;
   readonly store: Store;
   readonly source: IntentSource;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
+  readonly rollouts: Rollouts;
   readonly log: Log;
 }): Promise<void> {
-  const { plane, store, source, gatekeeper, verdicts, log } = parts;
-  const commit = (await lastGood(plane, store)) ?? verdicts.lastAccepted?.commit;
-  if (commit === undefined) return;
-  const tree = await source.at(commit);
-  if (tree !== undefined) gatekeeper.restore(tree);
-  else log.warn('what ran last cannot be read any more', { commit });
+  const { plane, store, source, gatekeeper, verdicts, rollouts, log } = parts;
+  const restore = async (commit: string, approved: boolean): Promise<void> => {
+    const tree = await source.at(commit);
+    if (tree !== undefined) gatekeeper.restore(tree, approved);
+    else log.warn('what ran last cannot be read any more', { commit });
+  };
+  const rollout = await unfinished(plane, store);
+  const base = rollout?.base ?? verdicts.lastAccepted?.commit;
+  if (base !== undefined) await restore(base, false);
+  if (rollout === undefined || rollout.state.kind === 'taken-back') return;
+  const verdict = verdicts.get(rollout.commit)?.verdict;
+  if (verdict?.kind !== 'accepted' || !plane.runs(rollout.base)) return;
+  rollouts.recover(rollout);
+  await restore(rollout.commit, verdict.approvedBy !== undefined);
 }
 
 function acceptedIn({ all }: Verdicts): ReadonlySet<string> {

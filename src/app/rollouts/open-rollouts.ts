@@ -80,16 +80,14 @@ function standingOf({ xds }: OpenRolloutsParts, proxy: WorkloadId) {
   };
 }
 
-/**
- * After a restart: what was on its way begins anew from what ran before it, and what was taken back stays so, although
- * the branch may still hold it. Undefined: nothing was under way.
- */
-export async function lastGood(plane: ControlPlane, store: Store): Promise<string | undefined> {
+/** The rollout that did not come to its end before a restart. What was taken back stays so, although the branch may hold it. */
+export async function unfinished(plane: ControlPlane, store: Store): Promise<Rollout | undefined> {
   const stored = await store.get(rolloutKind, currentId);
   if (stored === undefined) return undefined;
-  const { commit, base, state } = JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout;
+  const rollout = JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout;
+  const { commit, state } = rollout;
   if (state.kind === 'taken-back') plane.forbid(commit, state.reason);
-  return state.kind === 'live' ? undefined : base;
+  return state.kind === 'live' ? undefined : rollout;
 }
 
 const urgentTrailer = 'chancery';

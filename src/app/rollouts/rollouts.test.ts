@@ -144,6 +144,49 @@ describe('rollouts', () => {
     assert.deepEqual(said, ['settled']);
   });
 
+  it('after a restart whoever had it keeps it from the first moment, and the others follow in waves', () => {
+    const first = fixture(20);
+    first.begin();
+    first.serve(7);
+    assert.equal(first.have(), 2);
+    const { rollouts, begin, have, serve, said } = fixture(20);
+    const [interrupted] = first.rollouts.all;
+    assert.ok(interrupted !== undefined);
+    rollouts.recover(interrupted);
+    begin();
+    assert.equal(have(), 2);
+    assert.deepEqual(
+      [...(rollouts.current?.waves[0] ?? [])].sort(),
+      interrupted.waves.slice(0, 2).flat().sort(),
+    );
+    serve(4);
+    assert.equal(have(), 2);
+    serve(30);
+    assert.equal(have(), 20);
+    assert.deepEqual(said, ['settled']);
+  });
+
+  it('what was halted is halted after a restart; another commit goes its own way', () => {
+    const first = fixture(20);
+    first.begin();
+    first.rollouts.step({ kind: 'halt', by: 'ann' });
+    const [halted] = first.rollouts.all;
+    assert.ok(halted !== undefined);
+    const again = fixture(20);
+    again.rollouts.recover(halted);
+    again.begin();
+    again.serve(60);
+    assert.equal(again.have(), 1);
+    assert.equal(kindOf(again.rollouts.current), 'halted');
+    assert.ok(again.rollouts.step({ kind: 'resume' }).ok);
+    again.serve(60);
+    assert.equal(again.have(), 20);
+    const other = fixture(20);
+    other.rollouts.recover(halted);
+    other.begin('c3');
+    assert.equal(kindOf(other.rollouts.current), 'watching');
+  });
+
   it('an urgent one has one wave', () => {
     const { begin, have } = fixture(20);
     begin('c2', { urgent: true });

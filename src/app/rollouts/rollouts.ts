@@ -76,6 +76,8 @@ export class Rollouts {
   readonly #options: RolloutsOptions;
   readonly #history: Rollout[] = [];
   #active: Active | undefined;
+  /** What was under way when the control plane ended; until its commit comes again. */
+  #interrupted: Rollout | undefined;
   #cancel = (): void => {};
 
   constructor(options: RolloutsOptions) {
@@ -91,19 +93,25 @@ export class Rollouts {
     return this.#active?.rollout;
   }
 
+  /** The commit of this rollout goes on from whoever has it, and stays halted if it was. To be called before `begin`. */
+  recover(rollout: Rollout): void {
+    this.#interrupted = rollout;
+  }
+
   /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
   begin(proposal: Proposal): void {
     const { clock, plane } = this.#options;
     const { intent, commit, base, urgent, denialsExpected } = proposal;
-    const before = this.#active;
-    const ahead = before === undefined ? new Set<WorkloadId>() : reached(before.rollout);
+    const before = this.#active?.rollout ?? this.#interruptedOf(commit);
+    const isSame = before?.commit === commit.id;
     const touched = plane.propose(intent, commit);
-    const waves = this.#waves(touched, ahead, urgent ? undefined : commit.id);
     const nowMs = clock.nowMs();
+    const pushing = { kind: 'pushing' as const, wave: 0, sinceMs: nowMs };
     const rollout: Rollout = {
-      ...{ commit: commit.id, subject: commit.subject, base: before?.rollout.base ?? base.id },
-      ...{ startedMs: nowMs, waves },
-      state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
+      ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
+      startedMs: nowMs,
+      waves: urgent ? [touched.map(({ proxy }) => proxy)] : wavesOf(touched, commit.id, before),
+      state: isSame && before.state.kind === 'halted' ? { ...before.state, wave: 0 } : pushing,
     };
     const proxies = new Set(touched.map(({ proxy }) => proxy));
     this.#active = { rollout, denialsExpected, touched: proxies };
@@ -113,16 +121,10 @@ export class Rollouts {
     this.#look();
   }
 
-  #waves(
-    touched: readonly TouchedProxy[],
-    ahead: ReadonlySet<WorkloadId>,
-    commit: string | undefined,
-  ): Rollout['waves'] {
-    if (commit === undefined) return [touched.map(({ proxy }) => proxy)];
-    const rest = touched.filter(({ proxy }) => !ahead.has(proxy));
-    const [first = [], ...others] = planWaves(rest, commit);
-    const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
-    return [[...again, ...first], ...others].filter((wave) => wave.length > 0);
+  #interruptedOf({ id }: Commit): Rollout | undefined {
+    const interrupted = this.#interrupted;
+    this.#interrupted = undefined;
+    return interrupted?.commit === id ? interrupted : undefined;
   }
 
   /** A person's step. Errors: why it cannot come. */
@@ -222,6 +224,7 @@ export class Rollouts {
     emit({ kind: 'rollout', rollout });
     switch (state.kind) {
       case 'pushing':
+      case 'halted':
         plane.reach(reached(rollout));
         break;
       case 'taken-back':
@@ -231,7 +234,6 @@ export class Rollouts {
         break;
       case 'live':
       case 'watching':
-      case 'halted':
         break;
     }
   }
@@ -240,4 +242,24 @@ export class Rollouts {
     this.#active = undefined;
     this.#options.plane.settle();
   }
+}
+
+/**
+ * Whoever had what was under way `before` is in the first wave: of a newer commit together with those who are first for it,
+ * of the same commit alone, for the others come after it as they did.
+ */
+function wavesOf(
+  touched: readonly TouchedProxy[],
+  commit: string,
+  before: Rollout | undefined,
+): Rollout['waves'] {
+  const ahead = before === undefined ? new Set<WorkloadId>() : reached(before);
+  const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
+  const planned = planWaves(
+    touched.filter(({ proxy }) => !ahead.has(proxy)),
+    commit,
+  );
+  const [first = [], ...others] = planned;
+  const waves = before?.commit === commit ? [again, ...planned] : [[...again, ...first], ...others];
+  return waves.filter((wave) => wave.length > 0);
 }
