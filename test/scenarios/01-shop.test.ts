@@ -177,6 +177,7 @@ describe('the shop on one machine', () => {
         .replaceAll(/(from: reports, request: GET .*expect: )allow/g, '$1deny'),
     );
     mesh.commit('reports may not read');
+    await mesh.live();
     await eventually(
       async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 403,
       15_000,
@@ -185,6 +186,7 @@ describe('the shop on one machine', () => {
     const stats = await mesh.stats('payments-v1', 'listener_modified|total_listeners_draining');
     assert.deepEqual([...new Set(stats.values())], [0]);
     mesh.git('revert', '--no-edit', 'HEAD');
+    await mesh.live();
     await eventually(
       async () => (await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status === 200,
       15_000,

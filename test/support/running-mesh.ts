@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import tls from 'node:tls';
+import { promisify } from 'node:util';
 import { tetherPrefix } from '../../src/app/child.ts';
 import type { PortBook, Ports } from '../../src/app/host-plan.ts';
 import { layoutOf } from '../../src/app/layout.ts';
@@ -45,6 +46,13 @@ export class RunningMesh {
   commit(message: string): void {
     this.git('add', '--all');
     this.git('commit', '--quiet', '--allow-empty', '-m', message);
+  }
+
+  /** Resolves when what was committed last is on every proxy that it concerns; until then some have what ran before. */
+  async live(): Promise<void> {
+    await promisify(execFile)(process.execPath, [entry, 'wait', 'HEAD', this.dir], {
+      timeout: 60_000,
+    });
   }
 
   edit(file: string, change: (text: string) => string): void {
