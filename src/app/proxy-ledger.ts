@@ -3,7 +3,7 @@ import { type MadeResource, resourceId } from '../base/ledger.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
 import { type Resource, shortType, type TypeUrl } from '../compile/resource.ts';
 import { type Held, type HeldByName, heldText, versionsText } from '../explain/held.ts';
-import type { XdsEvent } from '../serve/xds/service.ts';
+import type { XdsEvent } from '../serve/xds/events.ts';
 import type { Store } from '../store/store.ts';
 import type { SnapshotSink } from './publisher.ts';
 

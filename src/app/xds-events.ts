@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
 import { shortType } from '../compile/resource.ts';
-import type { XdsEvent } from '../serve/xds/service.ts';
+import type { XdsEvent } from '../serve/xds/events.ts';
 import type { Store } from '../store/store.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { ProxyLedger } from './proxy-ledger.ts';
@@ -53,6 +53,22 @@ export function xdsEventSink(options: {
       case 'opened':
         proxies.opened(event);
         return;
+      case 'incomplete': {
+        const types = event.types.map(shortType).join(', ');
+        const message = `${event.proxy} did not ask for all it needs of ${types}; its stream was ended, so that it asks anew`;
+        const finding = { code: 'CH5425' as const, severity: 'error' as const, message };
+        plane.events.emit({ kind: 'problem', finding });
+        record('incomplete', event.proxy, { types });
+        return;
+      }
+      case 'healed': {
+        const names = event.names.join(', ');
+        const message = `${event.proxy} never confirmed ${shortType(event.type)} ${names}; sent again`;
+        const finding = { code: 'CH5426' as const, severity: 'warning' as const, message };
+        plane.events.emit({ kind: 'problem', finding });
+        record('healed', event.proxy, { type: shortType(event.type), names });
+        return;
+      }
       case 'sent':
         proxies.sent(event);
         return;

@@ -56,6 +56,8 @@ describe('xDS acknowledgements', { timeout: 20_000 }, () => {
         message: 'no good',
         version: '2',
         from: [{ file: 'services/a.yaml', line: 1, column: 1, length: 1 }],
+        state: 'rejected',
+        sinceMs: fixture.clock.nowMs(),
       },
     ]);
     const [nacked] = fixture.eventsOf('nacked');

@@ -7,7 +7,8 @@ import { type Resource, type Snapshot, typeUrls } from '../../src/compile/resour
 import { GrpcClient } from '../../src/serve/grpc/client.ts';
 import { createGrpcServer } from '../../src/serve/grpc/server.ts';
 import { GrpcError, grpcStatus } from '../../src/serve/grpc/status.ts';
-import { type XdsEvent, XdsService } from '../../src/serve/xds/service.ts';
+import type { XdsEvent } from '../../src/serve/xds/events.ts';
+import { XdsService } from '../../src/serve/xds/service.ts';
 import { FakeClock } from './fake-clock.ts';
 import { RawClient, type ShortType } from './raw-client.ts';
 
@@ -65,8 +66,9 @@ export class Fixture implements AsyncDisposable {
     return fixture;
   }
 
-  publish(plan: Plan, proxy = 'p'): void {
+  publish(plan: Plan, proxy = 'p', onDemand?: Plan): void {
     this.service.publish(proxy, snapshotOf(plan));
+    if (onDemand !== undefined) this.service.offer(proxy, snapshotOf(onDemand));
   }
 
   /** A stream on a connection of its own. */

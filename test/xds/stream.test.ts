@@ -117,9 +117,9 @@ describe('xDS streams', { timeout: 20_000 }, () => {
     const client = fixture.connect();
     const names = (from: number): string[] =>
       Array.from({ length: 15_000 }, (_, i) => `n${from + i}`);
-    client.send('cluster', { sub: names(0) });
-    client.ack(await client.next('cluster'));
-    client.send('cluster', { sub: names(15_000) });
+    client.send('endpoints', { sub: names(0) });
+    client.ack(await client.next('endpoints'));
+    client.send('endpoints', { sub: names(15_000) });
     assert.equal((await client.outcome).code, grpcStatus.resourceExhausted);
   });
 

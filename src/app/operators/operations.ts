@@ -98,9 +98,9 @@ function setFleet({ metrics, plane, registry, xds, store }: OperationsParts): vo
   proxies('refusing', refusing.length);
   proxies('behind', there.length - inSync.length - refusing.length);
   proxies('away', statuses.length - there.length);
-  for (const [reason, value] of Object.entries(xds.counters)) {
-    metrics.set('chancery_xds_ignored_total', value, { reason });
-  }
+  const { unknownType, staleNonce } = xds.counters;
+  metrics.set('chancery_xds_ignored_total', unknownType, { reason: 'unknownType' });
+  metrics.set('chancery_xds_ignored_total', staleNonce, { reason: 'staleNonce' });
   const services = plane.intent.kind === 'running' ? plane.intent.intent.services.size : 0;
   metrics.set('chancery_intent_services', services);
   const { all, active } = registry;

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import { shortType } from '../../compile/resource.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
-import type { XdsEvent } from '../../serve/xds/service.ts';
+import type { XdsEvent } from '../../serve/xds/events.ts';
 import type { MetricName } from './metric-table.ts';
 
 type SelfMetrics = Metrics<MetricName>;

@@ -1,22 +1,37 @@
 import type { Position } from '../../base/finding.ts';
 import { type Resource, type Snapshot, shortType, type TypeUrl } from '../../compile/resource.ts';
-import { presentOf } from './sequencer.ts';
 import type { XdsStream } from './stream.ts';
+import type { TypeState } from './type-state.ts';
 
 export interface ProxyStatus {
+  /**
+   * `away`: no stream. `converging`: something is still to be sent or taken. `stuck`: a response is not acknowledged
+   * in time. `refusing`: all is taken but for what was refused.
+   */
+  readonly state: 'away' | 'converging' | 'stuck' | 'refusing' | 'converged';
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
   readonly streams: number;
   /** All of the present snapshot is taken or refused, on every stream. */
   readonly converged: boolean;
   readonly rejected: readonly RejectedResource[];
 }
 
-export interface RejectedResource {
+/** Why a resource is not in force. */
+export interface Refusal {
+  readonly message: string;
+  /** Where in the intent the resource comes from. */
+  readonly from: readonly Position[];
+}
+
+export interface RejectedResource extends Refusal {
   /** Short type and name, such as `Cluster payments`. */
   readonly resource: string;
-  readonly message: string;
   readonly version: string;
-  /** Where in the intent it comes from. */
-  readonly from: readonly Position[];
+  /** By this proxy, or by so many others that it is spared this one. */
+  readonly state: 'rejected' | 'quarantined';
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
 }
 
 /** What one stream has of one resource. Undefined versions: not sent, not accepted. */
@@ -27,55 +42,117 @@ export interface ResourceStatus {
   readonly sent: string | undefined;
   readonly accepted: string | undefined;
   readonly state: 'not asked for' | 'to be sent' | 'sent' | 'accepted' | 'rejected' | 'quarantined';
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
+  /** Of what is rejected or quarantined. */
+  readonly refusal: Refusal | undefined;
 }
 
-export function proxyStatus(snapshot: Snapshot, streams: ReadonlySet<XdsStream>): ProxyStatus {
+/** What is known of a proxy beside its streams. Times are monotonic milliseconds. */
+export interface StatusContext {
+  readonly streams: ReadonlySet<XdsStream>;
+  /** Since when something of the snapshot is not taken; undefined when all is. */
+  readonly dirtySinceMs: number | undefined;
+  /** When it last changed between connected and away, or from dirty to clean. */
+  readonly settledAtMs: number;
+  readonly quarantinedSinceMs: (resource: Resource) => number | undefined;
+  /** Monotonic milliseconds as milliseconds since the epoch. */
+  readonly wallMs: (monotonicMs: number) => number;
+}
+
+export function proxyStatus(context: StatusContext): ProxyStatus {
+  const { streams } = context;
   const rejected = new Map<string, RejectedResource>();
   for (const stream of streams) {
-    for (const one of rejectedBy(stream, snapshot)) rejected.set(one.resource, one);
+    for (const one of rejectedBy(stream, context)) rejected.set(one.resource, one);
   }
   return {
+    ...stateOfProxy(context, [...rejected.values()]),
     streams: streams.size,
     converged: streams.size > 0 && [...streams].every((stream) => stream.isConverged),
     rejected: [...rejected.values()],
   };
 }
 
-/** Every resource of the snapshot, as one stream has it. */
-export function resourceStatuses(snapshot: Snapshot, stream: XdsStream): ResourceStatus[] {
-  return [...snapshot.values()].flatMap((present) =>
-    [...present.values()].map((resource) => {
-      const { typeUrl, name, version } = resource;
-      const known = stream.types.get(typeUrl);
-      return {
-        type: typeUrl,
-        name,
+function stateOfProxy(
+  context: StatusContext,
+  rejected: readonly RejectedResource[],
+): Pick<ProxyStatus, 'state' | 'sinceMs'> {
+  const { streams, settledAtMs, dirtySinceMs, wallMs } = context;
+  if (streams.size === 0) return { state: 'away', sinceMs: wallMs(settledAtMs) };
+  const stuckMs = [...streams].flatMap((stream) => stream.stuckSinceMs ?? []);
+  if (stuckMs.length > 0) return { state: 'stuck', sinceMs: wallMs(Math.min(...stuckMs)) };
+  if (![...streams].every((stream) => stream.isConverged)) {
+    return { state: 'converging', sinceMs: wallMs(dirtySinceMs ?? settledAtMs) };
+  }
+  if (rejected.length === 0) return { state: 'converged', sinceMs: wallMs(settledAtMs) };
+  return { state: 'refusing', sinceMs: Math.min(...rejected.map(({ sinceMs }) => sinceMs)) };
+}
+
+/** Every resource that the stream is to have, as it has it. */
+export function resourceStatuses(context: StatusContext, stream: XdsStream): ResourceStatus[] {
+  return resourcesOf(stream.snapshot).map((resource) => {
+    const { typeUrl, name, version, from } = resource;
+    const known = stream.types.get(typeUrl);
+    const { state, sinceMs } = stateOf(context, known, resource);
+    const isRefused = state === 'rejected' || state === 'quarantined';
+    return {
+      type: typeUrl,
+      name,
+      version,
+      sent: known?.sentVersion(name),
+      accepted: known?.acceptedVersion(name),
+      state,
+      sinceMs: context.wallMs(sinceMs),
+      refusal: isRefused ? { message: messageOf(known, resource), from } : undefined,
+    };
+  });
+}
+
+function stateOf(
+  context: StatusContext,
+  known: TypeState | undefined,
+  resource: Resource,
+): Pick<ResourceStatus, 'state' | 'sinceMs'> {
+  const { name, version } = resource;
+  const sinceMs = context.dirtySinceMs ?? context.settledAtMs;
+  if (known === undefined || !known.wants(name)) return { state: 'not asked for', sinceMs };
+  const rejection = known.rejection(resource);
+  if (rejection !== undefined) return { state: 'rejected', sinceMs: rejection.atMs };
+  if (known.isRefused(resource)) {
+    const atMs = context.quarantinedSinceMs(resource);
+    return { state: 'quarantined', sinceMs: atMs ?? sinceMs };
+  }
+  if (known.acceptedVersion(name) === version) {
+    return { state: 'accepted', sinceMs: known.acceptedAtMs(name) ?? sinceMs };
+  }
+  if (known.sentVersion(name) !== version) return { state: 'to be sent', sinceMs };
+  return { state: 'sent', sinceMs: known.waitingSinceMs ?? sinceMs };
+}
+
+function messageOf(known: TypeState | undefined, resource: Resource): string {
+  return known?.rejection(resource)?.message ?? 'refused by several other proxies';
+}
+
+function rejectedBy(stream: XdsStream, context: StatusContext): RejectedResource[] {
+  return resourcesOf(stream.snapshot).flatMap((resource) => {
+    const known = stream.types.get(resource.typeUrl);
+    const { state, sinceMs } = stateOf(context, known, resource);
+    if (state !== 'rejected' && state !== 'quarantined') return [];
+    const { name, version, from } = resource;
+    return [
+      {
+        resource: `${shortType(resource.typeUrl)} ${name}`,
+        message: messageOf(known, resource),
         version,
-        sent: known?.sentVersion(name),
-        accepted: known?.acceptedVersion(name),
-        state: stateOf(stream, resource),
-      };
-    }),
-  );
+        from,
+        state,
+        sinceMs: context.wallMs(sinceMs),
+      },
+    ];
+  });
 }
 
-function stateOf(stream: XdsStream, resource: Resource): ResourceStatus['state'] {
-  const { typeUrl, name, version } = resource;
-  const known = stream.types.get(typeUrl);
-  if (known === undefined || !known.wants(name)) return 'not asked for';
-  if (known.rejection(resource) !== undefined) return 'rejected';
-  if (known.isRefused(resource)) return 'quarantined';
-  if (known.acceptedVersion(name) === version) return 'accepted';
-  return known.sentVersion(name) === version ? 'sent' : 'to be sent';
-}
-
-function rejectedBy(stream: XdsStream, snapshot: Snapshot): RejectedResource[] {
-  return [...stream.types].flatMap(([type, known]) =>
-    [...presentOf(snapshot, type).values()].flatMap((resource) => {
-      if (!known.wants(resource.name) || !known.isRefused(resource)) return [];
-      const message = known.rejection(resource)?.message ?? 'refused by several other proxies';
-      const { name, version, from } = resource;
-      return [{ resource: `${shortType(type)} ${name}`, message, version, from }];
-    }),
-  );
+function resourcesOf(snapshot: Snapshot): Resource[] {
+  return [...snapshot.values()].flatMap((present) => [...present.values()]);
 }

@@ -1,71 +1,29 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Position } from '../../base/finding.ts';
+import { type Random, systemRandom } from '../../base/random.ts';
 import type { Result } from '../../base/result.ts';
-import { type Resource, type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
+import { type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 import type { CallStream } from '../grpc/call.ts';
 import type { Method } from '../grpc/method.ts';
 import type { Peer } from '../grpc/peer.ts';
 import { GrpcError, grpcStatus } from '../grpc/status.ts';
+import { patienceMs } from './completeness.ts';
+import { type XdsCounters, XdsTally } from './counters.ts';
+import { spread } from './drain.ts';
+import type { XdsEvent } from './events.ts';
 import { type NodeInfo, nodeInfo } from './node-info.ts';
+import { nothingOnDemand } from './on-demand.ts';
 import {
   type ProxyStatus,
   proxyStatus,
   type ResourceStatus,
   resourceStatuses,
+  type StatusContext,
 } from './proxy-status.ts';
-import { Quarantine } from './quarantine.ts';
+import { Quarantine, type QuarantinedResource } from './quarantine.ts';
+import { follow, refuseStateOfTheWorld, typeOf } from './requests.ts';
 import { type StreamEvents, XdsStream } from './stream.ts';
 import { TypeMemory } from './type-memory.ts';
 import { decodeRequest } from './wire.ts';
-
-/** What happened between the service and one proxy. */
-export type XdsEvent =
-  | { readonly kind: 'connected' | 'disconnected'; readonly proxy: string; readonly node: NodeInfo }
-  /** A stream asks for a type for the first time, and says what its proxy has of it. */
-  | {
-      readonly kind: 'opened';
-      readonly proxy: string;
-      readonly type: TypeUrl;
-      readonly versions: ReadonlyMap<string, string>;
-    }
-  | {
-      readonly kind: 'sent';
-      readonly proxy: string;
-      readonly type: TypeUrl;
-      readonly resources: readonly Resource[];
-    }
-  | {
-      readonly kind: 'acked';
-      readonly proxy: string;
-      readonly type: TypeUrl;
-      readonly names: readonly string[];
-      readonly accepted: readonly Resource[];
-      readonly removed: readonly string[];
-      /** Accepted, but not what is wanted now: last good ones, or overtaken. */
-      readonly overtaken: readonly string[];
-      readonly tookMs: number;
-    }
-  | {
-      readonly kind: 'nacked';
-      readonly proxy: string;
-      readonly type: TypeUrl;
-      /** Empty when the message names nobody; each resource is then tried alone. */
-      readonly names: readonly string[];
-      readonly rejected: readonly Resource[];
-      readonly message: string;
-      readonly from: readonly Position[];
-    }
-  /** So many proxies refused one content that the others are spared it. */
-  | {
-      readonly kind: 'quarantined';
-      readonly proxy: string;
-      readonly type: TypeUrl;
-      readonly name: string;
-      readonly version: string;
-    }
-  /** `tookMs`: since the snapshot was published; since the connection for a proxy that came later. */
-  | { readonly kind: 'converged'; readonly proxy: string; readonly tookMs: number }
-  | { readonly kind: 'stuck'; readonly proxy: string; readonly type: TypeUrl };
 
 export interface XdsServiceOptions {
   readonly clock: Clock;
@@ -80,12 +38,8 @@ export interface XdsServiceOptions {
    * process could have others go without a new bundle by refusing it often enough.
    */
   readonly quarantines?: boolean;
-}
-
-/** Requests that got no answer, by why. */
-export interface XdsCounters {
-  unknownType: number;
-  staleNonce: number;
+  /** For the moments at which streams are drained; the system's when left out. */
+  readonly random?: Random;
 }
 
 const adsPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
@@ -99,6 +53,12 @@ const streamsPerProxyMax = 64;
 interface Proxy {
   snapshot: Snapshot;
   publishedAtMs: number;
+  /** Since when a connected proxy does not have all of its snapshot. */
+  dirtySinceMs: number | undefined;
+  /** When it last became clean, or went away. */
+  settledAtMs: number;
+  /** Streams ended one after the other since it asked for less than it needs. */
+  incompleteResets: number;
   readonly streams: Map<XdsStream, CallStream>;
   readonly memories: Map<TypeUrl, TypeMemory>;
 }
@@ -106,16 +66,16 @@ interface Proxy {
 /** Delta xDS: ADS for proxies and, with the same engine, SDS for the agent. */
 export class XdsService {
   readonly methods: readonly Method[];
-  readonly counters: Readonly<XdsCounters>;
-  readonly #counters: XdsCounters = { unknownType: 0, staleNonce: 0 };
+  readonly #tally = new XdsTally();
   readonly #options: XdsServiceOptions;
   readonly #proxies = new Map<string, Proxy>();
+  readonly #offers = new Map<string, Snapshot>();
   readonly #quarantine = new Quarantine();
   #streamCount = 0;
+  #isDraining = false;
 
   constructor(options: XdsServiceOptions) {
     this.#options = options;
-    this.counters = this.#counters;
     this.methods = [
       { kind: 'bidi', path: adsPath, handle: (call) => this.#serve(call, undefined) },
       { kind: 'bidi', path: sdsPath, handle: (call) => this.#serve(call, typeUrls.secret) },
@@ -128,13 +88,45 @@ export class XdsService {
     const publishedAtMs = this.#options.clock.monotonicMs();
     const known = this.#proxies.get(proxy);
     if (known === undefined) {
-      const fresh = { snapshot, publishedAtMs, streams: new Map(), memories: new Map() };
-      this.#proxies.set(proxy, fresh);
+      this.#proxies.set(proxy, freshProxy(snapshot, publishedAtMs));
       return;
     }
     known.snapshot = snapshot;
     known.publishedAtMs = publishedAtMs;
-    for (const stream of known.streams.keys()) stream.update(snapshot);
+    if (known.streams.size > 0) known.dirtySinceMs ??= publishedAtMs;
+    for (const stream of known.streams.keys()) stream.update(snapshot, this.#offered(proxy));
+    this.#settle(known);
+  }
+
+  /**
+   * What a proxy gets beside its snapshot, but only when it asks for it by name: clusters of services that its own may
+   * call, and their endpoints (rule I2). Takes the place of what was offered before.
+   */
+  offer(proxy: string, onDemand: Snapshot): void {
+    this.#offers.set(proxy, onDemand);
+    const known = this.#proxies.get(proxy);
+    if (known === undefined) return;
+    for (const stream of known.streams.keys()) stream.update(known.snapshot, onDemand);
+  }
+
+  #offered(proxy: string): Snapshot {
+    return this.#offers.get(proxy) ?? nothingOnDemand;
+  }
+
+  /**
+   * For a server that goes down: ends every stream, with trailers and spread over `spreadMs`, since a GOAWAY alone
+   * leaves streams up (rule A12). New ones are refused. Resolves after the last.
+   */
+  async drain(spreadMs: number): Promise<void> {
+    this.#isDraining = true;
+    const calls = [...this.#proxies.values()].flatMap(({ streams }) => [...streams.values()]);
+    const { clock, random = systemRandom } = this.#options;
+    const end = (call: CallStream): void => {
+      if (!call.isOpen) return;
+      this.#tally.counts.drained += 1;
+      call.end(grpcStatus.unavailable, 'the server is going down');
+    };
+    await spread(calls, end, { clock, random, spreadMs });
   }
 
   /** The proxy has left the mesh: its streams end, and it gets nothing any more. */
@@ -144,24 +136,62 @@ export class XdsService {
   ): void {
     const known = this.#proxies.get(proxy);
     this.#proxies.delete(proxy);
+    this.#offers.delete(proxy);
     for (const call of known?.streams.values() ?? []) call.end(why.code, why.message);
   }
 
   status(proxy: string): ProxyStatus {
-    const known = this.#proxies.get(proxy);
-    if (known === undefined) return { streams: 0, converged: false, rejected: [] };
-    return proxyStatus(known.snapshot, new Set(known.streams.keys()));
+    return proxyStatus(this.#contextOf(this.#proxies.get(proxy)));
   }
 
   statuses(): ReadonlyMap<string, ProxyStatus> {
     return new Map([...this.#proxies.keys()].map((proxy) => [proxy, this.status(proxy)]));
   }
 
-  /** Every resource of the proxy's snapshot, once for each of its streams. */
+  /** Every resource that the proxy is to have, once for each of its streams. */
   resources(proxy: string): readonly (readonly ResourceStatus[])[] {
     const known = this.#proxies.get(proxy);
-    if (known === undefined) return [];
-    return [...known.streams.keys()].map((stream) => resourceStatuses(known.snapshot, stream));
+    const context = this.#contextOf(known);
+    return [...context.streams].map((stream) => resourceStatuses(context, stream));
+  }
+
+  /** What goes to no other proxy since several refused it. `sinceMs`: milliseconds since the epoch. */
+  quarantined(): readonly QuarantinedResource[] {
+    return this.#quarantine.list().map((one) => ({ ...one, sinceMs: this.#wallMs(one.sinceMs) }));
+  }
+
+  get counters(): XdsCounters {
+    const nowMs = this.#options.clock.monotonicMs();
+    let streams = 0;
+    let dirtyAgeMs = 0;
+    for (const proxy of this.#proxies.values()) {
+      streams += proxy.streams.size;
+      dirtyAgeMs = Math.max(dirtyAgeMs, nowMs - (proxy.dirtySinceMs ?? nowMs));
+    }
+    return this.#tally.snapshot({ streams, dirtyAgeMs });
+  }
+
+  #contextOf(known: Proxy | undefined): StatusContext {
+    return {
+      streams: new Set(known?.streams.keys()),
+      dirtySinceMs: known?.dirtySinceMs,
+      settledAtMs: known?.settledAtMs ?? 0,
+      quarantinedSinceMs: (resource) => this.#quarantine.sinceMs(resource),
+      wallMs: (atMs) => this.#wallMs(atMs),
+    };
+  }
+
+  #wallMs(monotonicMs: number): number {
+    const { clock } = this.#options;
+    return Math.round(clock.nowMs() - clock.monotonicMs() + monotonicMs);
+  }
+
+  /** Nothing is open any more: every stream of the proxy has all of its snapshot, or there is none. */
+  #settle(proxy: Proxy): void {
+    if (proxy.dirtySinceMs === undefined) return;
+    if (![...proxy.streams.keys()].every((stream) => stream.isConverged)) return;
+    proxy.dirtySinceMs = undefined;
+    proxy.settledAtMs = this.#options.clock.monotonicMs();
   }
 
   async #serve(call: CallStream, onlyType: TypeUrl | undefined): Promise<void> {
@@ -181,6 +211,8 @@ export class XdsService {
       await follow(call, stream, node, onlyType);
     } finally {
       proxy.streams.delete(stream);
+      this.#settle(proxy);
+      if (proxy.streams.size === 0) proxy.settledAtMs = this.#options.clock.monotonicMs();
       this.#options.onEvent({ kind: 'disconnected', proxy: id, node });
     }
   }
@@ -190,6 +222,9 @@ export class XdsService {
     call: CallStream,
     node: NodeInfo,
   ): Promise<{ readonly id: string; readonly proxy: Proxy }> {
+    if (this.#isDraining) {
+      throw new GrpcError(grpcStatus.unavailable, 'the server is going down');
+    }
     const allowed = await this.#options.authorize(call.peer, node);
     if (!allowed.ok) throw allowed.error;
     const id = allowed.value;
@@ -210,12 +245,16 @@ export class XdsService {
       call,
       clock: this.#options.clock,
       snapshot: proxy.snapshot,
+      onDemand: this.#offered(id),
+      patienceMs: patienceMs(proxy.incompleteResets),
       noncePrefix: this.#streamCount.toString(36),
       memory: (type) => memoryOf(proxy, type),
       isQuarantined: (resource) => this.#quarantine.has(resource),
       events: this.#eventsOf(id, proxy),
     });
     proxy.streams.set(stream, call);
+    proxy.dirtySinceMs ??= this.#options.clock.monotonicMs();
+    this.#tally.counts.streamsOpened += 1;
     return stream;
   }
 
@@ -224,24 +263,57 @@ export class XdsService {
     const openedAtMs = clock.monotonicMs();
     return {
       opened: (type, versions) => onEvent({ kind: 'opened', proxy: id, type, versions }),
-      sent: (type, { resources }) => onEvent({ kind: 'sent', proxy: id, type, resources }),
+      sent: (type, { resources }, push) => {
+        this.#tally.sent(type, push);
+        onEvent({ kind: 'sent', proxy: id, type, resources });
+      },
       acknowledged: (type, outcome) => {
         if (type === typeUrls.secret) this.#lookLater(proxy);
+        if (outcome.kind === 'none') return;
+        this.#tally.acknowledged(type, outcome.kind, outcome.tookMs);
         if (outcome.kind === 'ack') {
           const { kind: _, ...taken } = outcome;
           onEvent({ kind: 'acked', proxy: id, type, ...taken });
-        } else if (outcome.kind === 'nack') {
+        } else {
           this.#refused(id, type, outcome);
         }
       },
       converged: () => {
         const sinceMs = Math.max(openedAtMs, proxy.publishedAtMs);
+        proxy.incompleteResets = 0;
+        this.#settle(proxy);
         onEvent({ kind: 'converged', proxy: id, tookMs: clock.monotonicMs() - sinceMs });
       },
-      stuck: (type) => onEvent({ kind: 'stuck', proxy: id, type }),
-      ignored: (reason) => {
-        if (reason === 'unknown type') this.#counters.unknownType += 1;
-        else this.#counters.staleNonce += 1;
+      ...this.#troublesOf(id, proxy),
+    };
+  }
+
+  #troublesOf(id: string, proxy: Proxy) {
+    const { onEvent } = this.#options;
+    const { counts } = this.#tally;
+    return {
+      stuck: (type: TypeUrl): void => {
+        counts.stuck += 1;
+        onEvent({ kind: 'stuck', proxy: id, type });
+      },
+      incomplete: (types: readonly TypeUrl[]): void => {
+        counts.incomplete += 1;
+        proxy.incompleteResets += 1;
+        onEvent({ kind: 'incomplete', proxy: id, types });
+      },
+      healed: (type: TypeUrl, names: readonly string[]): void => {
+        counts.healed += names.length;
+        onEvent({ kind: 'healed', proxy: id, type, names });
+      },
+      ignored: (reason: 'unknown type' | 'stale nonce'): void => {
+        if (reason === 'unknown type') counts.unknownType += 1;
+        else counts.staleNonce += 1;
+      },
+      slowReader: (): void => {
+        counts.slowReaders += 1;
+      },
+      forgotten: (count: number): void => {
+        counts.forgottenNames += count;
       },
     };
   }
@@ -259,46 +331,31 @@ export class XdsService {
     type: TypeUrl,
     { message, rejected }: Extract<Parameters<StreamEvents['acknowledged']>[1], { kind: 'nack' }>,
   ): void {
-    const { onEvent } = this.#options;
+    const { onEvent, clock } = this.#options;
     const names = rejected.map((resource) => resource.name);
     const from = rejected.flatMap((resource) => resource.from);
     onEvent({ kind: 'nacked', proxy, type, names, rejected, message, from });
     if (this.#options.quarantines === false) return;
     for (const resource of rejected) {
-      if (!this.#quarantine.refuse(resource, proxy)) continue;
+      const by = { proxy, message, nowMs: clock.monotonicMs() };
+      if (!this.#quarantine.refuse(resource, by)) continue;
+      this.#tally.counts.quarantined += 1;
       const { name, version } = resource;
       onEvent({ kind: 'quarantined', proxy, type, name, version });
     }
   }
 }
 
-async function follow(
-  call: CallStream,
-  stream: XdsStream,
-  node: NodeInfo,
-  onlyType: TypeUrl | undefined,
-): Promise<void> {
-  for (;;) {
-    const bytes = await call.read();
-    if (bytes === undefined) return;
-    const request = decodeRequest(bytes);
-    // The node may come again, but never another one (rule A3).
-    if (request.node !== undefined && request.node.id !== '' && request.node.id !== node.id) {
-      throw new GrpcError(grpcStatus.invalidArgument, 'node.id changed on an open stream');
-    }
-    stream.receive(request, typeOf(request.typeUrl, onlyType));
-  }
-}
-
-/** A per-type RPC has one type, which its requests may leave out; an aggregated one must name it (rule A4). */
-function typeOf(typeUrl: string, onlyType: TypeUrl | undefined): string {
-  if (onlyType === undefined && typeUrl === '') {
-    throw new GrpcError(grpcStatus.invalidArgument, 'an aggregated request needs type_url');
-  }
-  if (onlyType !== undefined && typeUrl !== '' && typeUrl !== onlyType) {
-    throw new GrpcError(grpcStatus.invalidArgument, `this method serves only ${onlyType}`);
-  }
-  return onlyType ?? typeUrl;
+function freshProxy(snapshot: Snapshot, publishedAtMs: number): Proxy {
+  return {
+    snapshot,
+    publishedAtMs,
+    dirtySinceMs: undefined,
+    settledAtMs: publishedAtMs,
+    incompleteResets: 0,
+    streams: new Map(),
+    memories: new Map(),
+  };
 }
 
 function memoryOf(proxy: Proxy, type: TypeUrl): TypeMemory {
@@ -307,11 +364,4 @@ function memoryOf(proxy: Proxy, type: TypeUrl): TypeMemory {
   const fresh = new TypeMemory();
   proxy.memories.set(type, fresh);
   return fresh;
-}
-
-async function refuseStateOfTheWorld(): Promise<void> {
-  throw new GrpcError(
-    grpcStatus.unimplemented,
-    'only delta xDS is served: set api_type DELTA_GRPC in the bootstrap',
-  );
 }

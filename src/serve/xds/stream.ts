@@ -1,7 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 import type { CallStream } from '../grpc/call.ts';
+import { grpcStatus } from '../grpc/status.ts';
+import { unsubscribedTypes } from './completeness.ts';
 import type { DeltaDiscoveryRequest } from './messages.ts';
+import { rememberable, withAskedFor } from './on-demand.ts';
 import {
   barrierTimeoutMs,
   demand,
@@ -20,22 +23,40 @@ import type { TypeMemory } from './type-memory.ts';
 import { type Acknowledgement, type Due, TypeState } from './type-state.ts';
 import { encodeResponse } from './wire.ts';
 
+export interface Push {
+  readonly bytes: number;
+  /** False for a push that tells the peer nothing new and that it did not ask for. */
+  readonly hasEffect: boolean;
+}
+
 export interface StreamEvents {
   /** The first request of a type: what the peer has of it, by name and version. */
   opened(type: TypeUrl, versions: ReadonlyMap<string, string>): void;
-  sent(type: TypeUrl, due: Due): void;
+  sent(type: TypeUrl, due: Due, push: Push): void;
   acknowledged(type: TypeUrl, acknowledgement: Acknowledgement): void;
   converged(snapshot: Snapshot): void;
   /** A response is not acknowledged in time; said once for each (rule C10). */
   stuck(type: TypeUrl): void;
   /** A type that is not served, or a nonce that is not the last one of its type (rules A5, C7). */
   ignored(reason: 'unknown type' | 'stale nonce'): void;
+  /** The stream ends since the peer asks for less than it needs. */
+  incomplete(types: readonly TypeUrl[]): void;
+  /** Sent again since the peer never confirmed them. */
+  healed(type: TypeUrl, names: readonly string[]): void;
+  /** The peer is cut off since it does not read (rule J3). */
+  slowReader(): void;
+  /** So many names that do not exist were answered and are not remembered. */
+  forgotten(count: number): void;
 }
 
 export interface StreamOptions {
   readonly call: CallStream;
   readonly clock: Clock;
   readonly snapshot: Snapshot;
+  /** What the peer gets only when it asks for it by name (rule I2). */
+  readonly onDemand: Snapshot;
+  /** How long a peer may ask for less than it needs before its stream is ended. */
+  readonly patienceMs: number;
   /** Marks the nonces of this stream: they are not valid on another one (rule C1). */
   readonly noncePrefix: string;
   readonly memory: (type: TypeUrl) => TypeMemory;
@@ -45,6 +66,8 @@ export interface StreamOptions {
 
 /** No progress for this long with bytes unsent: the peer is gone or hangs (rule J3). */
 const slowReaderMs = 60_000;
+/** How often what the peer confirmed is held against what it is to have. */
+const compareEveryMs = 60_000;
 
 /**
  * One delta stream of one proxy. There is no queue: what is due is computed from the present snapshot and from what
@@ -55,8 +78,14 @@ export class XdsStream {
   readonly #openedAtMs: number;
   readonly #types = new Map<TypeUrl, TypeState>();
   readonly #reportedStuck = new Map<TypeUrl, number>();
+  /** The published snapshot, and all of it that this stream is to have. */
+  #published: Snapshot;
   #snapshot: Snapshot;
+  #onDemand: Snapshot;
   #convergedOn: Snapshot | undefined;
+  #toldConverged: Snapshot | undefined;
+  #incompleteSinceMs: number | undefined;
+  #compareAtMs: number;
   #isReconnect = false;
   #write: 'free' | 'full' = 'free';
   #cancelLook = (): void => {};
@@ -67,7 +96,10 @@ export class XdsStream {
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#openedAtMs = options.clock.monotonicMs();
+    this.#published = options.snapshot;
     this.#snapshot = options.snapshot;
+    this.#onDemand = options.onDemand;
+    this.#compareAtMs = this.#openedAtMs + compareEveryMs;
     options.call.onClose(() => {
       this.#cancelLook();
       this.#cancelSlow();
@@ -83,9 +115,30 @@ export class XdsStream {
     return this.#convergedOn === this.#snapshot;
   }
 
-  update(snapshot: Snapshot): void {
-    this.#snapshot = snapshot;
+  /** All that this stream is to have: the published snapshot, and what was asked for beside it. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** Since when a response has not been acknowledged, once that is too long. */
+  get stuckSinceMs(): number | undefined {
+    const nowMs = this.#options.clock.monotonicMs();
+    const late = [...this.#types.values()]
+      .flatMap(({ waitingSinceMs }) => waitingSinceMs ?? [])
+      .filter((sinceMs) => nowMs - sinceMs >= barrierTimeoutMs);
+    return late.length === 0 ? undefined : Math.min(...late);
+  }
+
+  update(snapshot: Snapshot, onDemand: Snapshot): void {
+    this.#published = snapshot;
+    this.#onDemand = onDemand;
+    this.#refresh();
     this.#pump();
+  }
+
+  /** Without names asked for on demand it is the published snapshot itself, else another object each time. */
+  #refresh(): void {
+    this.#snapshot = withAskedFor(this.#published, this.#onDemand, this.#types);
   }
 
   /** Something outside this stream changed that may let it send. */
@@ -103,6 +156,9 @@ export class XdsStream {
     const state = this.#types.get(typeUrl);
     if (state === undefined) this.#open(typeUrl, request);
     else this.#continue(typeUrl, state, request);
+    const { resourceNamesSubscribe, resourceNamesUnsubscribe } = request;
+    const changesNames = resourceNamesSubscribe.length + resourceNamesUnsubscribe.length > 0;
+    if (this.#onDemand.size > 0 && changesNames) this.#refresh();
     this.#pump();
   }
 
@@ -116,15 +172,30 @@ export class XdsStream {
     });
     const versions = new Map(Object.entries(request.initialResourceVersions));
     if (versions.size > 0) this.#isReconnect = true;
+    const { kept, denied } = this.#remembered(type, state, request.resourceNamesSubscribe);
     state.open({
-      subscribe: request.resourceNamesSubscribe,
+      // Also when none is kept: names, even in vain, are no wildcard (rule B3).
+      subscribe: kept,
       unsubscribe: request.resourceNamesUnsubscribe,
       versions,
-      wildcardIfEmpty: type === typeUrls.listener || type === typeUrls.cluster,
+      wildcardIfEmpty:
+        denied.length === 0 && (type === typeUrls.listener || type === typeUrls.cluster),
       present: presentOf(this.#snapshot, type),
     });
+    state.deny(denied);
     this.#types.set(type, state);
     this.#options.events.opened(type, versions);
+  }
+
+  /** Only clusters are asked for by names that an application makes up. */
+  #remembered(type: TypeUrl, state: TypeState, asked: readonly string[]) {
+    if (type !== typeUrls.cluster || asked.length === 0) return { kept: asked, denied: [] };
+    const present = presentOf(this.#published, type);
+    const offered = presentOf(this.#onDemand, type);
+    const exists = (name: string): boolean => present.has(name) || offered.has(name);
+    const split = rememberable(asked, state.names, exists);
+    if (split.denied.length > 0) this.#options.events.forgotten(split.denied.length);
+    return split;
   }
 
   #continue(type: TypeUrl, state: TypeState, request: DeltaDiscoveryRequest): void {
@@ -136,17 +207,49 @@ export class XdsStream {
       else this.#options.events.acknowledged(type, outcome);
     }
     // Honoured also when the nonce is stale (rule B17).
-    state.change(request.resourceNamesSubscribe, request.resourceNamesUnsubscribe);
+    const { kept, denied } = this.#remembered(type, state, request.resourceNamesSubscribe);
+    state.change(kept, request.resourceNamesUnsubscribe);
+    state.deny(denied);
   }
 
   #pump(): void {
     if (!this.#options.call.isOpen) return;
     if (this.#write === 'free') this.#sendWhatIsDue();
     this.#reportStuck();
-    this.#armLook();
-    if (this.isConverged || !isConverged(this.#view())) return;
-    this.#convergedOn = this.#snapshot;
-    this.#options.events.converged(this.#snapshot);
+    if (!this.isConverged) this.#judge();
+    if (this.#options.call.isOpen) this.#armLook();
+  }
+
+  /** Whether the peer has all of its snapshot, and if not, whether it asks for all of it. */
+  #judge(): void {
+    const view = this.#view();
+    if (isConverged(view)) {
+      this.#incompleteSinceMs = undefined;
+      this.#convergedOn = this.#snapshot;
+      if (this.#toldConverged === this.#published) return;
+      this.#toldConverged = this.#published;
+      this.#options.events.converged(this.#published);
+      return;
+    }
+    const types = unsubscribedTypes(view);
+    if (types === undefined) return;
+    if (types.length === 0) this.#incompleteSinceMs = undefined;
+    else this.#incompleteSinceMs ??= view.nowMs;
+    const sinceMs = this.#incompleteSinceMs;
+    if (sinceMs === undefined || view.nowMs - sinceMs < this.#options.patienceMs) return;
+    this.#options.events.incomplete(types);
+    this.#options.call.end(grpcStatus.unavailable, 'not all resources were asked for: ask anew');
+  }
+
+  /** Holds what the peer confirmed against what it was sent. */
+  #compare(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs < this.#compareAtMs) return;
+    this.#compareAtMs = nowMs + compareEveryMs;
+    for (const [type, state] of this.#types) {
+      const names = state.repeatUnconfirmed(presentOf(this.#snapshot, type));
+      if (names.length > 0) this.#options.events.healed(type, names);
+    }
   }
 
   #sendWhatIsDue(): void {
@@ -199,10 +302,10 @@ export class XdsStream {
     if (due.resources.length === 0 && due.removed.length === 0) return;
     this.#nonce += 1;
     const nonce = `${this.#options.noncePrefix}-${this.#nonce}`;
-    state.sent(nonce, due);
+    const hasEffect = state.sent(nonce, due);
     const bytes = encodeResponse({ typeUrl: type, nonce, ...due });
     if (!this.#options.call.write(bytes)) this.#waitForDrain();
-    this.#options.events.sent(type, due);
+    this.#options.events.sent(type, due, { bytes: bytes.length, hasEffect });
   }
 
   #waitForDrain(): void {
@@ -220,8 +323,10 @@ export class XdsStream {
   #watchProgress(bufferedBytes: number): void {
     const { call, clock } = this.#options;
     this.#cancelSlow = clock.after(slowReaderMs, () => {
-      if (call.bufferedBytes >= bufferedBytes) call.reset();
-      else this.#watchProgress(call.bufferedBytes);
+      if (call.bufferedBytes >= bufferedBytes) {
+        this.#options.events.slowReader();
+        call.reset();
+      } else this.#watchProgress(call.bufferedBytes);
     });
   }
 
@@ -238,13 +343,19 @@ export class XdsStream {
   /** The timer that is armed stays while it is the right one: a stream looks again with each message. */
   #armLook(): void {
     const view = this.#view();
-    const atMs = nextLookMs(view);
-    if (atMs === this.#lookAtMs && atMs !== undefined) return;
+    const incompleteAtMs = (this.#incompleteSinceMs ?? 0) + this.#options.patienceMs;
+    const atMs = Math.min(
+      nextLookMs(view) ?? Number.POSITIVE_INFINITY,
+      // Later, it is looked at with the acknowledgement that is waited for.
+      incompleteAtMs > view.nowMs ? incompleteAtMs : Number.POSITIVE_INFINITY,
+      this.#compareAtMs,
+    );
+    if (atMs === this.#lookAtMs) return;
     this.#cancelLook();
     this.#lookAtMs = atMs;
-    if (atMs === undefined) return;
-    this.#cancelLook = this.#options.clock.after(atMs - view.nowMs, () => {
+    this.#cancelLook = this.#options.clock.after(Math.max(0, atMs - view.nowMs), () => {
       this.#lookAtMs = undefined;
+      this.#compare();
       this.#pump();
     });
   }

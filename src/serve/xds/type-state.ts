@@ -34,6 +34,13 @@ export type Acknowledgement =
       readonly tookMs: number;
     };
 
+/** What the peer said it has of one name. */
+interface Accepted {
+  readonly version: string;
+  /** Monotonic milliseconds: when it was acknowledged, or reported by a peer that came back. */
+  readonly atMs: number;
+}
+
 /** What to send next of one type. */
 export interface Due {
   readonly resources: readonly Resource[];
@@ -68,7 +75,7 @@ export class TypeState {
   readonly #subscription = new Subscription();
   /** What the peer has or was just sent. */
   readonly #sent = new Map<string, string>();
-  readonly #accepted = new Map<string, string>();
+  readonly #accepted = new Map<string, Accepted>();
   readonly #rejections: Rejections;
   /** To be sent whatever the versions say: subscribed again (rule B9), or its cluster changed (rule G1). */
   readonly #forced = new Set<string>();
@@ -111,7 +118,7 @@ export class TypeState {
     // The peer's own copies of the two texts are dropped: a thousand peers have the same ones.
     const [ownName, ownVersion] = isSame ? [resource.name, resource.version] : [name, version];
     this.#sent.set(ownName, ownVersion);
-    this.#accepted.set(ownName, ownVersion);
+    this.#accepted.set(ownName, { version: ownVersion, atMs: this.#context.nowMs() });
     if (isSame) this.#context.memory.accept(resource);
   }
 
@@ -158,13 +165,27 @@ export class TypeState {
     return this.#subscription.wants(name);
   }
 
+  /** Asked for by name, beside a wildcard or without one. */
+  get names(): ReadonlySet<string> {
+    return this.#subscription.names;
+  }
+
+  /** Names that will not be remembered are answered like those that do not exist. */
+  deny(names: readonly string[]): void {
+    for (const name of names) this.#forced.add(name);
+  }
+
   sentVersion(name: string): string | undefined {
     const version = this.#sent.get(name);
     return version === unknown ? undefined : version;
   }
 
   acceptedVersion(name: string): string | undefined {
-    return this.#accepted.get(name);
+    return this.#accepted.get(name)?.version;
+  }
+
+  acceptedAtMs(name: string): number | undefined {
+    return this.#accepted.get(name)?.atMs;
   }
 
   rejection(resource: Resource): Rejection | undefined {
@@ -266,7 +287,9 @@ export class TypeState {
     );
   }
 
-  sent(nonce: string, due: Due): void {
+  /** False: it tells the peer nothing that it does not have, and that it did not ask for. */
+  sent(nonce: string, due: Due): boolean {
+    const hasEffect = due.resources.some(this.#isNews) || due.removed.some(this.#isLoss);
     this.#allSentOf = undefined;
     this.#inFlight = { nonce, ...due, sentAtMs: this.#context.nowMs() };
     for (const { name, version } of due.resources) {
@@ -275,6 +298,28 @@ export class TypeState {
       this.#alone.delete(name);
     }
     for (const name of due.removed) this.#forget(name);
+    return hasEffect;
+  }
+
+  readonly #isNews = ({ name, version }: Resource): boolean =>
+    this.acceptedVersion(name) !== version || this.#forced.has(name) || this.#alone.has(name);
+
+  readonly #isLoss = (name: string): boolean => this.#sent.has(name) || this.#forced.has(name);
+
+  /**
+   * Has sent again what the peer was sent and has never confirmed, although nothing is under way any more. Returns
+   * the names.
+   */
+  repeatUnconfirmed(present: Present): readonly string[] {
+    if (this.#inFlight !== undefined) return [];
+    const names = [...this.#candidates(present)].filter((name) => {
+      const resource = present.get(name);
+      if (resource === undefined || this.isRefused(resource)) return false;
+      const isSent = this.#sent.get(name) === resource.version && !this.#forced.has(name);
+      return isSent && this.acceptedVersion(name) !== resource.version;
+    });
+    for (const name of names) this.#forced.add(name);
+    return names;
   }
 
   /** A NACK is told by its error alone (rule C4); an unknown nonce says nothing about anything (rule C7). */
@@ -299,7 +344,7 @@ export class TypeState {
   #accept(resource: Resource, wanted: Resource | undefined): void {
     const { name, version } = resource;
     if (!this.#subscription.wants(name)) return;
-    this.#accepted.set(name, version);
+    this.#accepted.set(name, { version, atMs: this.#context.nowMs() });
     this.#context.memory.accept(resource);
     if (this.#context.refusalsSpread) this.#rejections.excuseVictimsOf(name);
     // A last good one in place of a refused one clears nothing, or the refused one would come back at once.

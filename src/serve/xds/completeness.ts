@@ -1,0 +1,33 @@
+import { type TypeUrl, typeUrls } from '../../compile/resource.ts';
+import { presentOf, type StreamView } from './sequencer.ts';
+
+/**
+ * A proxy asks for what its clusters and listeners name within a moment; one that took all it asked for and still
+ * lacks some has lost a subscription, and only a new stream brings it back (envoy#36951).
+ */
+export const incompleteMs = 30_000;
+/** A proxy that a new stream does not help is not reconnected all the time. */
+const incompleteMaxMs = 600_000;
+
+/** How long to wait for the missing subscriptions after so many streams that were ended for them. */
+export function patienceMs(resets: number): number {
+  return Math.min(incompleteMs * 2 ** resets, incompleteMaxMs);
+}
+
+/**
+ * The types of which the peer did not ask for all it is to have, although it took what it asked for. Undefined while
+ * something is under way: it cannot be told. Empty where something was refused: what belongs to that is never asked for.
+ */
+export function unsubscribedTypes(view: StreamView): readonly TypeUrl[] | undefined {
+  // A stream without clusters is no aggregated one.
+  if (!view.types.has(typeUrls.cluster)) return [];
+  for (const [type, state] of view.types) {
+    const present = presentOf(view.snapshot, type);
+    if ([...present.values()].some((resource) => state.isRefused(resource))) return [];
+    if (state.waitingSinceMs !== undefined || state.hasDueAdditions(present)) return undefined;
+  }
+  return [...view.snapshot].flatMap(([type, present]) => {
+    const state = view.types.get(type);
+    return [...present.keys()].every((name) => state?.wants(name)) ? [] : [type];
+  });
+}
