@@ -46,7 +46,7 @@ export class XdsEnvoy {
   /** A control plane that knows nothing of any before it. */
   async serve(snapshot: Snapshot, onDemand?: Snapshot): Promise<void> {
     this.#service = this.#newService();
-    this.#service.publish(proxy, snapshot, onDemand);
+    this.publish(snapshot, onDemand);
     const { methods } = this.#service;
     this.#server = createGrpcServer({
       methods,
@@ -76,7 +76,8 @@ export class XdsEnvoy {
   }
 
   publish(snapshot: Snapshot, onDemand?: Snapshot): void {
-    this.#service.publish(proxy, snapshot, onDemand);
+    this.#service.publish(proxy, snapshot);
+    if (onDemand !== undefined) this.#service.offer(proxy, onDemand);
   }
 
   /** Resolves when the Envoy has taken or refused all; returns how long that took. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { typeUrls } from '../../src/compile/resource.ts';
-import { encodedResource } from '../../src/serve/xds/wire.ts';
+import { type Resource, typeUrls } from '../../src/compile/resource.ts';
+import { encodeResponse } from '../../src/serve/xds/wire.ts';
 import { Fixture, type Plan, snapshotOf } from './fixture.ts';
 
 describe('xDS types that are special or not served', { timeout: 20_000 }, () => {
@@ -75,11 +75,23 @@ describe('xDS scheduling', { timeout: 20_000 }, () => {
   });
 
   it('J5 a resource is encoded once, however many streams it goes to', () => {
-    const one = snapshotOf({ cluster: { a: '1' } })
+    const known = snapshotOf({ cluster: { a: '1' } })
       .get(typeUrls.cluster)
       ?.get('a');
-    assert.ok(one);
-    assert.equal(encodedResource(one), encodedResource(one));
+    assert.ok(known);
+    let reads = 0;
+    const one: Resource = {
+      ...known,
+      get version() {
+        reads += 1;
+        return '1';
+      },
+    };
+    const encoded = ['x', 'x', 'x'].map((nonce) =>
+      encodeResponse({ typeUrl: typeUrls.cluster, nonce, resources: [one], removed: [] }),
+    );
+    assert.equal(reads, 1);
+    assert.deepEqual(encoded[2], encoded[0]);
   });
 
   it('J6 a request is answered while pushes to others go on, and pushes go out while requests come', async () => {

@@ -21,10 +21,12 @@ export function patienceMs(resets: number): number {
 export function unsubscribedTypes(view: StreamView): readonly TypeUrl[] | undefined {
   // A stream without clusters is no aggregated one.
   if (!view.types.has(typeUrls.cluster)) return [];
-  for (const [type, state] of view.types) {
+  const states = [...view.types];
+  if (states.some(([, state]) => state.waitingSinceMs !== undefined)) return undefined;
+  for (const [type, state] of states) {
     const present = presentOf(view.snapshot, type);
     if ([...present.values()].some((resource) => state.isRefused(resource))) return [];
-    if (state.waitingSinceMs !== undefined || state.hasDueAdditions(present)) return undefined;
+    if (state.hasDueAdditions(present)) return undefined;
   }
   return [...view.snapshot].flatMap(([type, present]) => {
     const state = view.types.get(type);
