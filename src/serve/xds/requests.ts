@@ -6,22 +6,20 @@ import type { XdsStream } from './stream.ts';
 import { decodeRequest } from './wire.ts';
 
 /** Hands every request of a call to its stream, until the peer has said its last. */
-export async function follow(
+export function follow(
   call: CallStream,
   stream: XdsStream,
   node: NodeInfo,
   onlyType: TypeUrl | undefined,
 ): Promise<void> {
-  for (;;) {
-    const bytes = await call.read();
-    if (bytes === undefined) return;
+  return call.consume((bytes) => {
     const request = decodeRequest(bytes);
     // The node may come again, but never another one (rule A3).
     if (request.node !== undefined && request.node.id !== '' && request.node.id !== node.id) {
       throw new GrpcError(grpcStatus.invalidArgument, 'node.id changed on an open stream');
     }
     stream.receive(request, typeOf(request.typeUrl, onlyType));
-  }
+  });
 }
 
 /** A per-type RPC has one type, which its requests may leave out; an aggregated one must name it (rule A4). */

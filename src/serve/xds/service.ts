@@ -63,6 +63,14 @@ interface Proxy {
   readonly memories: Map<TypeUrl, TypeMemory>;
 }
 
+/** A peer whose first request was taken. */
+interface OpenPeer {
+  readonly id: string;
+  readonly node: NodeInfo;
+  readonly proxy: Proxy;
+  readonly stream: XdsStream;
+}
+
 /** Delta xDS: ADS for proxies and, with the same engine, SDS for the agent. */
 export class XdsService {
   readonly methods: readonly Method[];
@@ -195,8 +203,19 @@ export class XdsService {
   }
 
   async #serve(call: CallStream, onlyType: TypeUrl | undefined): Promise<void> {
+    const peer = await this.#open(call, onlyType);
+    if (peer === undefined) return;
+    try {
+      await follow(call, peer.stream, peer.node, onlyType);
+    } finally {
+      this.#leave(peer);
+    }
+  }
+
+  /** A call of its own, so that nothing of the 61 KB of a first request lives as long as the stream. */
+  async #open(call: CallStream, onlyType: TypeUrl | undefined): Promise<OpenPeer | undefined> {
     const bytes = await call.read();
-    if (bytes === undefined) return;
+    if (bytes === undefined) return undefined;
     const request = decodeRequest(bytes);
     const typeUrl = typeOf(request.typeUrl, onlyType);
     if (request.node === undefined || request.node.id === '') {
@@ -204,17 +223,22 @@ export class XdsService {
     }
     const node = nodeInfo(request.node);
     const { id, proxy } = await this.#admit(call, node);
-    const stream = this.#openStream(call, id, proxy);
+    const peer = { id, node, proxy, stream: this.#openStream(call, id, proxy) };
     this.#options.onEvent({ kind: 'connected', proxy: id, node });
     try {
-      stream.receive(request, typeUrl);
-      await follow(call, stream, node, onlyType);
-    } finally {
-      proxy.streams.delete(stream);
-      this.#settle(proxy);
-      if (proxy.streams.size === 0) proxy.settledAtMs = this.#options.clock.monotonicMs();
-      this.#options.onEvent({ kind: 'disconnected', proxy: id, node });
+      peer.stream.receive(request, typeUrl);
+    } catch (error) {
+      this.#leave(peer);
+      throw error;
     }
+    return peer;
+  }
+
+  #leave({ id, node, proxy, stream }: OpenPeer): void {
+    proxy.streams.delete(stream);
+    this.#settle(proxy);
+    if (proxy.streams.size === 0) proxy.settledAtMs = this.#options.clock.monotonicMs();
+    this.#options.onEvent({ kind: 'disconnected', proxy: id, node });
   }
 
   /** Who may have which snapshot; nothing of it is sent before (rule A6). */
