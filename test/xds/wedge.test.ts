@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { typeUrls } from '../../src/compile/resource.ts';
 import { grpcStatus } from '../../src/serve/grpc/status.ts';
+import { Quarantine } from '../../src/serve/xds/quarantine.ts';
 import { TypeMemory } from '../../src/serve/xds/type-memory.ts';
 import { TypeState } from '../../src/serve/xds/type-state.ts';
 import { Fixture, type Plan, snapshotOf } from './fixture.ts';
@@ -82,7 +83,7 @@ describe('never wedged', { timeout: 20_000 }, () => {
   it('what a peer was sent and never confirmed is found by the comparison and is due again', () => {
     const state = new TypeState({
       memory: new TypeMemory(),
-      isQuarantined: () => false,
+      quarantine: new Quarantine(),
       refusalsSpread: false,
       nowMs: () => 0,
     });

@@ -29,8 +29,8 @@ interface Values {
   readonly bytes: Uint8Array;
   readonly uint32: number;
   readonly 'string[]': readonly string[];
-  readonly 'map of string': Readonly<Record<string, string>>;
-  readonly 'map of bytes': Readonly<Record<string, Uint8Array>>;
+  readonly 'map of string': ReadonlyMap<string, string>;
+  readonly 'map of bytes': ReadonlyMap<string, Uint8Array>;
 }
 
 const varint: WireType.Varint = 0;
@@ -74,7 +74,7 @@ function writeField(writer: BinaryWriter, field: Field, value: unknown): void {
       break;
     case 'map of string':
     case 'map of bytes':
-      for (const [key, one] of Object.entries(value as object)) {
+      for (const [key, one] of value as ReadonlyMap<string, unknown>) {
         part(kind === 'map of string' ? stringEntry : bytesEntry, { key, value: one });
       }
       break;
@@ -107,8 +107,8 @@ const emptyOf = {
   bytes: () => new Uint8Array(),
   uint32: () => 0,
   'string[]': () => [],
-  'map of string': () => ({}),
-  'map of bytes': () => ({}),
+  'map of string': () => new Map(),
+  'map of bytes': () => new Map(),
   message: () => undefined,
   'message[]': () => [],
 } as const;
@@ -226,9 +226,7 @@ function readField(
     case 'map of bytes': {
       const entry = kind === 'map of string' ? stringEntry : bytesEntry;
       const { key, value } = readPart(entry, cursor, depth - 1);
-      // A name such as `__proto__` must be a member like any other.
-      if (key === '__proto__') Object.defineProperty(message[name], key, { value, ...ownMember });
-      else (message[name] as Record<string, unknown>)[key as string] = value;
+      (message[name] as Map<unknown, unknown>).set(key, value);
       break;
     }
     case 'message':
@@ -247,5 +245,3 @@ function readBytes(cursor: Cursor): Uint8Array {
   cursor.at = end;
   return bytes;
 }
-
-const ownMember = { enumerable: true, configurable: true, writable: true } as const;

@@ -154,8 +154,6 @@ function rootsOf(bundle: TrustBundle): Uint8Array {
 function bundlesOf(
   bundles: Trust['federated'],
   encode: (bundle: TrustBundle) => Uint8Array,
-): { [key: string]: Uint8Array } {
-  return Object.fromEntries(
-    bundles.map((bundle) => [`spiffe://${bundle.trustDomain}`, encode(bundle)]),
-  );
+): ReadonlyMap<string, Uint8Array> {
+  return new Map(bundles.map((bundle) => [`spiffe://${bundle.trustDomain}`, encode(bundle)]));
 }

@@ -25,7 +25,7 @@ export function unsubscribedTypes(view: StreamView): readonly TypeUrl[] | undefi
   if (states.some(([, state]) => state.waitingSinceMs !== undefined)) return undefined;
   for (const [type, state] of states) {
     const present = presentOf(view.snapshot, type);
-    if ([...present.values()].some((resource) => state.isRefused(resource))) return [];
+    if (state.refusesAnyOf(present)) return [];
     if (state.hasDueAdditions(present)) return undefined;
   }
   return [...view.snapshot].flatMap(([type, present]) => {

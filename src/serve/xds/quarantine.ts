@@ -21,6 +21,12 @@ export interface QuarantinedResource {
   readonly from: readonly Position[];
 }
 
+/** What a stream asks of it. */
+export interface Quarantined {
+  readonly isEmpty: boolean;
+  has(resource: Resource): boolean;
+}
+
 interface Refusals {
   readonly resource: Pick<Resource, 'typeUrl' | 'name' | 'version' | 'from'>;
   readonly proxies: Set<string>;
@@ -32,11 +38,15 @@ interface Refusals {
  * Contents that several proxies refused. Versions are content hashes, so a mended resource is another one.
  * Listeners are left out: whether an address can be bound is a matter of each host.
  */
-export class Quarantine {
+export class Quarantine implements Quarantined {
   readonly #refusals = new Map<string, Refusals>();
 
+  get isEmpty(): boolean {
+    return this.#refusals.size === 0;
+  }
+
   has(resource: Resource): boolean {
-    if (this.#refusals.size === 0) return false;
+    if (this.isEmpty) return false;
     return isQuarantined(this.#refusals.get(keyOf(resource)));
   }
 

@@ -23,6 +23,10 @@ export class Rejections {
   readonly #byName = new Map<string, readonly Rejection[]>();
   #count = 0;
 
+  get isEmpty(): boolean {
+    return this.#byName.size === 0;
+  }
+
   of(resource: Resource): Rejection | undefined {
     const known = this.#byName.get(resource.name);
     return known?.find((rejection) => rejection.version === resource.version);
@@ -78,6 +82,7 @@ export class Rejections {
 
   /** When the next refusal may have passed; undefined when none is of that kind. */
   retryAtMs(nowMs: number): number | undefined {
+    if (this.isEmpty) return undefined;
     let next: number | undefined;
     for (const rejection of [...this.#byName.values()].flat()) {
       if (!isPassing(rejection.message)) continue;

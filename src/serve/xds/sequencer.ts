@@ -1,5 +1,6 @@
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
-import type { Present, TypeState } from './type-state.ts';
+import type { Present } from './exchange.ts';
+import type { TypeState } from './type-state.ts';
 
 /** Make before break (rule E1): what others need comes first, what needs others later, removals last. */
 export const supply: readonly TypeUrl[] = [typeUrls.secret, typeUrls.cluster, typeUrls.endpoints];
@@ -39,6 +40,7 @@ export function gateOf(view: StreamView): Gate {
     const isLate = sinceMs !== undefined && view.nowMs - sinceMs >= barrierTimeoutMs;
     if (!isLate) return { kind: 'closed' };
   }
+  if (!clusters.refusesAnyOf(present)) return { kind: 'open', without: [] };
   const without = [...present.values()]
     .filter((cluster) => clusters.isRefused(cluster))
     .map((cluster) => cluster.name)
@@ -71,17 +73,15 @@ function isExpected(view: StreamView, type: TypeUrl): boolean {
  * is never asked for, and not waited for.
  */
 export function isConverged(view: StreamView): boolean {
-  const isAllTaken = ![...view.types].some(([type, state]) =>
-    [...presentOf(view.snapshot, type).values()].some((resource) => state.isRefused(resource)),
+  const isAnyMissed = ![...view.types].some(([type, state]) =>
+    state.refusesAnyOf(presentOf(view.snapshot, type)),
   );
   for (const [type, present] of view.snapshot) {
     const state = view.types.get(type);
-    if (state === undefined && present.size > 0 && isAllTaken) return false;
-    if (state?.waitingSinceMs !== undefined) return false;
-    for (const resource of present.values()) {
-      if (state?.acceptedVersion(resource.name) === resource.version) continue;
-      if (state?.isRefused(resource)) continue;
-      if (isAllTaken || state?.wants(resource.name)) return false;
+    if (state === undefined) {
+      if (present.size > 0 && isAnyMissed) return false;
+    } else if (state.waitingSinceMs !== undefined || !state.hasTaken(present, isAnyMissed)) {
+      return false;
     }
   }
   return true;

@@ -273,7 +273,7 @@ export class XdsService {
       patienceMs: patienceMs(proxy.incompleteResets),
       noncePrefix: this.#streamCount.toString(36),
       memory: (type) => memoryOf(proxy, type),
-      isQuarantined: (resource) => this.#quarantine.has(resource),
+      quarantine: this.#quarantine,
       events: this.#eventsOf(id, proxy),
     });
     proxy.streams.set(stream, call);

@@ -3,8 +3,10 @@ import { type Resource, type Snapshot, type TypeUrl, typeUrls } from '../../comp
 import type { CallStream } from '../grpc/call.ts';
 import { grpcStatus } from '../grpc/status.ts';
 import { unsubscribedTypes } from './completeness.ts';
+import type { Acknowledgement, Due } from './exchange.ts';
 import type { DeltaDiscoveryRequest } from './messages.ts';
 import { rememberable, withAskedFor } from './on-demand.ts';
+import type { Quarantined } from './quarantine.ts';
 import {
   barrierTimeoutMs,
   demand,
@@ -20,7 +22,7 @@ import {
   supply,
 } from './sequencer.ts';
 import type { TypeMemory } from './type-memory.ts';
-import { type Acknowledgement, type Due, TypeState } from './type-state.ts';
+import { TypeState } from './type-state.ts';
 import { encodeResponse } from './wire.ts';
 
 export interface Push {
@@ -60,7 +62,7 @@ export interface StreamOptions {
   /** Marks the nonces of this stream: they are not valid on another one (rule C1). */
   readonly noncePrefix: string;
   readonly memory: (type: TypeUrl) => TypeMemory;
-  readonly isQuarantined: (resource: Resource) => boolean;
+  readonly quarantine: Quarantined;
   readonly events: StreamEvents;
 }
 
@@ -163,14 +165,14 @@ export class XdsStream {
   }
 
   #open(type: TypeUrl, request: DeltaDiscoveryRequest): void {
-    const { clock, memory, isQuarantined } = this.#options;
+    const { clock, memory, quarantine } = this.#options;
     const state = new TypeState({
       memory: memory(type),
-      isQuarantined,
+      quarantine,
       refusalsSpread: type === typeUrls.secret,
       nowMs: () => clock.monotonicMs(),
     });
-    const versions = new Map(Object.entries(request.initialResourceVersions));
+    const versions = request.initialResourceVersions;
     if (versions.size > 0) this.#isReconnect = true;
     const { kept, denied } = this.#remembered(type, state, request.resourceNamesSubscribe);
     state.open({

@@ -1,66 +1,17 @@
 import type { Resource } from '../../compile/resource.ts';
+import {
+  type Accepted,
+  type Acknowledgement,
+  type Due,
+  type InFlight,
+  nothingDue,
+  type Present,
+  type TypeContext,
+} from './exchange.ts';
 import { reasonsInNack, redactNack } from './nack.ts';
 import { type Rejection, Rejections } from './rejections.ts';
 import { Subscription } from './subscription.ts';
-import type { TypeMemory } from './type-memory.ts';
 
-/** The present resources of one type, by name. */
-export type Present = ReadonlyMap<string, Resource>;
-
-interface InFlight {
-  readonly nonce: string;
-  readonly resources: readonly Resource[];
-  readonly removed: readonly string[];
-  readonly sentAtMs: number;
-}
-
-/** What the peer said about the response in flight. */
-export type Acknowledgement =
-  | { readonly kind: 'none' }
-  | {
-      readonly kind: 'ack';
-      readonly names: readonly string[];
-      readonly accepted: readonly Resource[];
-      readonly removed: readonly string[];
-      /** Of those, the ones that are not what is wanted now: last good ones, or overtaken. */
-      readonly overtaken: readonly string[];
-      readonly tookMs: number;
-    }
-  | {
-      readonly kind: 'nack';
-      readonly message: string;
-      /** Those to blame; empty when the message names nobody. */
-      readonly rejected: readonly Resource[];
-      readonly tookMs: number;
-    };
-
-/** What the peer said it has of one name. */
-interface Accepted {
-  readonly version: string;
-  /** Monotonic milliseconds: when it was acknowledged, or reported by a peer that came back. */
-  readonly atMs: number;
-}
-
-/** What to send next of one type. */
-export interface Due {
-  readonly resources: readonly Resource[];
-  readonly removed: readonly string[];
-}
-
-export interface TypeContext {
-  readonly memory: TypeMemory;
-  readonly isQuarantined: (resource: Resource) => boolean;
-  /**
-   * SDS is not transactional (rule D6). After one bad secret Envoy refuses good ones of the same context with the
-   * first one's error, and takes the bad one if it comes a second time, since it has not changed. So secrets go one
-   * by one, which tells whose fault a NACK is, and what was refused stays refused on the next stream.
-   */
-  readonly refusalsSpread: boolean;
-  /** Monotonic milliseconds. */
-  readonly nowMs: () => number;
-}
-
-const nothingDue: Due = { resources: [], removed: [] };
 /** The peer may have the resource, in some version that nobody knows. */
 const unknown = '?';
 
@@ -82,8 +33,12 @@ export class TypeState {
   /** To be sent before all else and one by one, so that what is good lands (rules D4, D6). */
   readonly #alone = new Set<string>();
   #inFlight: InFlight | undefined;
-  /** All that is wanted of these was sent: they need not be looked through again before something changes. */
+  /** What was looked through and found in order need not be again before something changes: each message looks at all. */
   #allSentOf: Present | undefined;
+  #allTakenOf: Present | undefined;
+  #noneGoneOf: Present | undefined;
+  /** Once this is sent, all that is wanted of these was sent. */
+  #lastDue: { readonly due: Due; readonly of: Present } | undefined;
 
   constructor(context: TypeContext) {
     this.#context = context;
@@ -99,7 +54,7 @@ export class TypeState {
     readonly present: Present;
   }): void {
     const { subscribe, unsubscribe, versions, present } = request;
-    this.#allSentOf = undefined;
+    this.#unsettle();
     if (subscribe.length === 0 && request.wildcardIfEmpty) this.#subscription.openWildcard();
     const { asked } = this.#subscription.change(subscribe, unsubscribe);
     for (const [name, version] of versions) {
@@ -124,7 +79,7 @@ export class TypeState {
 
   change(subscribe: readonly string[], unsubscribe: readonly string[]): void {
     if (subscribe.length === 0 && unsubscribe.length === 0) return;
-    this.#allSentOf = undefined;
+    this.#unsettle();
     const { asked, dropped, wildcardDropped } = this.#subscription.change(subscribe, unsubscribe);
     for (const name of asked) this.#forced.add(name);
     for (const name of dropped) {
@@ -139,7 +94,7 @@ export class TypeState {
   }
 
   #forget(name: string): void {
-    this.#allSentOf = undefined;
+    this.#unsettle();
     this.#sent.delete(name);
     this.#accepted.delete(name);
     this.#rejections.forget(name);
@@ -194,7 +149,27 @@ export class TypeState {
 
   /** Refused by this peer or by so many others that this one is spared it. */
   isRefused(resource: Resource): boolean {
-    return this.#rejections.of(resource) !== undefined || this.#context.isQuarantined(resource);
+    return this.#rejections.of(resource) !== undefined || this.#context.quarantine.has(resource);
+  }
+
+  refusesAnyOf(present: Present): boolean {
+    if (this.#rejections.isEmpty && this.#context.quarantine.isEmpty) return false;
+    for (const resource of present.values()) if (this.isRefused(resource)) return true;
+    return false;
+  }
+
+  /** Whether the peer has taken or refused each of these; `isAnyMissed`: also what it did not ask for. */
+  hasTaken(present: Present, isAnyMissed: boolean): boolean {
+    if (this.#allTakenOf === present) return true;
+    let isAllTaken = true;
+    for (const resource of present.values()) {
+      if (this.#accepted.get(resource.name)?.version === resource.version) continue;
+      isAllTaken = false;
+      if (this.isRefused(resource)) continue;
+      if (isAnyMissed || this.wants(resource.name)) return false;
+    }
+    if (isAllTaken) this.#allTakenOf = present;
+    return true;
   }
 
   /** When a refusal may have passed and the same is to be tried again. */
@@ -212,16 +187,43 @@ export class TypeState {
       if (resource === undefined) this.#alone.delete(name);
       else if (mayGo(resource)) return { resources: [resource], removed: [] };
     }
+    const { resources, isAll } = this.#changed(present, mayGo);
+    if (resources.length === 0) return nothingDue;
+    const due = { resources, removed: [] };
+    this.#lastDue = isAll ? { due, of: present } : undefined;
+    return due;
+  }
+
+  /** `isAll`: once these are sent, nothing is left to send. */
+  #changed(
+    present: Present,
+    mayGo: (resource: Resource) => boolean,
+  ): { readonly resources: readonly Resource[]; readonly isAll: boolean } {
     const resources: Resource[] = [];
     let bytes = 0;
+    let isAll = true;
     for (const name of this.#candidates(present)) {
-      const resource = this.#dueOf(present.get(name));
-      if (resource === undefined || !mayGo(resource)) continue;
+      const wanted = present.get(name);
+      if (wanted === undefined) continue;
+      const resource = this.#dueOf(wanted);
+      if (resource === undefined || !mayGo(resource)) {
+        isAll &&= this.#sent.get(name) === wanted.version;
+        continue;
+      }
+      isAll &&= resource === wanted;
       resources.push(resource);
       bytes += resource.bytes.length;
-      if (bytes >= responseBytesMax || this.#context.refusalsSpread) break;
+      if (bytes >= responseBytesMax || this.#context.refusalsSpread)
+        return { resources, isAll: false };
     }
-    return resources.length === 0 ? nothingDue : { resources, removed: [] };
+    return { resources, isAll };
+  }
+
+  #unsettle(): void {
+    this.#allSentOf = undefined;
+    this.#allTakenOf = undefined;
+    this.#noneGoneOf = undefined;
+    this.#lastDue = undefined;
   }
 
   /** Names asked for that do not exist: answered at once, so that nobody waits for them (rule B10). */
@@ -233,9 +235,11 @@ export class TypeState {
 
   /** What the peer has and is to lose. */
   dueRemovals(present: Present): Due {
-    if (this.#inFlight !== undefined) return nothingDue;
+    if (this.#inFlight !== undefined || this.#noneGoneOf === present) return nothingDue;
     const removed = [...this.#sent.keys()].filter((name) => !present.has(name));
-    return removed.length === 0 ? nothingDue : { resources: [], removed };
+    if (removed.length > 0) return { resources: [], removed };
+    this.#noneGoneOf = present;
+    return nothingDue;
   }
 
   /** Something of what is there is still to be sent, or on its way. */
@@ -282,7 +286,7 @@ export class TypeState {
 
   #mayBeSent(resource: Resource): boolean {
     return (
-      !this.#context.isQuarantined(resource) &&
+      !this.#context.quarantine.has(resource) &&
       this.#rejections.permits(resource, this.#context.nowMs())
     );
   }
@@ -290,7 +294,8 @@ export class TypeState {
   /** False: it tells the peer nothing that it does not have, and that it did not ask for. */
   sent(nonce: string, due: Due): boolean {
     const hasEffect = due.resources.some(this.#isNews) || due.removed.some(this.#isLoss);
-    this.#allSentOf = undefined;
+    const allSentOf = this.#lastDue?.due === due ? this.#lastDue.of : undefined;
+    this.#unsettle();
     this.#inFlight = { nonce, ...due, sentAtMs: this.#context.nowMs() };
     for (const { name, version } of due.resources) {
       this.#sent.set(name, version);
@@ -298,6 +303,7 @@ export class TypeState {
       this.#alone.delete(name);
     }
     for (const name of due.removed) this.#forget(name);
+    if (this.#forced.size + this.#alone.size === 0) this.#allSentOf = allSentOf;
     return hasEffect;
   }
 
@@ -327,6 +333,7 @@ export class TypeState {
     const flight = this.#inFlight;
     if (flight === undefined || flight.nonce !== nonce) return { kind: 'none' };
     this.#inFlight = undefined;
+    this.#allTakenOf = undefined;
     const tookMs = this.#context.nowMs() - flight.sentAtMs;
     if (error !== undefined) {
       return { kind: 'nack', ...this.#refuse(flight.resources, error), tookMs };
@@ -363,7 +370,7 @@ export class TypeState {
       const { name } = resource;
       this.#context.memory.doubt(name);
       if (!this.#subscription.wants(name)) continue;
-      this.#allSentOf = undefined;
+      this.#unsettle();
       this.#sent.set(name, unknown);
       const reason = blamed.get(name);
       if (reason !== undefined) {
