@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Inventory, WorkloadId } from '../compile/inventory.ts';
 import type { Snapshot } from '../compile/resource.ts';
 import { type Compiled, recompile } from '../compile/revision.ts';
-import { changedResources } from '../compile/snapshot-changes.ts';
+import { changedResources, sameVersions } from '../compile/snapshot-changes.ts';
 import type { Intent } from '../model/types.ts';
 import type { TouchedProxy } from '../rollout/waves.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
@@ -146,7 +146,7 @@ export class Publisher {
       if (side === undefined || snapshot === undefined) continue;
       published.set(id, snapshot);
       const before = this.#published.get(id);
-      if (before !== snapshot && changedResources(before, snapshot).length > 0) {
+      if (before === undefined || (before !== snapshot && !sameVersions(before, snapshot))) {
         this.#sink.publish(id, snapshot, side.commit.id);
       }
     }

@@ -38,7 +38,17 @@ export type Named = ReadonlyMap<string, Resource>;
 
 /** By name in the order given; the map from before where it holds the same objects in the same order. */
 export function keepNamed(known: Named | undefined, resources: readonly Resource[]): Named {
+  if (known !== undefined && holdsJust(known, resources)) return known;
   const next = new Map(resources.map((one) => [one.name, one]));
-  if (known === undefined) return next;
-  return sameItems([...known.values()], [...next.values()]) ? known : next;
+  // Fewer than given when a name came twice.
+  if (known !== undefined && next.size < resources.length && holdsJust(known, [...next.values()]))
+    return known;
+  return next;
+}
+
+function holdsJust(known: Named, resources: readonly Resource[]): boolean {
+  if (known.size !== resources.length) return false;
+  let at = 0;
+  for (const one of known.values()) if (one !== resources[at++]) return false;
+  return true;
 }

@@ -129,12 +129,17 @@ export class CallStream {
 
   /** False: the peer is slow; wait for `onDrain` before the next. */
   write(message: Uint8Array): boolean {
+    return this.writeFramed(frame(message));
+  }
+
+  /** A message that was made after its prefix. */
+  writeFramed(framed: Buffer): boolean {
     if (this.#ended) return true;
     if (!this.#headersSent) {
       this.#headersSent = true;
       this.#stream.respond(responseHeaders, { waitForTrailers: true });
     }
-    return this.#stream.write(frame(message));
+    return this.#stream.write(framed);
   }
 
   /** Sends the status after what was written; a peer that does not read never gets it: see `reset`. */

@@ -1,13 +1,19 @@
 import { GrpcError, grpcStatus } from './status.ts';
 
-const prefixBytes = 5;
+export const prefixBytes = 5;
 
 /** One message with its five-byte prefix: no compression, length. */
 export function frame(message: Uint8Array): Buffer {
-  const framed = Buffer.allocUnsafe(prefixBytes + message.length);
-  framed[0] = 0;
-  framed.writeUInt32BE(message.length, 1);
+  const framed = roomForFrame(message.length);
   framed.set(message, prefixBytes);
+  return framed;
+}
+
+/** A prefix, and room after it for a message of that length: for who makes a large one in place. */
+export function roomForFrame(messageBytes: number): Buffer {
+  const framed = Buffer.allocUnsafe(prefixBytes + messageBytes);
+  framed[0] = 0;
+  framed.writeUInt32BE(messageBytes, 1);
   return framed;
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 import type { CallStream } from '../grpc/call.ts';
+import { prefixBytes } from '../grpc/frames.ts';
 import { grpcStatus } from '../grpc/status.ts';
 import { unsubscribedTypes } from './completeness.ts';
 import type { Acknowledgement, Due } from './exchange.ts';
@@ -305,9 +306,9 @@ export class XdsStream {
     this.#nonce += 1;
     const nonce = `${this.#options.noncePrefix}-${this.#nonce}`;
     const hasEffect = state.sent(nonce, due);
-    const bytes = encodeResponse({ typeUrl: type, nonce, ...due });
-    if (!this.#options.call.write(bytes)) this.#waitForDrain();
-    this.#options.events.sent(type, due, { bytes: bytes.length, hasEffect });
+    const framed = encodeResponse({ typeUrl: type, nonce, ...due });
+    if (!this.#options.call.writeFramed(framed)) this.#waitForDrain();
+    this.#options.events.sent(type, due, { bytes: framed.length - prefixBytes, hasEffect });
   }
 
   #waitForDrain(): void {

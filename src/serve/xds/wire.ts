@@ -1,5 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Resource } from '../../compile/resource.ts';
+import { prefixBytes, roomForFrame } from '../grpc/frames.ts';
 import { decode } from '../grpc/message.ts';
 import { type DeltaDiscoveryRequest, deltaDiscoveryRequest } from './messages.ts';
 
@@ -17,32 +18,55 @@ export interface Response {
 /** Field numbers of envoy.service.discovery.v3.DeltaDiscoveryResponse. */
 const responseField = { resources: 2, typeUrl: 4, nonce: 5, removed: 6 } as const;
 
-/** Resources are encoded once, and copied once into each response (rule J5). */
-export function encodeResponse(response: Response): Uint8Array {
+/** With its gRPC prefix. Resources are encoded once, and copied once into each response (rule J5). */
+export function encodeResponse(response: Response): Buffer {
+  const type = typeField(response.typeUrl);
   const rest = encodeRest(response);
-  let length = rest.length;
+  let length = type.length + rest.length;
   for (const resource of response.resources) {
     length += headOf(resource).length + resource.bytes.length;
   }
-  const bytes = Buffer.allocUnsafe(length);
-  let at = 0;
+  const framed = roomForFrame(length);
+  let at = prefixBytes;
+  const add = (bytes: Uint8Array): void => {
+    framed.set(bytes, at);
+    at += bytes.length;
+  };
   for (const resource of response.resources) {
-    const head = headOf(resource);
-    bytes.set(head, at);
-    bytes.set(resource.bytes, at + head.length);
-    at += head.length + resource.bytes.length;
+    add(headOf(resource));
+    add(resource.bytes);
   }
-  bytes.set(rest, at);
-  return bytes;
+  add(type);
+  add(rest);
+  return framed;
 }
 
-function encodeRest(response: Response): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.tag(responseField.typeUrl, WireType.LengthDelimited).string(response.typeUrl);
-  writer.tag(responseField.nonce, WireType.LengthDelimited).string(response.nonce);
-  for (const name of response.removed) {
-    writer.tag(responseField.removed, WireType.LengthDelimited).string(name);
+const typeFields = new Map<string, Uint8Array>();
+
+/** There are seven types. */
+function typeField(typeUrl: string): Uint8Array {
+  const known = typeFields.get(typeUrl);
+  if (known !== undefined) return known;
+  const made = new BinaryWriter()
+    .tag(responseField.typeUrl, WireType.LengthDelimited)
+    .string(typeUrl)
+    .finish();
+  typeFields.set(typeUrl, made);
+  return made;
+}
+
+function encodeRest({ nonce, removed }: Response): Uint8Array {
+  // Tag and length of a short text are a byte each: a writer costs more than the rest of a small response.
+  if (removed.length === 0 && nonce.length < 0x80) {
+    return Buffer.from(
+      String.fromCharCode((responseField.nonce << 3) | 2, nonce.length) + nonce,
+      'latin1',
+    );
   }
+  const writer = new BinaryWriter();
+  writer.tag(responseField.nonce, WireType.LengthDelimited).string(nonce);
+  for (const name of removed)
+    writer.tag(responseField.removed, WireType.LengthDelimited).string(name);
   return writer.finish();
 }
 
