@@ -181,14 +181,19 @@ export class TypeState {
    * New and changed resources, at most one response's worth. `mayGo` holds single ones back; they stay due.
    */
   dueAdditions(present: Present, mayGo: (resource: Resource) => boolean = () => true): Due {
-    if (this.#inFlight !== undefined || this.#isAllSent(present)) return nothingDue;
+    if (this.#inFlight !== undefined || (this.#allSentOf === present && this.#owesNothing)) {
+      return nothingDue;
+    }
     for (const name of this.#alone) {
       const resource = this.#dueOf(present.get(name));
       if (resource === undefined) this.#alone.delete(name);
       else if (mayGo(resource)) return { resources: [resource], removed: [] };
     }
     const { resources, isAll } = this.#changed(present, mayGo);
-    if (resources.length === 0) return nothingDue;
+    if (resources.length === 0) {
+      if (isAll && this.#owesNothing) this.#allSentOf = present;
+      return nothingDue;
+    }
     const due = { resources, removed: [] };
     this.#lastDue = isAll ? { due, of: present } : undefined;
     return due;
@@ -217,6 +222,11 @@ export class TypeState {
         return { resources, isAll: false };
     }
     return { resources, isAll };
+  }
+
+  /** Nothing is to be sent whatever the versions say. */
+  get #owesNothing(): boolean {
+    return this.#forced.size + this.#alone.size === 0;
   }
 
   #unsettle(): void {
@@ -254,7 +264,7 @@ export class TypeState {
 
   /** Each change of a subscription and each answer looks at every type: most have nothing new, which this finds fast. */
   #isAllSent(present: Present): boolean {
-    if (this.#forced.size > 0 || this.#alone.size > 0) return false;
+    if (!this.#owesNothing) return false;
     if (this.#allSentOf === present) return true;
     for (const name of this.#candidates(present)) {
       const resource = present.get(name);
@@ -303,7 +313,7 @@ export class TypeState {
       this.#alone.delete(name);
     }
     for (const name of due.removed) this.#forget(name);
-    if (this.#forced.size + this.#alone.size === 0) this.#allSentOf = allSentOf;
+    if (this.#owesNothing) this.#allSentOf = allSentOf;
     return hasEffect;
   }
 
