@@ -9,6 +9,8 @@ import type {
   ProxyReply,
   ProxyResource,
 } from '../serve/api/ledger-wire.ts';
+import { numberOf } from '../serve/api/query-shape.ts';
+import { ledgerPageMax } from '../serve/api/routes.ts';
 import { type ApiReply, type ApiRequest, refused } from '../serve/api/server.ts';
 import { paths } from '../serve/api/wire.ts';
 import type { XdsService } from '../serve/xds/service.ts';
@@ -20,8 +22,6 @@ export interface LedgerApiParts {
   readonly xds: XdsService;
 }
 
-/** Entries in one answer: below a megabyte, and read from the store in a few milliseconds. */
-const pageMax = 1_000;
 /** Past this the checkpoints are not there; what was read tells what it can. */
 const historyPagesMax = 100;
 
@@ -39,8 +39,7 @@ export async function ledgerApi(
 
 async function page(store: Store, query: URLSearchParams): Promise<LedgerReply> {
   const [atMs, seq] = [numberOf(query, 'beforeMs'), numberOf(query, 'beforeSeq')];
-  const asked = Math.max(1, Math.floor(numberOf(query, 'limit') ?? pageMax));
-  const limit = Math.min(pageMax, asked);
+  const limit = numberOf(query, 'limit') ?? ledgerPageMax;
   const kinds = query.getAll('kind');
   const entries = await store.ledger({
     kind: kinds.length === 0 ? undefined : kinds,
@@ -51,11 +50,6 @@ async function page(store: Store, query: URLSearchParams): Promise<LedgerReply> 
     limit,
   });
   return { entries, more: entries.length === limit };
-}
-
-function numberOf(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 async function resource(store: Store, query: URLSearchParams): Promise<ApiReply> {
@@ -104,11 +98,11 @@ async function historyOf(store: Store, proxy: string, atMs: number): Promise<Led
   const found: LedgerEntry[] = [];
   for (let pages = 0; pages < historyPagesMax; pages += 1) {
     const before = found.at(-1);
-    const query = { kind: proxyKinds, subject: proxy, untilMs: atMs, before, limit: pageMax };
+    const query = { kind: proxyKinds, subject: proxy, untilMs: atMs, before, limit: ledgerPageMax };
     const entries = await store.ledger(query);
     const whole = entries.findIndex(isWhole);
     found.push(...(whole === -1 ? entries : entries.slice(0, whole + 1)));
-    if (whole !== -1 || entries.length < pageMax) break;
+    if (whole !== -1 || entries.length < ledgerPageMax) break;
   }
   return found.reverse();
 }

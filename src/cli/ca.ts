@@ -1,10 +1,10 @@
 import { systemClock } from '../base/clock.ts';
-import type { ApiTarget } from '../serve/api/client.ts';
+import type { ApiClient } from '../client/client.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
 import { importCa, requestCa } from './ca-import.ts';
-import { readCa, rotate } from './ca-rotate.ts';
+import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
-import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -50,7 +50,7 @@ const flags = {
 
 /** What every `ca` command needs. */
 export interface CaCall {
-  readonly target: ApiTarget;
+  readonly api: ApiClient;
   readonly dir: string;
   readonly flags: Values;
   readonly terminal: Terminal;
@@ -65,8 +65,8 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
   }
   const [verb, dir, ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('ca takes one folder', usage);
-  const target = controlTarget(parsed.values, dir);
-  const call: CaCall = { target, dir: dir ?? '.', flags: parsed.values, terminal };
+  const api = controlClient(parsed.values, dir);
+  const call: CaCall = { api, dir: dir ?? '.', flags: parsed.values, terminal };
   switch (verb) {
     case 'status':
       return status(call);
@@ -81,8 +81,8 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
   }
 }
 
-async function status({ target, dir, flags, terminal }: CaCall): Promise<ExitCode> {
-  const reply = await readCa(target);
+async function status({ api, dir, flags, terminal }: CaCall): Promise<ExitCode> {
+  const reply = await api.get('/v1/ca');
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
   terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return reply.warnings.length > 0 ? 2 : 0;

@@ -1,9 +1,8 @@
 import { timeText } from '../base/time-text.ts';
-import type { Rollout } from '../rollout/rollout.ts';
-import type { CommitVerdict } from '../serve/api/wire-gate.ts';
+import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
+import { shortCommit } from './commit-text.ts';
 import { table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
-import { shortId } from './verdict-text.ts';
 
 /** What the gates said to a commit, and how it went on to proxies since the control plane started. */
 export interface Revision extends CommitVerdict {
@@ -24,7 +23,7 @@ export function revisionTable(
   look: Pick<Terminal, 'color' | 'width'>,
 ): string {
   const rows = revisions.map((one) => [
-    shortId(one.commit),
+    shortCommit(one.commit),
     stateText(one, look),
     timeText(one.seenMs),
     one.gates.map(({ gate, tookMs }) => `${gate} ${tookMs}`).join(', '),
@@ -67,7 +66,7 @@ export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width
   ]);
   const reason = state.kind === 'taken-back' ? `: ${state.reason}` : '';
   return [
-    `${progressText(rollout, look)}${reason}; before it ran ${shortId(base)}`,
+    `${progressText(rollout, look)}${reason}; before it ran ${shortCommit(base)}`,
     '',
     rows.length === 0
       ? 'it changes nothing for any proxy'

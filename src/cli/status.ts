@@ -1,8 +1,7 @@
-import { callApi } from '../serve/api/client.ts';
-import { paths, type StatusReply } from '../serve/api/wire.ts';
+import type { StatusReply } from '../client/gen/api.ts';
 import { parseArguments, usageError } from './arguments.ts';
 import { warned } from './ca-text.ts';
-import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -21,8 +20,7 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
   }
   const [dir, ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('status takes one folder', usage);
-  const target = controlTarget(parsed.values, dir);
-  const reply = (await callApi(target, { method: 'GET', path: paths.status })) as StatusReply;
+  const reply = await controlClient(parsed.values, dir).get('/v1/status');
   const fine =
     reply.workloads.every(isFine) &&
     reply.refused === undefined &&

@@ -1,3 +1,5 @@
+import { stripColor } from './terminal.ts';
+
 /** A plain text table that fits the terminal: the widest shrinkable column gives way, with an ellipsis. */
 export function table(options: {
   readonly header: readonly string[];
@@ -42,10 +44,4 @@ function pad(text: string, width: number): string {
 
 function visibleLength(text: string): number {
   return stripColor(text).length;
-}
-
-const colorSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
-
-export function stripColor(text: string): string {
-  return text.replaceAll(colorSequence, '');
 }

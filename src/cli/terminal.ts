@@ -24,6 +24,12 @@ export function processTerminal(): Terminal {
   };
 }
 
+const colorSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+
+export function stripColor(text: string): string {
+  return text.replaceAll(colorSequence, '');
+}
+
 export type Hue = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
 
 const hues: Record<Hue, string> = { red: '31', green: '32', yellow: '33', dim: '2', bold: '1' };

@@ -10,8 +10,10 @@ import { readIntent } from '../app/read-intent.ts';
 import { sleep, systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
-import { callApi, followApi } from '../serve/api/client.ts';
-import { type MeshEvent, paths, type StatusReply } from '../serve/api/wire.ts';
+import { type ApiClient, createClient } from '../client/client.ts';
+import type { StatusReply } from '../client/gen/api.ts';
+import { nodeTransport } from '../serve/api/client.ts';
+import { shortCommit } from './commit-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import type { FirstIntent } from './up.ts';
@@ -26,6 +28,7 @@ const progressEveryMs = 1_000;
 export class UpSession {
   readonly #terminal: Terminal;
   readonly #layout: Layout;
+  readonly #api: ApiClient;
   readonly #startedMs: number;
   #phase: 'starting' | 'green' | 'stopping' = 'starting';
   readonly #ended = new AbortController();
@@ -38,6 +41,7 @@ export class UpSession {
   }) {
     this.#terminal = options.terminal;
     this.#layout = options.layout;
+    this.#api = createClient(nodeTransport(options.layout.controlSocket));
     this.#startedMs = options.startedMs;
   }
 
@@ -146,11 +150,9 @@ export class UpSession {
     let commit = since;
     while (!this.#ended.signal.aborted) {
       try {
-        await followApi(
-          this.#layout.controlSocket,
-          paths.events,
-          (line) => {
-            const event = line as MeshEvent;
+        await this.#api.follow(
+          '/v1/events',
+          (event) => {
             const text = eventLine(event, this.#terminal);
             if (text !== undefined) this.#terminal.out(text);
             if (event.kind !== 'accepted' || event.commit === commit) return;
@@ -180,8 +182,7 @@ export class UpSession {
 
   async #status(): Promise<StatusReply | undefined> {
     try {
-      const call = { method: 'GET' as const, path: paths.status };
-      return (await callApi(this.#layout.controlSocket, call)) as StatusReply;
+      return await this.#api.get('/v1/status');
     } catch {
       return undefined;
     }
@@ -222,8 +223,4 @@ function pause(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, pollMs);
   });
-}
-
-function shortCommit(commit: string): string {
-  return commit.startsWith('working-') ? 'the working tree' : commit.slice(0, 8);
 }

@@ -41,7 +41,7 @@ describe('a tcp service, and the working tree with --dev', () => {
 
   it('a caller that loses its permission is refused at the next connection', async () => {
     mesh.edit('services/db.yaml', (text) => text.replace('from: web', 'from: probe'));
-    await mesh.said(/live +working tree on \d/);
+    await mesh.said(/live +working-[0-9a-f]+ on \d/);
     await eventually(
       async () => (await firstLine(15_953)) === '',
       5_000,

@@ -67,7 +67,7 @@ describe('what ran when, and from which line', () => {
     }
     mesh.edit('services/payments.yaml', (text) => text.replace(/v1: 90, v2: 10/, 'v1: 50, v2: 50'));
     mesh.commit('an even split');
-    await mesh.said(/live +[0-9a-f]{8} on/);
+    await mesh.said(/live +[0-9a-f]{12} on/);
     const now = await proxy();
     assert.equal(routes(now)?.commit, head());
     assert.notEqual(routes(now)?.version, routes(was)?.version);
