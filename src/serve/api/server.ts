@@ -168,6 +168,8 @@ function streamLines(
   open: (send: Send, end: () => void) => () => void,
 ): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  // Now, not with the first line: whoever follows is to know at once that it was let in.
+  response.flushHeaders();
   const send: Send = (line) => {
     if (response.writableLength > streamBufferedBytesMax) {
       response.destroy();
