@@ -132,8 +132,11 @@ for (const [name, skip] of backends) {
     for (const route of routes) {
       it(`${route.method} ${route.path} has an answer to whatever comes`, async () => {
         const draw = new Seeded(seed + routes.indexOf(route));
-        for (let count = 0; count < callsPerRoute; count += 1) {
-          const [path, body] = [pathFor(route, draw), bodyFor(route, draw)];
+        const drawn = Array.from({ length: callsPerRoute }, () => [
+          pathFor(route, draw),
+          bodyFor(route, draw),
+        ]);
+        for (const [path = '', body = ''] of [...oneByOne(route), ...drawn]) {
           const said = await call(route.method, path, body);
           const ready = route.path === '/readyz' && said.status === 503;
           assert.ok(ready || !isFault(said), shown(`${path} ${body.slice(0, 200)}`, said));
@@ -165,6 +168,26 @@ for (const [name, skip] of backends) {
     });
   });
 }
+
+/** Each strange text alone in each place, so that nothing else that is wrong hides it. */
+function oneByOne({ path, query, body: shape }: Route): (readonly [path: string, body: string])[] {
+  const texts = strange.map((text) => text.toWellFormed());
+  const plain = path.replace('{name}', 'nobody');
+  const good = Object.entries(shape ?? {}).map(([field, { kind }]) => [field, goodFor[kind]]);
+  const strangeBodies = Object.keys(shape ?? {}).flatMap((field) =>
+    strange.map((text) => JSON.stringify({ ...Object.fromEntries(good), [field]: text })),
+  );
+  return [
+    ...texts.map((text) => path.replace('{name}', () => encodeURIComponent(text) || 'nobody')),
+    ...Object.keys(query).flatMap((name) =>
+      texts.map((text) => `${plain}?${name}=${encodeURIComponent(text)}`),
+    ),
+  ]
+    .map((one): readonly [string, string] => [one, ''])
+    .concat(strangeBodies.map((body) => [plain, body] as const));
+}
+
+const goodFor = { text: 'a', caller: 'ann', number: 1, flag: false, word: 'auto' } as const;
 
 function pathFor({ path, query }: Route, draw: Seeded): string {
   const named = path.replace('{name}', () => encoded(draw, draw.of(strange)) || 'nobody');
