@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ApiHandler, ApiReply } from '../serve/api/server.ts';
 import { refused } from '../serve/api/server.ts';
-import { paths, type StatusReply } from '../serve/api/wire.ts';
-import type { CommitVerdict } from '../serve/api/wire-gate.ts';
-import type { XdsService } from '../serve/xds/service.ts';
+import { paths } from '../serve/api/wire.ts';
 import { caImport, caRequest, caStep } from './ca-api.ts';
 import type { CaController } from './ca-controller.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -11,21 +9,20 @@ import { type FederationApiParts, federationApi } from './federation/federation-
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 import { ledgerApi } from './ledger-api.ts';
-import type { Notices } from './notices.ts';
 import { type Operations, operationsApi } from './operators/operations.ts';
 import { type TokenApiParts, tokenApi } from './operators/token-api.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
+import { type StatusApiParts, statusApi } from './status-api.ts';
 
 export interface ControlApiParts
   extends HostAdminParts,
     FederationApiParts,
     GateApiParts,
+    StatusApiParts,
     TokenApiParts {
   readonly plane: ControlPlane;
-  readonly xds: XdsService;
   readonly ca: CaController;
-  readonly notices: Notices;
   readonly rollouts: Rollouts;
   readonly operations: Operations;
 }
@@ -34,7 +31,6 @@ export interface ControlApiParts
 export function controlApi(parts: ControlApiParts): ApiHandler {
   return async (request) => {
     const { method, path } = request;
-    if (method === 'GET' && path === paths.status) return { kind: 'json', body: status(parts) };
     if (method === 'GET' && path === paths.openApi) return openApi();
     if (method === 'GET' && path === paths.events) return events(parts);
     if (method === 'GET' && path === paths.ca) return { kind: 'json', body: parts.ca.reply };
@@ -43,6 +39,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     if (method === 'POST' && path === paths.caImports) return caImport(parts, request);
     const about =
       rolloutApi(parts, request) ??
+      (await statusApi(parts, request)) ??
       (await hostAdmin(parts, request)) ??
       (await federationApi(parts, request)) ??
       (await gateApi(parts, request)) ??
@@ -62,35 +59,4 @@ function openApi(): ApiReply {
 
 function events({ plane }: ControlApiParts): ApiReply {
   return { kind: 'stream', open: (send) => plane.events.follow((event) => send(event)) };
-}
-
-function status({ plane, xds, notices, gatekeeper }: ControlApiParts): StatusReply {
-  const { intent } = plane;
-  const running = intent.kind === 'running' ? intent : undefined;
-  return {
-    mesh: running?.intent.mesh.name ?? '',
-    trustDomain: running?.intent.mesh.trustDomain ?? '',
-    commit: running?.tree.commit ?? '',
-    subject: running?.tree.subject ?? '',
-    refused:
-      running?.refused === undefined
-        ? undefined
-        : {
-            commit: running.refused.commit,
-            codes: running.refused.findings.map((finding) => finding.code),
-          },
-    waiting: waitingOf(gatekeeper.waiting),
-    workloads: plane.inventory.map((workload) => {
-      const { streams, converged, rejected } = xds.status(workload.id);
-      return { workload, connected: streams > 0, inSync: converged, rejected };
-    }),
-    warnings: notices.current,
-    recent: plane.events.recent.slice(-20),
-  };
-}
-
-function waitingOf(held: CommitVerdict | undefined): StatusReply['waiting'] {
-  if (held?.verdict.kind !== 'waiting') return undefined;
-  const { commit, subject, verdict } = held;
-  return { commit, subject, codes: verdict.findings.map(({ code }) => code) };
 }

@@ -212,8 +212,9 @@ function notReady(mesh: LocalMesh, status: StatusReply): string[] {
   return mesh.planned.flatMap(({ workload }) => {
     const known = status.workloads.find((one) => one.workload.id === workload.id);
     if (known === undefined) return [`${workload.id} to register`];
-    if (!known.connected) return [`the proxy of ${workload.id}`];
-    if (!known.inSync) return [`${workload.id} to take its configuration`];
+    if (known.proxy === 'away') return [`the proxy of ${workload.id}`];
+    if (known.proxy === 'converging' || known.proxy === 'stuck')
+      return [`${workload.id} to take its configuration`];
     if (known.workload.state !== 'ready') return [`${workload.id} to be healthy`];
     return [];
   });

@@ -31,7 +31,7 @@ describe('the client of the OpenAPI document, over fetch', () => {
         return { kind: 'text', contentType: 'text/plain', text: 'up 1\n' };
       }
       if (request.path.includes('gone')) return refused(404, { code: 'CH3110', message: 'gone' });
-      return { kind: 'json', body: { hosts: [], entries: [], more: false } };
+      return { kind: 'json', body: { hosts: [], entries: [] } };
     },
     () => {},
   );

@@ -24,11 +24,20 @@ export function auditText(entry: LedgerEntry): string {
       return `refused "${facts['subject']}": ${facts['why']}`;
     case 'commit-live':
       return `live on ${facts['proxies']} proxies in ${facts['tookMs']} ms`;
+    case 'api-call':
+      return callText(facts);
     case 'endpoint':
       return `${facts['state']}, ${facts['service']} ${facts['version']} at ${facts['address']} on ${facts['host']}`;
     default:
       return otherText(entry);
   }
+}
+
+/** Who, from where, what, and how it ended. */
+function callText({ by, role, from, what, status, code }: LedgerEntry['facts']): string {
+  const end = code === undefined ? 'done' : `refused, ${code}`;
+  const said = what === undefined ? '' : `: ${what}`;
+  return `${by} (${role}, ${from ?? 'from somewhere'})${said}; ${end} (${status})`;
 }
 
 function held(facts: LedgerEntry['facts']): string[] {

@@ -17,6 +17,7 @@ const wireFiles = [
   'src/serve/api/wire-gate.ts',
   'src/serve/api/wire-trust.ts',
   'src/base/finding.ts',
+  'src/serve/api/wire-status.ts',
   'src/compile/inventory.ts',
   'src/identity/hosts/host-record.ts',
   'src/rollout/rollout.ts',

@@ -565,6 +565,12 @@ export interface components {
         readonly ApiTokensReply: {
             readonly tokens: readonly components["schemas"]["ApiTokenInfo"][];
         };
+        readonly AwaitedResource: {
+            readonly resource: string;
+            readonly sinceMs: number;
+            /** @enum {unknown} */
+            readonly state: "not asked for" | "to be sent" | "sent";
+        };
         readonly CaGenerationReply: {
             readonly createdMs: number;
             readonly id: string;
@@ -706,7 +712,10 @@ export interface components {
         };
         readonly LedgerReply: {
             readonly entries: readonly components["schemas"]["LedgerEntry"][];
-            readonly more: boolean;
+            readonly next?: {
+                readonly beforeMs: number;
+                readonly beforeSeq: number;
+            };
         };
         readonly LiveReply: {
             /** @constant */
@@ -826,7 +835,7 @@ export interface components {
         readonly ProxyReply: {
             readonly atMs: number;
             /** @enum {unknown} */
-            readonly kind: "connected" | "unknown" | "away" | "left";
+            readonly kind: "away" | "connected" | "unknown" | "left";
             readonly proxy: string;
             readonly resources: readonly components["schemas"]["ProxyResource"][];
             readonly sinceMs: number;
@@ -841,10 +850,12 @@ export interface components {
             readonly name: string;
             readonly sinceMs?: number;
             /** @enum {unknown} */
-            readonly state: "accepted" | "rejected" | "sent" | "to be sent" | "quarantined";
+            readonly state: "rejected" | "quarantined" | "to be sent" | "sent" | "accepted";
             readonly type: string;
             readonly version: string;
         };
+        /** @enum {unknown} */
+        readonly ProxyStanding: "away" | "converging" | "stuck" | "refusing" | "converged" | "connected";
         readonly ReadyCheck: {
             readonly holds: boolean;
             readonly name: string;
@@ -856,6 +867,18 @@ export interface components {
         };
         readonly RefusedReply: {
             readonly error: components["schemas"]["Finding"];
+        };
+        readonly RejectedResource: {
+            readonly from: readonly {
+                readonly file: string;
+                readonly line: number;
+            }[];
+            readonly message: string;
+            readonly resource: string;
+            readonly sinceMs: number;
+            /** @enum {unknown} */
+            readonly state: "rejected" | "quarantined";
+            readonly version: string;
         };
         readonly RevisionsReply: {
             readonly revisions: readonly components["schemas"]["Rollout"][];
@@ -907,7 +930,10 @@ export interface components {
         /** @enum {unknown} */
         readonly Severity: "error" | "warning";
         readonly StatusReply: {
+            readonly atMs: number;
             readonly commit: string;
+            readonly counters?: components["schemas"]["XdsCounts"];
+            readonly isPast: boolean;
             readonly mesh: string;
             readonly recent: readonly components["schemas"]["MeshEvent"][];
             readonly refused?: {
@@ -918,6 +944,7 @@ export interface components {
             readonly trustDomain: string;
             readonly waiting?: components["schemas"]["WaitingCommit"];
             readonly warnings: readonly components["schemas"]["Finding"][];
+            readonly withheld: readonly components["schemas"]["WithheldResource"][];
             readonly workloads: readonly components["schemas"]["WorkloadStatus"][];
         };
         readonly Verdict: {
@@ -953,27 +980,54 @@ export interface components {
             readonly commit: string;
             readonly subject: string;
         };
-        readonly Workload: {
-            readonly address: string;
-            readonly appPort: number;
-            readonly egressPort: number;
-            readonly host: string;
-            readonly id: components["schemas"]["WorkloadId"];
-            readonly ingressPort: number;
-            readonly service: string;
-            /** @enum {unknown} */
-            readonly state: "ready" | "unhealthy" | "draining";
+        readonly WithheldResource: {
+            readonly from: readonly {
+                readonly file: string;
+                readonly line: number;
+            }[];
+            readonly message: string;
+            readonly proxies: readonly string[];
+            readonly resource: string;
+            readonly sinceMs: number;
             readonly version: string;
         };
         readonly WorkloadId: string;
         readonly WorkloadStatus: {
-            readonly connected: boolean;
-            readonly inSync: boolean;
-            readonly rejected: readonly {
-                readonly message: string;
-                readonly resource: string;
-            }[];
-            readonly workload: components["schemas"]["Workload"];
+            readonly proxy: components["schemas"]["ProxyStanding"];
+            readonly rejected: readonly components["schemas"]["RejectedResource"][];
+            readonly sinceMs: number;
+            readonly waitsFor: readonly components["schemas"]["AwaitedResource"][];
+            readonly workload: {
+                readonly address?: string;
+                readonly appPort?: number;
+                readonly egressPort?: number;
+                readonly host: string;
+                readonly id: string;
+                readonly ingressPort?: number;
+                readonly service: string;
+                /** @enum {unknown} */
+                readonly state: "ready" | "unhealthy" | "draining";
+                readonly version: string;
+            };
+        };
+        readonly XdsCounts: {
+            readonly acks: number;
+            readonly bytes: number;
+            readonly dirtyAgeMs: number;
+            readonly drained: number;
+            readonly forgottenNames: number;
+            readonly healed: number;
+            readonly incomplete: number;
+            readonly nacks: number;
+            readonly pushes: number;
+            readonly pushesWithoutEffect: number;
+            readonly quarantined: number;
+            readonly slowReaders: number;
+            readonly staleNonce: number;
+            readonly streams: number;
+            readonly streamsOpened: number;
+            readonly stuck: number;
+            readonly unknownType: number;
         };
     };
     responses: never;
@@ -985,6 +1039,7 @@ export interface components {
 export type ApiTokenInfo = components['schemas']['ApiTokenInfo'];
 export type ApiTokenReply = components['schemas']['ApiTokenReply'];
 export type ApiTokensReply = components['schemas']['ApiTokensReply'];
+export type AwaitedResource = components['schemas']['AwaitedResource'];
 export type CaGenerationReply = components['schemas']['CaGenerationReply'];
 export type CaReply = components['schemas']['CaReply'];
 export type CaRequestReply = components['schemas']['CaRequestReply'];
@@ -1009,9 +1064,11 @@ export type PeerReply = components['schemas']['PeerReply'];
 export type Position = components['schemas']['Position'];
 export type ProxyReply = components['schemas']['ProxyReply'];
 export type ProxyResource = components['schemas']['ProxyResource'];
+export type ProxyStanding = components['schemas']['ProxyStanding'];
 export type ReadyCheck = components['schemas']['ReadyCheck'];
 export type ReadyReply = components['schemas']['ReadyReply'];
 export type RefusedReply = components['schemas']['RefusedReply'];
+export type RejectedResource = components['schemas']['RejectedResource'];
 export type RevisionsReply = components['schemas']['RevisionsReply'];
 export type Rollout = components['schemas']['Rollout'];
 export type RolloutState = components['schemas']['RolloutState'];
@@ -1022,9 +1079,10 @@ export type StatusReply = components['schemas']['StatusReply'];
 export type Verdict = components['schemas']['Verdict'];
 export type VerdictsReply = components['schemas']['VerdictsReply'];
 export type WaitingCommit = components['schemas']['WaitingCommit'];
-export type Workload = components['schemas']['Workload'];
+export type WithheldResource = components['schemas']['WithheldResource'];
 export type WorkloadId = components['schemas']['WorkloadId'];
 export type WorkloadStatus = components['schemas']['WorkloadStatus'];
+export type XdsCounts = components['schemas']['XdsCounts'];
 export type $defs = Record<string, never>;
 export interface operations {
     readonly getHealthz: {
