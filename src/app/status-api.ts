@@ -29,6 +29,8 @@ export interface StatusApiParts {
 }
 
 const recentMax = 20;
+/** `chancery revision show` has all. */
+const findingsMax = 3;
 /** Of one proxy; `chancery proxy` has all. */
 const awaitedMax = 10;
 
@@ -56,7 +58,8 @@ function status(parts: StatusApiParts): StatusReply {
     subject: running?.tree.subject ?? '',
     refused: running?.refused && {
       commit: running.refused.commit,
-      codes: running.refused.findings.map(({ code }) => code),
+      codes: [...new Set(running.refused.findings.map(({ code }) => code))],
+      findings: running.refused.findings.slice(0, findingsMax),
     },
     waiting: waitingOf(gatekeeper.waiting),
     workloads: plane.inventory.map((workload) => workloadStatus(xds, workload)),

@@ -27,7 +27,8 @@ export async function statusAt(
     ...{ atMs, isPast: true, mesh: now.mesh, trustDomain: now.trustDomain },
     commit: running?.commit ?? '',
     subject: running?.subject ?? '',
-    ...{ refused: turnedDown, waiting, workloads },
+    refused: turnedDown && { ...turnedDown, findings: [] },
+    ...{ waiting, workloads },
     ...{ withheld: [], warnings: [], recent: [], counters: undefined },
   };
   return { kind: 'json', body };

@@ -13,14 +13,10 @@ export async function requestCa({ api, dir, flags, terminal }: CaCall): Promise<
   const body = { replace: flags['replace'] === true, by: userInfo().username };
   const reply = await api.post('/v1/ca/requests', { body });
   const { out } = flags;
-  if (typeof out !== 'string') {
-    terminal.out(reply.pem.trimEnd());
-    return 0;
-  }
-  writeFileSync(out, reply.pem);
-  terminal.out(
-    `${out} holds the request; when the company's CA has signed it: chancery ca import ${dir} --chain FILE`,
-  );
+  if (typeof out === 'string') writeFileSync(out, reply.pem);
+  const next = `when the company's CA has signed it: chancery ca import ${dir} --chain FILE`;
+  const text = typeof out === 'string' ? `${out} holds the request; ${next}` : reply.pem.trimEnd();
+  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return 0;
 }
 
@@ -40,9 +36,10 @@ export async function importCa(call: CaCall, usage: Help): Promise<ExitCode> {
   if (typeof key === 'string') {
     terminal.err(`the key is in the store now, sealed; remove ${key} and every copy of it`);
   }
-  if (driven === 'auto') return followRotation(api, terminal);
+  const json = flags['json'] === true;
+  if (driven === 'auto') return followRotation(api, json, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
-  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+  terminal.out(json ? JSON.stringify(reply) : text);
   return 0;
 }
 

@@ -14,9 +14,10 @@ export async function rotate(call: CaCall, usage: Help): Promise<ExitCode> {
   const { api, dir, flags, terminal } = call;
   const request = stepRequest(flags, usage);
   const reply = await api.post('/v1/ca/steps', { body: request });
-  if (request.driven === 'auto') return followRotation(api, terminal);
+  const json = flags['json'] === true;
+  if (request.driven === 'auto') return followRotation(api, json, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
-  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+  terminal.out(json ? JSON.stringify(reply) : text);
   return 0;
 }
 
@@ -48,7 +49,11 @@ const followEveryMs = 100;
 const remindMs = 10_000;
 
 /** Says each step and each new thing that is waited for; ends when the rotation does. Ctrl-C only ends the watching. */
-export async function followRotation(api: ApiClient, terminal: Terminal): Promise<ExitCode> {
+export async function followRotation(
+  api: ApiClient,
+  json: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
   let last = '';
   let saidMs = 0;
   for (;;) {
@@ -64,7 +69,8 @@ export async function followRotation(api: ApiClient, terminal: Terminal): Promis
       saidMs = nowMs;
     }
     if (reply?.rotation.kind === 'none') {
-      terminal.out(`rotated: ${reply.active.id} signs, bundle ${reply.sequence}`);
+      const said = `rotated: ${reply.active.id} signs, bundle ${reply.sequence}`;
+      terminal.out(json ? JSON.stringify(reply) : said);
       return 0;
     }
     // A timer of its own: the one of the clock does not keep a command alive.

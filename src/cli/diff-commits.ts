@@ -118,7 +118,14 @@ function textOf(
     );
   const summary = `${count(changed.length, 'proxy changes', 'proxies change')} in ${count(resources.length, 'resource', 'resources')}; ${same} as before (one proxy of each version of each service)`;
   const changes = resources.map((one) =>
-    changeText(one, `of ${namesText(one.proxies, namesAtResource)}`, terminal),
+    changeText(
+      one,
+      `of ${namesText(
+        one.proxies.map(({ proxy }) => proxy),
+        namesAtResource,
+      )}`,
+      terminal,
+    ),
   );
   return [...head, '', summary, ...counts, ...changes.flatMap((text) => ['', text])].join('\n');
 }

@@ -25,7 +25,8 @@ export function changeText(change: ResourceChange, who: string, look: Look): str
 function sideText({ version, at, commit }: ResourceSide): string {
   const where = at === undefined ? 'made before the ledger' : `${at.file}:${at.line}`;
   const of = commit === undefined ? '' : `  ${shortCommit(commit)}`;
-  return `${version.slice(0, 8)}  ${where}${of}`;
+  const which = version === undefined ? '' : `${version.slice(0, 8)}  `;
+  return `${which}${where}${of}`;
 }
 
 function fieldText({ path, before, after }: FieldChange): string {

@@ -61,9 +61,11 @@ function summaryText(workloads: readonly WorkloadStatus[], look: Look): string {
 function commitLines({ refused, waiting }: StatusReply, dir: string, look: Look): string[] {
   const lines: string[] = [];
   if (refused !== undefined) {
-    const { commit, codes } = refused;
+    const { commit, codes, findings } = refused;
     const head = `refused: ${shortCommit(commit)} (${codes.join(', ')}); the commit above goes on`;
-    lines.push(paint(look, 'red', head), command('revision show', shortCommit(commit), dir));
+    const why = findings.map(({ code, message, at }) => `  ${code} ${message}${placeText(at)}`);
+    const more = command('revision show', shortCommit(commit), dir);
+    lines.push(paint(look, 'red', head), ...why, more);
   }
   if (waiting !== undefined) {
     const { commit, subject, codes } = waiting;
@@ -82,7 +84,7 @@ function withheldLines({ withheld, atMs }: StatusReply, look: Look): string[] {
     paint(
       look,
       'red',
-      `withheld from all others for ${span(atMs - sinceMs)}: ${resource}${placeText(from)}`,
+      `withheld from all others for ${span(atMs - sinceMs)}: ${resource}${placeText(from[0])}`,
     ),
     `  refused by ${namesText(proxies, namesShown)}: ${message}`,
   ]);
@@ -99,7 +101,7 @@ function troubleLines(
 ): string[] {
   const refusals = rejected.flatMap(({ resource, state, from, message, sinceMs: fromMs }) => {
     const verb = state === 'rejected' ? 'refuses' : 'is spared';
-    const head = `${workload.id} ${verb} ${resource}${placeText(from)} for ${span(atMs - fromMs)}`;
+    const head = `${workload.id} ${verb} ${resource}${placeText(from[0])} for ${span(atMs - fromMs)}`;
     return [paint(look, 'red', head), `  ${message}`];
   });
   const goesOn = rejected.length === 0 ? [] : ['  it goes on with the version before'];
@@ -111,8 +113,7 @@ function troubleLines(
   return [...refusals, ...goesOn, paint(look, hues[proxy], head), ...more];
 }
 
-function placeText(from: readonly { readonly file: string; readonly line: number }[]): string {
-  const [place] = from;
+function placeText(place: { readonly file: string; readonly line: number } | undefined): string {
   return place === undefined ? '' : ` (${place.file}:${place.line})`;
 }
 

@@ -7,7 +7,8 @@ import { resourceJson } from './resource-json.ts';
 
 /** What one side has of a resource. */
 export interface ResourceSide {
-  readonly version: string;
+  /** Where it is not the same for all that is compared, it stands with each. */
+  readonly version?: string | undefined;
   /** The line that is to blame for the difference, of that side's commit. */
   readonly at: Place | undefined;
   /** Where the commit is not the same for all that is compared. */
@@ -23,9 +24,16 @@ export interface ResourceChange {
   readonly fields: readonly FieldChange[];
 }
 
-/** The same change for several proxies. */
+/** The same change for several proxies, whose whole resources may well differ otherwise. */
 export interface SharedChange extends ResourceChange {
-  readonly proxies: readonly string[];
+  readonly proxies: readonly ChangedProxy[];
+}
+
+/** A proxy that gets another version of a resource, and which. */
+export interface ChangedProxy {
+  readonly proxy: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
 }
 
 /** What a commit makes of an inventory, and the files that it was made of. */
@@ -49,6 +57,7 @@ export interface RevisionDiff {
 export function revisionDiff(before: RevisionSide, after: RevisionSide): RevisionDiff {
   const ids = [...new Set([...before.snapshots.keys(), ...after.snapshots.keys()])].sort();
   const pairs = new Map<string, Pair>();
+  const files = { before: before.files, after: after.files };
   const changed = ids.filter((id) => {
     const [old, now] = [before.snapshots.get(id), after.snapshots.get(id)];
     if (old === undefined || now === undefined) return false;
@@ -62,10 +71,10 @@ export function revisionDiff(before: RevisionSide, after: RevisionSide): Revisio
   const added = ids.filter((id) => !before.snapshots.has(id));
   const gone = ids.filter((id) => !after.snapshots.has(id));
   const same = ids.length - changed.length - added.length - gone.length;
-  const resources = [...pairs.values()]
+  const changes = [...pairs.values()]
     .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .map((pair) => changeOf(pair, before.files, after.files));
-  return { proxies: { changed, added, gone, same }, resources };
+    .map((pair) => changeOf(pair, files));
+  return { proxies: { changed, added, gone, same }, resources: merged(changes) };
 }
 
 interface Pair {
@@ -91,7 +100,10 @@ function pairsOf(old: Snapshot, now: Snapshot): Pair[] {
   return pairs;
 }
 
-function changeOf({ before, after, proxies }: Pair, old: Files, now: Files): SharedChange {
+function changeOf(
+  { before, after, proxies }: Pair,
+  files: { readonly before: Files; readonly after: Files },
+): SharedChange {
   const one = before ?? after;
   if (one === undefined) throw new Error('a change without a resource');
   const fields =
@@ -101,11 +113,27 @@ function changeOf({ before, after, proxies }: Pair, old: Files, now: Files): Sha
   return {
     type: shortType(one.typeUrl),
     name: one.name,
-    before: before && { version: before.version, at: causeOf(before.from, old, now) },
-    after: after && { version: after.version, at: causeOf(after.from, now, old) },
+    before: before && { at: causeOf(before.from, files.before, files.after) },
+    after: after && { at: causeOf(after.from, files.after, files.before) },
     fields,
-    proxies,
+    proxies: proxies.map((proxy) => ({
+      proxy,
+      before: before?.version,
+      after: after?.version,
+    })),
   };
+}
+
+/** What says the same of several proxies is said once. */
+function merged(changes: readonly SharedChange[]): SharedChange[] {
+  const found = new Map<string, SharedChange>();
+  for (const change of changes) {
+    const { proxies, ...rest } = change;
+    const key = JSON.stringify(rest);
+    const known = found.get(key);
+    found.set(key, known ? { ...known, proxies: [...known.proxies, ...proxies] } : change);
+  }
+  return [...found.values()];
 }
 
 function contentOf({ typeUrl, bytes }: Resource) {

@@ -39,7 +39,8 @@ export async function gateApi(
 function commitReply({ plane, xds, verdicts }: GateApiParts, text: string): CommitReply {
   const { intent, inventory, publisher } = plane;
   const states = inventory.map(({ id }) => ({ id, ...xds.status(id) }));
-  const behind = states.filter(({ streams, converged }) => streams === 0 || !converged);
+  // Who refuses something goes on with what it had: the commit is not live there.
+  const behind = states.filter(({ state }) => state !== 'converged');
   const running =
     intent.kind === 'running'
       ? { commit: intent.tree.commit, subject: intent.tree.subject }

@@ -865,6 +865,11 @@ export interface components {
             readonly checks: readonly components["schemas"]["ReadyCheck"][];
             readonly ready: boolean;
         };
+        readonly RefusedCommit: {
+            readonly codes: readonly string[];
+            readonly commit: string;
+            readonly findings: readonly components["schemas"]["Finding"][];
+        };
         readonly RefusedReply: {
             readonly error: components["schemas"]["Finding"];
         };
@@ -936,10 +941,7 @@ export interface components {
             readonly isPast: boolean;
             readonly mesh: string;
             readonly recent: readonly components["schemas"]["MeshEvent"][];
-            readonly refused?: {
-                readonly codes: readonly string[];
-                readonly commit: string;
-            };
+            readonly refused?: components["schemas"]["RefusedCommit"];
             readonly subject: string;
             readonly trustDomain: string;
             readonly waiting?: components["schemas"]["WaitingCommit"];
@@ -1067,6 +1069,7 @@ export type ProxyResource = components['schemas']['ProxyResource'];
 export type ProxyStanding = components['schemas']['ProxyStanding'];
 export type ReadyCheck = components['schemas']['ReadyCheck'];
 export type ReadyReply = components['schemas']['ReadyReply'];
+export type RefusedCommit = components['schemas']['RefusedCommit'];
 export type RefusedReply = components['schemas']['RefusedReply'];
 export type RejectedResource = components['schemas']['RejectedResource'];
 export type RevisionsReply = components['schemas']['RevisionsReply'];

@@ -12,7 +12,7 @@ export interface StatusReply {
   readonly commit: string;
   readonly subject: string;
   /** The commit that was refused after the running one, if any. */
-  readonly refused: { readonly commit: string; readonly codes: readonly string[] } | undefined;
+  readonly refused: RefusedCommit | undefined;
   /** The commit that goes on once a person approves it, if any. */
   readonly waiting: WaitingCommit | undefined;
   readonly workloads: readonly WorkloadStatus[];
@@ -24,6 +24,13 @@ export interface StatusReply {
   readonly recent: readonly MeshEvent[];
   /** What the xDS service did since it started. Not of a past time. */
   readonly counters: XdsCounts | undefined;
+}
+
+export interface RefusedCommit {
+  readonly commit: string;
+  readonly codes: readonly string[];
+  /** The first of what was found; of a past time none. */
+  readonly findings: readonly Finding[];
 }
 
 export interface WorkloadStatus {
