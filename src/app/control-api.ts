@@ -11,6 +11,7 @@ import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 import { ledgerApi } from './ledger-api.ts';
 import { type Operations, operationsApi } from './operators/operations.ts';
 import { type TokenApiParts, tokenApi } from './operators/token-api.ts';
+import { pastApi } from './past-api.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { type StatusApiParts, statusApi } from './status-api.ts';
@@ -31,6 +32,8 @@ export interface ControlApiParts
 export function controlApi(parts: ControlApiParts): ApiHandler {
   return async (request) => {
     const { method, path } = request;
+    const past = await pastApi(parts, request);
+    if (past !== undefined) return past;
     if (method === 'GET' && path === paths.openApi) return openApi();
     if (method === 'GET' && path === paths.events) return events(parts);
     if (method === 'GET' && path === paths.ca) return { kind: 'json', body: parts.ca.reply };

@@ -18,7 +18,7 @@ const usage = {
     '    --host NAME                   the name that partners reach the endpoint by; this machine when left out',
     '  federation refresh NAME [DIR]   fetch the bundle of a peer now and wait; 2: it failed',
     '',
-    'Each takes --json.',
+    'Each takes --json. Which bundle a peer had at a time is not recorded.',
     targetHelp,
   ].join('\n'),
   example: 'chancery federation refresh partner.test examples/shop',

@@ -27,6 +27,8 @@ const usage = {
     '    --state DIR               the state folder of an agent that was started with --server',
     '  host ek [--tcti TCTI]       of this machine, without an agent: the hash of its TPM, and the lines of mesh.yaml that admit it',
     '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
+    '',
+    '  How hosts were at a time is not recorded; what happened to one is: chancery log --subject NAME --at TIME.',
     targetHelp,
   ].join('\n'),
   example: 'chancery host token web-1 /srv/intent --ttl 30m',

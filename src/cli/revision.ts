@@ -5,6 +5,7 @@ import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import { type Revision, revisionTable, waveText } from './revision-text.ts';
 import type { Terminal } from './terminal.ts';
 import { reportVerdict } from './verdict-text.ts';
@@ -16,6 +17,7 @@ const usage = {
     '',
     '  revision list [DIR]           the newest first, and how far each got; 2: the newest is refused, waits or is halted',
     '    --limit N                   at most so many; 20 when left out',
+    '    --at TIME                   as it was then; gates and waves of that time are in chancery log --subject COMMIT',
     '  revision show COMMIT [DIR]    one of them, with everything that was found, its waves, and who is in them',
     '  revision halt|resume [DIR]    nobody else gets the one that is under way, until you say',
     '  revision rollback [DIR]       everybody gets what ran before it; the same commit is not tried again',
@@ -29,7 +31,11 @@ const usage = {
 const limitUnlessSaid = '20';
 
 export async function revision(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const own = { json: { type: 'boolean' }, limit: { type: 'string' } } as const;
+  const own = {
+    json: { type: 'boolean' },
+    limit: { type: 'string' },
+    at: { type: 'string' },
+  } as const;
   const options = { ...targetOptions, ...own };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
@@ -44,6 +50,7 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
     dir: dir ?? '',
     json: parsed.values['json'] === true,
     limit: limitOf(String(parsed.values['limit'] ?? limitUnlessSaid)),
+    at: momentOf(parsed.values['at'], '--at', usage),
     terminal,
   };
   switch (verb) {
@@ -69,6 +76,8 @@ interface Look {
   readonly dir: string;
   readonly json: boolean;
   readonly limit: number;
+  /** Undefined: as it is now. */
+  readonly at: number | undefined;
   readonly terminal: Terminal;
 }
 
@@ -78,9 +87,10 @@ function limitOf(text: string): number {
   return limit;
 }
 
-async function list({ api, json, limit, terminal }: Look): Promise<ExitCode> {
-  const { verdicts } = await api.get('/v1/verdicts');
-  const rollouts = (await api.get('/v1/revisions')).revisions;
+async function list({ api, json, limit, at, terminal }: Look): Promise<ExitCode> {
+  const query = at === undefined ? {} : { at };
+  const { verdicts } = await api.get('/v1/verdicts', { query });
+  const rollouts = at === undefined ? (await api.get('/v1/revisions')).revisions : [];
   const shown = verdicts.slice(0, limit).map((one) => joined(one, rollouts));
   if (json) terminal.out(JSON.stringify(shown));
   else terminal.out(shown.length === 0 ? 'no commit came yet' : revisionTable(shown, terminal));

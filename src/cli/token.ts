@@ -6,6 +6,7 @@ import { replaceDurably } from '../store/durable-file.ts';
 import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import { table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -24,6 +25,7 @@ const usage = {
     '    --out FILE                write it there, for its owner only, instead of showing it',
     '    --ca-out FILE             also write the roots of the mesh, for --ca-file',
     '  token list [DIR]            all of them; their secrets are kept nowhere',
+    '    --at TIME                 those that were good then',
     '  token revoke NAME [DIR]     from the next call on it is nobody, and what it follows ends within a second',
     '',
     'Each takes --json.',
@@ -35,6 +37,7 @@ const usage = {
 const options = {
   ...targetOptions,
   json: { type: 'boolean' },
+  at: { type: 'string' },
   role: { type: 'string' },
   ttl: { type: 'string' },
   out: { type: 'string' },
@@ -102,7 +105,8 @@ function createdText(
 }
 
 async function list({ api, values, terminal }: Call): Promise<ExitCode> {
-  const reply = await api.get('/v1/tokens');
+  const at = momentOf(values['at'], '--at', usage);
+  const reply = await api.get('/v1/tokens', { query: at === undefined ? {} : { at } });
   terminal.out(values['json'] === true ? JSON.stringify(reply) : listText(reply, terminal));
   return 0;
 }

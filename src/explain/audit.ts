@@ -25,6 +25,8 @@ export function auditText(entry: LedgerEntry): string {
       return `refused "${facts['subject']}": ${facts['why']}`;
     case 'commit-live':
       return `live on ${facts['proxies']} proxies in ${facts['tookMs']} ms`;
+    case 'ca-state':
+      return 'noted what the CA is';
     case 'api-call':
       return callText(facts);
     case 'endpoint':

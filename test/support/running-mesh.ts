@@ -171,6 +171,27 @@ export class RunningMesh {
     if (line === undefined) throw new Error(`no process with "${words}"`);
     return Number.parseInt(line.trim(), 10);
   }
+
+  /** The Envoy of a workload: `up` runs each in a folder of its own. */
+  proxyPid(workload: string): number {
+    const folder = join(this.layout.stateDir, 'proxies', workload);
+    const list = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
+    const pids = list
+      .filter((one) => one.includes('bootstrap.pb'))
+      .map((one) => Number.parseInt(one.trim(), 10));
+    const pid = pids.find((one) => folderOf(one) === folder);
+    if (pid === undefined) throw new Error(`there is no Envoy in ${folder}`);
+    return pid;
+  }
+}
+
+/** Empty when the process has ended meanwhile. */
+function folderOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
 }
 
 /** A test run that is killed ends its meshes in order, so that no port stays taken. */

@@ -1387,7 +1387,10 @@ export interface operations {
     };
     readonly getCa: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -2505,7 +2508,10 @@ export interface operations {
     };
     readonly getTokens: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -2693,7 +2699,10 @@ export interface operations {
     };
     readonly getVerdicts: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;

@@ -117,7 +117,7 @@ export const routes: readonly Route[] = [
     'RevisionsReply',
     'halt, resume or take back the revision that is under way',
   ),
-  get(paths.verdicts, 'viewer', 'VerdictsReply', 'what became of each commit, newest first'),
+  get(paths.verdicts, 'viewer', 'VerdictsReply', 'what became of each commit, newest first', at),
   get(`${paths.verdicts}/{name}`, 'viewer', 'CommitReply', 'whether a commit is live, and where'),
   post(paths.approvals, 'operator', approval, 'CommitVerdict', 'let a commit pass a guard rail'),
   get(
@@ -146,7 +146,7 @@ export const routes: readonly Route[] = [
   post(`${paths.hosts}/{name}/ban`, 'operator', hostStep, 'HostsReply', 'cut a host off'),
   post(`${paths.hosts}/{name}/evict`, 'operator', hostStep, 'HostsReply', 'forget a host'),
   post(paths.joinTokens, 'operator', joinToken, 'JoinTokenReply', 'a token for one new host'),
-  get(paths.ca, 'viewer', 'CaReply', 'what signs, and where a rotation stands'),
+  get(paths.ca, 'viewer', 'CaReply', 'what signs, and where a rotation stands', at),
   post(paths.caSteps, 'admin', caStep, 'CaReply', 'one step of a rotation'),
   post(paths.caRequests, 'admin', caRequest, 'CaRequestReply', "a key for the company's CA"),
   post(paths.caImports, 'admin', caImport, 'CaReply', "take what the company's CA signed"),
@@ -157,6 +157,7 @@ export const routes: readonly Route[] = [
     'admin',
     'ApiTokensReply',
     'tokens for this API; their secrets are not kept',
+    at,
   ),
   post(paths.apiTokens, 'admin', apiToken, 'ApiTokenReply', 'make a token for this API'),
   post(
