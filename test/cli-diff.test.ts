@@ -78,13 +78,13 @@ describe('chancery diff of two commits', () => {
     assert.match(err, /services\/shop.yaml:7/);
   });
 
-  it('what is neither a commit nor a proxy is CH5446, options and all; 1', async (t) => {
+  it('what is neither a commit nor a proxy is CH5472, options and all; 1', async (t) => {
     const { dir } = repository(t);
     for (const name of ['nope', '@', '', 'HEAD~99', 'a\nb', 'HEAD:mesh.yaml']) {
       const { code, err } = await chancery('diff', 'HEAD', name, dir);
       if (name === '@') continue;
       assert.equal(code, 1, name);
-      assert.match(err, /CH5446/, name);
+      assert.match(err, /CH5472/, name);
     }
   });
 });

@@ -55,7 +55,7 @@ function asNeither(error: unknown, [a, b]: readonly [string, string]): unknown {
   if (!(error instanceof ChanceryError)) return error;
   if (error.code !== 'CH5402' && error.code !== 'CH5430') return error;
   return new ChanceryError({
-    code: 'CH5446',
+    code: 'CH5472',
     message: `"${a}" and "${b}" are neither two commits of one repository nor two proxies of a mesh`,
     expected: 'two commits of the repository in DIR, or two proxies of the mesh that runs there',
     found: `as proxies: ${error.finding.message}`,

@@ -135,7 +135,7 @@ describe('the guard of the operators API', () => {
       `${paths.proxies}/${'x'.repeat(2_000)}`,
     ];
     for (const path of wrong) {
-      assert.equal(await call(caller('admin'), 'GET', path), '400 CH5445', path.slice(0, 60));
+      assert.equal(await call(caller('admin'), 'GET', path), '400 CH5471', path.slice(0, 60));
     }
     assert.deepEqual(seen, []);
   });

@@ -129,10 +129,10 @@ function wrongParameter(route: Route, { method, path, query }: ApiRequest): ApiR
   const message = `a parameter of ${method} ${route.path} is not what it takes`;
   if (!isText(name, nameBytesMax)) {
     const expected = `a name: a text of at most ${nameBytesMax} bytes, without NUL`;
-    return refused(400, { code: 'CH5445', message, expected });
+    return refused(400, { code: 'CH5471', message, expected });
   }
   const checked = checkQuery(route.query, query);
-  return checked.ok ? undefined : refused(400, { code: 'CH5445', message, ...checked.error });
+  return checked.ok ? undefined : refused(400, { code: 'CH5471', message, ...checked.error });
 }
 
 function notKnown(peer: ApiPeer): ApiReply {

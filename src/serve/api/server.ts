@@ -130,7 +130,7 @@ function targetOf(
 
 function unreadable(reason: string): Finding {
   const message = `the request cannot be read: ${reason}`;
-  return { code: 'CH5444', severity: 'error', message };
+  return { code: 'CH5470', severity: 'error', message };
 }
 
 /** What Node's parser refuses never comes to a handler; it too is answered with a code. */
