@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import { createClient } from '../src/client/client.ts';
+import { nodeTransport } from '../src/serve/api/client.ts';
 import { routes } from '../src/serve/api/routes.ts';
 import { clientTypes } from '../tools/openapi/client-types.ts';
 import { openApiText } from '../tools/openapi/document.ts';
@@ -19,6 +21,7 @@ interface Document {
   readonly components: { readonly schemas: Record<string, Schema> };
 }
 
+const web = 'service: web\nowner: t\nprotocol: http\nport: 8080\n';
 const text = readFileSync('schema/openapi.json', 'utf8');
 const document = JSON.parse(text) as Document;
 
@@ -56,7 +59,7 @@ describe('the OpenAPI document', () => {
 describe('a control plane and its OpenAPI document', () => {
   const plane = new LoneControlPlane({
     'mesh.yaml': 'mesh: ops\ntrust_domain: ops.test\n',
-    'services/web.yaml': 'service: web\nowner: t\nprotocol: http\nport: 8080\n',
+    'services/web.yaml': web,
   });
   before(async () => {
     await plane.start();
@@ -95,4 +98,60 @@ describe('a control plane and its OpenAPI document', () => {
       assert.equal(misfit(schema, JSON.parse(said), document.components.schemas), undefined);
     });
   }
+
+  /** What each POST takes so that it does something here; undefined: there is nothing that it could do. */
+  const works: Readonly<Record<string, { readonly name?: string; readonly body: object }>> = {
+    '/v1/join-tokens': { body: { host: 'web-2', ttlSeconds: 60, replaces: false } },
+    '/v1/hosts/{name}/ban': { name: 'web-1', body: { reason: 'r' } },
+    '/v1/hosts/{name}/evict': { name: 'web-1', body: { reason: '' } },
+    '/v1/tokens': { body: { name: 'other', role: 'viewer', ttlSeconds: 60 } },
+    '/v1/tokens/{name}/revoke': { name: 'bot', body: {} },
+    '/v1/ca/requests': { body: { replace: false } },
+    '/v1/ca/steps': { body: { step: 'prepare', what: 'intermediate', driven: 'hand' } },
+  };
+  for (const { method, path } of routes.filter((route) => route.method === 'POST')) {
+    it(`what POST ${path} answers is what is documented, also where it refuses`, async () => {
+      const { name = 'nobody', body } = works[path] ?? { body: {} };
+      const said = await call(method, path.replace('{name}', name), JSON.stringify(body));
+      assert.equal(said.status === 200, path in works, `${said.status} ${said.text}`);
+      const answers = document.paths[path]?.['post']?.responses;
+      const answer = answers?.[said.status] ?? answers?.['default'];
+      const { schema } = answer?.content['application/json'] ?? {};
+      assert.ok(schema !== undefined);
+      assert.equal(misfit(schema, JSON.parse(said.text), document.components.schemas), undefined);
+    });
+  }
+
+  it('each line of /v1/events is what is documented', async () => {
+    const lines: { readonly kind: string }[] = [];
+    const ended = new AbortController();
+    const api = createClient(nodeTransport(plane.controlSocket));
+    const following = api.follow('/v1/events', (line) => lines.push(line), ended.signal);
+    const said = (kind: string) =>
+      eventually(
+        () => lines.some((line) => line.kind === kind),
+        20_000,
+        () => `no ${kind}: ${JSON.stringify(lines)}`,
+      );
+    // What comes before a stream is open is not told in it.
+    await eventually(
+      async () => {
+        plane.write('services/web.yaml', `${web}description: at ${performance.now()}\n`);
+        return lines.some(({ kind }) => kind === 'accepted');
+      },
+      20_000,
+      () => 'no commit is accepted',
+    );
+    plane.write('services/web.yaml', `${web}colour: red\n`);
+    await said('refused');
+    ended.abort();
+    await following;
+    const { schema } =
+      document.paths['/v1/events']?.['get']?.responses['200']?.content['application/x-ndjson'] ??
+      {};
+    assert.ok(schema !== undefined);
+    for (const line of lines) {
+      assert.equal(misfit(schema, line, document.components.schemas), undefined);
+    }
+  });
 });

@@ -4,9 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import type { LedgerEntry } from '../../src/base/ledger.ts';
+import { type LedgerEntry, resourceId } from '../../src/base/ledger.ts';
+import { createClient } from '../../src/client/client.ts';
+import { nodeTransport } from '../../src/serve/api/client.ts';
 import type { ProxyReply, ProxyResource } from '../../src/serve/api/ledger-wire.ts';
 import type { StatusReply } from '../../src/serve/api/wire.ts';
+import { misfit, type Schema } from '../support/json-schema.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
 
 const run = promisify(execFile);
@@ -138,6 +141,38 @@ describe('what ran when, and from which line', () => {
     );
     assert.deepEqual(versions(await proxy()), versions(was));
     assert.deepEqual(versions(await proxy(beforeMs)), versions(was));
+  });
+
+  it('what is answered of a mesh with proxies is what the OpenAPI document says', async () => {
+    const api = createClient(nodeTransport(mesh.layout.controlSocket));
+    const path = { name: workload };
+    const { resources } = await api.get('/v1/proxies/{name}', { path });
+    const [one] = resources;
+    assert.ok(one !== undefined);
+    const [at, id] = [Date.now(), resourceId(one)];
+    const answers = {
+      StatusReply: [await api.get('/v1/status'), await api.get('/v1/status', { query: { at } })],
+      ProxyReply: [await api.get('/v1/proxies/{name}', { path, query: { at } })],
+      MadeReply: [await api.get('/v1/resources', { query: { id } })],
+      LedgerReply: [await api.get('/v1/ledger')],
+      RevisionsReply: [await api.get('/v1/revisions')],
+      VerdictsReply: [
+        await api.get('/v1/verdicts'),
+        await api.get('/v1/verdicts', { query: { at } }),
+      ],
+      CommitReply: [await api.get('/v1/verdicts/{name}', { path: { name: head() } })],
+      CaReply: [await api.get('/v1/ca'), await api.get('/v1/ca', { query: { at } })],
+      HostsReply: [await api.get('/v1/hosts')],
+    };
+    const text = readFileSync('schema/openapi.json', 'utf8');
+    const { components } = JSON.parse(text) as {
+      readonly components: { readonly schemas: Record<string, Schema> };
+    };
+    for (const [name, bodies] of Object.entries(answers)) {
+      const schema = components.schemas[name];
+      assert.ok(schema !== undefined, name);
+      for (const body of bodies) assert.equal(misfit(schema, body, components.schemas), undefined);
+    }
   });
 
   it('rotation, certificates and endpoints are in the log, in words that fit the terminal', async () => {
