@@ -32,17 +32,42 @@ async function historyOf(store: Store, proxy: string, atMs: number): Promise<Led
   return found.reverse();
 }
 
-/** Every proxy that said anything in the days before, sorted. */
-export async function proxiesBefore(store: Store, atMs: number): Promise<readonly string[]> {
-  const kind = ['proxy-connected', 'proxy-disconnected', 'proxy-checkpoint', 'proxy-retired'];
-  const found = new Set<string>();
-  let before: LedgerEntry | undefined;
+/** All but what proxies took, which is most of the ledger. */
+const linkKinds = proxyKinds.filter((kind) => kind !== 'ack' && kind !== 'proxy-holds');
+
+/**
+ * Every proxy that said anything in the days before, by name: whether it was there, and what it refused. What it took is
+ * read only where it refused something, which it may have taken since.
+ */
+export async function proxiesAt(
+  store: Store,
+  atMs: number,
+): Promise<ReadonlyMap<string, ProxyState>> {
+  const states = new Map<string, ProxyState>();
+  for (const [proxy, entries] of await linksBefore(store, atMs)) {
+    const refuses = entries.slice(entries.findLastIndex(isWhole) + 1).some(isRefusal);
+    const whole = refuses ? await proxyStateAt(store, proxy, atMs) : undefined;
+    states.set(proxy, whole ?? stateAt(entries, atMs));
+  }
+  return states;
+}
+
+function isRefusal({ kind }: LedgerEntry): boolean {
+  return kind === 'nack';
+}
+
+/** By proxy, sorted; the entries of each oldest first. */
+async function linksBefore(
+  store: Store,
+  atMs: number,
+): Promise<ReadonlyMap<string, readonly LedgerEntry[]>> {
+  const found: LedgerEntry[] = [];
   for (let pages = 0; pages < historyPagesMax; pages += 1) {
-    const span = { sinceMs: atMs - lookBackMs, untilMs: atMs };
-    const entries = await store.ledger({ kind, ...span, before, limit: ledgerPageMax });
-    for (const { subject } of entries) found.add(subject);
-    before = entries.at(-1);
+    const span = { sinceMs: atMs - lookBackMs, untilMs: atMs, before: found.at(-1) };
+    const entries = await store.ledger({ kind: linkKinds, ...span, limit: ledgerPageMax });
+    found.push(...entries);
     if (entries.length < ledgerPageMax) break;
   }
-  return [...found].sort();
+  const byProxy = Map.groupBy(found.reverse(), ({ subject }) => subject);
+  return new Map([...byProxy].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

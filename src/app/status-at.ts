@@ -7,7 +7,7 @@ import { ledgerPageMax } from '../serve/api/routes.ts';
 import { type ApiReply, refused } from '../serve/api/server.ts';
 import type { RejectedResource, StatusReply, WorkloadStatus } from '../serve/api/wire.ts';
 import type { Store } from '../store/store.ts';
-import { proxiesBefore, proxyStateAt } from './past-proxies.ts';
+import { proxiesAt } from './past-proxies.ts';
 
 /** The status of a past time, as far as the ledger tells. `now`: the names that do not change. */
 export async function statusAt(
@@ -18,8 +18,8 @@ export async function statusAt(
   const entries = await store.ledger({ kind: commitKinds, untilMs: atMs, limit: ledgerPageMax });
   const { running, refused: turnedDown, waiting } = commitsAt(entries);
   const workloads: WorkloadStatus[] = [];
-  for (const proxy of await proxiesBefore(store, atMs)) {
-    const known = await workloadAt(store, proxy, atMs);
+  for (const [proxy, state] of await proxiesAt(store, atMs)) {
+    const known = await workloadAt(store, proxy, state, atMs);
     if (known !== undefined) workloads.push(known);
   }
   if (running === undefined && workloads.length === 0) return nothingThen();
@@ -46,10 +46,10 @@ function nothingThen(): ApiReply {
 async function workloadAt(
   store: Store,
   proxy: string,
+  state: ProxyState,
   atMs: number,
 ): Promise<WorkloadStatus | undefined> {
-  const state = await proxyStateAt(store, proxy, atMs);
-  if (state === undefined || state.kind === 'left' || state.kind === 'unknown') return undefined;
+  if (state.kind === 'left' || state.kind === 'unknown') return undefined;
   const query = { kind: 'endpoint', subject: proxy, untilMs: atMs, limit: 1 };
   const [endpoint] = await store.ledger(query);
   if (endpoint?.facts['state'] === 'gone') return undefined;

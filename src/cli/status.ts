@@ -3,6 +3,7 @@ import { parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
+import { whileWaiting } from './progress.ts';
 import { isFine, statusText } from './status-text.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -37,7 +38,8 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
   if (more.length > 0) throw usageError('status takes one folder', usage);
   const at = momentOf(parsed.values['at'], '--at', usage);
   const query = at === undefined ? {} : { at };
-  const reply = await controlClient(parsed.values, dir).get('/v1/status', { query });
+  const asking = controlClient(parsed.values, dir).get('/v1/status', { query });
+  const reply = await whileWaiting(terminal, 'asking the control plane', asking);
   const all = parsed.values['all'] === true;
   if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
   else terminal.out(statusText(reply, { dir: dir ?? '', all }, terminal));

@@ -118,7 +118,7 @@ export class RunningMesh {
   }
 
   /** A request of the workload's application, through its proxy. */
-  ask(
+  async ask(
     workload: string,
     host: string,
     method: string,
