@@ -1,12 +1,10 @@
 import { timeText } from '../base/time-text.ts';
-import { auditText } from '../explain/audit.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
-import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { logText } from './log-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
-import { table } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { paint, type Terminal } from './terminal.ts';
 
 const usage = {
   usage: 'log [DIR] [--kind K] [--subject S] [--by WHO] [--since TIME] [--at TIME] [--limit N]',
@@ -42,20 +40,17 @@ export async function log(args: readonly string[], terminal: Terminal): Promise<
   const [dir, ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('log takes one folder', usage);
   const query = queryOf(parsed.values);
-  const { entries } = await controlClient(parsed.values, dir).get('/v1/ledger', { query });
+  const { entries, next } = await controlClient(parsed.values, dir).get('/v1/ledger', { query });
   const oldestFirst = entries.toReversed();
   if (parsed.values['json'] === true) {
     for (const one of oldestFirst) terminal.out(JSON.stringify(one));
     return 0;
   }
-  const rows = oldestFirst.map((one) => [
-    timeText(one.atMs),
-    one.kind,
-    /^[0-9a-f]{40,64}$/.test(one.subject) ? shortCommit(one.subject) : one.subject,
-    auditText(one).replaceAll('\n', ' '),
-  ]);
-  const header = ['time', 'kind', 'subject', 'what'];
-  terminal.out(table({ header, rows, width: terminal.width }));
+  if (next !== undefined) {
+    const older = `older ones may be there: --limit, or --at ${timeText(next.beforeMs)}`;
+    terminal.err(paint(terminal, 'dim', older));
+  }
+  terminal.out(entries.length === 0 ? 'nothing of that' : logText(oldestFirst, terminal.width));
   return 0;
 }
 

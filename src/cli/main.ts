@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { ChanceryError } from '../base/error.ts';
+import { wrapped } from './table.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
 /** 0 fine, 1 usage or internal, 2 problems found: scripts rely on these. */
@@ -129,17 +130,6 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 const gap = '  ';
-
-/** Lines of whole words. */
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
-    else lines.splice(-1, 1, `${last} ${word}`);
-  }
-  return lines;
-}
 
 function overview(terminal: Terminal): string {
   const width = Math.max(...Object.keys(verbs).map((name) => name.length));

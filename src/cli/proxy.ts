@@ -48,21 +48,29 @@ export async function proxyReply(
   return api.get('/v1/proxies/{name}', { path: { name }, query });
 }
 
+const widthWithVersions = 100;
+
 export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 'width'>): string {
   const { proxy: name, atMs, kind, sinceMs, resources } = reply;
   const hue = kind === 'connected' ? 'green' : 'yellow';
-  const rows = resources
-    .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
-    .map((one) => [
-      one.type,
-      one.name,
-      one.version.slice(0, 8),
+  const byType = Map.groupBy(
+    resources.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+    ({ type }) => type,
+  );
+  // The version is for scripts; the line and the commit that made it must not be cut for it.
+  const isWide = terminal.width >= widthWithVersions;
+  const rows = [...byType].flatMap(([type, all]) => [
+    [paint(terminal, 'bold', type)],
+    ...all.map((one) => [
+      `  ${one.name}`,
       paint(terminal, one.state === 'accepted' ? 'green' : 'red', one.state),
       one.sinceMs === undefined ? '' : span(atMs - one.sinceMs),
       one.from[0] === undefined ? '' : `${one.from[0].file}:${one.from[0].line}`,
       shortCommit(one.commit ?? ''),
-    ]);
-  const header = ['type', 'name', 'version', 'state', 'for', 'from', 'commit'];
+      ...(isWide ? [one.version.slice(0, 8)] : []),
+    ]),
+  ]);
+  const header = ['resource', 'state', 'for', 'from', 'commit', ...(isWide ? ['version'] : [])];
   const refusals = resources.flatMap((one) =>
     one.message === undefined
       ? []

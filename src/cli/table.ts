@@ -45,3 +45,20 @@ function pad(text: string, width: number): string {
 function visibleLength(text: string): number {
   return stripColor(text).length;
 }
+
+/** Lines of whole words; a word that is longer than a line is broken. */
+export function wrapped(text: string, width: number): string[] {
+  const pieces = text.split(' ').flatMap((word) => pieceWord(word, width));
+  const lines: string[] = [];
+  for (const word of pieces) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines.splice(-1, 1, `${last} ${word}`);
+  }
+  return lines;
+}
+
+function pieceWord(word: string, width: number): string[] {
+  const count = Math.max(1, Math.ceil(word.length / width));
+  return Array.from({ length: count }, (_, at) => word.slice(at * width, (at + 1) * width));
+}
