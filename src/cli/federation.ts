@@ -6,6 +6,7 @@ import { parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
 import type { ExitCode } from './main.ts';
+import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
@@ -80,7 +81,8 @@ async function refresh(
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const reply = await api.post('/v1/federation/refresh', { body: { trustDomain } });
+  const fetching = api.post('/v1/federation/refresh', { body: { trustDomain } });
+  const reply = await whileWaiting(terminal, `fetching the bundle of ${trustDomain}`, fetching);
   if (json) terminal.out(JSON.stringify(reply));
   else if (reply.problem === undefined) terminal.out(refreshedText(reply));
   else terminal.findings([reply.problem]);
