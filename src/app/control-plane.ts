@@ -52,6 +52,7 @@ export class ControlPlane {
   readonly events: EventBus = createEventBus();
   readonly publisher: Publisher;
   readonly #onReady: () => void;
+  readonly #onAccepting: () => void;
   readonly #onAccepted: (accepted: Accepted) => void;
   #intent: IntentState = { kind: 'empty' };
   /** What ran before the commit that is on its way now. */
@@ -71,12 +72,15 @@ export class ControlPlane {
     /** What ran when the control plane last stopped; proxies keep their endpoints until hosts report again. */
     readonly inventory: Inventory;
     readonly onReady: () => void;
+    /** Before a commit is accepted; what all proxies have settles. */
+    readonly onAccepting: () => void;
     /** Leads what was accepted to all proxies. */
     readonly onAccepted: (accepted: Accepted) => void;
   }) {
     this.#inventory = sortInventory(options.inventory);
     this.#hosts = Map.groupBy(options.inventory, (workload) => workload.host);
     this.#onReady = options.onReady;
+    this.#onAccepting = options.onAccepting;
     this.#onAccepted = options.onAccepted;
     this.publisher = new Publisher({
       clock: options.clock,
@@ -124,6 +128,7 @@ export class ControlPlane {
     more: { readonly warnings: readonly Finding[]; readonly approved: boolean },
   ): void {
     const { warnings, approved } = more;
+    this.#onAccepting();
     const before = this.#intent;
     const policy = policyDocument(intent);
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };

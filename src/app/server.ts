@@ -136,7 +136,10 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const operations = createOperations({ store, clock, registry, plane, xds, metrics });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts } = await openGate(plane, store, log);
+  const { gatekeeper, verdicts } = await openGate(plane, store, {
+    hostShows: (host) => registry.shows(host),
+    log,
+  });
   await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted') void source.accepted?.(event.commit);
@@ -206,10 +209,12 @@ async function openPlane(
       onXdsEvent(event);
     },
   });
+  let concede = (): void => {};
   let begin = (_accepted: Accepted): void => {};
   const proxies = new ProxyLedger({ store, clock });
   const plane: ControlPlane = new ControlPlane({
     clock,
+    onAccepting: () => concede(),
     onAccepted: (accepted) => begin(accepted),
     sink: proxies.sink(xds),
     inventory: inventoryOf(await store.list(reportKind)),
@@ -220,6 +225,7 @@ async function openPlane(
   recordCommits(plane, store, clock);
   const signals = new SignalLog();
   const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
+  concede = () => rollouts.concede();
   begin = (accepted) => rollouts.begin(proposalOf(accepted));
   return { plane, xds, ready, signals, rollouts, proxies };
 }

@@ -99,6 +99,11 @@ export function reached({ state, waves }: Rollout): ReadonlySet<WorkloadId> {
   }
 }
 
+/** All that it touches have it, whether or not they are looked at yet. */
+export function isEverywhere({ state, waves }: Rollout): boolean {
+  return state.kind === 'live' || (state.kind === 'watching' && state.wave >= waves.length - 1);
+}
+
 function wrong({ kind }: RolloutState, why: string): Result<never, string> {
   return err(`${why}: the revision is ${kind}`);
 }

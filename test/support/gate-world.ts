@@ -3,6 +3,7 @@ import { type Candidate, compileCandidate, type Gate } from '../../src/app/gate/
 import { Gatekeeper } from '../../src/app/gate/gatekeeper.ts';
 import { gates } from '../../src/app/gate/gates.ts';
 import type { EdgeTraffic } from '../../src/app/gate/guard-rails.ts';
+import type { HostShows } from '../../src/app/gate/identities.ts';
 import { Verdicts } from '../../src/app/gate/verdicts.ts';
 import type { IntentTree, TreeReading } from '../../src/app/intent-source.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
@@ -75,24 +76,27 @@ export async function gateWorld(
     readonly inventory?: Inventory;
     readonly gates?: readonly Gate[];
     readonly traffic?: EdgeTraffic;
+    readonly hostShows?: HostShows;
     readonly envoy?: Gate;
     readonly onPublish?: (proxy: WorkloadId) => void;
   } = {},
 ) {
   const { inventory = [], traffic = () => undefined, envoy, onPublish = () => {} } = options;
+  const { hostShows = () => undefined } = options;
   const store = await openStore(':memory:');
   const plane: ControlPlane = new ControlPlane({
     clock,
     sink: { publish: onPublish, retire: () => {} },
     inventory,
     onReady: () => {},
+    onAccepting: () => {},
     onAccepted: ({ tree, intent }) => {
       plane.publisher.propose(intent, { id: tree.commit, subject: tree.subject });
       plane.settle();
     },
   });
   const verdicts = await Verdicts.open({ store, clock, log: silent });
-  const rails = gates({ envoy, traffic, nowMs: () => clock.nowMs() });
+  const rails = gates({ envoy, traffic, hostShows, nowMs: () => clock.nowMs() });
   const gatekeeper = new Gatekeeper({ plane, clock, verdicts, gates: options.gates ?? rails });
   return {
     ...{ store, plane, verdicts, gatekeeper },

@@ -124,8 +124,9 @@ export class RunningMesh {
     method: string,
     path: string,
     body?: unknown,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<Answer> {
-    return ask(this.ports(workload).egressPort, host, method, path, body);
+    return ask(this.ports(workload).egressPort, host, method, path, body, headers);
   }
 
   /** Counters of a proxy whose names match, from its admin socket. */
@@ -213,9 +214,14 @@ export function ask(
   method: string,
   path: string,
   body?: unknown,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   return new Promise((done, reject) => {
-    const headers = { host, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const headers = {
+      ...more,
+      host,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
     const call = http.request(
       { host: '127.0.0.1', port, agent, method, path, headers },
       (response) => {

@@ -6,6 +6,7 @@ import { noVerdict, validateBootstrap } from '../../envoy/validate.ts';
 import type { Gate } from './candidate.ts';
 import { envoyGate, type Judge } from './envoy-gate.ts';
 import { type EdgeTraffic, guardFindings } from './guard-rails.ts';
+import { type HostShows, hostFindings, trustDomainFindings } from './identities.ts';
 import { referenceFindings } from './references.ts';
 import { testFindings } from './test-gate.ts';
 
@@ -13,17 +14,25 @@ import { testFindings } from './test-gate.ts';
 export function gates(parts: {
   readonly envoy: Gate | undefined;
   readonly traffic: EdgeTraffic;
+  readonly hostShows: HostShows;
   readonly nowMs: () => number;
 }): readonly Gate[] {
-  const { envoy, traffic, nowMs } = parts;
+  const { envoy, traffic, hostShows, nowMs } = parts;
   return [
     { name: 'tests', onErrors: 'refuse', check: ({ intent }) => testFindings(intent) },
-    { name: 'references', onErrors: 'refuse', check: referenceFindings },
+    {
+      name: 'references',
+      onErrors: 'refuse',
+      check: (candidate) => [...referenceFindings(candidate), ...trustDomainFindings(candidate)],
+    },
     ...(envoy === undefined ? [] : [envoy]),
     {
       name: 'guard',
       onErrors: 'hold',
-      check: (candidate) => guardFindings(candidate, { traffic, nowMs: nowMs() }),
+      check: (candidate) => [
+        ...guardFindings(candidate, { traffic, nowMs: nowMs() }),
+        ...hostFindings(candidate, hostShows),
+      ],
     },
   ];
 }

@@ -92,4 +92,18 @@ describe('references', () => {
     assert.equal(finding?.code, 'CH4203');
     assert.equal(finding?.at?.file, 'services/x.yaml');
   });
+
+  it('so is one that another workload of the same host listens on; on another host it is free', () => {
+    const other = { ...workloadOf('a'), egressPort: 15_044 };
+    const files: Files = {
+      ...world(),
+      'services/t.yaml':
+        'service: t\nowner: team\nprotocol: tcp\nport: 9000\nallow:\n  - from: x\n',
+      'services/x.yaml': serviceFile('x', 'calls:\n  - { service: t, local_port: 15044 }\n'),
+    };
+    const found = (host: string) =>
+      referenceFindings(candidateOf(undefined, files, [{ ...other, host }, workloadOf('x')]));
+    assert.match(found(other.host)[0]?.message ?? '', /15044 of x-v1 for t is taken by the a-v1/);
+    assert.deepEqual(found('elsewhere'), []);
+  });
 });

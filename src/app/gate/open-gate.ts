@@ -7,10 +7,16 @@ import { unfinished } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
+import type { HostShows } from './identities.ts';
 import { Verdicts } from './verdicts.ts';
 
 /** The gates of this control plane, with the verdicts that its store knows. */
-export async function openGate(plane: ControlPlane, store: Store, log: Log) {
+export async function openGate(
+  plane: ControlPlane,
+  store: Store,
+  parts: { readonly hostShows: HostShows; readonly log: Log },
+) {
+  const { hostShows, log } = parts;
   const verdicts = await Verdicts.open({ store, clock, log });
   const envoy = realEnvoyGate({
     ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
@@ -19,7 +25,7 @@ export async function openGate(plane: ControlPlane, store: Store, log: Log) {
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts },
     // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
-    gates: gates({ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() }),
+    gates: gates({ envoy, traffic: () => undefined, hostShows, nowMs: () => clock.nowMs() }),
   });
   return { gatekeeper, verdicts };
 }

@@ -11,6 +11,7 @@ import { SignalLog } from './signal-log.ts';
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const intent = {} as Intent;
 const watchMs = 5_000;
+const noTrouble = { handshakeFailures: 0, retries: 0, slower: [] };
 
 /** Rollouts over a mesh of `count` proxies of one service that take what they get, unless the test says otherwise. */
 function fixture(count: number, watch = watchMs) {
@@ -40,7 +41,9 @@ function fixture(count: number, watch = watchMs) {
       ...{ connected: true, converged: true, refused: undefined },
       ...standings.get(proxy),
     }),
-    emit: () => {},
+    emit: (event) => {
+      if (event.kind === 'rollout' && event.rollout.state.kind === 'taken-back') said.push('told');
+    },
     keep: async () => {},
   });
   const begin = (id = 'c2', more: { urgent?: boolean; denialsExpected?: boolean } = {}): void =>
@@ -49,21 +52,26 @@ function fixture(count: number, watch = watchMs) {
       ...{ urgent: false, denialsExpected: false, ...more },
     });
   /** Seconds in which every proxy gets 20 requests, of which so many are answered with errors or denials. */
-  const serve = (seconds: number, bad: { errors?: number; denials?: number } = {}): void => {
+  const serve = (
+    seconds: number,
+    bad: { errors?: number; denials?: number; clientErrors?: number; all?: boolean } = {},
+  ): void => {
     for (let second = 0; second < seconds; second += 1) {
       clock.advance(1_000);
       for (const { proxy } of touched) {
-        const counters = counted.get(proxy) ?? { requests: 0, errors: 0, denials: 0 };
-        const isHit = have.has(proxy);
+        const counters = counted.get(proxy) ?? { ...nothing };
+        const isHit = have.has(proxy) || bad.all === true;
         counters.requests += 20;
+        counters.clientErrors += isHit ? (bad.clientErrors ?? 0) : 0;
         counters.errors += isHit ? (bad.errors ?? 0) : 0;
         counters.denials += isHit ? (bad.denials ?? 0) : 0;
         counted.set(proxy, counters);
-        signals.take(proxy, clock.nowMs(), { ...counters, handshakeFailures: 0 });
+        signals.take(proxy, clock.nowMs(), { ...noTrouble, ...counters });
       }
     }
   };
-  const counted = new Map<string, { requests: number; errors: number; denials: number }>();
+  const nothing = { requests: 0, errors: 0, denials: 0, clientErrors: 0 };
+  const counted = new Map<string, typeof nothing>();
   return { clock, rollouts, begin, serve, standings, said, have: () => have.size };
 }
 
@@ -99,6 +107,54 @@ describe('rollouts', () => {
     assert.equal(kindOf(rollouts.all[0]), 'taken-back');
     serve(30);
     assert.equal(have(), 0);
+  });
+
+  it('whoever hears that it was taken back finds it withdrawn', () => {
+    const { begin, serve, said } = fixture(20);
+    serve(10);
+    begin();
+    serve(3, { errors: 10 });
+    assert.match(said.join(), /withdrawn.*,told$/);
+  });
+
+  it('answers of 404 take it back, unless those that have it not give them as well', () => {
+    for (const all of [false, true]) {
+      const { begin, serve, rollouts } = fixture(20);
+      serve(10);
+      begin();
+      serve(30, { clientErrors: 10, all });
+      assert.equal(kindOf(rollouts.all[0]), all ? 'live' : 'taken-back');
+    }
+  });
+
+  it('what it did before it was taken back is not what the next one is held against', () => {
+    const { begin, serve, rollouts } = fixture(5);
+    serve(10);
+    for (const id of ['c2', 'c3', 'c4']) {
+      begin(id);
+      serve(3, { errors: 10 });
+      assert.equal(kindOf(rollouts.all[0]), 'taken-back', id);
+      serve(5);
+    }
+  });
+
+  it('a commit that nobody is touched by is live at once', () => {
+    const { begin, said } = fixture(0);
+    begin();
+    assert.deepEqual(said, ['settled']);
+  });
+
+  it('what all have is what runs: a commit that comes while it is looked at begins with one proxy', () => {
+    const { begin, serve, have, rollouts, said } = fixture(20);
+    serve(5);
+    begin('c2');
+    serve(13);
+    assert.equal(have(), 20);
+    rollouts.concede();
+    assert.deepEqual(said, ['settled']);
+    begin('c3');
+    assert.equal(have(), 1);
+    assert.equal(rollouts.current?.base, 'c1');
   });
 
   it('denials take it back, unless they are what the commit is for', () => {

@@ -6,12 +6,13 @@ import type { WorkloadId } from '../../compile/inventory.ts';
 import type { Intent } from '../../model/types.ts';
 import {
   advance,
+  isEverywhere,
   isUnderWay,
   type Rollout,
   type RolloutStep,
   reached,
 } from '../../rollout/rollout.ts';
-import { hurt } from '../../rollout/signals.ts';
+import { hurt, type Signals, type Stretch } from '../../rollout/signals.ts';
 import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
@@ -52,6 +53,8 @@ const lookEveryMs = 100;
 const takeMs = 30_000;
 /** What a proxy counted in this time before a commit is what it is held against. */
 const beforeMs = 60_000;
+/** Until proxies have what ran before again. */
+const takenBackMs = 500;
 /** For the history in `revision list`. */
 const historyMax = 200;
 
@@ -68,7 +71,9 @@ export interface Proposal {
 interface Active {
   rollout: Rollout;
   readonly denialsExpected: boolean;
-  readonly touched: ReadonlySet<WorkloadId>;
+  readonly touched: readonly TouchedProxy[];
+  /** When its wave came to each proxy. */
+  readonly since: Map<WorkloadId, number>;
 }
 
 /** Leads each accepted commit to all proxies in waves, looks at whoever has it, and takes it back when it hurts. */
@@ -98,6 +103,14 @@ export class Rollouts {
     this.#interrupted = rollout;
   }
 
+  /** What all have is what runs: a commit that comes now has waves of its own. To be called before that one is accepted. */
+  concede(): void {
+    const active = this.#active;
+    if (active === undefined || !isEverywhere(active.rollout)) return;
+    if (active.rollout.state.kind === 'watching') this.#step(active, { kind: 'watched' });
+    this.#settle();
+  }
+
   /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
   begin(proposal: Proposal): void {
     const { clock, plane } = this.#options;
@@ -110,11 +123,12 @@ export class Rollouts {
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
-      waves: urgent ? [touched.map(({ proxy }) => proxy)] : wavesOf(touched, commit.id, before),
+      waves: urgent
+        ? [touched.map(({ proxy }) => proxy)]
+        : wavesOf(touched, commit.id, before, (proxy) => this.#before(proxy, nowMs)?.requests ?? 0),
       state: isSame && before.state.kind === 'halted' ? { ...before.state, wave: 0 } : pushing,
     };
-    const proxies = new Set(touched.map(({ proxy }) => proxy));
-    this.#active = { rollout, denialsExpected, touched: proxies };
+    this.#active = { rollout, denialsExpected, touched, since: new Map() };
     this.#history.push(rollout);
     if (this.#history.length > historyMax) this.#history.shift();
     this.#became(rollout);
@@ -182,28 +196,52 @@ export class Rollouts {
 
   #isOver({ rollout }: Active): boolean {
     const { clock, watchMs } = this.#options;
-    return clock.nowMs() - rollout.state.sinceMs >= watchMs();
+    // Where nobody is touched there is nobody to look at.
+    return rollout.waves.length === 0 || clock.nowMs() - rollout.state.sinceMs >= watchMs();
   }
 
   /** Why the revision does not go on, and goes back; undefined: nobody does worse for it. */
   #trouble(active: Active): string | undefined {
-    const { clock, standing, signals } = this.#options;
-    const { rollout, denialsExpected } = active;
-    const { state, startedMs } = rollout;
+    const { clock, standing } = this.#options;
+    const { state } = active.rollout;
     const nowMs = clock.nowMs();
-    for (const proxy of reached(rollout)) {
+    for (const proxy of reached(active.rollout)) {
       const { connected, converged, refused } = standing(proxy);
       if (refused !== undefined) return `${proxy} refuses it: ${refused}`;
       if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
         return `${proxy} does not take it within ${takeMs / 1_000} s`;
       }
-      const before = signals.between(proxy, startedMs - beforeMs, startedMs);
-      const after = signals.between(proxy, startedMs, nowMs);
-      if (before === undefined || after === undefined) continue;
-      const worse = hurt(before, after, { denialsExpected });
+      const worse = this.#worse(active, proxy, nowMs);
       if (worse !== undefined) return `${proxy} has ${worse}`;
     }
     return undefined;
+  }
+
+  #worse(active: Active, proxy: WorkloadId, nowMs: number): string | undefined {
+    const { signals } = this.#options;
+    const { rollout, denialsExpected, since } = active;
+    const sinceMs = since.get(proxy) ?? rollout.startedMs;
+    const after = signals.between(proxy, sinceMs, nowMs);
+    if (after === undefined) return undefined;
+    const others = this.#others(active, proxy)?.flatMap((other): readonly Stretch[] => {
+      const then = this.#before(other, rollout.startedMs);
+      const now = signals.between(other, sinceMs, nowMs);
+      return then === undefined || now === undefined ? [] : [{ before: then, after: now }];
+    });
+    const before = this.#before(proxy, rollout.startedMs);
+    return before && hurt({ before, after }, { denialsExpected, others });
+  }
+
+  #before(proxy: WorkloadId, startedMs: number): Signals | undefined {
+    return this.#options.signals.between(proxy, startedMs - beforeMs, startedMs);
+  }
+
+  /** Proxies of the same service that have not got it; undefined: it has no other. */
+  #others({ rollout, touched }: Active, proxy: WorkloadId): readonly WorkloadId[] | undefined {
+    const ahead = reached(rollout);
+    const own = touched.find((one) => one.proxy === proxy)?.service;
+    const all = touched.filter(({ service }) => service === own).map((one) => one.proxy);
+    return all.length < 2 ? undefined : all.filter((one) => !ahead.has(one));
   }
 
   #step(active: Active, step: RolloutStep): Result<Rollout, string> {
@@ -216,19 +254,19 @@ export class Rollouts {
   }
 
   #became(rollout: Rollout): void {
-    const { plane, emit, keep, log } = this.#options;
+    const { plane, emit, keep, log, signals, clock } = this.#options;
     const { commit, state } = rollout;
     keep(rollout).catch((error: unknown) =>
       log.error('the store did not take the rollout', { commit, problem: messageOf(error) }),
     );
-    emit({ kind: 'rollout', rollout });
     switch (state.kind) {
       case 'pushing':
       case 'halted':
-        plane.reach(reached(rollout));
+        this.#reach(reached(rollout));
         break;
       case 'taken-back':
         this.#active = undefined;
+        signals.strike({ fromMs: rollout.startedMs, toMs: clock.nowMs() + takenBackMs });
         log.warn('a revision was taken back', { commit, reason: state.reason });
         plane.withdraw(commit, state.reason);
         break;
@@ -236,6 +274,15 @@ export class Rollouts {
       case 'watching':
         break;
     }
+    // Who hears of it finds it done: the verdict of a commit that was taken back is read from the plane.
+    emit({ kind: 'rollout', rollout });
+  }
+
+  #reach(proxies: ReadonlySet<WorkloadId>): void {
+    const nowMs = this.#options.clock.nowMs();
+    const since = this.#active?.since;
+    for (const proxy of proxies) if (since?.has(proxy) === false) since.set(proxy, nowMs);
+    this.#options.plane.reach(proxies);
   }
 
   #settle(): void {
@@ -252,12 +299,14 @@ function wavesOf(
   touched: readonly TouchedProxy[],
   commit: string,
   before: Rollout | undefined,
+  requestsOf: (proxy: WorkloadId) => number,
 ): Rollout['waves'] {
   const ahead = before === undefined ? new Set<WorkloadId>() : reached(before);
   const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
   const planned = planWaves(
     touched.filter(({ proxy }) => !ahead.has(proxy)),
     commit,
+    requestsOf,
   );
   const [first = [], ...others] = planned;
   const waves = before?.commit === commit ? [again, ...planned] : [[...again, ...first], ...others];
