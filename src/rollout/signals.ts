@@ -98,7 +98,7 @@ const handshakeFailures: Kind = {
 const clientErrors: Kind = {
   words: 'answers of 400 to 499',
   count: (signals) => signals.clientErrors,
-  ...{ blame: 'alone', countMin: 5, shareMore: 0.05 },
+  ...{ blame: 'alone', countMin: 5, shareMore: 0.03 },
 };
 const retries: Kind = {
   words: 'repeated attempts',
