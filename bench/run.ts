@@ -4,6 +4,7 @@ const areas: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>
   compile: () => import('./compile.ts'),
   identity: () => import('./identity.ts'),
   mesh: () => import('./mesh.ts'),
+  neighbours: () => import('./neighbours.ts'),
   xds: () => import('./xds.ts'),
 };
 

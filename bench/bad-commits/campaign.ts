@@ -31,6 +31,8 @@ const endWithinMs = 90_000;
 const pollMs = 50;
 /** What the last answers of a commit that has ended still are. */
 const afterMs = 500;
+/** For all at once, whatever it takes away again. */
+const goBack = 'the good state\n\nChancery: urgent\nChancery-Approve: removal';
 /** Endpoints come and go with their applications, whatever commit runs. */
 const ofCommits: ReadonlySet<unknown> = new Set([
   'Listener',
@@ -176,7 +178,7 @@ export class Campaign {
   /** What all have needs a commit to go back; everything else is left behind by the branch. */
   async #restore(end: Outcome['end']): Promise<void> {
     if (end === 'live' || end === 'no end') {
-      this.#goodCommit = this.#commit(meshFiles, 'the good state\n\nChancery: urgent');
+      this.#goodCommit = this.#commit(meshFiles, goBack);
     } else {
       this.#mesh.git('reset', '--quiet', '--hard', this.#goodCommit);
     }

@@ -64,6 +64,7 @@ import { openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
+import { Trouble } from './trouble.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
 import { xdsEventSink } from './xds-events.ts';
 
@@ -110,6 +111,7 @@ interface Foundation {
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly operations: Operations;
+  readonly trouble: Trouble;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -122,7 +124,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const store = timedStore(opened, metrics, clock);
   const registry = await HostRegistry.open({ store, clock, log });
   const { source, stop: closeSource } = await openSource(options);
-  const { plane, xds, ready, signals, rollouts, proxies } = await openPlane(
+  const { plane, xds, ready, signals, rollouts, proxies, trouble } = await openPlane(
     store,
     registry,
     log,
@@ -136,10 +138,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const operations = createOperations({ store, clock, registry, plane, xds, metrics });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts } = await openGate(plane, store, {
-    hostShows: (host) => registry.shows(host),
-    log,
-  });
+  const { gatekeeper, verdicts } = await openGate(plane, store, registry, log);
   await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted') void source.accepted?.(event.commit);
@@ -148,7 +147,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   await whileAwake(ready);
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts, operations },
+    ...{ gatekeeper, verdicts, operations, trouble },
   });
   proxies.start();
   return async () => {
@@ -196,6 +195,7 @@ async function openPlane(
     start = resolve;
   });
   const memory = new MemoryReturn({ clock, trim: mallocTrim() });
+  const trouble: Trouble = new Trouble({ store, clock, status: (proxy) => xds.status(proxy) });
   const xds: XdsService = new XdsService({
     clock,
     authorize: proxyAuthorizer({
@@ -206,15 +206,15 @@ async function openPlane(
     onEvent: (event) => {
       if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
       countXdsEvent(metrics, event);
+      trouble.follow(event);
       onXdsEvent(event);
     },
   });
-  let concede = (): void => {};
   let begin = (_accepted: Accepted): void => {};
   const proxies = new ProxyLedger({ store, clock });
   const plane: ControlPlane = new ControlPlane({
     clock,
-    onAccepting: () => concede(),
+    onAccepting: () => rollouts.concede(),
     onAccepted: (accepted) => begin(accepted),
     sink: proxies.sink(xds),
     inventory: inventoryOf(await store.list(reportKind)),
@@ -224,10 +224,9 @@ async function openPlane(
   const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
   recordCommits(plane, store, clock);
   const signals = new SignalLog();
-  const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
-  concede = () => rollouts.concede();
+  const rollouts: Rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
   begin = (accepted) => rollouts.begin(proposalOf(accepted));
-  return { plane, xds, ready, signals, rollouts, proxies };
+  return { plane, xds, ready, signals, rollouts, proxies, trouble };
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */
@@ -260,6 +259,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => source.findings ?? [],
       () => ca.findings,
       () => clockNotice.findings,
+      () => foundation.trouble.findings,
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
     ],

@@ -16,6 +16,8 @@ const greenWithinMs = 60_000;
 export class RunningMesh {
   readonly dir: string;
   readonly output: string[] = [];
+  /** For `up` and all that it starts, beside what the test has itself. */
+  readonly env: Record<string, string> = {};
   #up: ChildProcess | undefined;
 
   constructor(source: string) {
@@ -73,6 +75,7 @@ export class RunningMesh {
     const [program = '', ...args] = [...testTether(), process.execPath, entry, 'up', this.dir];
     const child = spawn(program, [...args, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.env },
     });
     this.#up = child;
     for (const stream of [child.stdout, child.stderr]) {

@@ -2,21 +2,21 @@ import { systemClock as clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { HostRegistry } from '../hosts/registry.ts';
 import type { IntentSource } from '../intent-source.ts';
 import { unfinished } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
-import type { HostShows } from './identities.ts';
 import { Verdicts } from './verdicts.ts';
 
 /** The gates of this control plane, with the verdicts that its store knows. */
 export async function openGate(
   plane: ControlPlane,
   store: Store,
-  parts: { readonly hostShows: HostShows; readonly log: Log },
+  registry: HostRegistry,
+  log: Log,
 ) {
-  const { hostShows, log } = parts;
   const verdicts = await Verdicts.open({ store, clock, log });
   const envoy = realEnvoyGate({
     ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
@@ -25,7 +25,10 @@ export async function openGate(
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts },
     // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
-    gates: gates({ envoy, traffic: () => undefined, hostShows, nowMs: () => clock.nowMs() }),
+    gates: gates({
+      ...{ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() },
+      hostShows: (host) => registry.shows(host),
+    }),
   });
   return { gatekeeper, verdicts };
 }
