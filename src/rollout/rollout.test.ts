@@ -152,6 +152,13 @@ describe('signals of a proxy', () => {
     assert.equal(signalsBetween(at(0, 100), at(1_000, 150))?.requests, 50);
   });
 
+  it('what only one of two reports counts has not happened in between', () => {
+    const old = { atMs: 0, counters: { requests: 100, errors: 1 } };
+    const now = { atMs: 1_000, counters: counters({ requests: 150, errors: 3, clientErrors: 70 }) };
+    const between = signalsBetween(old, now);
+    assert.deepEqual([between?.errors, between?.clientErrors, between?.slower[0]], [2, 0, 0]);
+  });
+
   it('errors, denials and failed handshakes that were not there before hurt', () => {
     assert.match(judged({}, { errors: 5 }) ?? '', /5 answers of 500.*5\.0 %.*0 % before/);
     assert.match(judged({}, { denials: 50 }) ?? '', /50 denials/);

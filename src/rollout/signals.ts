@@ -22,26 +22,30 @@ export const slowerThanMs = [100, 250, 500, 1_000, 2_500, 5_000, 10_000] as cons
 /** What was counted in some stretch of time. */
 export type Signals = ProxyCounters & { readonly overMs: number };
 
-/** Undefined where the proxy was started anew in between: its counters begin at nothing. */
+/** What an agent reports; one of an earlier version leaves out what it does not count. */
+export type ReportedCounters = Partial<ProxyCounters> & Pick<ProxyCounters, 'requests'>;
+
+/**
+ * What was counted from one report to the next; nothing of what only one of them counts. Undefined where the proxy was
+ * started anew in between: its counters begin at nothing.
+ */
 export function signalsBetween(
-  before: { readonly atMs: number; readonly counters: ProxyCounters },
-  after: { readonly atMs: number; readonly counters: ProxyCounters },
+  before: { readonly atMs: number; readonly counters: ReportedCounters },
+  after: { readonly atMs: number; readonly counters: ReportedCounters },
 ): Signals | undefined {
   const [a, b] = [before.counters, after.counters];
   if (b.requests < a.requests || after.atMs <= before.atMs) return undefined;
-  const more = (name: Exclude<keyof ProxyCounters, 'slower'>): number =>
-    Math.max(0, b[name] - a[name]);
+  const more = (was: number | undefined, is: number | undefined): number =>
+    was === undefined || is === undefined ? 0 : Math.max(0, is - was);
   return {
     overMs: after.atMs - before.atMs,
-    requests: more('requests'),
-    errors: more('errors'),
-    clientErrors: more('clientErrors'),
-    denials: more('denials'),
-    handshakeFailures: more('handshakeFailures'),
-    retries: more('retries'),
-    slower: slowerThanMs.map((_, index) =>
-      Math.max(0, (b.slower[index] ?? 0) - (a.slower[index] ?? 0)),
-    ),
+    requests: more(a.requests, b.requests),
+    errors: more(a.errors, b.errors),
+    clientErrors: more(a.clientErrors, b.clientErrors),
+    denials: more(a.denials, b.denials),
+    handshakeFailures: more(a.handshakeFailures, b.handshakeFailures),
+    retries: more(a.retries, b.retries),
+    slower: slowerThanMs.map((_, index) => more(a.slower?.[index], b.slower?.[index])),
   };
 }
 

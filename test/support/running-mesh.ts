@@ -9,7 +9,7 @@ import { tetherPrefix } from '../../src/app/child.ts';
 import type { PortBook, Ports } from '../../src/app/host-plan.ts';
 import { layoutOf } from '../../src/app/layout.ts';
 
-const entry = resolve('bin/chancery.js');
+const ownEntry = resolve('bin/chancery.js');
 const greenWithinMs = 60_000;
 
 /** An intent folder in a Git repository of its own, and the mesh that `up` runs of it. */
@@ -18,9 +18,12 @@ export class RunningMesh {
   readonly output: string[] = [];
   /** For `up` and all that it starts, beside what the test has itself. */
   readonly env: Record<string, string> = {};
+  readonly #entry: string;
   #up: ChildProcess | undefined;
 
-  constructor(source: string) {
+  /** `entry`: the program of another version. */
+  constructor(source: string, entry: string = ownEntry) {
+    this.#entry = entry;
     this.dir = join(mkdtempSync(join(tmpdir(), 'mesh-')), 'intent');
     cpSync(source, this.dir, {
       recursive: true,
@@ -52,7 +55,7 @@ export class RunningMesh {
 
   /** Resolves when what was committed last is on every proxy that it concerns; until then some have what ran before. */
   async live(): Promise<void> {
-    await promisify(execFile)(process.execPath, [entry, 'wait', 'HEAD', this.dir], {
+    await promisify(execFile)(process.execPath, [this.#entry, 'wait', 'HEAD', this.dir], {
       timeout: 60_000,
     });
   }
@@ -72,7 +75,13 @@ export class RunningMesh {
   }
 
   start(...flags: readonly string[]): ChildProcess {
-    const [program = '', ...args] = [...testTether(), process.execPath, entry, 'up', this.dir];
+    const [program = '', ...args] = [
+      ...testTether(),
+      process.execPath,
+      this.#entry,
+      'up',
+      this.dir,
+    ];
     const child = spawn(program, [...args, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.env },

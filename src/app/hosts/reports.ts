@@ -50,11 +50,12 @@ export class HostReports {
       });
     }
     await this.#keep(host, own);
+    const ids = new Set<string>(own.map(({ id }) => id));
+    for (const { id } of this.#workloadsOf(host)) if (!ids.has(id)) signals.forget(id);
     plane.report(host, own);
     const nowMs = clock.nowMs();
     this.#last.set(host, { report, seenMs: nowMs });
     confirmations.take(host, report, nowMs);
-    const ids = new Set<string>(own.map(({ id }) => id));
     for (const { workload, counters } of report.counters ?? []) {
       if (ids.has(workload)) signals.take(workload as WorkloadId, nowMs, counters);
     }
@@ -63,8 +64,9 @@ export class HostReports {
 
   /** The host has left: callers are told of its endpoints no more. */
   forget(host: HostName): void {
-    const { plane, log } = this.#parts;
+    const { plane, signals, log } = this.#parts;
     this.#last.delete(host);
+    for (const { id } of this.#workloadsOf(host)) signals.forget(id);
     // Callers first: what is not written yet is written again by the next report, or by the next cut.
     const kept = this.#keep(host, []);
     plane.report(host, []);
@@ -75,12 +77,16 @@ export class HostReports {
 
   /** Durable first: a control plane that comes back must not forget endpoints that it told callers of. */
   async #keep(host: HostName, workloads: readonly Workload[]): Promise<void> {
-    const { plane, store, clock } = this.#parts;
-    const before = plane.inventory.filter((one) => one.host === host);
+    const { store, clock } = this.#parts;
+    const before = this.#workloadsOf(host);
     if (JSON.stringify(workloads) === JSON.stringify(before)) return;
     const document = Buffer.from(JSON.stringify({ workloads }));
     await store.put(reportKind, host, document, undefined);
     for (const entry of endpointChanges(before, workloads, clock.nowMs())) store.record(entry);
+  }
+
+  #workloadsOf(host: HostName): readonly Workload[] {
+    return this.#parts.plane.inventory.filter((one) => one.host === host);
   }
 
   /** A host speaks for its own workloads only, and only for services that its machine may run. */

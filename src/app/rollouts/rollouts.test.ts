@@ -222,6 +222,21 @@ describe('rollouts', () => {
     assert.deepEqual(said, ['settled']);
   });
 
+  it('after a restart, with nothing known from before, a proxy is held against those that have it not', () => {
+    for (const all of [false, true]) {
+      const first = fixture(20);
+      first.begin();
+      first.serve(2);
+      const [interrupted] = first.rollouts.all;
+      assert.ok(interrupted !== undefined);
+      const { rollouts, begin, serve } = fixture(20);
+      rollouts.recover(interrupted);
+      begin();
+      serve(3, { errors: 10, all });
+      assert.equal(kindOf(rollouts.all[0]), all ? 'watching' : 'taken-back');
+    }
+  });
+
   it('what was halted is halted after a restart; another commit goes its own way', () => {
     const first = fixture(20);
     first.begin();

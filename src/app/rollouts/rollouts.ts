@@ -12,11 +12,11 @@ import {
   type RolloutStep,
   reached,
 } from '../../rollout/rollout.ts';
-import { hurt, type Signals, type Stretch } from '../../rollout/signals.ts';
 import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
 import type { SignalLog } from './signal-log.ts';
+import { signalsBefore, type Watched, whyWorse } from './watched.ts';
 
 /** How a proxy stands to what it was sent. */
 export interface ProxyStanding {
@@ -51,8 +51,6 @@ export interface RolloutPlane {
 const lookEveryMs = 100;
 /** A proxy that is there and takes nothing for this long does not take it at all. */
 const takeMs = 30_000;
-/** What a proxy counted in this time before a commit is what it is held against. */
-const beforeMs = 60_000;
 /** Until proxies have what ran before again. */
 const takenBackMs = 500;
 /** For the history in `revision list`. */
@@ -68,11 +66,8 @@ export interface Proposal {
   readonly denialsExpected: boolean;
 }
 
-interface Active {
+interface Active extends Watched {
   rollout: Rollout;
-  readonly denialsExpected: boolean;
-  readonly touched: readonly TouchedProxy[];
-  /** When its wave came to each proxy. */
   readonly since: Map<WorkloadId, number>;
 }
 
@@ -113,19 +108,21 @@ export class Rollouts {
 
   /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
   begin(proposal: Proposal): void {
-    const { clock, plane } = this.#options;
+    const { clock, plane, signals } = this.#options;
     const { intent, commit, base, urgent, denialsExpected } = proposal;
     const before = this.#active?.rollout ?? this.#interruptedOf(commit);
     const isSame = before?.commit === commit.id;
     const touched = plane.propose(intent, commit);
     const nowMs = clock.nowMs();
     const pushing = { kind: 'pushing' as const, wave: 0, sinceMs: nowMs };
+    const requestsOf = (proxy: WorkloadId): number =>
+      signalsBefore(signals, proxy, nowMs)?.requests ?? 0;
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
       waves: urgent
         ? [touched.map(({ proxy }) => proxy)]
-        : wavesOf(touched, commit.id, before, (proxy) => this.#before(proxy, nowMs)?.requests ?? 0),
+        : wavesOf(touched, commit.id, before, requestsOf),
       state: isSame && before.state.kind === 'halted' ? { ...before.state, wave: 0 } : pushing,
     };
     this.#active = { rollout, denialsExpected, touched, since: new Map() };
@@ -202,7 +199,7 @@ export class Rollouts {
 
   /** Why the revision does not go on, and goes back; undefined: nobody does worse for it. */
   #trouble(active: Active): string | undefined {
-    const { clock, standing } = this.#options;
+    const { clock, standing, signals } = this.#options;
     const { state } = active.rollout;
     const nowMs = clock.nowMs();
     for (const proxy of reached(active.rollout)) {
@@ -211,37 +208,10 @@ export class Rollouts {
       if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
         return `${proxy} does not take it within ${takeMs / 1_000} s`;
       }
-      const worse = this.#worse(active, proxy, nowMs);
+      const worse = whyWorse(active, { proxy, nowMs, signals });
       if (worse !== undefined) return `${proxy} has ${worse}`;
     }
     return undefined;
-  }
-
-  #worse(active: Active, proxy: WorkloadId, nowMs: number): string | undefined {
-    const { signals } = this.#options;
-    const { rollout, denialsExpected, since } = active;
-    const sinceMs = since.get(proxy) ?? rollout.startedMs;
-    const after = signals.between(proxy, sinceMs, nowMs);
-    if (after === undefined) return undefined;
-    const others = this.#others(active, proxy)?.flatMap((other): readonly Stretch[] => {
-      const then = this.#before(other, rollout.startedMs);
-      const now = signals.between(other, sinceMs, nowMs);
-      return then === undefined || now === undefined ? [] : [{ before: then, after: now }];
-    });
-    const before = this.#before(proxy, rollout.startedMs);
-    return before && hurt({ before, after }, { denialsExpected, others });
-  }
-
-  #before(proxy: WorkloadId, startedMs: number): Signals | undefined {
-    return this.#options.signals.between(proxy, startedMs - beforeMs, startedMs);
-  }
-
-  /** Proxies of the same service that have not got it; undefined: it has no other. */
-  #others({ rollout, touched }: Active, proxy: WorkloadId): readonly WorkloadId[] | undefined {
-    const ahead = reached(rollout);
-    const own = touched.find((one) => one.proxy === proxy)?.service;
-    const all = touched.filter(({ service }) => service === own).map((one) => one.proxy);
-    return all.length < 2 ? undefined : all.filter((one) => !ahead.has(one));
   }
 
   #step(active: Active, step: RolloutStep): Result<Rollout, string> {

@@ -1,6 +1,6 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
 import {
-  type ProxyCounters,
+  type ReportedCounters,
   type Signals,
   signalsBetween,
   sumOfSignals,
@@ -18,7 +18,7 @@ interface Stretch extends Span {
 
 interface Known {
   readonly atMs: number;
-  readonly counters: ProxyCounters;
+  readonly counters: ReportedCounters;
   readonly stretches: Stretch[];
 }
 
@@ -30,7 +30,7 @@ export class SignalLog {
   readonly #proxies = new Map<WorkloadId, Known>();
   #struck: Span = { fromMs: 0, toMs: 0 };
 
-  take(proxy: WorkloadId, atMs: number, counters: ProxyCounters): void {
+  take(proxy: WorkloadId, atMs: number, counters: ReportedCounters): void {
     const known = this.#proxies.get(proxy);
     const stretches = known?.stretches ?? [];
     this.#proxies.set(proxy, { atMs, counters, stretches });

@@ -8,7 +8,7 @@ import type { Trust } from '../../identity/trust.ts';
 import type { Selector } from '../../model/types.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
-import type { ProxyCounters } from '../../rollout/signals.ts';
+import type { ReportedCounters } from '../../rollout/signals.ts';
 import type { GateEvent } from './wire-gate.ts';
 
 export * from './wire-status.ts';
@@ -148,7 +148,7 @@ export interface HostReport {
   readonly presented: readonly { readonly holder: string; readonly issuerKeyId: string }[];
   readonly health: HostHealth;
   /** What its proxies have counted since they started; left out while nobody looks. */
-  readonly counters?: readonly { readonly workload: string; readonly counters: ProxyCounters }[];
+  readonly counters?: readonly { readonly workload: string; readonly counters: ReportedCounters }[];
 }
 
 /** `nothing`: it is not kept, since the key that was asked for cannot be had. */

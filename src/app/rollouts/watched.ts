@@ -1,0 +1,61 @@
+import type { WorkloadId } from '../../compile/inventory.ts';
+import { type Rollout, reached } from '../../rollout/rollout.ts';
+import { hurt, type Signals, type Stretch, sumOfSignals } from '../../rollout/signals.ts';
+import type { TouchedProxy } from '../../rollout/waves.ts';
+import type { SignalLog } from './signal-log.ts';
+
+/** A rollout as far as its proxies are looked at. */
+export interface Watched {
+  readonly rollout: Rollout;
+  readonly denialsExpected: boolean;
+  readonly touched: readonly TouchedProxy[];
+  /** When its wave came to each proxy. */
+  readonly since: ReadonlyMap<WorkloadId, number>;
+}
+
+/** What a proxy counted in this time before a commit is what it is held against. */
+const beforeMs = 60_000;
+
+export function signalsBefore(
+  signals: SignalLog,
+  proxy: WorkloadId,
+  startedMs: number,
+): Signals | undefined {
+  return signals.between(proxy, startedMs - beforeMs, startedMs);
+}
+
+/**
+ * What a proxy that has the commit does worse for it, in words; undefined: nothing, as far as anybody can tell. One of which
+ * nothing is known from before, as after a restart of the control plane, is held against those that have not got it.
+ */
+export function whyWorse(
+  watched: Watched,
+  at: { readonly proxy: WorkloadId; readonly nowMs: number; readonly signals: SignalLog },
+): string | undefined {
+  const { rollout, denialsExpected, since } = watched;
+  const { proxy, nowMs, signals } = at;
+  const sinceMs = since.get(proxy) ?? rollout.startedMs;
+  const beforeOf = (one: WorkloadId) => signalsBefore(signals, one, rollout.startedMs);
+  const afterOf = (one: WorkloadId) => signals.between(one, sinceMs, nowMs);
+  const ids = othersOf(watched, proxy);
+  const others = (ids ?? []).flatMap((one): readonly Stretch[] => {
+    const after = afterOf(one);
+    return after === undefined ? [] : [{ before: beforeOf(one) ?? after, after }];
+  });
+  const before = beforeOf(proxy) ?? sumOfSignals(others.map(({ after }) => after));
+  const after = afterOf(proxy);
+  if (before === undefined || after === undefined) return undefined;
+  const isAlone = ids === undefined || (ids.length > 0 && others.length === 0);
+  return hurt({ before, after }, { denialsExpected, others: isAlone ? undefined : others });
+}
+
+/** Proxies of the same service that have not got it; undefined: it has no other. */
+function othersOf(
+  { rollout, touched }: Watched,
+  proxy: WorkloadId,
+): readonly WorkloadId[] | undefined {
+  const ahead = reached(rollout);
+  const own = touched.find((one) => one.proxy === proxy)?.service;
+  const all = touched.filter(({ service }) => service === own).map((one) => one.proxy);
+  return all.length < 2 ? undefined : all.filter((one) => !ahead.has(one));
+}
