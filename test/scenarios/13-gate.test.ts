@@ -144,11 +144,17 @@ describe('the gate of a running mesh', () => {
     mesh.commit('the last');
     const { code, err } = await wait();
     assert.equal(code, 0, err);
-    await eventually(
-      async () => /"weight": 33\b/.test(await taken('checkout-v1')),
-      5_000,
-      () => 'checkout-v1 has not the last split',
+    for (const caller of ['checkout-v1', 'reports-v1']) {
+      await eventually(
+        async () => /"weight": 33\b/.test(await taken(caller)),
+        5_000,
+        () => `${caller} has not the last split`,
+      );
+    }
+    const behind = (await status()).workloads.filter(
+      (one) => !one.inSync || one.rejected.length > 0,
     );
+    assert.deepEqual(behind, []);
     const { failures } = await load.stop();
     assert.deepEqual(failures, []);
     const kinds = new Set((await verdicts()).map(({ verdict }) => verdict.kind));

@@ -101,7 +101,9 @@ export class Rollouts {
   /** What all have is what runs: a commit that comes now has waves of its own. To be called before that one is accepted. */
   concede(): void {
     const active = this.#active;
-    if (active === undefined || !isEverywhere(active.rollout)) return;
+    if (active === undefined) return;
+    this.#advance(active);
+    if (this.#active !== active || !isEverywhere(active.rollout)) return;
     if (active.rollout.state.kind === 'watching') this.#step(active, { kind: 'watched' });
     this.#settle();
   }
