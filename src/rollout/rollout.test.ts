@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { WorkloadId } from '../compile/inventory.ts';
 import type { ServiceName } from '../model/types.ts';
 import { advance, type Rollout, type RolloutStep, reached } from './rollout.ts';
-import { hurt, type ProxyCounters, type Signals, signalsBetween } from './signals.ts';
+import { hurt, type ProxyCounters, type Signals, type Stretch, signalsBetween } from './signals.ts';
 import { planWaves, type TouchedProxy } from './waves.ts';
 
 function proxies(service: string, count: number): TouchedProxy[] {
@@ -133,16 +133,21 @@ describe('signals of a proxy', () => {
   const judged = (
     before: Partial<ProxyCounters>,
     after: Partial<ProxyCounters>,
-    more: { denialsExpected?: boolean; others?: readonly Partial<ProxyCounters>[] } = {},
+    more: {
+      denialsExpected?: boolean;
+      others?: readonly Partial<ProxyCounters>[];
+      parts?: readonly Partial<ProxyCounters>[];
+    } = {},
   ) => {
     const { denialsExpected = false, others } = more;
-    return hurt(
-      { before: signals(before), after: signals(after) },
-      {
-        denialsExpected,
-        others: others?.map((other) => ({ before: signals({}), after: signals(other) })),
-      },
-    );
+    const stretch = (was: Partial<ProxyCounters>, is: Partial<ProxyCounters>): Stretch => {
+      const parts = more.parts?.map(signals) ?? [signals(is), signals(is)];
+      return { before: signals(was), after: signals(is), parts };
+    };
+    return hurt(stretch(before, after), {
+      denialsExpected,
+      others: others?.map((other) => stretch({}, other)),
+    });
   };
   const late = { slower: [60, 60, 0, 0, 0, 0, 0] };
 
@@ -184,7 +189,13 @@ describe('signals of a proxy', () => {
     assert.equal(judged({ errors: 10 }, { errors: 12 }), undefined);
     assert.equal(judged({}, { errors: 2 }), undefined);
     assert.equal(judged({}, { requests: 10_000, errors: 100 }), undefined);
-    assert.equal(judged({}, { slower: [15, 15, 15, 0, 0, 0, 0] }), undefined);
+    assert.equal(judged({}, { slower: [8, 8, 8, 0, 0, 0, 0] }), undefined);
+  });
+
+  it('a pause of a moment does not, though it makes as many late', () => {
+    assert.equal(judged({}, late, { parts: [{}, late, {}, {}] }), undefined);
+    assert.equal(judged({}, late, { parts: [late] }), undefined);
+    assert.notEqual(judged({}, late, { parts: [{}, late, late, {}] }), undefined);
   });
 
   it('denials of a commit that takes permissions away on purpose do not', () => {

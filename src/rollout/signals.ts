@@ -79,6 +79,8 @@ interface Kind {
   readonly countMin: number;
   /** Of all requests: what a good change does not do. */
   readonly shareMore: number;
+  /** A moment of it is a pause of the machine or of an application; a commit does it all the time. */
+  readonly steady: boolean;
 }
 
 /** Where there was such trouble before, it has to grow by this much, too. */
@@ -87,34 +89,33 @@ const factorMore = 2;
 const errors: Kind = {
   words: 'answers of 500 and above',
   count: (signals) => signals.errors,
-  ...{ blame: 'always', countMin: 3, shareMore: 0.02 },
+  ...{ blame: 'always', countMin: 3, shareMore: 0.02, steady: false },
 };
 const denials: Kind = {
   words: 'denials',
   count: (signals) => signals.denials,
-  ...{ blame: 'always', countMin: 3, shareMore: 0.02 },
+  ...{ blame: 'always', countMin: 3, shareMore: 0.02, steady: false },
 };
 const handshakeFailures: Kind = {
   words: 'handshakes that failed',
   count: (signals) => signals.handshakeFailures,
-  ...{ blame: 'always', countMin: 3, shareMore: 0.02 },
+  ...{ blame: 'always', countMin: 3, shareMore: 0.02, steady: false },
 };
 const clientErrors: Kind = {
   words: 'answers of 400 to 499',
   count: (signals) => signals.clientErrors,
-  ...{ blame: 'alone', countMin: 5, shareMore: 0.03 },
+  ...{ blame: 'alone', countMin: 5, shareMore: 0.03, steady: false },
 };
 const retries: Kind = {
   words: 'repeated attempts',
   count: (signals) => signals.retries,
-  ...{ blame: 'alone', countMin: 10, shareMore: 0.2 },
+  ...{ blame: 'alone', countMin: 10, shareMore: 0.2, steady: true },
 };
-/** A machine that is busy for a moment makes some late; a commit makes many late. */
 const late = slowerThanMs.map(
   (boundMs, index): Kind => ({
     words: `answers later than ${boundMs} ms`,
     count: ({ slower }) => slower[index] ?? 0,
-    ...{ blame: 'alone', countMin: 5, shareMore: 0.2 },
+    ...{ blame: 'alone', countMin: 10, shareMore: 0.1, steady: true },
   }),
 );
 
@@ -131,23 +132,33 @@ export function hurt(
   const { denialsExpected, others } = options;
   const expected = denialsExpected ? [] : [denials, clientErrors];
   const kinds = [errors, handshakeFailures, ...expected, retries, ...late.toReversed()];
-  const kind = kinds.find((one) => isWorse(own, one) && isOfChange(one, others));
+  const kind = kinds.find(
+    (one) => isWorse(own, one) && (!one.steady || isSteady(own, one)) && isOfChange(one, others),
+  );
   if (kind === undefined) return undefined;
   const { before, after } = own;
   const share = percent(shareOf(after, kind));
   return `${kind.count(after)} ${kind.words} in ${seconds(after.overMs)}: ${share} of its requests, ${percent(shareOf(before, kind))} before`;
 }
 
-/** What a proxy counted before a change, and since. */
+/** What a proxy counted before a change, and since: in all, and from each report to the next. */
 export interface Stretch {
   readonly before: Signals;
   readonly after: Signals;
+  readonly parts: readonly Signals[];
 }
 
 function isWorse({ before, after }: Stretch, kind: Kind): boolean {
   if (kind.count(after) < kind.countMin) return false;
   const [was, is] = [shareOf(before, kind), shareOf(after, kind)];
   return is > was + kind.shareMore && is > was * factorMore;
+}
+
+/** In half of the time since, and more than once. */
+function isSteady({ before, parts }: Stretch, kind: Kind): boolean {
+  const was = shareOf(before, kind);
+  const worse = parts.filter((part) => shareOf(part, kind) > was + kind.shareMore);
+  return worse.length >= 2 && worse.length * 2 >= parts.length;
 }
 
 /** Not, where half of the others do worse without it, nor where nobody is left to ask. */

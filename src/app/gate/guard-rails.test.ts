@@ -59,6 +59,18 @@ describe('guard rails', () => {
     assert.deepEqual(codes(world(), without('c'), quiet), []);
   });
 
+  it('a service that runs does not become one of tcp, or of requests, unseen', () => {
+    const a = (protocol: string): Files => ({
+      ...world(),
+      'services/a.yaml': serviceFile('a').replace('protocol: http', `protocol: ${protocol}`),
+    });
+    assert.deepEqual(codes(a('http'), a('tcp'), quiet), ['CH4219']);
+    assert.deepEqual(codes(a('tcp'), a('grpc'), quiet), ['CH4219']);
+    assert.deepEqual(codes(a('http'), a('http2'), quiet), []);
+    const b = { ...world(), 'services/b.yaml': serviceFile('b').replace(': http', ': tcp') };
+    assert.deepEqual(codes(world(), b, quiet), []);
+  });
+
   it('an edge is held while it has traffic, and let go a day and two hours after', () => {
     const traffic = (seenMs: number) => ({
       traffic: (caller: ServiceName, callee: ServiceName) =>

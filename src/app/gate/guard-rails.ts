@@ -24,6 +24,7 @@ export function guardFindings(
   if (base === undefined) return [];
   return [
     ...goneServices(base.intent, intent, inventory),
+    ...changedWires(base.intent, intent, inventory),
     ...goneEdges(base.intent, intent, evidence),
     ...goneResources(base, candidate),
   ];
@@ -32,7 +33,7 @@ export function guardFindings(
 function goneServices(before: Intent, after: Intent, inventory: Inventory): Finding[] {
   return [...before.services.keys()].flatMap((name) => {
     if (after.services.has(name)) return [];
-    const ready = inventory.filter(({ service, state }) => service === name && state === 'ready');
+    const ready = readyOf(name, inventory);
     if (ready.length === 0) return [];
     return [
       held(
@@ -45,6 +46,26 @@ function goneServices(before: Intent, after: Intent, inventory: Inventory): Find
       ),
     ];
   });
+}
+
+/** Callers reach tcp in another way than requests, and no two proxies take a commit at the same moment. */
+function changedWires(before: Intent, after: Intent, inventory: Inventory): Finding[] {
+  return [...after.services.values()].flatMap(({ name, protocol, at }) => {
+    const was = before.services.get(name)?.protocol ?? protocol;
+    const isSame = (was === 'tcp') === (protocol === 'tcp');
+    if (isSame || readyOf(name, inventory).length === 0) return [];
+    return [
+      held('CH4219', `${name} runs, and its protocol becomes ${protocol} where it was ${was}`, {
+        at,
+        found: named(readyOf(name, inventory).map(({ id }) => id)),
+        help: 'make it another service and move its callers there, or approve the gap in between',
+      }),
+    ];
+  });
+}
+
+function readyOf(name: ServiceName, inventory: Inventory): Inventory {
+  return inventory.filter(({ service, state }) => service === name && state === 'ready');
 }
 
 function goneEdges(

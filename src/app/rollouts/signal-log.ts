@@ -57,9 +57,14 @@ export class SignalLog {
 
   /** Of all stretches within; undefined where there is none. */
   between(proxy: WorkloadId, fromMs: number, toMs: number): Signals | undefined {
+    return sumOfSignals(this.stretches(proxy, fromMs, toMs));
+  }
+
+  /** From each report to the next, oldest first. */
+  stretches(proxy: WorkloadId, fromMs: number, toMs: number): readonly Signals[] {
     const stretches = this.#proxies.get(proxy)?.stretches ?? [];
     const within = stretches.filter((one) => one.fromMs >= fromMs && one.toMs <= toMs);
-    return sumOfSignals(within.map(({ signals }) => signals));
+    return within.map(({ signals }) => signals);
   }
 }
 

@@ -36,17 +36,19 @@ export function whyWorse(
   const { proxy, nowMs, signals } = at;
   const sinceMs = since.get(proxy) ?? rollout.startedMs;
   const beforeOf = (one: WorkloadId) => signalsBefore(signals, one, rollout.startedMs);
-  const afterOf = (one: WorkloadId) => signals.between(one, sinceMs, nowMs);
+  const partsOf = (one: WorkloadId) => signals.stretches(one, sinceMs, nowMs);
   const ids = othersOf(watched, proxy);
   const others = (ids ?? []).flatMap((one): readonly Stretch[] => {
-    const after = afterOf(one);
-    return after === undefined ? [] : [{ before: beforeOf(one) ?? after, after }];
+    const parts = partsOf(one);
+    const after = sumOfSignals(parts);
+    return after === undefined ? [] : [{ before: beforeOf(one) ?? after, after, parts }];
   });
   const before = beforeOf(proxy) ?? sumOfSignals(others.map(({ after }) => after));
-  const after = afterOf(proxy);
+  const parts = partsOf(proxy);
+  const after = sumOfSignals(parts);
   if (before === undefined || after === undefined) return undefined;
   const isAlone = ids === undefined || (ids.length > 0 && others.length === 0);
-  return hurt({ before, after }, { denialsExpected, others: isAlone ? undefined : others });
+  return hurt({ before, after, parts }, { denialsExpected, others: isAlone ? undefined : others });
 }
 
 /** Proxies of the same service that have not got it; undefined: it has no other. */
