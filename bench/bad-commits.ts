@@ -19,7 +19,7 @@ const calmMs = 15_000;
 export async function run(): Promise<void> {
   const { values } = parseArgs({
     args: process.argv.slice(3),
-    options: { watch: { type: 'string', default: '3000' }, only: { type: 'string', default: '' } },
+    options: { watch: { type: 'string', default: '4000' }, only: { type: 'string', default: '' } },
   });
   const watchMs = Number(values.watch);
   const only = new RegExp(values.only);

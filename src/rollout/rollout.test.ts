@@ -141,7 +141,7 @@ describe('signals of a proxy', () => {
   ) => {
     const { denialsExpected = false, others } = more;
     const stretch = (was: Partial<ProxyCounters>, is: Partial<ProxyCounters>): Stretch => {
-      const parts = more.parts?.map(signals) ?? [signals(is), signals(is)];
+      const parts = more.parts?.map(signals) ?? [signals(is), signals(is), signals(is)];
       return { before: signals(was), after: signals(is), parts };
     };
     return hurt(stretch(before, after), {
@@ -194,8 +194,9 @@ describe('signals of a proxy', () => {
 
   it('a pause of a moment does not, though it makes as many late', () => {
     assert.equal(judged({}, late, { parts: [{}, late, {}, {}] }), undefined);
-    assert.equal(judged({}, late, { parts: [late] }), undefined);
-    assert.notEqual(judged({}, late, { parts: [{}, late, late, {}] }), undefined);
+    assert.equal(judged({}, late, { parts: [{}, late, late] }), undefined);
+    assert.equal(judged({}, late, { parts: [late, {}, {}, {}, {}, late, late] }), undefined);
+    assert.notEqual(judged({}, late, { parts: [{}, {}, {}, {}, late, late, late] }), undefined);
   });
 
   it('denials of a commit that takes permissions away on purpose do not', () => {

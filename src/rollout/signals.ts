@@ -154,11 +154,16 @@ function isWorse({ before, after }: Stretch, kind: Kind): boolean {
   return is > was + kind.shareMore && is > was * factorMore;
 }
 
-/** In half of the time since, and more than once. */
+/** A pause ends all at once what waited for it, in one report or on the edge of two. */
+const steadyPartsMin = 3;
+
+/** Once it has begun, in more reports than a pause is seen in, and in half of all. */
 function isSteady({ before, parts }: Stretch, kind: Kind): boolean {
   const was = shareOf(before, kind);
-  const worse = parts.filter((part) => shareOf(part, kind) > was + kind.shareMore);
-  return worse.length >= 2 && worse.length * 2 >= parts.length;
+  const isBad = (part: Signals): boolean => shareOf(part, kind) > was + kind.shareMore;
+  const since = parts.slice(Math.max(0, parts.findIndex(isBad)));
+  const worse = since.filter(isBad);
+  return worse.length >= steadyPartsMin && worse.length * 2 >= since.length;
 }
 
 /** Not, where half of the others do worse without it, nor where nobody is left to ask. */

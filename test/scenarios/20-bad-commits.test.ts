@@ -19,7 +19,7 @@ const kinds = [
     'version that answers nothing',
   ],
 ];
-const watchMs = 2_500;
+const watchMs = 4_000;
 
 describe('bad commits under load', () => {
   let mesh: RunningMesh;
