@@ -222,6 +222,8 @@ export class Agent {
         this.#desk.take(update);
         break;
       case 'look':
+        // What follows is held against what was until now.
+        this.#reporter.soon();
         this.#lookEvery(update.everyMs);
         break;
     }

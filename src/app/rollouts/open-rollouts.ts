@@ -7,13 +7,12 @@ import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
 import { type Proposal, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
+import { lookCloseMs } from './watched.ts';
 
 const rolloutKind = 'rollout';
 const currentId = 'current';
 /** While nothing is on its way: what a commit is held against. */
 const lookCalmMs = 5_000;
-/** While one is: soon enough to stop the next wave. */
-const lookCloseMs = 500;
 
 export interface OpenRolloutsParts {
   readonly plane: ControlPlane;

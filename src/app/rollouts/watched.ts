@@ -13,6 +13,10 @@ export interface Watched {
   readonly since: ReadonlyMap<WorkloadId, number>;
 }
 
+/** While a commit is on its way: soon enough to stop the next wave. */
+export const lookCloseMs = 500;
+/** From one report to the next, when the host is busy. */
+const reportMs = 2 * lookCloseMs;
 /** What a proxy counted in this time before a commit is what it is held against. */
 const beforeMs = 60_000;
 
@@ -36,7 +40,9 @@ export function whyWorse(
   const { proxy, nowMs, signals } = at;
   const sinceMs = since.get(proxy) ?? rollout.startedMs;
   const beforeOf = (one: WorkloadId) => signalsBefore(signals, one, rollout.startedMs);
-  const partsOf = (one: WorkloadId) => signals.stretches(one, sinceMs, nowMs);
+  // What goes wrong at the very moment of a change is in the report that had begun before it.
+  const fromMs = Math.max(rollout.startedMs, sinceMs - reportMs);
+  const partsOf = (one: WorkloadId) => signals.stretches(one, fromMs, nowMs);
   const ids = othersOf(watched, proxy);
   const others = (ids ?? []).flatMap((one): readonly Stretch[] => {
     const parts = partsOf(one);
