@@ -259,7 +259,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => source.findings ?? [],
       () => ca.findings,
       () => clockNotice.findings,
-      () => foundation.trouble.findings,
+      () => foundation.trouble.look(),
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
     ],

@@ -43,8 +43,8 @@ export class Trouble {
     if (this.#suspects.size < suspectsMax) this.#suspects.add(event.proxy);
   }
 
-  /** As far as it is known now; asks the store meanwhile. */
-  get findings(): readonly Finding[] {
+  /** As far as it is known now; the store is asked meanwhile, and what it says is told the next time. */
+  look(): readonly Finding[] {
     void this.#askStore();
     return [...this.#storeFindings(), ...this.#proxyFindings()];
   }

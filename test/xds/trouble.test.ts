@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { Trouble } from '../../src/app/trouble.ts';
+import { openStore } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/store.ts';
 import { Fixture } from './fixture.ts';
 
-const store = { put: async () => 1 };
-
 describe('what a control plane says of its proxies and its store', { timeout: 20_000 }, () => {
+  let store: Store;
+  before(async () => {
+    store = await openStore(':memory:');
+  });
+  after(() => store.close());
+
   function troubleOf(fixture: Fixture): () => readonly string[] {
     const trouble = new Trouble({
       ...{ store, clock: fixture.clock },
@@ -13,9 +19,9 @@ describe('what a control plane says of its proxies and its store', { timeout: 20
     });
     return () => {
       for (const event of fixture.events.splice(0)) trouble.follow(event);
-      return trouble.findings.map(
-        ({ code, at, message }) => `${code} ${at?.file}:${at?.line} ${message}`,
-      );
+      return trouble
+        .look()
+        .map(({ code, at, message }) => `${code} ${at?.file}:${at?.line} ${message}`);
     };
   }
 
@@ -71,10 +77,10 @@ describe('what a control plane says of its proxies and its store', { timeout: 20
       },
     });
     const look = async () => {
-      assert.ok(trouble.findings);
+      trouble.look();
       // What the store says is heard in a later turn.
       await new Promise((turn) => setImmediate(turn));
-      return trouble.findings;
+      return trouble.look();
     };
     const [finding] = await look();
     assert.equal(finding?.code, 'CH5205');
