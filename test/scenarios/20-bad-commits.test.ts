@@ -30,7 +30,7 @@ describe('bad commits under load', () => {
     removeFolder = remove;
     mesh = new RunningMesh(dir);
     await mesh.up('--watch', `${watchMs}ms`);
-    campaign = await Campaign.start(mesh, { watchMs, calmMs: 11_000 });
+    campaign = await Campaign.start(mesh, { watchMs, calmMs: 7_000 });
   });
   after(async () => {
     await campaign?.stop();
