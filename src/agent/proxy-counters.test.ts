@@ -46,7 +46,7 @@ describe('the counters of a real Envoy', { timeout: 30_000 }, () => {
       await get(entry, { headers: { 'x-answer': answer } });
     }
     let counters: ProxyCounters | undefined;
-    // Histograms are as new as the question before.
+    // The workers of Envoy hand over what they counted in their own time.
     await eventually(
       async () => {
         counters = await proxyCounters(envoy.admin);

@@ -14,6 +14,8 @@ const filter = [
 export async function proxyCounters(
   admin: Pick<EnvoyAdmin, 'measures'>,
 ): Promise<ProxyCounters | undefined> {
+  // Asking flushes, and what is answered was flushed before: histograms of now need two questions.
+  await admin.measures('^$');
   const measures = await admin.measures(filter);
   if (!measures.ok) return undefined;
   const { stats, histograms } = measures.value;

@@ -155,7 +155,7 @@ function isWorse({ before, after }: Stretch, kind: Kind): boolean {
 }
 
 /** A pause ends all at once what waited for it, in one report or on the edge of two. */
-const steadyPartsMin = 3;
+export const steadyPartsMin = 3;
 
 /** Once it has begun, in more reports than a pause is seen in, and in half of all. */
 function isSteady({ before, parts }: Stretch, kind: Kind): boolean {

@@ -138,6 +138,16 @@ describe('rollouts', () => {
     }
   });
 
+  it('a wave of which too little is reported is looked at three times as long, and no longer', () => {
+    const { clock, begin, serve, have } = fixture(20);
+    serve(10);
+    begin();
+    clock.advance(14_000);
+    assert.equal(have(), 1);
+    clock.advance(2_000);
+    assert.equal(have(), 2);
+  });
+
   it('a commit that nobody is touched by is live at once', () => {
     const { begin, said } = fixture(0);
     begin();

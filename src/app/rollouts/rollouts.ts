@@ -16,7 +16,7 @@ import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
 import type { SignalLog } from './signal-log.ts';
-import { signalsBefore, type Watched, whyWorse } from './watched.ts';
+import { isHeard, signalsBefore, type Watched, whyWorse } from './watched.ts';
 
 /** How a proxy stands to what it was sent. */
 export interface ProxyStanding {
@@ -51,6 +51,8 @@ export interface RolloutPlane {
 const lookEveryMs = 100;
 /** A proxy that is there and takes nothing for this long does not take it at all. */
 const takeMs = 30_000;
+/** So much longer is a wave looked at while too little is reported of it. */
+const unheardFactorMax = 3;
 /** Until proxies have what ran before again. */
 const takenBackMs = 500;
 /** For the history in `revision list`. */
@@ -193,10 +195,16 @@ export class Rollouts {
     });
   }
 
-  #isOver({ rollout }: Active): boolean {
-    const { clock, watchMs } = this.#options;
+  #isOver(active: Active): boolean {
+    const { clock, signals, watchMs } = this.#options;
+    const { waves, state } = active.rollout;
     // Where nobody is touched there is nobody to look at.
-    return rollout.waves.length === 0 || clock.nowMs() - rollout.state.sinceMs >= watchMs();
+    if (waves.length === 0) return true;
+    const nowMs = clock.nowMs();
+    const watchedMs = nowMs - state.sinceMs;
+    if (watchedMs < watchMs()) return false;
+    // A busy host reports late; one that reports nothing holds nobody up for long.
+    return isHeard(active, { nowMs, signals }) || watchedMs >= watchMs() * unheardFactorMax;
   }
 
   /** Why the revision does not go on, and goes back; undefined: nobody does worse for it. */

@@ -1,6 +1,12 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
 import { type Rollout, reached } from '../../rollout/rollout.ts';
-import { hurt, type Signals, type Stretch, sumOfSignals } from '../../rollout/signals.ts';
+import {
+  hurt,
+  type Signals,
+  type Stretch,
+  steadyPartsMin,
+  sumOfSignals,
+} from '../../rollout/signals.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
 import type { SignalLog } from './signal-log.ts';
 
@@ -55,6 +61,20 @@ export function whyWorse(
   if (before === undefined || after === undefined) return undefined;
   const isAlone = ids === undefined || (ids.length > 0 && others.length === 0);
   return hurt({ before, after, parts }, { denialsExpected, others: isAlone ? undefined : others });
+}
+
+/** Whether enough was reported of those that have requests to tell what lasts from a pause. */
+export function isHeard(
+  { rollout, since }: Watched,
+  at: { readonly nowMs: number; readonly signals: SignalLog },
+): boolean {
+  const { nowMs, signals } = at;
+  return [...reached(rollout)].every((proxy) => {
+    const before = signalsBefore(signals, proxy, rollout.startedMs);
+    if (before === undefined || before.requests === 0) return true;
+    const sinceMs = since.get(proxy) ?? rollout.startedMs;
+    return signals.stretches(proxy, sinceMs, nowMs).length > steadyPartsMin;
+  });
 }
 
 /** Proxies of the same service that have not got it; undefined: it has no other. */
