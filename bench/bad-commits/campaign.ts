@@ -187,8 +187,8 @@ export class Campaign {
       async () => {
         const status = await this.#ask<StatusReply>(paths.status);
         const odd = status.workloads.filter(
-          ({ workload, inSync, rejected }) =>
-            workload.state !== 'ready' || !inSync || rejected.length > 0,
+          ({ workload, proxy, rejected }) =>
+            workload.state !== 'ready' || proxy !== 'converged' || rejected.length > 0,
         );
         last = JSON.stringify({ ...status, workloads: odd, recent: [] });
         const isGood = status.commit === this.#goodCommit;

@@ -179,7 +179,9 @@ describe('the control plane is killed while a wave is under way', () => {
     const call = { method: 'GET' as const, path: paths.status };
     const status = (await callApi(mesh.layout.controlSocket, call)) as StatusReply;
     assert.deepEqual(
-      status.workloads.filter(({ inSync }) => !inSync).map(({ workload }) => workload.id),
+      status.workloads
+        .filter(({ proxy }) => proxy !== 'converged')
+        .map(({ workload }) => workload.id),
       [],
     );
     assert.deepEqual((await running.stop()).failures, []);
