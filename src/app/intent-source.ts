@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
-import { err, type Result } from '../base/result.ts';
+import { err, ok, type Result } from '../base/result.ts';
 import { contentHash } from '../compile/content-hash.ts';
 import { parseCommitId } from '../git/commit.ts';
+import { commitUnreadable } from '../git/findings.ts';
 import { pushRefused } from '../git/remote-findings.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
 import type { TakeBack, TakenBack } from '../git/take-back.ts';
@@ -29,6 +30,20 @@ export type TreeReading =
       readonly findings: readonly Finding[];
     };
 
+/** `from` and `to` as `IntentTree.commit` says them: not all of them are Git's. */
+export interface TakeBackRequest {
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+}
+
+export function takeBackOrder(request: TakeBackRequest): Result<TakeBack, Finding> {
+  const [from, to] = [parseCommitId(request.from), parseCommitId(request.to)];
+  if (from === undefined) return err(commitUnreadable(request.from, 'no commit id'));
+  if (to === undefined) return err(commitUnreadable(request.to, 'no commit id'));
+  return ok({ from, to, reason: request.reason });
+}
+
 /** Where intent comes from: a repository's HEAD, or with `dev` the files on disk. */
 export interface IntentSource {
   read(): Promise<TreeReading>;
@@ -37,7 +52,7 @@ export interface IntentSource {
   /** Calls back when there is something else to read; the returned function ends the watch. */
   watch(onChange: () => void): () => void;
   /** Makes a commit that puts the intent of an older one in place of the newest. */
-  takeBack(order: TakeBack): Promise<Result<TakenBack, Finding>>;
+  takeBack(request: TakeBackRequest): Promise<Result<TakenBack, Finding>>;
   /** Hears which commit was accepted; a later one must stand on it. */
   accepted?(commit: string): Promise<void>;
   /** Reads the newest commit though the branch was rewound to it. Undefined: it was not refused for that. */
@@ -97,7 +112,10 @@ async function headSource(options: {
     read: () => readHead(repository),
     at: (commit) => readAt(repository, commit),
     watch: (onChange) => repository.watchHead(onChange, { clock: options.clock }),
-    takeBack: (order) => repository.takeBack(order),
+    takeBack: async (request) => {
+      const order = takeBackOrder(request);
+      return order.ok ? repository.takeBack(order.value) : order;
+    },
   };
 }
 

@@ -9,8 +9,14 @@ import type { Mirror } from '../git/mirror.ts';
 import { mirrorBranch } from '../git/mirror-branch.ts';
 import { historyRewound, signingKeyMissing } from '../git/remote-findings.ts';
 import { type AllowedSigners, checkSignatures } from '../git/signatures.ts';
-import { type TakeBack, type TakenBack, takeBack } from '../git/take-back.ts';
-import type { IntentSource, IntentTree, TreeReading } from './intent-source.ts';
+import { type TakenBack, takeBack } from '../git/take-back.ts';
+import {
+  type IntentSource,
+  type IntentTree,
+  type TakeBackRequest,
+  type TreeReading,
+  takeBackOrder,
+} from './intent-source.ts';
 
 export interface RemoteIntentOptions {
   readonly mirror: Mirror;
@@ -125,10 +131,12 @@ export class RemoteIntent implements IntentSource {
     return this.#judge(head);
   }
 
-  async takeBack(order: TakeBack): Promise<Result<TakenBack, Finding>> {
+  async takeBack(request: TakeBackRequest): Promise<Result<TakenBack, Finding>> {
     const { mirror, signers, signingKey } = this.#options;
+    const order = takeBackOrder(request);
+    if (!order.ok) return order;
     if (signers !== undefined && signingKey === undefined) return err(signingKeyMissing());
-    const done = await takeBack(mirrorBranch(mirror, signingKey), order);
+    const done = await takeBack(mirrorBranch(mirror, signingKey), order.value);
     void this.refresh();
     return done;
   }

@@ -128,6 +128,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     log,
     () => options.watchMs,
     metrics,
+    (request) => source.takeBack(request),
   );
   const grpc = createGrpcServer({
     methods: xds.methods,
@@ -187,6 +188,7 @@ async function openPlane(
   log: Log,
   watchMs: () => number,
   metrics: Metrics<MetricName>,
+  takeBack: IntentSource['takeBack'],
 ) {
   let start = (): void => {};
   const ready = new Promise<void>((resolve) => {
@@ -218,7 +220,7 @@ async function openPlane(
   const onXdsEvent = xdsEventSink({ plane, store, clock, proxies });
   recordCommits(plane, store, clock);
   const signals = new SignalLog();
-  const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
+  const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs, takeBack });
   begin = (accepted) => rollouts.begin(proposalOf(accepted));
   return { plane, xds, ready, signals, rollouts, proxies };
 }
@@ -228,7 +230,8 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
+  const { options, source, store, kek, registry, plane, grpc, signals, rollouts, operations } =
+    foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -251,6 +254,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
+      () => rollouts.findings,
       () => ca.findings,
       () => clockNotice.findings,
       () =>

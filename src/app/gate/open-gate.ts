@@ -1,7 +1,8 @@
 import { systemClock as clock } from '../../base/clock.ts';
+import type { Finding } from '../../base/finding.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import { type ControlPlane, takenBackCode } from '../control-plane.ts';
 import type { IntentSource } from '../intent-source.ts';
 import { unfinished } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
@@ -12,6 +13,7 @@ import { Verdicts } from './verdicts.ts';
 /** The gates of this control plane, with the verdicts that its store knows. */
 export async function openGate(plane: ControlPlane, store: Store, log: Log) {
   const verdicts = await Verdicts.open({ store, clock, log });
+  for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
   const envoy = realEnvoyGate({
     ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
     onProgress: (text) => log.info('the gate looks for Envoy', { text }),
@@ -46,11 +48,24 @@ export async function restoreLast(parts: {
   const rollout = await unfinished(plane, store);
   const base = rollout?.base ?? verdicts.lastAccepted?.commit;
   if (base !== undefined) await restore(base, false);
-  if (rollout === undefined || rollout.state.kind === 'taken-back') return;
+  if (rollout === undefined) return;
+  if (rollout.state.kind === 'taken-back') {
+    rollouts.recover(rollout);
+    return;
+  }
   const verdict = verdicts.get(rollout.commit)?.verdict;
   if (verdict?.kind !== 'accepted' || !plane.runs(rollout.base)) return;
   rollouts.recover(rollout);
   await restore(rollout.commit, verdict.approvedBy !== undefined);
+}
+
+/** What hurt once is not tried again, also when the branch is set back to it after a restart. */
+function takenBackIn({ all }: Verdicts): readonly (readonly [string, Finding])[] {
+  return all.flatMap(({ commit, verdict }) => {
+    const findings = verdict.kind === 'refused' ? verdict.findings : [];
+    const finding = findings.find(({ code }) => code === takenBackCode);
+    return finding === undefined ? [] : [[commit, finding] as const];
+  });
 }
 
 function acceptedIn({ all }: Verdicts): ReadonlySet<string> {
