@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ApiHandler, ApiReply } from '../serve/api/server.ts';
-import { refused } from '../serve/api/server.ts';
+import { refused as refusal } from '../serve/api/server.ts';
 import { paths, type StatusReply } from '../serve/api/wire.ts';
 import type { CommitVerdict } from '../serve/api/wire-gate.ts';
 import type { XdsService } from '../serve/xds/service.ts';
@@ -30,6 +30,10 @@ export interface ControlApiParts
   readonly operations: Operations;
 }
 
+type StatusParts = Pick<ControlApiParts, 'plane' | 'xds' | 'gatekeeper'> & {
+  readonly notices: Pick<Notices, 'current'>;
+};
+
 /** What operators ask, on this machine. */
 export function controlApi(parts: ControlApiParts): ApiHandler {
   return async (request) => {
@@ -50,7 +54,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       (await operationsApi(parts.operations, request)) ??
       (await ledgerApi(parts, request));
     if (about !== undefined) return about;
-    return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
+    return refusal(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };
 }
 
@@ -60,12 +64,13 @@ function openApi(): ApiReply {
   return { kind: 'text', contentType: 'application/json', text };
 }
 
-function events({ plane }: ControlApiParts): ApiReply {
+export function events({ plane }: Pick<ControlApiParts, 'plane'>): ApiReply {
   return { kind: 'stream', open: (send) => plane.events.follow((event) => send(event)) };
 }
 
-function status({ plane, xds, notices, gatekeeper }: ControlApiParts): StatusReply {
+export function status({ plane, xds, notices, gatekeeper }: StatusParts): StatusReply {
   const { intent } = plane;
+  const { refused } = intent;
   const running = intent.kind === 'running' ? intent : undefined;
   return {
     mesh: running?.intent.mesh.name ?? '',
@@ -73,12 +78,9 @@ function status({ plane, xds, notices, gatekeeper }: ControlApiParts): StatusRep
     commit: running?.tree.commit ?? '',
     subject: running?.tree.subject ?? '',
     refused:
-      running?.refused === undefined
+      refused === undefined
         ? undefined
-        : {
-            commit: running.refused.commit,
-            codes: running.refused.findings.map((finding) => finding.code),
-          },
+        : { commit: refused.commit, codes: refused.findings.map(({ code }) => code) },
     waiting: waitingOf(gatekeeper.waiting),
     workloads: plane.inventory.map((workload) => {
       const { streams, converged, rejected } = xds.status(workload.id);

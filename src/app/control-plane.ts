@@ -27,11 +27,11 @@ export interface Accepted {
 }
 
 /**
- * What the mesh runs on. `empty`: no commit was accepted yet. `running`: the last good one; `refused` holds
- * a later commit that was turned down.
+ * What the mesh runs on. `empty`: no commit was accepted yet. `running`: the last good one. `refused` holds the commit
+ * that was turned down since.
  */
 export type IntentState =
-  | { readonly kind: 'empty' }
+  | { readonly kind: 'empty'; readonly refused: RefusedTree | undefined }
   | {
       readonly kind: 'running';
       readonly tree: IntentTree;
@@ -54,7 +54,7 @@ export class ControlPlane {
   readonly publisher: Publisher;
   readonly #onReady: () => void;
   readonly #onAccepted: (accepted: Accepted) => void;
-  #intent: IntentState = { kind: 'empty' };
+  #intent: IntentState = { kind: 'empty', refused: undefined };
   /** What ran before the commit that is on its way now. */
   #previous: (IntentState & { readonly kind: 'running' }) | undefined;
   /** Commits that hurt; they are not tried again. */
@@ -149,9 +149,7 @@ export class ControlPlane {
   /** The last good commit goes on. */
   refuse(reading: TreeReading, findings: readonly Finding[]): void {
     const { commit, subject } = reading.kind === 'tree' ? reading.tree : reading;
-    if (this.#intent.kind === 'running') {
-      this.#intent = { ...this.#intent, refused: { commit, findings } };
-    }
+    this.#intent = { ...this.#intent, refused: { commit, findings } };
     const files = reading.kind === 'tree' ? reading.tree.files : new Map<string, string>();
     const sources = excerptsOf(findings, files);
     this.#emit({ kind: 'refused', commit, subject, findings, sources });

@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { systemClock as clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
@@ -10,7 +9,7 @@ import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
 import { guarded } from '../serve/api/guard.ts';
-import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
+import { createHostApiServer } from '../serve/api/host-server.ts';
 import type { ApiHandler } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
@@ -31,6 +30,7 @@ import {
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
+import { logFirstRefusals } from './first-commit.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
 import { openGate, restoreLast } from './gate/open-gate.ts';
 import type { Verdicts } from './gate/verdicts.ts';
@@ -43,7 +43,7 @@ import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
-import { listenLocally } from './listen-locally.ts';
+import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
@@ -64,6 +64,7 @@ import { openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
+import { startingApi } from './starting-api.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
 import { xdsEventSink } from './xds-events.ts';
 
@@ -110,6 +111,7 @@ interface Foundation {
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly operations: Operations;
+  readonly door: LocalDoor;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -138,24 +140,35 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts } = await openGate(plane, store, log);
+  const parts = { plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations };
+  const door = await listenLocally(layout.controlSocket, startingApi(parts));
+  const closeDoors = (): void => {
+    closeSource();
+    door.close();
+    watched?.closeAllConnections();
+    watched?.close();
+  };
+  logFirstRefusals(plane, log);
   await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted') void source.accepted?.(event.commit);
   });
   const unwatch = await follow(source, gatekeeper);
-  await whileAwake(ready);
+  await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts, operations },
+    ...{ gatekeeper, verdicts, operations, door },
+  }).catch((error: unknown) => {
+    // Whoever opened doors that lead nowhere would keep the process from ending.
+    closeDoors();
+    throw error;
   });
   proxies.start();
   return async () => {
     operations.serving(undefined);
     unwatch();
     unfollow();
-    closeSource();
-    watched?.closeAllConnections();
-    watched?.close();
+    closeDoors();
     await gatekeeper.settled();
     rollouts.stop();
     proxies.stop();
@@ -173,13 +186,6 @@ async function openSource(
   const { stateDir, intentDir } = layout;
   if (remote !== undefined) return openRemote(remote, { stateDir, clock, random, log });
   return { source: await openIntentSource({ dir: intentDir, dev, clock }), stop: () => {} };
-}
-
-/** Until there is a first commit nothing is listened to, and waiting for one alone would end the process. */
-async function whileAwake(ready: Promise<void>): Promise<void> {
-  const awake = setInterval(() => {}, comeBackMs);
-  await ready;
-  clearInterval(awake);
 }
 
 async function openPlane(
@@ -280,7 +286,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     await hostServer.listen(listen, agentPort, material);
     for (const server of also) await server.listen(material);
   });
-  const api = await listenLocally(layout.controlSocket, operators);
+  foundation.door.serve(operators);
   operations.serving({ authority, notices });
   notices.start();
   clockNotice.start();
@@ -295,7 +301,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     for (const server of also) server.close();
     unfollow();
     await federation.stop();
-    closeServers(api, hostServer);
+    hostServer.close();
     await store.flush();
   };
 }
@@ -357,12 +363,6 @@ function hostFindings(
 ): readonly Finding[] {
   const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
   return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
-}
-
-function closeServers(api: Server, hosts: HostApiServer): void {
-  api.closeAllConnections();
-  api.close();
-  hosts.close();
 }
 
 /** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */

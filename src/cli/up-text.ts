@@ -6,6 +6,7 @@ import { unreachable } from '../base/result.ts';
 import type { IntentTest } from '../model/types.ts';
 import type { Rollout } from '../rollout/rollout.ts';
 import type { MeshEvent, StatusReply } from '../serve/api/wire.ts';
+import { branchText } from './revision-text.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -199,8 +200,14 @@ function rolloutLine(
     }
     case 'halted':
       return paint(look, 'yellow', `${short(commit)} is halted by ${state.by}`);
-    case 'taken-back':
-      return paint(look, 'red', `${short(commit)} is taken back: ${state.reason}`);
+    case 'taken-back': {
+      const { reason, branch } = state;
+      if (branch.kind === 'open' && branch.problem === undefined) {
+        return paint(look, 'red', `${short(commit)} is taken back: ${reason}`);
+      }
+      const hue = 'problem' in branch ? 'red' : 'yellow';
+      return paint(look, hue, `${short(commit)} was taken back: ${branchText(branch)}`);
+    }
     case 'watching':
     case 'live':
       return undefined;

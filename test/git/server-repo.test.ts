@@ -1,50 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { layoutOf } from '../../src/app/layout.ts';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
 import { freePort } from '../support/control-plane.ts';
 import { origin } from '../support/mirrored.ts';
-import { eventually } from '../support/running-mesh.ts';
-
-const entry = resolve('bin/chancery.js');
-
-/** `chancery server --repo` over a folder that holds state only. */
-async function server(t: TestContext, dir: string, flags: readonly string[]) {
-  const ports = [await freePort(), await freePort()].map(String);
-  const [port = '', agentPort = ''] = ports;
-  let child: ChildProcess | undefined;
-  const { controlSocket } = layoutOf(dir, process.env);
-  const start = (): void => {
-    const args = ['server', '--dir', dir, '--port', port, '--agent-port', agentPort, ...flags];
-    child = spawn(process.execPath, [entry, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr?.resume();
-  };
-  const kill = async (): Promise<void> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  };
-  t.after(kill);
-  const status = async (): Promise<StatusReply | undefined> =>
-    callApi(controlSocket, { method: 'GET', path: paths.status }).then(
-      (reply) => reply as StatusReply,
-      () => undefined,
-    );
-  const until = (what: string, fits: (reply: StatusReply) => boolean): Promise<unknown> =>
-    eventually(
-      async () => fits((await status()) ?? ({ commit: '', warnings: [] } as never)),
-      20_000,
-      () => what,
-    );
-  return { start, kill, until, controlSocket };
-}
+import { entry, repoServer } from '../support/repo-server.ts';
 
 test('a control plane lives by a repository elsewhere: webhook, force-push, kill -9, remote away', async (t) => {
   const from = origin(t);
@@ -59,7 +23,7 @@ test('a control plane lives by a repository elsewhere: webhook, force-push, kill
   const webhookPort = await freePort();
   const repo = ['--repo', from.hub, '--branch', 'main', '--path', 'mesh', '--poll', '5m'];
   const hook = ['--webhook-port', String(webhookPort), '--webhook-secret-file', secretFile];
-  const plane = await server(t, join(from.home.dir, 'state'), [...repo, ...hook]);
+  const plane = await repoServer(t, join(from.home.dir, 'state'), [...repo, ...hook]);
   plane.start();
   await plane.until('the first commit runs', ({ commit }) => commit === first);
   const push = async (): Promise<void> => {
