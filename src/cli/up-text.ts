@@ -161,6 +161,17 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
   }
 }
 
+/** Before anything runs there is no good commit to go on with. */
+export function firstRefusedText(
+  event: MeshEvent & { readonly kind: 'refused' },
+  look: Pick<Terminal, 'color'>,
+): string {
+  const sources = new Map(Object.entries(event.sources));
+  const text = renderFindings(event.findings, { sources, color: look.color });
+  const head = `refused ${short(event.commit)} ${event.subject}; nothing runs yet, and the commit that mends it goes on by itself`;
+  return `${paint(look, 'red', head)}\n${text}`;
+}
+
 function problemLine(
   { code, severity, message, help }: Finding,
   look: Pick<Terminal, 'color'>,
