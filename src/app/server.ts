@@ -10,6 +10,7 @@ import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
 import { guarded } from '../serve/api/guard.ts';
 import { createHostApiServer } from '../serve/api/host-server.ts';
+import type { RawCall } from '../serve/api/operator-server.ts';
 import type { ApiHandler } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
@@ -31,6 +32,7 @@ import {
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
 import { logFirstRefusals } from './first-commit.ts';
+import { followIntent } from './follow-intent.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
 import { openGate, restoreLast } from './gate/open-gate.ts';
 import type { Verdicts } from './gate/verdicts.ts';
@@ -47,7 +49,7 @@ import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
-import { openRemote, type RemoteOptions } from './open-remote.ts';
+import { type OpenRemote, openRemote, type RemoteOptions } from './open-remote.ts';
 import type { MetricName } from './operators/metric-table.ts';
 import { listenForMetrics, type MetricsAddress } from './operators/metrics-listener.ts';
 import { createOperations, newMetrics, type Operations } from './operators/operations.ts';
@@ -65,7 +67,9 @@ import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { startingApi } from './starting-api.ts';
+import type { TrafficLog } from './traffic/traffic-log.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
+import type { WebhookOutcome } from './webhook-listener.ts';
 import { xdsEventSink } from './xds-events.ts';
 
 export interface ServerOptions {
@@ -112,6 +116,8 @@ interface Foundation {
   readonly verdicts: Verdicts;
   readonly operations: Operations;
   readonly door: LocalDoor;
+  readonly traffic: TrafficLog;
+  readonly webhook: RawCall | undefined;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -123,7 +129,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const opened = await openStore(options.store ?? layout.database);
   const store = timedStore(opened, metrics, clock);
   const registry = await HostRegistry.open({ store, clock, log });
-  const { source, stop: closeSource } = await openSource(options);
+  const { source, webhook, stop: closeSource } = await openSource(options, metrics);
   const { plane, xds, ready, signals, rollouts, proxies } = await openPlane(
     store,
     registry,
@@ -139,7 +145,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const operations = createOperations({ store, clock, registry, plane, xds, metrics });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts } = await openGate(plane, store, log);
+  const { gatekeeper, verdicts, traffic } = await openGate(plane, store, log);
   const parts = { plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
@@ -153,11 +159,11 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted') void source.accepted?.(event.commit);
   });
-  const unwatch = await follow(source, gatekeeper);
+  const unwatch = await followIntent(source, gatekeeper);
   await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts, operations, door },
+    ...{ gatekeeper, verdicts, operations, door, traffic, webhook },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -173,6 +179,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     rollouts.stop();
     proxies.stop();
     await verdicts.flushed();
+    await traffic.flushed();
     await stop();
     await grpc.close();
     await store.close();
@@ -181,11 +188,17 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
 
 async function openSource(
   options: ServerOptions,
-): Promise<{ readonly source: IntentSource; readonly stop: () => void }> {
+  metrics: Metrics<MetricName>,
+): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
   const { layout, dev, remote, log } = options;
   const { stateDir, intentDir } = layout;
-  if (remote !== undefined) return openRemote(remote, { stateDir, clock, random, log });
-  return { source: await openIntentSource({ dir: intentDir, dev, clock }), stop: () => {} };
+  if (remote !== undefined) {
+    const onWebhook = (outcome: WebhookOutcome): void =>
+      metrics.count('chancery_git_webhooks_total', { outcome });
+    return openRemote(remote, { stateDir, clock, random, log, onWebhook });
+  }
+  const source = await openIntentSource({ dir: intentDir, dev, clock });
+  return { source, webhook: undefined, stop: () => {} };
 }
 
 async function openPlane(
@@ -236,8 +249,7 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, source, store, kek, registry, plane, grpc, signals, rollouts, operations } =
-    foundation;
+  const { options, source, store, kek, registry, plane, grpc, rollouts, operations } = foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -255,7 +267,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
-  const reports = new HostReports({ plane, store, confirmations, signals, clock, log });
+  const reports = new HostReports({ ...foundation, confirmations, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const notices = new Notices({
     sources: [
@@ -277,7 +289,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   await ca.start();
   const tcp =
     options.operatorApi &&
-    createOperatorApi(options.operatorApi, { handler: control, plane, store, clock, log });
+    createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
   const also = [endpoint, tcp].filter((server) => server !== undefined);
   const servers = [grpc, hostServer, ...also];
   const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
@@ -363,25 +375,6 @@ function hostFindings(
 ): readonly Finding[] {
   const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
   return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
-}
-
-/** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */
-async function follow(source: IntentSource, gatekeeper: Gatekeeper): Promise<() => void> {
-  let state: 'idle' | 'reading' | 'reading, and again' = 'idle';
-  const read = async (): Promise<void> => {
-    if (state !== 'idle') {
-      state = 'reading, and again';
-      return;
-    }
-    do {
-      state = 'reading';
-      gatekeeper.offer(await source.read());
-    } while ((state as string) === 'reading, and again');
-    state = 'idle';
-  };
-  const unwatch = source.watch(() => void read());
-  await read();
-  return unwatch;
 }
 
 function inventoryOf(reports: readonly StoredDocument[]): Workload[] {

@@ -41,8 +41,9 @@ export const remoteHelp: readonly string[] = [
   '  --require-signed   take only commits signed by who is in --allowed-signers FILE (ssh) or --signers-keyring DIR (OpenPGP)',
   '  --signing-key FILE an ssh key that signs the commits by which changes are taken back',
   '  --allow-rewind     take a branch that no longer contains the commit that runs',
-  '  --webhook-port N, --webhook-secret-file FILE   fetch at once on a signed POST /v1/git/webhook of GitHub, GitLab, Gitea',
-  '                     or Forgejo; on 127.0.0.1, for a TLS proxy in front',
+  '  --webhook-secret-file FILE   fetch at once on a signed POST /v1/git/webhook of GitHub, GitLab, Gitea or Forgejo, at',
+  '                     --api-port',
+  '  --webhook-port N   take them also without TLS on 127.0.0.1, for a TLS proxy in front',
 ];
 
 /** Undefined: no --repo. Files are relative to the folder where they are typed. */
@@ -79,7 +80,7 @@ export function remoteOf(values: Values, usage: Help): RemoteOptions | undefined
     signers: signersOf(values, file, usage),
     allowRewind: values['allow-rewind'] === true,
     signingKey: file('signing-key'),
-    webhook: webhookOf(text('webhook-port'), file('webhook-secret-file'), usage),
+    webhook: webhookOf(text('webhook-port'), file('webhook-secret-file'), values, usage),
   };
 }
 
@@ -105,14 +106,22 @@ function signersOf(
 function webhookOf(
   port: string | undefined,
   secretFile: string | undefined,
+  values: Values,
   usage: Help,
 ): RemoteOptions['webhook'] {
   if (port === undefined && secretFile === undefined) return undefined;
-  const number = Number(port);
-  if (secretFile === undefined || !Number.isInteger(number) || number < 1 || number > 65_535) {
-    throw usageError('--webhook-port (1 to 65535) and --webhook-secret-file go together', usage);
+  if (secretFile === undefined) {
+    throw usageError('--webhook-port needs --webhook-secret-file', usage);
   }
-  return { port: number, secretFile };
+  if (port === undefined) {
+    if (values['api-port'] !== undefined) return { port, secretFile };
+    throw usageError('--webhook-secret-file needs --api-port or --webhook-port', usage);
+  }
+  const number = Number(port);
+  if (Number.isInteger(number) && number > 0 && number <= 65_535) {
+    return { port: number, secretFile };
+  }
+  throw usageError(`--webhook-port is a port from 1 to 65535, not "${port}"`, usage);
 }
 
 function pollMsOf(value: string, usage: Help): number {

@@ -3,16 +3,17 @@ import { ChanceryError, messageOf } from '../../base/error.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { resolveEnvoy } from '../../envoy/resolve.ts';
 import { noVerdict, validateBootstrap } from '../../envoy/validate.ts';
+import type { Traffic } from '../traffic/traffic-log.ts';
 import type { Gate } from './candidate.ts';
 import { envoyGate, type Judge } from './envoy-gate.ts';
-import { type EdgeTraffic, guardFindings } from './guard-rails.ts';
+import { guardFindings } from './guard-rails.ts';
 import { referenceFindings } from './references.ts';
 import { testFindings } from './test-gate.ts';
 
 /** Every gate after parse and compile. What a person may let pass comes last: then nothing else is wrong with it. */
 export function gates(parts: {
   readonly envoy: Gate | undefined;
-  readonly traffic: EdgeTraffic;
+  readonly traffic: Traffic;
   readonly nowMs: () => number;
 }): readonly Gate[] {
   const { envoy, traffic, nowMs } = parts;

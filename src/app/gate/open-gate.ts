@@ -6,6 +6,7 @@ import { type ControlPlane, takenBackCode } from '../control-plane.ts';
 import type { IntentSource } from '../intent-source.ts';
 import { unfinished } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
+import { TrafficLog } from '../traffic/traffic-log.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
 import { Verdicts } from './verdicts.ts';
@@ -13,6 +14,7 @@ import { Verdicts } from './verdicts.ts';
 /** The gates of this control plane, with the verdicts that its store knows. */
 export async function openGate(plane: ControlPlane, store: Store, log: Log) {
   const verdicts = await Verdicts.open({ store, clock, log });
+  const traffic = await TrafficLog.open({ store, clock, log });
   for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
   const envoy = realEnvoyGate({
     ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
@@ -20,10 +22,9 @@ export async function openGate(plane: ControlPlane, store: Store, log: Log) {
   });
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts },
-    // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
-    gates: gates({ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() }),
+    gates: gates({ envoy, traffic, nowMs: () => clock.nowMs() }),
   });
-  return { gatekeeper, verdicts };
+  return { gatekeeper, verdicts, traffic };
 }
 
 /**
