@@ -4,29 +4,28 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, type Result } from '../base/result.ts';
 import { type CommitId, parseCommitId } from '../git/commit.ts';
+import { commitStanding } from '../git/commit-standing.ts';
 import { commitUnreadable } from '../git/findings.ts';
 import type { Mirror } from '../git/mirror.ts';
 import { mirrorBranch } from '../git/mirror-branch.ts';
 import { historyRewound, signingKeyMissing } from '../git/remote-findings.ts';
-import { type AllowedSigners, checkSignatures } from '../git/signatures.ts';
+import { checkSignatures } from '../git/signatures.ts';
 import { type TakenBack, takeBack } from '../git/take-back.ts';
+import type { CommitPlace } from '../serve/api/wire-gate.ts';
 import {
   type IntentSource,
   type IntentTree,
+  type Signing,
   type TakeBackRequest,
   type TreeReading,
   takeBackOrder,
 } from './intent-source.ts';
 
-export interface RemoteIntentOptions {
+export interface RemoteIntentOptions extends Signing {
   readonly mirror: Mirror;
   readonly pollMs: number;
-  /** Every commit must be signed by one of these; undefined: signatures do not matter. */
-  readonly signers: AllowedSigners | undefined;
   /** Takes a head that does not contain the accepted commit. */
   readonly allowRewind: boolean;
-  /** Private ssh key for commits of our own. */
-  readonly signingKey: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -85,6 +84,16 @@ export class RemoteIntent implements IntentSource {
   async at(commit: string): Promise<IntentTree | undefined> {
     const reading = await this.#readAt(commit);
     return reading.kind === 'tree' ? reading.tree : undefined;
+  }
+
+  async place(commit: string): Promise<CommitPlace> {
+    const { mirror, pollMs } = this.#options;
+    const branch = mirror.branch ?? 'HEAD';
+    const follows = `${branch} of ${mirror.url}, asked every ${pollMs / 1_000} s`;
+    const head = this.#seen;
+    if (head === undefined) return { follows, standing: 'unknown', head };
+    const found = await commitStanding(mirror, commit, head);
+    return { follows, standing: found.ok ? found.value : 'unknown', head };
   }
 
   async #readAt(commit: string): Promise<TreeReading> {

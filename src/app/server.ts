@@ -43,7 +43,7 @@ import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
-import { type IntentSource, openIntentSource } from './intent-source.ts';
+import { type IntentSource, openIntentSource, type Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { MemoryReturn, mallocTrim } from './memory-return.ts';
@@ -77,6 +77,7 @@ export interface ServerOptions {
   readonly dev: boolean;
   /** Intent of a repository elsewhere; that of the intent folder when left out. */
   readonly remote: RemoteOptions | undefined;
+  readonly signing: Signing;
   /** Where proxies and hosts reach it; 127.0.0.1 for a mesh of one machine. */
   readonly listen: string;
   /** The name or address that new hosts are told. */
@@ -190,14 +191,14 @@ async function openSource(
   options: ServerOptions,
   metrics: Metrics<MetricName>,
 ): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
-  const { layout, dev, remote, log } = options;
+  const { layout, dev, remote, signing, log } = options;
   const { stateDir, intentDir } = layout;
   if (remote !== undefined) {
     const onWebhook = (outcome: WebhookOutcome): void =>
       metrics.count('chancery_git_webhooks_total', { outcome });
-    return openRemote(remote, { stateDir, clock, random, log, onWebhook });
+    return openRemote(remote, { stateDir, clock, random, log, signing, onWebhook });
   }
-  const source = await openIntentSource({ dir: intentDir, dev, clock });
+  const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
   return { source, webhook: undefined, stop: () => {} };
 }
 

@@ -2,8 +2,9 @@ import { realpathSync } from 'node:fs';
 import { layoutOf } from '../app/layout.ts';
 import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
+import type { Refusal } from '../base/finding.ts';
 import { openRepository } from '../git/repository.ts';
-import type { CommitReply } from '../serve/api/wire-gate.ts';
+import type { CommitPlace, CommitReply } from '../serve/api/wire-gate.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
 import type { ExitCode } from './main.ts';
 import { readCommit } from './revision.ts';
@@ -14,7 +15,8 @@ const usage = {
   usage: 'wait COMMIT [DIR] [--timeout 60s]',
   text: [
     'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of',
-    'one, or HEAD. 0: live, or superseded by a commit that is; 1: not within --timeout; 2: refused, or waits for approval.',
+    'one, or HEAD. One that was not read yet is waited for; one that cannot come is said at once. 0: live, or superseded by a',
+    'commit that is; 1: not within --timeout, or cannot come; 2: refused, or waits for approval.',
   ].join('\n'),
   example: 'git push && chancery wait HEAD examples/shop',
 };
@@ -67,8 +69,8 @@ type Step =
 
 /** Pure: what an answer means to whoever waits for `commit`. */
 export function next(reply: CommitReply, commit: string): Step {
-  const { verdict: found, running } = reply;
-  if (found === undefined) return { waitsFor: `${shortId(commit)} has not come yet` };
+  const { verdict: found, running, place } = reply;
+  if (found === undefined) return place === undefined ? notCome(commit) : placeStep(commit, place);
   const name = shortId(found.commit);
   switch (found.verdict.kind) {
     case 'checking': {
@@ -89,6 +91,44 @@ export function next(reply: CommitReply, commit: string): Step {
         ? liveStep(reply, `${name} is `, found.liveMs, found.seenMs)
         : liveStep(reply, `${name} was superseded by ${shortId(running?.commit ?? '')}, which is `);
   }
+}
+
+function notCome(commit: string): Step {
+  return { waitsFor: `${shortId(commit)} has not come yet` };
+}
+
+function placeStep(commit: string, { standing, follows, head }: CommitPlace): Step {
+  const at = head === undefined ? '' : ` is at ${shortId(head)}`;
+  switch (standing) {
+    case 'unknown':
+      return { waitsFor: `${shortId(commit)} has not come yet: ${follows}${at}` };
+    case 'newest':
+      return { waitsFor: `${shortId(commit)} is about to be read: ${follows}${at}` };
+    case 'beneath':
+    case 'elsewhere':
+      return {
+        end: () => {
+          throw new ChanceryError(neverComes(commit, { standing, follows, head }));
+        },
+      };
+  }
+}
+
+function neverComes(commit: string, { standing, follows, head }: CommitPlace): Refusal {
+  const id = shortId(commit);
+  return {
+    code: 'CH4213',
+    message:
+      standing === 'beneath'
+        ? `${id} does not come by itself: newer commits were there before it was read`
+        : `${id} does not come: it is not in what the control plane follows`,
+    expected: `the newest commit of ${follows}`,
+    ...(head === undefined ? {} : { found: `the newest is ${shortId(head)}` }),
+    help:
+      standing === 'beneath'
+        ? `wait for the newest, which contains it: chancery wait ${head === undefined ? 'HEAD' : shortId(head)}`
+        : 'put it on the branch that is followed, then wait again',
+  };
 }
 
 function liveStep(

@@ -147,7 +147,10 @@ describe('the gate of a running mesh', () => {
     assert.equal(waited.code, 2, waited.out);
     assert.match(waited.err, /error\[CH4208\]: reports may not call payments any more/);
     assert.match(waited.err, /found: \d+ requests? in the last 26 hours, the last one .* ago/);
-    assert.match(waited.err, /note: the rule [a-z-]+, services\/payments\.yaml:13 of the commit/);
+    assert.match(
+      waited.err,
+      /note: the rule [a-z0-9-]+, services\/payments\.yaml:13 of the commit/,
+    );
     assert.equal((await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status, 200);
     const approved = await chancery('approve', head(), mesh.dir);
     assert.equal(approved.code, 0, approved.err);

@@ -58,6 +58,18 @@ describe('guard rails', () => {
     assert.deepEqual(codes(world(), without('b'), quiet), []);
     assert.deepEqual(codes(world(), without('c'), quiet), []);
   });
+
+  it('a way in use is held, but not in files that are followed as they lie', () => {
+    const use = () => ({ requests: 1, lastMs: nowMs });
+    const busy = { traffic: { edge: use, rule: use }, nowMs };
+    const candidate = candidateOf(world('a', 'b'), world('b'), inventory);
+    assert.deepEqual(
+      guardFindings(candidate, busy).map(({ code }) => code),
+      ['CH4208'],
+    );
+    const tree = { ...candidate.tree, commit: 'working-1' };
+    assert.deepEqual(guardFindings({ ...candidate, tree }, busy), []);
+  });
 });
 
 describe('references', () => {

@@ -3,6 +3,7 @@ import type { Inventory, WorkloadId } from '../../compile/inventory.ts';
 import { type Snapshot, typeUrls } from '../../compile/resource.ts';
 import { calleesOf } from '../../model/tree.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
+import { isWorkingTree } from '../intent-source.ts';
 import type { Base, Candidate } from './candidate.ts';
 import { lostWays, type TrafficEvidence } from './lost-ways.ts';
 
@@ -13,11 +14,12 @@ const removedCountMin = 3;
 
 /** What a commit takes away that somebody may still need. A person lets it pass, or the commit says that it is meant. */
 export function guardFindings(candidate: Candidate, evidence: TrafficEvidence): readonly Finding[] {
-  const { base, intent, inventory } = candidate;
+  const { base, tree, intent, inventory } = candidate;
   if (base === undefined) return [];
   return [
     ...goneServices(base.intent, intent, inventory),
-    ...lostWays(base.intent, intent, evidence),
+    // Files that are followed as they lie are somebody's own try, who sees at once what it does.
+    ...(isWorkingTree(tree) ? [] : lostWays(base.intent, intent, evidence)),
     ...goneResources(base, candidate),
   ];
 }

@@ -31,7 +31,14 @@ export async function openGate(plane: ControlPlane, store: Store, log: Log) {
  * What ran last goes on, also where the folder now holds something that is refused. What was on its way goes on too, before
  * any proxy asks: whoever had it keeps it, permissions that were taken away among them.
  */
-export async function restoreLast(parts: {
+export async function restoreLast(parts: RestoreParts): Promise<void> {
+  await restoreRunning(parts);
+  const { intent } = parts.plane;
+  // What comes next must stand on it, and every commit from there on must be signed where that is asked for.
+  if (intent.kind === 'running') await parts.source.accepted?.(intent.tree.commit);
+}
+
+interface RestoreParts {
   readonly plane: ControlPlane;
   readonly store: Store;
   readonly source: IntentSource;
@@ -39,7 +46,9 @@ export async function restoreLast(parts: {
   readonly verdicts: Verdicts;
   readonly rollouts: Rollouts;
   readonly log: Log;
-}): Promise<void> {
+}
+
+async function restoreRunning(parts: RestoreParts): Promise<void> {
   const { plane, store, source, gatekeeper, verdicts, rollouts, log } = parts;
   const restore = async (commit: string, approved: boolean): Promise<void> => {
     const tree = await source.at(commit);
