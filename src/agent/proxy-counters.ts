@@ -8,9 +8,9 @@ const filter =
 
 /** What a proxy has counted since it started; undefined while it does not answer. */
 export async function proxyCounters(
-  admin: Pick<EnvoyAdmin, 'stats'>,
+  admin: Pick<EnvoyAdmin, 'usedStats'>,
 ): Promise<ProxyCounters | undefined> {
-  const stats = await admin.stats(filter);
+  const stats = await admin.usedStats(filter);
   if (!stats.ok) return undefined;
   const sum = (pattern: RegExp): number => {
     let total = 0;

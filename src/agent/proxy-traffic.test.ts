@@ -8,7 +8,7 @@ function fixture(stats: Record<string, number>) {
   const clock = new FakeClock();
   let readings = 0;
   const admin = {
-    stats: async () => {
+    usedStats: async () => {
       readings += 1;
       return ok(new Map(Object.entries(stats)));
     },

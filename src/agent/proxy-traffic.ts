@@ -20,7 +20,7 @@ const uptimeStepMs = 5_000;
 
 /** What a proxy's traffic was since it was last told. What could not be told is told with the next report. */
 export class ProxyTraffic {
-  readonly #admin: Pick<EnvoyAdmin, 'stats'>;
+  readonly #admin: Pick<EnvoyAdmin, 'usedStats'>;
   readonly #clock: Clock;
   readonly #startedMs: number;
   #readMs = Number.NEGATIVE_INFINITY;
@@ -29,7 +29,7 @@ export class ProxyTraffic {
   readonly #callees = new Map<string, number>();
   readonly #rules = new Map<string, number>();
 
-  constructor(admin: Pick<EnvoyAdmin, 'stats'>, clock: Clock) {
+  constructor(admin: Pick<EnvoyAdmin, 'usedStats'>, clock: Clock) {
     this.#admin = admin;
     this.#clock = clock;
     this.#startedMs = clock.monotonicMs();
@@ -40,7 +40,7 @@ export class ProxyTraffic {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#readMs >= readEveryMs) {
       this.#readMs = nowMs;
-      const stats = await this.#admin.stats(filter);
+      const stats = await this.#admin.usedStats(filter);
       if (stats.ok) this.#count(stats.value);
     }
     if (this.#callees.size === 0 && this.#rules.size === 0) return undefined;

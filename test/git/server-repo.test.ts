@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
@@ -22,7 +23,11 @@ test('a control plane lives by a repository elsewhere: webhook, force-push, kill
   writeFileSync(secretFile, 's3cret\n', { mode: 0o600 });
   const webhookPort = await freePort();
   const repo = ['--repo', from.hub, '--branch', 'main', '--path', 'mesh', '--poll', '5m'];
-  const hook = ['--webhook-port', String(webhookPort), '--webhook-secret-file', secretFile];
+  const [apiPort, metricsPort] = [await freePort(), await freePort()];
+  const hook = [
+    ...['--webhook-port', `${webhookPort}`, '--webhook-secret-file', secretFile],
+    ...['--api-port', `${apiPort}`, '--metrics-address', `${metricsPort}`],
+  ];
   const plane = await repoServer(t, join(from.home.dir, 'state'), [...repo, ...hook]);
   plane.start();
   await plane.until('the first commit runs', ({ commit }) => commit === first);
@@ -32,9 +37,27 @@ test('a control plane lives by a repository elsewhere: webhook, force-push, kill
     const url = `http://127.0.0.1:${webhookPort}/v1/git/webhook`;
     assert.equal((await fetch(url, { method: 'POST', headers, body: '{}' })).status, 202);
   };
+  /** At the operators' port, as a Git server would that knows its certificate. */
+  const pushByTls = (signature: string): Promise<number> =>
+    new Promise((done, reject) => {
+      const headers = { 'x-hub-signature-256': `sha256=${signature}` };
+      const path = '/v1/git/webhook';
+      const target = { host: '127.0.0.1', port: apiPort, path, rejectUnauthorized: false };
+      const call = https.request({ ...target, method: 'POST', headers }, (response) => {
+        response.resume();
+        done(response.statusCode ?? 0);
+      });
+      call.once('error', reject);
+      call.end('{"ref": "no matter"}');
+    });
+  const signed = createHmac('sha256', 's3cret').update('{"ref": "no matter"}').digest('hex');
   const second = from.push('Second');
-  await push();
+  assert.equal(await pushByTls('0'.repeat(64)), 401);
+  assert.equal(await pushByTls(signed), 202);
   await plane.until('the webhook brings the second', ({ commit }) => commit === second);
+  const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  assert.match(metrics, /chancery_git_webhooks_total\{outcome="refused"\} 1\n/);
+  assert.match(metrics, /chancery_git_webhooks_total\{outcome="taken"\} 1\n/);
   from.work.git(['reset', '-q', '--hard', 'HEAD~1']);
   const other = from.push('Other', '--force');
   await push();

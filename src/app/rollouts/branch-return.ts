@@ -1,6 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/error.ts';
 import type { Code, Finding } from '../../base/finding.ts';
-import type { Result } from '../../base/result.ts';
+import { err, type Result } from '../../base/result.ts';
+import { gitFailed } from '../../git/findings.ts';
 import type { TakenBack } from '../../git/take-back.ts';
 import type { BranchState, Rollout } from '../../rollout/rollout.ts';
 import type { TakeBackRequest } from '../intent-source.ts';
@@ -59,7 +61,9 @@ export class BranchReturn {
     const { takeBack, onState } = this.#options;
     const { request, tries, last } = attempt;
     this.#work = { kind: 'trying', attempt };
-    const done = await takeBack(request);
+    const done = await takeBack(request).catch((error: unknown) =>
+      err(gitFailed('taking back', messageOf(error))),
+    );
     if (this.#isStopped()) return;
     const isNewest = this.#work.kind === 'trying' && this.#work.attempt === attempt;
     const isLast = !isNewest || tries + 1 >= triesMax;

@@ -105,10 +105,18 @@ function standingOf({ xds }: OpenRolloutsParts, proxy: WorkloadId) {
 export async function unfinished(plane: ControlPlane, store: Store): Promise<Rollout | undefined> {
   const stored = await store.get(rolloutKind, currentId);
   if (stored === undefined) return undefined;
-  const rollout = JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout;
+  const rollout = withBranch(JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout);
   const { commit, state } = rollout;
   if (state.kind === 'taken-back') plane.forbid(commit, takenBackFinding(state.reason));
   return state.kind === 'live' ? undefined : rollout;
+}
+
+/** One that an earlier version has taken back: nobody has looked at the branch yet. */
+function withBranch(rollout: Rollout): Rollout {
+  const { state } = rollout;
+  if (state.kind !== 'taken-back') return rollout;
+  const branch = (state.branch as BranchState | undefined) ?? { kind: 'open', problem: undefined };
+  return { ...rollout, state: { ...state, branch } };
 }
 
 const urgentTrailer = 'chancery';
