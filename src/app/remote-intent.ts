@@ -89,11 +89,14 @@ export class RemoteIntent implements IntentSource {
   async place(commit: string): Promise<CommitPlace> {
     const { mirror, pollMs } = this.#options;
     const branch = mirror.branch ?? 'HEAD';
-    const follows = `${branch} of ${mirror.url}, asked every ${pollMs / 1_000} s`;
+    const follows = `${branch} of ${mirror.url} (asked every ${pollMs / 1_000} s)`;
     const head = this.#seen;
     if (head === undefined) return { follows, standing: 'unknown', head };
     const found = await commitStanding(mirror, commit, head);
-    return { follows, standing: found.ok ? found.value : 'unknown', head };
+    // A fetch brings commits before it moves the branch.
+    const isSettled = this.#fetching === undefined && this.#seen === head;
+    const standing = found.ok && isSettled ? found.value : 'unknown';
+    return { follows, standing, head };
   }
 
   async #readAt(commit: string): Promise<TreeReading> {

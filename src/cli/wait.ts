@@ -22,6 +22,8 @@ const usage = {
 };
 
 const pollMs = 50;
+/** A push shows its commits a moment before it moves the branch. */
+const settleMs = 2_000;
 const timeoutFlag: DurationFlag = {
   flag: '--timeout',
   units: ['ms', 's', 'm'],
@@ -42,13 +44,18 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
   const { controlSocket } = layoutOf(dir, process.env);
   const endMs = systemClock.monotonicMs() + timeoutMs;
   let said = '';
+  let settledMs = Number.POSITIVE_INFINITY;
   for (;;) {
     const answer = await ask(controlSocket, commit);
     const step = typeof answer === 'string' ? { waitsFor: answer } : next(answer, commit);
     if ('end' in step) return step.end(given, terminal);
+    const nowMs = systemClock.monotonicMs();
+    settledMs =
+      step.never === undefined ? Number.POSITIVE_INFINITY : Math.min(settledMs, nowMs + settleMs);
+    if (step.never !== undefined && nowMs >= settledMs) throw new ChanceryError(step.never);
     if (step.waitsFor !== said) terminal.err(paint(terminal, 'dim', step.waitsFor));
     said = step.waitsFor;
-    if (systemClock.monotonicMs() > endMs) throw notInTime(commit, timeoutMs, said);
+    if (nowMs > endMs) throw notInTime(commit, timeoutMs, said);
     await sleepAwake();
   }
 }
@@ -64,7 +71,8 @@ async function ask(socket: string, commit: string): Promise<CommitReply | string
 }
 
 type Step =
-  | { readonly waitsFor: string }
+  /** `never`: what it waits for does not come, if that is still so in a moment. */
+  | { readonly waitsFor: string; readonly never?: Refusal }
   | { readonly end: (dir: string, terminal: Terminal) => ExitCode };
 
 /** Pure: what an answer means to whoever waits for `commit`. */
@@ -107,9 +115,8 @@ function placeStep(commit: string, { standing, follows, head }: CommitPlace): St
     case 'beneath':
     case 'elsewhere':
       return {
-        end: () => {
-          throw new ChanceryError(neverComes(commit, { standing, follows, head }));
-        },
+        waitsFor: `${shortId(commit)} is not the newest: ${follows}${at}`,
+        never: neverComes(commit, { standing, follows, head }),
       };
   }
 }

@@ -64,14 +64,14 @@ test('wait: what was pushed just now is waited for until the source reads it; wh
   const short = (id: string): string => id.slice(0, 12);
   const unknown = await wait('f'.repeat(40), '1s');
   assert.equal(unknown.code, 1);
-  assert.match(unknown.err, new RegExp(`CH4211.*has not come yet: main of .*${short(first)}`, 's'));
+  assert.match(
+    unknown.err,
+    new RegExp(`CH4211.*has not come yet: main of .*asked every 4 s\\) is at ${short(first)}`, 's'),
+  );
   const second = from.push('Second');
   const pushed = await wait(second);
   assert.equal(pushed.code, 0, pushed.err);
-  assert.match(
-    pushed.err,
-    new RegExp(`${short(second)} has not come yet: main of .*asked every 4 s`),
-  );
+  assert.match(pushed.out, new RegExp(`^${short(second)} is live on`));
   from.work.git(['commit', '-q', '--allow-empty', '-m', 'Third']);
   const third = from.work.git(['rev-parse', 'HEAD']);
   const fourth = from.push('Fourth');
