@@ -140,7 +140,7 @@ async function benchCommits(mesh: RunningMesh): Promise<void> {
     mesh.output.length = 0;
     mesh.commit(`round ${round}`);
     const startedMs = performance.now();
-    await mesh.said(/live +[0-9a-f]{8} on 1 proxy/);
+    await mesh.said(/live +[0-9a-f]{12} on 1 proxy/);
     timesMs.push(performance.now() - startedMs);
   }
   line('commit_to_ack_ms', median(timesMs), 'ms', 'lower', 1_000, rounds);

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { LedgerEntry } from '../src/base/ledger.ts';
+import type { ApiTokensReply } from '../src/serve/api/operator-wire.ts';
 import { freePort, LoneControlPlane, ledgerOf } from './support/control-plane.ts';
 import { eventually } from './support/running-mesh.ts';
 
@@ -44,6 +47,33 @@ describe('the operators API over TCP', () => {
     assert.match(await plane.chancery('status', ...remote('viewer')), /ops at /);
   });
 
+  it('every command that reads does so from another machine, now and at a time', async () => {
+    const reading = [
+      ...[['status'], ['log'], ['revision', 'list'], ['ca', 'status'], ['token', 'list']],
+      ...[
+        ['host', 'list'],
+        ['federation', 'list'],
+      ],
+    ];
+    for (const words of reading) {
+      const said = await plane.chancery(...words, ...remote('admin'), '--json');
+      for (const line of said.trim().split('\n')) JSON.parse(line);
+    }
+    for (const words of reading.slice(0, 5)) {
+      const said = await plane.chancery(...words, ...remote('admin'), '--json', '--at', 'now');
+      for (const line of said.trim().split('\n')) JSON.parse(line);
+    }
+    const { tokens } = JSON.parse(
+      await plane.chancery('token', 'list', ...remote('admin'), '--json', '--at', '1d ago'),
+    ) as ApiTokensReply;
+    assert.deepEqual(tokens, []);
+    await assert.rejects(plane.chancery('status', ...remote('viewer'), '--at', '1d ago'), /CH5430/);
+    await assert.rejects(
+      plane.chancery('host', 'list', ...remote('viewer'), '--at', 'now'),
+      /CH5003/,
+    );
+  });
+
   it('a role that is not enough is refused with both roles', async () => {
     await assert.rejects(
       plane.chancery('host', 'token', 'web-1', ...remote('viewer')),
@@ -62,6 +92,25 @@ describe('the operators API over TCP', () => {
       () => ledgerOf(plane.intentDir).join('\n'),
     );
     assert.ok(ledgerOf(plane.intentDir).some((line) => /^api-call POST .*"status":403/.test(line)));
+    const of = async (who: string): Promise<readonly LedgerEntry[]> => {
+      const said = await plane.chancery('log', plane.intentDir, '--json', '--by', who);
+      const entries = said
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as LedgerEntry);
+      return entries.filter(({ kind }) => kind === 'api-call');
+    };
+    const [there] = (await of('token operator')).filter(({ facts }) => facts['status'] === 200);
+    assert.deepEqual(
+      [there?.subject, there?.facts['from'], there?.facts['what']],
+      ['POST /v1/join-tokens', '127.0.0.1', 'host web-1, ttlSeconds 3600, replaces false'],
+    );
+    const refusals = (await of('token operator')).filter(({ facts }) => facts['status'] === 403);
+    assert.equal(refusals[0]?.facts['code'], 'CH5433');
+    // On this machine the kernel says who it was, whatever was typed.
+    const [here] = (await of(userInfo().username)).filter(({ subject }) => /tokens$/.test(subject));
+    assert.equal(here?.facts['from'], `this machine, uid ${process.getuid?.()}`);
+    assert.match(String(here?.facts['what']), /^name viewer, role viewer, ttlSeconds \d+$/);
   });
 
   it('a revoked token is nobody at once, and what it follows ends', async () => {

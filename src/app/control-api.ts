@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ApiHandler, ApiReply } from '../serve/api/server.ts';
-import { refused as refusal } from '../serve/api/server.ts';
-import { paths, type StatusReply } from '../serve/api/wire.ts';
-import type { CommitVerdict } from '../serve/api/wire-gate.ts';
-import type { XdsService } from '../serve/xds/service.ts';
+import { refused } from '../serve/api/server.ts';
+import { paths } from '../serve/api/wire.ts';
 import { caImport, caRequest, caStep } from './ca-api.ts';
 import type { CaController } from './ca-controller.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -11,34 +9,31 @@ import { type FederationApiParts, federationApi } from './federation/federation-
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
 import { ledgerApi } from './ledger-api.ts';
-import type { Notices } from './notices.ts';
 import { type Operations, operationsApi } from './operators/operations.ts';
 import { type TokenApiParts, tokenApi } from './operators/token-api.ts';
+import { pastApi } from './past-api.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
+import { type StatusApiParts, statusApi } from './status-api.ts';
 
 export interface ControlApiParts
   extends HostAdminParts,
     FederationApiParts,
     GateApiParts,
+    StatusApiParts,
     TokenApiParts {
   readonly plane: ControlPlane;
-  readonly xds: XdsService;
   readonly ca: CaController;
-  readonly notices: Notices;
   readonly rollouts: Rollouts;
   readonly operations: Operations;
 }
-
-type StatusParts = Pick<ControlApiParts, 'plane' | 'xds' | 'gatekeeper'> & {
-  readonly notices: Pick<Notices, 'current'>;
-};
 
 /** What operators ask, on this machine. */
 export function controlApi(parts: ControlApiParts): ApiHandler {
   return async (request) => {
     const { method, path } = request;
-    if (method === 'GET' && path === paths.status) return { kind: 'json', body: status(parts) };
+    const past = await pastApi(parts, request);
+    if (past !== undefined) return past;
     if (method === 'GET' && path === paths.openApi) return openApi();
     if (method === 'GET' && path === paths.events) return events(parts);
     if (method === 'GET' && path === paths.ca) return { kind: 'json', body: parts.ca.reply };
@@ -47,6 +42,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     if (method === 'POST' && path === paths.caImports) return caImport(parts, request);
     const about =
       rolloutApi(parts, request) ??
+      (await statusApi(parts, request)) ??
       (await hostAdmin(parts, request)) ??
       (await federationApi(parts, request)) ??
       (await gateApi(parts, request)) ??
@@ -54,7 +50,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       (await operationsApi(parts.operations, request)) ??
       (await ledgerApi(parts, request));
     if (about !== undefined) return about;
-    return refusal(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
+    return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });
   };
 }
 
@@ -66,33 +62,4 @@ function openApi(): ApiReply {
 
 export function events({ plane }: Pick<ControlApiParts, 'plane'>): ApiReply {
   return { kind: 'stream', open: (send) => plane.events.follow((event) => send(event)) };
-}
-
-export function status({ plane, xds, notices, gatekeeper }: StatusParts): StatusReply {
-  const { intent } = plane;
-  const { refused } = intent;
-  const running = intent.kind === 'running' ? intent : undefined;
-  return {
-    mesh: running?.intent.mesh.name ?? '',
-    trustDomain: running?.intent.mesh.trustDomain ?? '',
-    commit: running?.tree.commit ?? '',
-    subject: running?.tree.subject ?? '',
-    refused:
-      refused === undefined
-        ? undefined
-        : { commit: refused.commit, codes: refused.findings.map(({ code }) => code) },
-    waiting: waitingOf(gatekeeper.waiting),
-    workloads: plane.inventory.map((workload) => {
-      const { streams, converged, rejected } = xds.status(workload.id);
-      return { workload, connected: streams > 0, inSync: converged, rejected };
-    }),
-    warnings: notices.current,
-    recent: plane.events.recent.slice(-20),
-  };
-}
-
-function waitingOf(held: CommitVerdict | undefined): StatusReply['waiting'] {
-  if (held?.verdict.kind !== 'waiting') return undefined;
-  const { commit, subject, verdict } = held;
-  return { commit, subject, codes: verdict.findings.map(({ code }) => code) };
 }

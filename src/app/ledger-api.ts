@@ -1,18 +1,15 @@
 import type { Clock } from '../base/clock.ts';
-import type { LedgerEntry } from '../base/ledger.ts';
 import { resourceId } from '../base/ledger.ts';
 import { shortType } from '../compile/resource.ts';
-import { isWhole, type ProxyState, proxyKinds, stateAt } from '../explain/proxy-state.ts';
-import type {
-  LedgerReply,
-  MadeReply,
-  ProxyReply,
-  ProxyResource,
-} from '../serve/api/ledger-wire.ts';
+import type { ProxyState } from '../explain/proxy-state.ts';
+import type { MadeReply, ProxyReply, ProxyResource } from '../serve/api/ledger-wire.ts';
+import { numberOf } from '../serve/api/query-shape.ts';
 import { type ApiReply, type ApiRequest, refused } from '../serve/api/server.ts';
 import { paths } from '../serve/api/wire.ts';
 import type { XdsService } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
+import { ledgerPage } from './ledger-page.ts';
+import { proxyStateAt } from './past-proxies.ts';
 
 export interface LedgerApiParts {
   readonly store: Store;
@@ -20,42 +17,16 @@ export interface LedgerApiParts {
   readonly xds: XdsService;
 }
 
-/** Entries in one answer: below a megabyte, and read from the store in a few milliseconds. */
-const pageMax = 1_000;
-/** Past this the checkpoints are not there; what was read tells what it can. */
-const historyPagesMax = 100;
-
 /** What the ledger is asked over the control API. Undefined: it is about something else. */
 export async function ledgerApi(
   parts: LedgerApiParts,
   { method, path, query }: ApiRequest,
 ): Promise<ApiReply | undefined> {
   if (method !== 'GET') return undefined;
-  if (path === paths.ledger) return { kind: 'json', body: await page(parts.store, query) };
+  if (path === paths.ledger) return { kind: 'json', body: await ledgerPage(parts.store, query) };
   if (path === paths.resources) return resource(parts.store, query);
   if (!path.startsWith(`${paths.proxies}/`)) return undefined;
   return proxy(parts, decodeURIComponent(path.slice(paths.proxies.length + 1)), query);
-}
-
-async function page(store: Store, query: URLSearchParams): Promise<LedgerReply> {
-  const [atMs, seq] = [numberOf(query, 'beforeMs'), numberOf(query, 'beforeSeq')];
-  const asked = Math.max(1, Math.floor(numberOf(query, 'limit') ?? pageMax));
-  const limit = Math.min(pageMax, asked);
-  const kinds = query.getAll('kind');
-  const entries = await store.ledger({
-    kind: kinds.length === 0 ? undefined : kinds,
-    subject: query.get('subject') ?? undefined,
-    sinceMs: numberOf(query, 'since'),
-    untilMs: numberOf(query, 'until'),
-    before: atMs === undefined || seq === undefined ? undefined : { atMs, seq },
-    limit,
-  });
-  return { entries, more: entries.length === limit };
-}
-
-function numberOf(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 async function resource(store: Store, query: URLSearchParams): Promise<ApiReply> {
@@ -77,15 +48,14 @@ async function proxy(
   const { store, clock, xds } = parts;
   const asked = numberOf(query, 'at');
   const atMs = asked ?? clock.nowMs();
-  const entries = await historyOf(store, name, atMs);
-  if (entries.length === 0) {
+  const state = await proxyStateAt(store, name, atMs);
+  if (state === undefined) {
     return refused(404, {
       code: 'CH5430',
       message: `the ledger knows nothing of a proxy ${name} at that time`,
       help: 'chancery status shows the proxies of now; chancery log --kind proxy-connected those of before',
     });
   }
-  const state = stateAt(entries, atMs);
   const resources = await resourcesOf(store, state);
   const waiting = asked === undefined ? waitingOf(xds, name) : [];
   const { kind, sinceMs } = state;
@@ -97,20 +67,6 @@ async function proxy(
     resources: [...resources, ...waiting],
   };
   return { kind: 'json', body };
-}
-
-/** Oldest first, back to where everything before is in one entry. */
-async function historyOf(store: Store, proxy: string, atMs: number): Promise<LedgerEntry[]> {
-  const found: LedgerEntry[] = [];
-  for (let pages = 0; pages < historyPagesMax; pages += 1) {
-    const before = found.at(-1);
-    const query = { kind: proxyKinds, subject: proxy, untilMs: atMs, before, limit: pageMax };
-    const entries = await store.ledger(query);
-    const whole = entries.findIndex(isWhole);
-    found.push(...(whole === -1 ? entries : entries.slice(0, whole + 1)));
-    if (whole !== -1 || entries.length < pageMax) break;
-  }
-  return found.reverse();
 }
 
 async function resourcesOf(store: Store, state: ProxyState): Promise<ProxyResource[]> {

@@ -10,6 +10,7 @@ import { defaultsUnlessSaid } from '../model/mesh-file.ts';
 import type { CaLifetimes, TrustDomain } from '../model/types.ts';
 import type { Store } from '../store/store.ts';
 import { CaController } from './ca-controller.ts';
+import { recordCa } from './ca-history.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { UpstreamClient } from './upstream-client.ts';
@@ -49,6 +50,7 @@ export async function openCa(parts: OpenCaParts): Promise<OpenedCa> {
         });
   const first = upstream === undefined ? undefined : () => firstGeneration(upstream);
   const authority = await openAuthority({ ...common, store, kek, first });
+  recordCa(authority, store, clock);
   const ca = new CaController({ ...rest, authority, lifetimes, upstream, clock });
   return { authority, ca };
 }

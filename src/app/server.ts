@@ -237,7 +237,8 @@ async function openPlane(
     inventory: inventoryOf(await store.list(reportKind)),
     onReady: start,
   });
-  const onXdsEvent = xdsEventSink({ plane, store, clock, proxies });
+  const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
+  const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
   recordCommits(plane, store, clock);
   const signals = new SignalLog();
   const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs, takeBack });

@@ -1,7 +1,7 @@
 import { guarded } from '../serve/api/guard.ts';
 import { type ApiHandler, refused } from '../serve/api/server.ts';
 import { paths } from '../serve/api/wire.ts';
-import { events, status } from './control-api.ts';
+import { events } from './control-api.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { missingCommit } from './first-commit.ts';
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
@@ -9,6 +9,7 @@ import { type LedgerApiParts, ledgerApi } from './ledger-api.ts';
 import { type Operations, operationsApi } from './operators/operations.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
+import { statusApi } from './status-api.ts';
 
 export interface StartingApiParts extends GateApiParts, LedgerApiParts {
   readonly rollouts: Rollouts;
@@ -21,12 +22,10 @@ export function startingApi(parts: StartingApiParts): ApiHandler {
   const known = guarded(async (request) => {
     const { method, path } = request;
     const notices = { current: source.findings ?? [] };
-    if (method === 'GET' && path === paths.status) {
-      return { kind: 'json', body: status({ ...parts, notices }) };
-    }
     if (method === 'GET' && path === paths.events) return events(parts);
     const about =
       rolloutApi(parts, request) ??
+      (await statusApi({ ...parts, notices }, request)) ??
       (await gateApi(parts, request)) ??
       (await operationsApi(operations, request)) ??
       (await ledgerApi(parts, request));

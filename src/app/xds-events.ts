@@ -12,8 +12,10 @@ export function xdsEventSink(options: {
   readonly store: Store;
   readonly clock: Clock;
   readonly proxies: ProxyLedger;
+  /** Whether a proxy goes on with an older version of something, since it refused the present one. */
+  readonly refuses: (proxy: string) => boolean;
 }): (event: XdsEvent) => void {
-  const { plane, store, clock, proxies } = options;
+  const { plane, store, clock, proxies, refuses } = options;
   const record = (kind: string, subject: string, facts: Record<string, string | number>): void =>
     store.record({ atMs: clock.nowMs(), kind, subject, facts });
   return (event) => {
@@ -34,7 +36,7 @@ export function xdsEventSink(options: {
         proxies.accepted(event);
         return;
       case 'converged':
-        plane.publisher.converged(event.proxy as WorkloadId);
+        if (!refuses(event.proxy)) plane.publisher.converged(event.proxy as WorkloadId);
         return;
       case 'stuck': {
         const message = `${event.proxy} does not acknowledge ${shortType(event.type)}`;

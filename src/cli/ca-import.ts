@@ -2,14 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
-import { callApi } from '../serve/api/client.ts';
-import {
-  type CaImportRequest,
-  type CaReply,
-  type CaRequestBody,
-  type CaRequestReply,
-  paths,
-} from '../serve/api/wire.ts';
 import { type Help, usageError } from './arguments.ts';
 import type { CaCall } from './ca.ts';
 import { followRotation } from './ca-rotate.ts';
@@ -17,48 +9,37 @@ import { caText } from './ca-text.ts';
 import type { ExitCode } from './main.ts';
 
 /** Prints the request for the company's CA; its key never leaves the control plane. */
-export async function requestCa({ target, dir, flags, terminal }: CaCall): Promise<ExitCode> {
-  const body: CaRequestBody = { replace: flags['replace'] === true, by: userInfo().username };
-  const reply = (await callApi(target, {
-    method: 'POST',
-    path: paths.caRequests,
-    body,
-  })) as CaRequestReply;
+export async function requestCa({ api, dir, flags, terminal }: CaCall): Promise<ExitCode> {
+  const body = { replace: flags['replace'] === true, by: userInfo().username };
+  const reply = await api.post('/v1/ca/requests', { body });
   const { out } = flags;
-  if (typeof out !== 'string') {
-    terminal.out(reply.pem.trimEnd());
-    return 0;
-  }
-  writeFileSync(out, reply.pem);
-  terminal.out(
-    `${out} holds the request; when the company's CA has signed it: chancery ca import ${dir} --chain FILE`,
-  );
+  if (typeof out === 'string') writeFileSync(out, reply.pem);
+  const next = `when the company's CA has signed it: chancery ca import ${dir} --chain FILE`;
+  const text = typeof out === 'string' ? `${out} holds the request; ${next}` : reply.pem.trimEnd();
+  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return 0;
 }
 
 /** Hands the files over and, unless it goes on by hand, follows the rotation to its end. */
 export async function importCa(call: CaCall, usage: Help): Promise<ExitCode> {
-  const { target, dir, flags, terminal } = call;
+  const { api, dir, flags, terminal } = call;
   const { chain, root, key } = flags;
   if (typeof chain !== 'string') throw usageError('ca import needs --chain', usage);
-  const body: CaImportRequest = {
+  const driven = flags['by-hand'] === true ? 'hand' : 'auto';
+  const body = {
     chain: readText(chain),
     ...(typeof root === 'string' ? { root: readText(root) } : {}),
     ...(typeof key === 'string' ? { key: readText(key) } : {}),
-    driven: flags['by-hand'] === true ? 'hand' : 'auto',
     by: userInfo().username,
   };
-  const reply = (await callApi(target, {
-    method: 'POST',
-    path: paths.caImports,
-    body,
-  })) as CaReply;
+  const reply = await api.post('/v1/ca/imports', { body: { ...body, driven } });
   if (typeof key === 'string') {
     terminal.err(`the key is in the store now, sealed; remove ${key} and every copy of it`);
   }
-  if (body.driven === 'auto') return followRotation(target, terminal);
+  const json = flags['json'] === true;
+  if (driven === 'auto') return followRotation(api, json, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
-  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+  terminal.out(json ? JSON.stringify(reply) : text);
   return 0;
 }
 

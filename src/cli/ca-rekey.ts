@@ -3,9 +3,9 @@ import { userInfo } from 'node:os';
 import { defaultKek, type Layout, layoutOf, makeLayout } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom as random } from '../base/random.ts';
+import { createClient } from '../client/client.ts';
 import { doesNotOpen } from '../identity/ca-store.ts';
-import { callApi } from '../serve/api/client.ts';
-import { paths } from '../serve/api/wire.ts';
+import { nodeTransport } from '../serve/api/client.ts';
 import { addKey, dropFormerKey } from '../store/kek/file.ts';
 import { generateKek, openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
@@ -108,7 +108,8 @@ async function outcome({ layout, from, to }: Request, count: number): Promise<st
   if (from === to && to === defaultKek(layout)) {
     return `sealed under a new key in ${layout.kekFile}\nthe former key is gone, and with it what opens older backups of the store`;
   }
-  const isUp = await callApi(layout.controlSocket, { method: 'GET', path: paths.ca }).then(
+  const api = createClient(nodeTransport(layout.controlSocket));
+  const isUp = await api.get('/healthz').then(
     () => true,
     () => false,
   );

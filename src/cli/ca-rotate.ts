@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
-import { type ApiTarget, callApi } from '../serve/api/client.ts';
-import { type CaReply, type CaStepRequest, paths } from '../serve/api/wire.ts';
+import type { ApiClient } from '../client/client.ts';
+import type { CaReply } from '../client/gen/api.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import type { CaCall } from './ca.ts';
 import { caText, waitingText } from './ca-text.ts';
@@ -11,33 +11,30 @@ import { paint, type Terminal } from './terminal.ts';
 
 /** The whole rotation, followed to its end, or one step of it. */
 export async function rotate(call: CaCall, usage: Help): Promise<ExitCode> {
-  const { target, dir, flags, terminal } = call;
+  const { api, dir, flags, terminal } = call;
   const request = stepRequest(flags, usage);
-  const reply = (await callApi(target, {
-    method: 'POST',
-    path: paths.caSteps,
-    body: request,
-  })) as CaReply;
-  if (request.driven === 'auto') return followRotation(target, terminal);
+  const reply = await api.post('/v1/ca/steps', { body: request });
+  const json = flags['json'] === true;
+  if (request.driven === 'auto') return followRotation(api, json, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
-  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+  terminal.out(json ? JSON.stringify(reply) : text);
   return 0;
 }
 
 const steps = ['prepare', 'activate', 'taint', 'revoke', 'abandon'] as const;
 
-function stepRequest(flags: Values, usage: Help): CaStepRequest {
+function stepRequest(flags: Values, usage: Help) {
   const what = wanted(flags, usage);
   const by = userInfo().username;
   const force = flags['force'] === true;
   const named = flags['step'];
   if (named === undefined) {
     if (force) throw usageError('--force goes with --step', usage);
-    return { step: 'prepare', what, driven: 'auto', by };
+    return { step: 'prepare', what, driven: 'auto', by } as const;
   }
   const known = steps.find((one) => one === named);
   if (known === undefined) throw usageError(`--step is one of ${steps.join(', ')}`, usage);
-  return { step: known, what, driven: 'hand', force, by };
+  return { step: known, what, driven: 'hand', force, by } as const;
 }
 
 function wanted(flags: Values, usage: Help): 'root' | 'intermediate' | 'own-root' {
@@ -52,11 +49,15 @@ const followEveryMs = 100;
 const remindMs = 10_000;
 
 /** Says each step and each new thing that is waited for; ends when the rotation does. Ctrl-C only ends the watching. */
-export async function followRotation(target: ApiTarget, terminal: Terminal): Promise<ExitCode> {
+export async function followRotation(
+  api: ApiClient,
+  json: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
   let last = '';
   let saidMs = 0;
   for (;;) {
-    const reply = await readCa(target).catch((error: unknown) => {
+    const reply = await api.get('/v1/ca').catch((error: unknown) => {
       if (error instanceof ChanceryError) return undefined;
       throw error;
     });
@@ -68,7 +69,8 @@ export async function followRotation(target: ApiTarget, terminal: Terminal): Pro
       saidMs = nowMs;
     }
     if (reply?.rotation.kind === 'none') {
-      terminal.out(`rotated: ${reply.active.id} signs, bundle ${reply.sequence}`);
+      const said = `rotated: ${reply.active.id} signs, bundle ${reply.sequence}`;
+      terminal.out(json ? JSON.stringify(reply) : said);
       return 0;
     }
     // A timer of its own: the one of the clock does not keep a command alive.
@@ -79,8 +81,4 @@ export async function followRotation(target: ApiTarget, terminal: Terminal): Pro
 function progressOf(reply: CaReply): string {
   const waiting = waitingText(reply);
   return `${reply.rotation.kind}${waiting === '' ? '' : `; waits for ${waiting}`}`;
-}
-
-export async function readCa(target: ApiTarget): Promise<CaReply> {
-  return (await callApi(target, { method: 'GET', path: paths.ca })) as CaReply;
 }

@@ -1,6 +1,6 @@
 import type { Finding } from '../base/finding.ts';
 import { timeText } from '../base/time-text.ts';
-import type { CaGenerationReply, CaReply } from '../serve/api/wire.ts';
+import type { CaGenerationReply, CaReply } from '../client/gen/api.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 

@@ -1,11 +1,12 @@
 import { systemClock } from '../base/clock.ts';
-import type { ApiTarget } from '../serve/api/client.ts';
+import type { ApiClient } from '../client/client.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
 import { importCa, requestCa } from './ca-import.ts';
-import { readCa, rotate } from './ca-rotate.ts';
+import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
-import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
@@ -14,6 +15,7 @@ const usage = {
     'The CA of a running mesh.',
     '',
     '  ca status [DIR] [--json]    what signs now, what is trusted, and where a rotation stands and waits; 2: something ends soon',
+    '    --at TIME                 as it was then; whom a step waited for, and warnings, are not recorded',
     '  ca rotate [DIR]             replace root, intermediate and token key: prepare, activate, taint, revoke, each behind its gate;',
     '                              the control plane drives it, also through restarts, and this command follows it',
     '    --intermediate            only what is below the root',
@@ -36,6 +38,7 @@ const usage = {
 const flags = {
   ...targetOptions,
   json: { type: 'boolean' },
+  at: { type: 'string' },
   intermediate: { type: 'boolean' },
   'own-root': { type: 'boolean' },
   step: { type: 'string' },
@@ -50,7 +53,7 @@ const flags = {
 
 /** What every `ca` command needs. */
 export interface CaCall {
-  readonly target: ApiTarget;
+  readonly api: ApiClient;
   readonly dir: string;
   readonly flags: Values;
   readonly terminal: Terminal;
@@ -65,11 +68,11 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
   }
   const [verb, dir, ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('ca takes one folder', usage);
-  const target = controlTarget(parsed.values, dir);
-  const call: CaCall = { target, dir: dir ?? '.', flags: parsed.values, terminal };
+  const api = controlClient(parsed.values, dir);
+  const call: CaCall = { api, dir: dir ?? '.', flags: parsed.values, terminal };
   switch (verb) {
     case 'status':
-      return status(call);
+      return status(call, usage);
     case 'rotate':
       return rotate(call, usage);
     case 'request':
@@ -81,9 +84,13 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
   }
 }
 
-async function status({ target, dir, flags, terminal }: CaCall): Promise<ExitCode> {
-  const reply = await readCa(target);
-  const text = caText(reply, dir, systemClock.nowMs(), terminal);
+async function status(
+  { api, dir, flags, terminal }: CaCall,
+  help: typeof usage,
+): Promise<ExitCode> {
+  const at = momentOf(flags['at'], '--at', help);
+  const reply = await api.get('/v1/ca', { query: at === undefined ? {} : { at } });
+  const text = caText(reply, dir, at ?? systemClock.nowMs(), terminal);
   terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return reply.warnings.length > 0 ? 2 : 0;
 }

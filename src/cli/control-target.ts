@@ -2,8 +2,9 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { layoutOf } from '../app/layout.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
+import { type ApiClient, createClient } from '../client/client.ts';
 import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
-import type { ApiTarget } from '../serve/api/client.ts';
+import { type ApiTarget, nodeTransport } from '../serve/api/client.ts';
 import { https } from '../serve/api/node-http.ts';
 import type { Values } from './arguments.ts';
 
@@ -32,6 +33,11 @@ const variables = {
   'cert-file': 'CHANCERY_CERT_FILE',
   'key-file': 'CHANCERY_KEY_FILE',
 } as const;
+
+/** The control plane that is asked: see `controlTarget`. */
+export function controlClient(values: Values, dir: string | undefined): ApiClient {
+  return createClient(nodeTransport(controlTarget(values, dir)));
+}
 
 /** The socket of the mesh in `dir`, or the API that flags or the environment name. A folder that was named goes first. */
 export function controlTarget(

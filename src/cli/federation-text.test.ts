@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemRandom } from '../base/random.ts';
+import type { EndpointReply, FederationReply, PeerReply } from '../client/gen/api.ts';
 import { bundleDocument } from '../identity/bundle-document.ts';
 import { createGeneration } from '../identity/ca-generation.ts';
 import { trustBundle } from '../identity/rotation.ts';
 import { parseIntent } from '../model/parse.ts';
 import type { TrustDomain } from '../model/types.ts';
-import type { EndpointReply, FederationReply, PeerReply } from '../serve/api/wire.ts';
 import { listText, peersYaml, showText } from './federation-text.ts';
 
 const trustDomain = 'partner.test' as TrustDomain;
@@ -18,7 +18,8 @@ function reply(endpoint: EndpointReply | undefined): FederationReply {
   const state = { trustDomain, sequence: 4, active, driven: 'hand' as const };
   const bundle = trustBundle({ ...state, rotation: { kind: 'none' } });
   const document = bundleDocument(bundle, { refreshHintSeconds: 60 });
-  return { trustDomain, document, sequence: 4, endpoint, peers: [] };
+  const own = { trustDomain, document, sequence: 4, peers: [] };
+  return endpoint === undefined ? own : { ...own, endpoint };
 }
 
 const spiffe: EndpointReply = {
@@ -45,7 +46,7 @@ describe('chancery federation show', () => {
   });
 
   it('does so for https_web, and for an IPv6 address', () => {
-    const web = { profile: 'https_web', port: 443, endpointId: undefined } as const;
+    const web = { profile: 'https_web', port: 443 } as const;
     const { intent, findings } = parsed(peersYaml(reply(web), web, '2001:db8::1'));
     assert.deepEqual(findings, []);
     assert.equal(intent?.mesh.peers.get(trustDomain)?.endpoint, 'https://[2001:db8::1]/bundle');
@@ -58,10 +59,10 @@ describe('chancery federation show', () => {
 
 describe('chancery federation list', () => {
   const fresh: PeerReply = {
-    ...{ trustDomain, endpoint: 'https://p.test/', profile: 'https_web', endpointId: undefined },
+    ...{ trustDomain, endpoint: 'https://p.test/', profile: 'https_web' },
     ...{ source: 'fetched', sequence: '18446744073709551615', x509Roots: 2, jwtKids: ['a'] },
     ...{ fetchedMs: nowMs - 30_000, nextMs: nowMs + 270_000, refreshMs: 300_000 },
-    ...{ state: 'fresh', failingSinceMs: undefined, problem: undefined },
+    state: 'fresh',
   };
 
   it('has sequence, keys, age and the next poll', () => {

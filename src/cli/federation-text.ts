@@ -1,4 +1,4 @@
-import type { EndpointReply, FederationReply, PeerReply } from '../serve/api/wire.ts';
+import type { EndpointReply, FederationReply, PeerReply } from '../client/gen/api.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 

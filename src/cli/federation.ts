@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import { systemClock } from '../base/clock.ts';
-import { type ApiTarget, callApi } from '../serve/api/client.ts';
-import { type FederationReply, type PeerReply, paths } from '../serve/api/wire.ts';
+import type { ApiClient } from '../client/client.ts';
+import type { FederationReply } from '../client/gen/api.ts';
 import { parseArguments, usageError } from './arguments.ts';
-import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
 import type { ExitCode } from './main.ts';
+import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
@@ -18,7 +19,7 @@ const usage = {
     '    --host NAME                   the name that partners reach the endpoint by; this machine when left out',
     '  federation refresh NAME [DIR]   fetch the bundle of a peer now and wait; 2: it failed',
     '',
-    'Each takes --json.',
+    'Each takes --json. Which bundle a peer had at a time is not recorded.',
     targetHelp,
   ].join('\n'),
   example: 'chancery federation refresh partner.test examples/shop',
@@ -40,20 +41,20 @@ export async function federation(args: readonly string[], terminal: Terminal): P
   if (more.length > 0) throw usageError('federation takes one folder', usage);
   const json = parsed.values['json'] === true;
   const host = parsed.values['host'];
-  const target = (): ApiTarget => controlTarget(parsed.values, dir);
+  const api = (): ApiClient => controlClient(parsed.values, dir);
   switch (verb) {
     case 'list':
-      return list(await read(target()), json, terminal);
+      return list(await api().get('/v1/federation'), json, terminal);
     case 'show':
       return show(
-        await read(target()),
+        await api().get('/v1/federation'),
         typeof host === 'string' ? host : hostname(),
         json,
         terminal,
       );
     case 'refresh':
       if (name === undefined) throw usageError('refresh takes the trust domain of a peer', usage);
-      return refresh(target(), name, json, terminal);
+      return refresh(api(), name, json, terminal);
     default:
       throw usageError('federation is followed by list, show or refresh', usage);
   }
@@ -75,20 +76,15 @@ function show(reply: FederationReply, host: string, json: boolean, terminal: Ter
 }
 
 async function refresh(
-  target: ApiTarget,
+  api: ApiClient,
   trustDomain: string,
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const body = { trustDomain };
-  const call = { method: 'POST' as const, path: paths.federationRefresh, body };
-  const reply = (await callApi(target, call)) as PeerReply;
+  const fetching = api.post('/v1/federation/refresh', { body: { trustDomain } });
+  const reply = await whileWaiting(terminal, `fetching the bundle of ${trustDomain}`, fetching);
   if (json) terminal.out(JSON.stringify(reply));
   else if (reply.problem === undefined) terminal.out(refreshedText(reply));
   else terminal.findings([reply.problem]);
   return reply.problem === undefined ? 0 : 2;
-}
-
-async function read(target: ApiTarget): Promise<FederationReply> {
-  return (await callApi(target, { method: 'GET', path: paths.federation })) as FederationReply;
 }

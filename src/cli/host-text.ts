@@ -1,11 +1,11 @@
 import type {
-  AgentHealthReply,
   HeldIdentity,
   HostReply,
   HostsReply,
   JoinTokenReply,
   SealedBy,
-} from '../serve/api/wire.ts';
+} from '../client/gen/api.ts';
+import type { AgentHealthReply } from '../serve/api/wire.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 

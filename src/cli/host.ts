@@ -3,17 +3,11 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { layoutOf } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
-import { type ApiTarget, callApi } from '../serve/api/client.ts';
-import {
-  type AgentHealthReply,
-  type HostStepRequest,
-  type HostsReply,
-  type JoinTokenReply,
-  type JoinTokenRequest,
-  paths,
-} from '../serve/api/wire.ts';
+import type { ApiClient } from '../client/client.ts';
+import { callApi } from '../serve/api/client.ts';
+import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
 import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
-import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
@@ -33,6 +27,8 @@ const usage = {
     '    --state DIR               the state folder of an agent that was started with --server',
     '  host ek [--tcti TCTI]       of this machine, without an agent: the hash of its TPM, and the lines of mesh.yaml that admit it',
     '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
+    '',
+    '  How hosts were at a time is not recorded; what happened to one is: chancery log --subject NAME --at TIME.',
     targetHelp,
   ].join('\n'),
   example: 'chancery host token web-1 /srv/intent --ttl 30m',
@@ -48,7 +44,7 @@ const options = {
 } as const;
 
 interface Call {
-  readonly target: ApiTarget;
+  readonly api: ApiClient;
   readonly name: string;
   readonly values: Values;
   readonly terminal: Terminal;
@@ -69,7 +65,7 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   if (name === undefined) throw usageError(`host ${verb ?? ''} needs the name of a host`, usage);
   if (more.length > 0) throw usageError('host takes one folder', usage);
   if (verb === 'health') return health(dir ?? '.', values, terminal);
-  const call = { target: controlTarget(values, dir), name, values, terminal };
+  const call = { api: controlClient(values, dir), name, values, terminal };
   switch (verb) {
     case 'list':
       return list(call);
@@ -85,16 +81,15 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
-async function list({ target, values, terminal }: Call): Promise<ExitCode> {
-  const reply = (await callApi(target, { method: 'GET', path: paths.hosts })) as HostsReply;
+async function list({ api, values, terminal }: Call): Promise<ExitCode> {
+  const reply = await api.get('/v1/hosts');
   const nowMs = systemClock.nowMs();
   terminal.out(values['json'] === true ? JSON.stringify(reply) : hostsText(reply, nowMs, terminal));
   return reply.hosts.every((one) => isWell(one, nowMs)) ? 0 : 2;
 }
 
-async function show({ target, name, values, terminal }: Call): Promise<ExitCode> {
-  const path = `${paths.hosts}/${encodeURIComponent(name)}`;
-  const { hosts } = (await callApi(target, { method: 'GET', path })) as HostsReply;
+async function show({ api, name, values, terminal }: Call): Promise<ExitCode> {
+  const { hosts } = await api.get('/v1/hosts/{name}', { path: { name } });
   const [found] = hosts;
   if (found === undefined) throw new Error('the control plane left the host out');
   const nowMs = systemClock.nowMs();
@@ -102,21 +97,21 @@ async function show({ target, name, values, terminal }: Call): Promise<ExitCode>
   return isWell(found, nowMs) ? 0 : 2;
 }
 
-async function step({ target, name, values, terminal }: Call, verb: string): Promise<ExitCode> {
+async function step(
+  { api, name, values, terminal }: Call,
+  verb: 'ban' | 'evict',
+): Promise<ExitCode> {
   const reason = values['reason'];
   if (verb === 'ban' && reason === undefined) {
     throw usageError('a ban needs its --reason: whoever looks at it at night will ask', usage);
   }
-  const body: HostStepRequest = { by: userInfo().username, reason: String(reason ?? '') };
-  const path = `${paths.hosts}/${encodeURIComponent(name)}/${verb}`;
-  const reply = (await callApi(target, { method: 'POST', path, body })) as HostsReply;
+  const body = { by: userInfo().username, reason: String(reason ?? '') };
+  const reply = await api.post(`/v1/hosts/{name}/${verb}`, { path: { name }, body });
   const said = {
     ban: `banned: ${name} is cut off; chancery host evict ${name} lifts it`,
     evict: `evicted: ${name} has to prove itself anew`,
   };
-  terminal.out(
-    values['json'] === true ? JSON.stringify(reply) : said[verb === 'ban' ? 'ban' : 'evict'],
-  );
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : said[verb]);
   return 0;
 }
 
@@ -140,15 +135,14 @@ async function health(dir: string, values: Values, terminal: Terminal): Promise<
 
 const ttlUnlessSaid = '1h';
 
-async function token({ target, name, values, terminal }: Call): Promise<ExitCode> {
-  const body: JoinTokenRequest = {
+async function token({ api, name, values, terminal }: Call): Promise<ExitCode> {
+  const body = {
     host: name,
     ttlSeconds: secondsOf('--ttl', String(values['ttl'] ?? ttlUnlessSaid), usage),
     replaces: values['replace'] === true,
     by: userInfo().username,
   };
-  const call = { method: 'POST' as const, path: paths.joinTokens, body };
-  const reply = (await callApi(target, call)) as JoinTokenReply;
+  const reply = await api.post('/v1/join-tokens', { body });
   terminal.out(values['json'] === true ? JSON.stringify(reply) : tokenText(name, reply));
   return 0;
 }

@@ -1,10 +1,9 @@
 import type { Finding } from '../base/finding.ts';
 import { timeText } from '../base/time-text.ts';
-import type { BranchState, Rollout } from '../rollout/rollout.ts';
-import type { CommitVerdict } from '../serve/api/wire-gate.ts';
+import type { BranchState, CommitVerdict, Rollout } from '../client/gen/api.ts';
+import { shortCommit } from './commit-text.ts';
 import { table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
-import { shortId } from './verdict-text.ts';
 
 /** What the gates said to a commit, and how it went on to proxies since the control plane started. */
 export interface Revision extends CommitVerdict {
@@ -25,7 +24,7 @@ export function revisionTable(
   look: Pick<Terminal, 'color' | 'width'>,
 ): string {
   const rows = revisions.map((one) => [
-    shortId(one.commit),
+    shortCommit(one.commit),
     stateText(one, look),
     timeText(one.seenMs),
     one.gates.map(({ gate, tookMs }) => `${gate} ${tookMs}`).join(', '),
@@ -61,7 +60,7 @@ function progressText({ state, waves }: Rollout, look: Pick<Terminal, 'color'>):
 function branchInShort(branch: BranchState): string {
   switch (branch.kind) {
     case 'written':
-      return ` by ${shortId(branch.commit)}`;
+      return ` by ${shortCommit(branch.commit)}`;
     case 'as before':
       return '';
     case 'open':
@@ -75,10 +74,10 @@ export function branchText(branch: BranchState): string {
   switch (branch.kind) {
     case 'written': {
       const files = branch.filesLeft ? '; files that were changed in the work tree stay' : '';
-      return `on the branch it is taken back by ${shortId(branch.commit)}${files}`;
+      return `on the branch it is taken back by ${shortCommit(branch.commit)}${files}`;
     }
     case 'as before':
-      return `the branch has the intent of before at ${shortId(branch.commit)}`;
+      return `the branch has the intent of before at ${shortCommit(branch.commit)}`;
     case 'open':
       return branch.problem === undefined
         ? 'the branch is being brought back'
@@ -103,7 +102,7 @@ export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width
   ]);
   const reason = state.kind === 'taken-back' ? `: ${state.reason}` : '';
   return [
-    `${progressText(rollout, look)}${reason}; before it ran ${shortId(base)}`,
+    `${progressText(rollout, look)}${reason}; before it ran ${shortCommit(base)}`,
     ...(state.kind === 'taken-back' ? [branchText(state.branch)] : []),
     '',
     rows.length === 0

@@ -1,13 +1,11 @@
-import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { layoutOf } from '../app/layout.ts';
 import { ChanceryError } from '../base/error.ts';
-import type { Rollout } from '../rollout/rollout.ts';
-import { callApi } from '../serve/api/client.ts';
-import { paths, type RevisionStepRequest, type RevisionsReply } from '../serve/api/wire.ts';
-import type { CommitReply, CommitVerdict, VerdictsReply } from '../serve/api/wire-gate.ts';
+import type { ApiClient } from '../client/client.ts';
+import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { parseArguments, usageError } from './arguments.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import { type Revision, revisionTable, waveText } from './revision-text.ts';
 import type { Terminal } from './terminal.ts';
 import { reportVerdict } from './verdict-text.ts';
@@ -19,11 +17,13 @@ const usage = {
     '',
     '  revision list [DIR]           the newest first, and how far each got; 2: the newest is refused, waits or is halted',
     '    --limit N                   at most so many; 20 when left out',
+    '    --at TIME                   as it was then; gates and waves of that time are in chancery log --subject COMMIT',
     '  revision show COMMIT [DIR]    one of them, with everything that was found, its waves, and who is in them',
     '  revision halt|resume [DIR]    nobody else gets the one that is under way, until you say',
     '  revision rollback [DIR]       everybody gets what ran before it; the same commit is not tried again',
     '',
     'Each takes --json.',
+    targetHelp,
   ].join('\n'),
   example: 'chancery revision rollback /srv/intent',
 };
@@ -31,42 +31,53 @@ const usage = {
 const limitUnlessSaid = '20';
 
 export async function revision(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const options = { json: { type: 'boolean' }, limit: { type: 'string' } } as const;
+  const own = {
+    json: { type: 'boolean' },
+    limit: { type: 'string' },
+    at: { type: 'string' },
+  } as const;
+  const options = { ...targetOptions, ...own };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
   }
   const [verb, ...rest] = parsed.positionals;
-  const [commit, dir = '.', ...more] = verb === 'show' ? rest : ['', ...rest];
+  const [commit, dir, ...more] = verb === 'show' ? rest : ['', ...rest];
   if (more.length > 0) throw usageError('revision takes one folder', usage);
   const look = {
-    dir,
+    api: controlClient(parsed.values, dir),
+    dir: dir ?? '',
     json: parsed.values['json'] === true,
     limit: limitOf(String(parsed.values['limit'] ?? limitUnlessSaid)),
+    at: momentOf(parsed.values['at'], '--at', usage),
     terminal,
   };
-  const socket = layoutOf(realpathSync(dir), process.env).controlSocket;
   switch (verb) {
     case 'list':
-      return list(socket, look);
+      return list(look);
     case 'show':
       if (commit === undefined) throw usageError('revision show needs a commit', usage);
-      return show(socket, commit, look);
+      return show(commit, look);
     case 'halt':
     case 'resume':
     case 'rollback':
-      await step(socket, verb);
-      return list(socket, look);
+      await look.api.post('/v1/revisions/steps', {
+        body: { step: verb, by: userInfo().username },
+      });
+      return list(look);
     default:
       throw usageError('revision is followed by list, show, halt, resume or rollback', usage);
   }
 }
 
 interface Look {
+  readonly api: ApiClient;
   readonly dir: string;
   readonly json: boolean;
   readonly limit: number;
+  /** Undefined: as it is now. */
+  readonly at: number | undefined;
   readonly terminal: Terminal;
 }
 
@@ -76,29 +87,19 @@ function limitOf(text: string): number {
   return limit;
 }
 
-async function step(socket: string, verb: RevisionStepRequest['step']): Promise<void> {
-  const body: RevisionStepRequest = { step: verb, by: userInfo().username };
-  await callApi(socket, { method: 'POST', path: paths.revisionSteps, body });
-}
-
-async function readRollouts(socket: string): Promise<readonly Rollout[]> {
-  const call = { method: 'GET' as const, path: paths.revisions };
-  return ((await callApi(socket, call)) as RevisionsReply).revisions;
-}
-
-async function list(socket: string, { json, limit, terminal }: Look): Promise<ExitCode> {
-  const call = { method: 'GET' as const, path: paths.verdicts };
-  const { verdicts } = (await callApi(socket, call)) as VerdictsReply;
-  const rollouts = await readRollouts(socket);
+async function list({ api, json, limit, at, terminal }: Look): Promise<ExitCode> {
+  const query = at === undefined ? {} : { at };
+  const { verdicts } = await api.get('/v1/verdicts', { query });
+  const rollouts = at === undefined ? (await api.get('/v1/revisions')).revisions : [];
   const shown = verdicts.slice(0, limit).map((one) => joined(one, rollouts));
   if (json) terminal.out(JSON.stringify(shown));
   else terminal.out(shown.length === 0 ? 'no commit came yet' : revisionTable(shown, terminal));
   return exitCodeOf(shown[0]);
 }
 
-async function show(socket: string, commit: string, look: Look): Promise<ExitCode> {
-  const { dir, json, terminal } = look;
-  const { verdict } = await readCommit(socket, commit);
+async function show(commit: string, look: Look): Promise<ExitCode> {
+  const { api, dir, json, terminal } = look;
+  const { verdict } = await api.get('/v1/verdicts/{name}', { path: { name: commit } });
   if (verdict === undefined) {
     throw new ChanceryError({
       code: 'CH4212',
@@ -106,7 +107,7 @@ async function show(socket: string, commit: string, look: Look): Promise<ExitCod
       help: 'chancery revision list shows those that it has',
     });
   }
-  const found = joined(verdict, await readRollouts(socket));
+  const found = joined(verdict, (await api.get('/v1/revisions')).revisions);
   if (json) terminal.out(JSON.stringify(found));
   else {
     reportVerdict(verdict, dir, terminal);
@@ -123,9 +124,4 @@ function exitCodeOf(revision: Revision | undefined): ExitCode {
   const { verdict, rollout } = revision ?? {};
   const stands = verdict?.kind === 'refused' || verdict?.kind === 'waiting';
   return stands || rollout?.state.kind === 'halted' ? 2 : 0;
-}
-
-export async function readCommit(socket: string, commit: string): Promise<CommitReply> {
-  const path = `${paths.verdicts}/${encodeURIComponent(commit)}`;
-  return (await callApi(socket, { method: 'GET', path })) as CommitReply;
 }

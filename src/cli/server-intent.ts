@@ -6,7 +6,13 @@ import type { Finding } from '../base/finding.ts';
 import type { Result } from '../base/result.ts';
 import { checkBranch, parseFolder, parseRemoteAddress } from '../git/remote-address.ts';
 import type { AllowedSigners } from '../git/signatures.ts';
-import { type Help, usageError, type Values } from './arguments.ts';
+import {
+  type DurationFlag,
+  durationMsOf,
+  type Help,
+  usageError,
+  type Values,
+} from './arguments.ts';
 
 /** Flags of `server` for intent that comes from a repository elsewhere. */
 export const remoteFlags = {
@@ -39,6 +45,8 @@ export const signingHelp: readonly string[] = [
 const pollUnlessSaid = '10s';
 /** More often than this a webhook is the better way. */
 const pollMsMin = 1_000;
+/** Who asks less often does not follow a branch; what a timer takes ends at 24 days. */
+const pollMsMax = 24 * 3_600_000;
 
 export const remoteHelp: readonly string[] = [
   '  --repo URL         intent comes from this repository: ssh://, user@host:path, https://, file:// or an absolute path.',
@@ -144,13 +152,12 @@ function webhookOf(
   throw usageError(`--webhook-port is a port from 1 to 65535, not "${port}"`, usage);
 }
 
+const pollFlag: DurationFlag = { flag: '--poll', units: ['s', 'm', 'h'], suchAs: '10s or 5m' };
+
 function pollMsOf(value: string, usage: Help): number {
-  const match = /^(\d{1,6})(s|m)$/.exec(value);
-  const pollMs = Number(match?.[1]) * (match?.[2] === 'm' ? 60_000 : 1_000);
-  if (match === null || pollMs < pollMsMin) {
-    throw usageError(`--poll is such as 10s or 5m, not "${value}"`, usage);
-  }
-  return pollMs;
+  const pollMs = durationMsOf(pollFlag, value, usage);
+  if (pollMs >= pollMsMin && pollMs <= pollMsMax) return pollMs;
+  throw usageError(`--poll is from 1s to 24h, not "${value}"`, usage);
 }
 
 function orThrow<Value>(result: Result<Value, Finding>): Value {

@@ -1,77 +1,52 @@
-import { callApi } from '../serve/api/client.ts';
-import { paths, type StatusReply } from '../serve/api/wire.ts';
+import type { StatusReply } from '../client/gen/api.ts';
 import { parseArguments, usageError } from './arguments.ts';
-import { warned } from './ca-text.ts';
-import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
-import { table } from './table.ts';
-import { paint, type Terminal } from './terminal.ts';
+import { momentOf } from './moment-flag.ts';
+import { whileWaiting } from './progress.ts';
+import { isFine, statusText } from './status-text.ts';
+import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'status [DIR] [--json]',
-  text: `${'Shows the proxies and workloads of a running mesh. 0: all in sync and ready, and nothing ends soon; 2: something is not.'}\n${targetHelp}`,
-  example: 'chancery status examples/shop',
+  usage: 'status [DIR] [--at TIME] [--all] [--json]',
+  text: [
+    'How a running mesh is: what needs a person first, then each workload and its proxy.',
+    '0: every proxy has all that is meant for it, every workload is ready, and nothing ends soon; 2: something is not so.',
+    '',
+    '  --at TIME   as it was then, from the ledger: the commit, the proxies, what they refused. Not recorded, and so not',
+    '              shown: what was on its way to a proxy, what was withheld, warnings',
+    '  --all       also the workloads that are fine, where there are many',
+    targetHelp,
+  ].join('\n'),
+  example: 'chancery status examples/shop --at "10m ago"',
 };
 
+const options = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  all: { type: 'boolean' },
+  at: { type: 'string' },
+} as const;
+
 export async function status(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, { ...targetOptions, json: { type: 'boolean' } }, usage);
+  const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
   }
   const [dir, ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('status takes one folder', usage);
-  const target = controlTarget(parsed.values, dir);
-  const reply = (await callApi(target, { method: 'GET', path: paths.status })) as StatusReply;
-  const fine =
-    reply.workloads.every(isFine) &&
-    reply.refused === undefined &&
-    reply.waiting === undefined &&
-    reply.warnings.length === 0;
+  const at = momentOf(parsed.values['at'], '--at', usage);
+  const query = at === undefined ? {} : { at };
+  const asking = controlClient(parsed.values, dir).get('/v1/status', { query });
+  const reply = await whileWaiting(terminal, 'asking the control plane', asking);
+  const all = parsed.values['all'] === true;
   if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
-  else terminal.out(statusText(reply, dir ?? '.', terminal));
-  return fine ? 0 : 2;
+  else terminal.out(statusText(reply, { dir: dir ?? '', all }, terminal));
+  return isWell(reply) ? 0 : 2;
 }
 
-function isFine(one: StatusReply['workloads'][number]): boolean {
-  return one.connected && one.inSync && one.rejected.length === 0 && one.workload.state === 'ready';
-}
-
-function statusText(reply: StatusReply, dir: string, terminal: Terminal): string {
-  const rows = reply.workloads.map(({ workload, connected, inSync, rejected }) => [
-    workload.service,
-    workload.version,
-    workload.host,
-    paint(terminal, workload.state === 'ready' ? 'green' : 'yellow', workload.state),
-    connected ? 'connected' : paint(terminal, 'red', 'away'),
-    inSync ? 'in sync' : paint(terminal, 'yellow', 'behind'),
-    rejected.map(({ resource, message }) => `${resource}: ${message}`).join('; '),
-  ]);
-  const header = ['service', 'version', 'host', 'state', 'proxy', 'configuration', 'refused'];
-  const commit = `${reply.mesh} at ${reply.commit.slice(0, 12)} ${reply.subject}`;
-  const refused =
-    reply.refused === undefined
-      ? []
-      : [
-          paint(
-            terminal,
-            'red',
-            `refused: ${reply.refused.commit.slice(0, 12)} (${reply.refused.codes.join(', ')}); the commit above goes on`,
-          ),
-        ];
-  return [
-    commit,
-    ...refused,
-    ...waitingText(reply.waiting, dir, terminal),
-    ...warned(reply.warnings, terminal),
-    '',
-    table({ header, rows, width: terminal.width }),
-  ].join('\n');
-}
-
-function waitingText(waiting: StatusReply['waiting'], dir: string, terminal: Terminal): string[] {
-  if (waiting === undefined) return [];
-  const { commit, subject, codes } = waiting;
-  const head = `waits for approval: ${commit.slice(0, 12)} ${subject} (${codes.join(', ')}); the commit above goes on`;
-  return [paint(terminal, 'yellow', head), `  chancery approve ${commit.slice(0, 12)} ${dir}`];
+function isWell({ workloads, refused, waiting, warnings, withheld }: StatusReply): boolean {
+  const isQuiet = refused === undefined && waiting === undefined && warnings.length === 0;
+  return isQuiet && withheld.length === 0 && workloads.every(isFine);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { stripColor, table } from './table.ts';
+import { table } from './table.ts';
+import { stripColor } from './terminal.ts';
 
 const red = (text: string): string => `\u001b[31m${text}\u001b[0m`;
 

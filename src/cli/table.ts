@@ -1,3 +1,5 @@
+import { stripColor } from './terminal.ts';
+
 /** A plain text table that fits the terminal: the widest shrinkable column gives way, with an ellipsis. */
 export function table(options: {
   readonly header: readonly string[];
@@ -44,8 +46,19 @@ function visibleLength(text: string): number {
   return stripColor(text).length;
 }
 
-const colorSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+/** Lines of whole words; a word that is longer than a line is broken. */
+export function wrapped(text: string, width: number): string[] {
+  const pieces = text.split(' ').flatMap((word) => pieceWord(word, width));
+  const lines: string[] = [];
+  for (const word of pieces) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines.splice(-1, 1, `${last} ${word}`);
+  }
+  return lines;
+}
 
-export function stripColor(text: string): string {
-  return text.replaceAll(colorSequence, '');
+function pieceWord(word: string, width: number): string[] {
+  const count = Math.max(1, Math.ceil(word.length / width));
+  return Array.from({ length: count }, (_, at) => word.slice(at * width, (at + 1) * width));
 }

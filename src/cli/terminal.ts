@@ -13,15 +13,24 @@ export interface Terminal {
 const widthWithoutTerminal = 120;
 
 export function processTerminal(): Terminal {
-  const color = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
+  const mayColor = process.env['NO_COLOR'] === undefined;
+  const color = mayColor && process.stdout.isTTY === true;
+  // One of the two may go into a file.
+  const colorErr = mayColor && process.stderr.isTTY === true;
   return {
     color,
     width: process.stdout.columns ?? widthWithoutTerminal,
     out: (text) => void process.stdout.write(`${text}\n`),
-    err: (text) => void process.stderr.write(`${text}\n`),
+    err: (text) => void process.stderr.write(`${colorErr ? text : stripColor(text)}\n`),
     findings: (findings, sources = new Map()) =>
-      void process.stderr.write(`${renderFindings(findings, { sources, color })}\n`),
+      void process.stderr.write(`${renderFindings(findings, { sources, color: colorErr })}\n`),
   };
+}
+
+const colorSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+
+export function stripColor(text: string): string {
+  return text.replaceAll(colorSequence, '');
 }
 
 export type Hue = 'red' | 'green' | 'yellow' | 'dim' | 'bold';

@@ -1,17 +1,18 @@
 import { userInfo } from 'node:os';
 import { timeText } from '../base/time-text.ts';
-import type { OperatorRole } from '../model/types.ts';
-import { type ApiTarget, callApi } from '../serve/api/client.ts';
-import type { ApiTokenReply, ApiTokenRequest, ApiTokensReply } from '../serve/api/operator-wire.ts';
-import { paths } from '../serve/api/wire.ts';
+import type { ApiClient } from '../client/client.ts';
+import type { ApiTokenInfo, ApiTokenReply, ApiTokensReply } from '../client/gen/api.ts';
 import { replaceDurably } from '../store/durable-file.ts';
 import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
-import { controlTarget, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import { table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
-const roles: readonly OperatorRole[] = ['viewer', 'operator', 'admin'];
+type Role = ApiTokenInfo['role'];
+
+const roles: readonly Role[] = ['viewer', 'operator', 'admin'];
 
 const usage = {
   usage: 'token create|list|revoke [NAME] [DIR]',
@@ -24,6 +25,7 @@ const usage = {
     '    --out FILE                write it there, for its owner only, instead of showing it',
     '    --ca-out FILE             also write the roots of the mesh, for --ca-file',
     '  token list [DIR]            all of them; their secrets are kept nowhere',
+    '    --at TIME                 those that were good then',
     '  token revoke NAME [DIR]     from the next call on it is nobody, and what it follows ends within a second',
     '',
     'Each takes --json.',
@@ -35,6 +37,7 @@ const usage = {
 const options = {
   ...targetOptions,
   json: { type: 'boolean' },
+  at: { type: 'string' },
   role: { type: 'string' },
   ttl: { type: 'string' },
   out: { type: 'string' },
@@ -42,7 +45,7 @@ const options = {
 } as const;
 
 interface Call {
-  readonly target: ApiTarget;
+  readonly api: ApiClient;
   readonly name: string;
   readonly values: Values;
   readonly terminal: Terminal;
@@ -59,7 +62,7 @@ export async function token(args: readonly string[], terminal: Terminal): Promis
   const [name, dir, ...more] = verb === 'list' ? ['', ...rest] : rest;
   if (name === undefined) throw usageError(`token ${verb ?? ''} needs the name of a token`, usage);
   if (more.length > 0) throw usageError('token takes one folder', usage);
-  const call = (): Call => ({ target: controlTarget(values, dir), name, values, terminal });
+  const call = (): Call => ({ api: controlClient(values, dir), name, values, terminal });
   switch (verb) {
     case 'create':
       return create(call());
@@ -74,13 +77,12 @@ export async function token(args: readonly string[], terminal: Terminal): Promis
 
 const ttlUnlessSaid = '30d';
 
-async function create({ target, name, values, terminal }: Call): Promise<ExitCode> {
+async function create({ api, name, values, terminal }: Call): Promise<ExitCode> {
   const role = roles.find((one) => one === values['role']);
   if (role === undefined) throw usageError(`--role is one of ${roles.join(', ')}`, usage);
   const ttlSeconds = secondsOf('--ttl', String(values['ttl'] ?? ttlUnlessSaid), usage);
-  const body: ApiTokenRequest = { name, role, ttlSeconds, by: userInfo().username };
-  const call = { method: 'POST' as const, path: paths.apiTokens, body };
-  const reply = (await callApi(target, call)) as ApiTokenReply;
+  const body = { name, role, ttlSeconds, by: userInfo().username };
+  const reply = await api.post('/v1/tokens', { body });
   const { out, 'ca-out': caOut } = values;
   if (typeof out === 'string') replaceDurably(out, `${reply.token}\n`);
   if (typeof caOut === 'string') replaceDurably(caOut, reply.bundlePem);
@@ -94,7 +96,7 @@ async function create({ target, name, values, terminal }: Call): Promise<ExitCod
 
 function createdText(
   name: string,
-  role: OperatorRole,
+  role: Role,
   { token: secret, endsMs }: ApiTokenReply,
   out: Values[string],
 ): string {
@@ -102,8 +104,9 @@ function createdText(
   return [`${name}: ${role} until ${timeText(endsMs)}`, where].join('\n');
 }
 
-async function list({ target, values, terminal }: Call): Promise<ExitCode> {
-  const reply = (await callApi(target, { method: 'GET', path: paths.apiTokens })) as ApiTokensReply;
+async function list({ api, values, terminal }: Call): Promise<ExitCode> {
+  const at = momentOf(values['at'], '--at', usage);
+  const reply = await api.get('/v1/tokens', { query: at === undefined ? {} : { at } });
   terminal.out(values['json'] === true ? JSON.stringify(reply) : listText(reply, terminal));
   return 0;
 }
@@ -116,10 +119,9 @@ function listText({ tokens }: ApiTokensReply, terminal: Terminal): string {
   return table({ header: ['name', 'role', 'made', 'ends', 'by'], rows, width: terminal.width });
 }
 
-async function revoke({ target, name, values, terminal }: Call): Promise<ExitCode> {
-  const path = `${paths.apiTokens}/${encodeURIComponent(name)}/revoke`;
+async function revoke({ api, name, values, terminal }: Call): Promise<ExitCode> {
   const body = { by: userInfo().username };
-  const reply = await callApi(target, { method: 'POST', path, body });
+  const reply = await api.post('/v1/tokens/{name}/revoke', { path: { name }, body });
   terminal.out(values['json'] === true ? JSON.stringify(reply) : `revoked: ${name}`);
   return 0;
 }

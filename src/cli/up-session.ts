@@ -10,8 +10,10 @@ import { readIntent } from '../app/read-intent.ts';
 import { sleep, systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
-import { callApi, followApi } from '../serve/api/client.ts';
-import { type MeshEvent, paths, type StatusReply } from '../serve/api/wire.ts';
+import { type ApiClient, createClient } from '../client/client.ts';
+import type { StatusReply } from '../client/gen/api.ts';
+import { nodeTransport } from '../serve/api/client.ts';
+import { shortCommit } from './commit-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import type { FirstIntent } from './up.ts';
@@ -26,6 +28,7 @@ const progressEveryMs = 1_000;
 export class UpSession {
   readonly #terminal: Terminal;
   readonly #layout: Layout;
+  readonly #api: ApiClient;
   /** When it began, or the first commit that was accepted came. */
   #startedMs: number;
   #first: FirstIntent;
@@ -41,6 +44,7 @@ export class UpSession {
   }) {
     this.#terminal = options.terminal;
     this.#layout = options.layout;
+    this.#api = createClient(nodeTransport(options.layout.controlSocket));
     this.#startedMs = options.startedMs;
     this.#first = options.first;
   }
@@ -176,11 +180,9 @@ export class UpSession {
     let commit = since;
     while (!this.#ended.signal.aborted) {
       try {
-        await followApi(
-          this.#layout.controlSocket,
-          paths.events,
-          (line) => {
-            const event = line as MeshEvent;
+        await this.#api.follow(
+          '/v1/events',
+          (event) => {
             const text = eventLine(event, this.#terminal);
             if (text !== undefined) this.#terminal.out(text);
             if (event.kind !== 'accepted' || event.commit === commit) return;
@@ -214,8 +216,7 @@ export class UpSession {
 
   async #status(): Promise<StatusReply | undefined> {
     try {
-      const call = { method: 'GET' as const, path: paths.status };
-      return (await callApi(this.#layout.controlSocket, call)) as StatusReply;
+      return await this.#api.get('/v1/status');
     } catch {
       return undefined;
     }
@@ -245,8 +246,9 @@ function notReady(mesh: LocalMesh, status: StatusReply): string[] {
   return mesh.planned.flatMap(({ workload }) => {
     const known = status.workloads.find((one) => one.workload.id === workload.id);
     if (known === undefined) return [`${workload.id} to register`];
-    if (!known.connected) return [`the proxy of ${workload.id}`];
-    if (!known.inSync) return [`${workload.id} to take its configuration`];
+    if (known.proxy === 'away') return [`the proxy of ${workload.id}`];
+    if (known.proxy === 'converging' || known.proxy === 'stuck')
+      return [`${workload.id} to take its configuration`];
     if (known.workload.state !== 'ready') return [`${workload.id} to be healthy`];
     return [];
   });
@@ -256,8 +258,4 @@ function pause(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, pollMs);
   });
-}
-
-function shortCommit(commit: string): string {
-  return commit.startsWith('working-') ? 'the working tree' : commit.slice(0, 8);
 }

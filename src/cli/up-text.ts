@@ -3,9 +3,9 @@ import type { LocalMesh } from '../app/local-mesh.ts';
 import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { unreachable } from '../base/result.ts';
+import type { MeshEvent, Rollout, StatusReply } from '../client/gen/api.ts';
 import type { IntentTest } from '../model/types.ts';
-import type { Rollout } from '../rollout/rollout.ts';
-import type { MeshEvent, StatusReply } from '../serve/api/wire.ts';
+import { shortCommit } from './commit-text.ts';
 import { branchText } from './revision-text.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -120,11 +120,11 @@ export function checkTable(results: readonly CheckResult[], look: Look): string 
 export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): string | undefined {
   switch (event.kind) {
     case 'accepted':
-      return `accepted ${short(event.commit)} ${event.subject}`;
+      return `accepted ${shortCommit(event.commit)} ${event.subject}`;
     case 'refused': {
       const sources = new Map(Object.entries(event.sources));
       const text = renderFindings(event.findings, { sources, color: look.color });
-      const head = `refused ${short(event.commit)} ${event.subject}; the last good commit goes on`;
+      const head = `refused ${shortCommit(event.commit)} ${event.subject}; the last good commit goes on`;
       return `${paint(look, 'red', head)}\n${text}`;
     }
     case 'live':
@@ -151,11 +151,15 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
     case 'waiting': {
       const sources = new Map(Object.entries(event.sources));
       const text = renderFindings(event.findings, { sources, color: look.color });
-      const head = `waits for approval: ${short(event.commit)} ${event.subject}; the last good commit goes on`;
-      return `${paint(look, 'yellow', head)}\n${text}\n  approve it with: chancery approve ${event.commit.slice(0, 12)}`;
+      const head = `waits for approval: ${shortCommit(event.commit)} ${event.subject}; the last good commit goes on`;
+      return `${paint(look, 'yellow', head)}\n${text}\n  approve it with: chancery approve ${shortCommit(event.commit)}`;
     }
     case 'superseded':
-      return paint(look, 'dim', `superseded ${short(event.commit)} by ${short(event.by)}`);
+      return paint(
+        look,
+        'dim',
+        `superseded ${shortCommit(event.commit)} by ${shortCommit(event.by)}`,
+      );
     default:
       return unreachable(event);
   }
@@ -168,7 +172,7 @@ export function firstRefusedText(
 ): string {
   const sources = new Map(Object.entries(event.sources));
   const text = renderFindings(event.findings, { sources, color: look.color });
-  const head = `refused ${short(event.commit)} ${event.subject}; nothing runs yet, and the commit that mends it goes on by itself`;
+  const head = `refused ${shortCommit(event.commit)} ${event.subject}; nothing runs yet, and the commit that mends it goes on by itself`;
   return `${paint(look, 'red', head)}\n${text}`;
 }
 
@@ -185,17 +189,13 @@ const resourcesShown = 4;
 
 function liveLine(event: MeshEvent & { kind: 'live' }, look: Pick<Terminal, 'color'>): string {
   const { proxies, tookMs } = event;
-  const head = `live     ${short(event.commit)} on ${proxies.length} ${proxies.length === 1 ? 'proxy' : 'proxies'} in ${tookMs} ms`;
+  const head = `live     ${shortCommit(event.commit)} on ${proxies.length} ${proxies.length === 1 ? 'proxy' : 'proxies'} in ${tookMs} ms`;
   const lines = proxies.map(({ proxy, resources }) => {
     const shown = resources.slice(0, resourcesShown).join(', ');
     const more = resources.length - resourcesShown;
     return `           ${proxy}: ${shown}${more > 0 ? ` and ${more} more` : ''}`;
   });
   return [paint(look, 'green', head), ...lines].join('\n');
-}
-
-function short(commit: string): string {
-  return commit.startsWith('working-') ? 'working tree' : commit.slice(0, 8);
 }
 
 /** One wave is no news: that the commit is live is said by itself. */
@@ -206,18 +206,18 @@ function rolloutLine(
   switch (state.kind) {
     case 'pushing': {
       const proxies = waves[state.wave]?.length ?? 0;
-      const wave = `${short(commit)}: wave ${state.wave + 1} of ${waves.length}, ${proxies} proxies`;
+      const wave = `${shortCommit(commit)}: wave ${state.wave + 1} of ${waves.length}, ${proxies} proxies`;
       return waves.length > 1 ? paint(look, 'dim', wave) : undefined;
     }
     case 'halted':
-      return paint(look, 'yellow', `${short(commit)} is halted by ${state.by}`);
+      return paint(look, 'yellow', `${shortCommit(commit)} is halted by ${state.by}`);
     case 'taken-back': {
       const { reason, branch } = state;
       if (branch.kind === 'open' && branch.problem === undefined) {
-        return paint(look, 'red', `${short(commit)} is taken back: ${reason}`);
+        return paint(look, 'red', `${shortCommit(commit)} is taken back: ${reason}`);
       }
       const hue = 'problem' in branch ? 'red' : 'yellow';
-      return paint(look, hue, `${short(commit)} was taken back: ${branchText(branch)}`);
+      return paint(look, hue, `${shortCommit(commit)} was taken back: ${branchText(branch)}`);
     }
     case 'watching':
     case 'live':

@@ -1,16 +1,13 @@
 import { unreachable } from '../base/result.ts';
-import type { CommitVerdict } from '../serve/api/wire-gate.ts';
+import type { CommitVerdict } from '../client/gen/api.ts';
+import { shortCommit } from './commit-text.ts';
 import type { Terminal } from './terminal.ts';
-
-export function shortId(commit: string): string {
-  return commit.startsWith('working-') ? commit : commit.slice(0, 12);
-}
 
 /** A verdict in full: what was found, and what to type. */
 export function reportVerdict(one: CommitVerdict, dir: string, terminal: Terminal): void {
   const { verdict, commit, subject } = one;
   const sources = new Map(Object.entries(one.sources));
-  const name = `${shortId(commit)} ${subject}`.trim();
+  const name = `${shortCommit(commit)} ${subject}`.trim();
   switch (verdict.kind) {
     case 'checking':
       terminal.out(`${name} is being checked`);
@@ -28,10 +25,10 @@ export function reportVerdict(one: CommitVerdict, dir: string, terminal: Termina
     case 'waiting':
       terminal.findings(verdict.findings, sources);
       terminal.out(`waits for approval: ${name}; the last good commit goes on`);
-      terminal.out(`  chancery approve ${shortId(commit)} ${dir}`);
+      terminal.out(`  chancery approve ${shortCommit(commit)} ${dir}`.trimEnd());
       return;
     case 'superseded':
-      terminal.out(`superseded: ${name}, by ${shortId(verdict.by)}`);
+      terminal.out(`superseded: ${name}, by ${shortCommit(verdict.by)}`);
       return;
     default:
       unreachable(verdict);

@@ -1,22 +1,25 @@
 import { realpathSync } from 'node:fs';
-import { layoutOf } from '../app/layout.ts';
 import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import type { Refusal } from '../base/finding.ts';
+import type { ApiClient } from '../client/client.ts';
+import type { CommitPlace, CommitReply } from '../client/gen/api.ts';
 import { openRepository } from '../git/repository.ts';
-import type { CommitPlace, CommitReply } from '../serve/api/wire-gate.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
+import { shortCommit } from './commit-text.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
-import { readCommit } from './revision.ts';
 import { paint, type Terminal } from './terminal.ts';
-import { reportVerdict, shortId } from './verdict-text.ts';
+import { reportVerdict } from './verdict-text.ts';
 
 const usage = {
-  usage: 'wait COMMIT [DIR] [--timeout 60s]',
+  usage: 'wait COMMIT [DIR] [--timeout 60s] [--json]',
   text: [
     'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of',
-    'one, or HEAD. One that was not read yet is waited for; one that cannot come is said at once. 0: live, or superseded by a',
-    'commit that is; 1: not within --timeout, or cannot come; 2: refused, or waits for approval.',
+    'one, or HEAD: of the repository in DIR, or else of the folder where it is typed. One that was not read yet is waited',
+    'for; one that cannot come is said. 0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come;',
+    '2: refused, or waits for approval.',
+    targetHelp,
   ].join('\n'),
   example: 'git push && chancery wait HEAD examples/shop',
 };
@@ -30,25 +33,34 @@ const timeoutFlag: DurationFlag = {
   suchAs: '60s or 2m',
 };
 
+const options = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  timeout: { type: 'string' },
+} as const;
+
 export async function wait(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, { timeout: { type: 'string' } }, usage);
+  const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
   }
-  const [name, given = '.', ...more] = parsed.positionals;
+  const [name, dir, ...more] = parsed.positionals;
   if (name === undefined || more.length > 0) throw usageError('wait takes a commit', usage);
-  const dir = realpathSync(given);
   const timeoutMs = durationMsOf(timeoutFlag, String(parsed.values['timeout'] ?? '60s'), usage);
-  const commit = name === 'HEAD' ? await headOf(dir) : name;
-  const { controlSocket } = layoutOf(dir, process.env);
+  const commit = name === 'HEAD' ? await headOf(realpathSync(dir ?? '.')) : name;
+  const api = controlClient(parsed.values, dir);
+  const json = parsed.values['json'] === true;
   const endMs = systemClock.monotonicMs() + timeoutMs;
   let said = '';
   let settledMs = Number.POSITIVE_INFINITY;
   for (;;) {
-    const answer = await ask(controlSocket, commit);
+    const answer = await ask(api, commit);
     const step = typeof answer === 'string' ? { waitsFor: answer } : next(answer, commit);
-    if ('end' in step) return step.end(given, terminal);
+    if ('end' in step) {
+      if (json) terminal.out(JSON.stringify(answer));
+      return json ? step.code : step.end(dir ?? '', terminal);
+    }
     const nowMs = systemClock.monotonicMs();
     settledMs =
       step.never === undefined ? Number.POSITIVE_INFINITY : Math.min(settledMs, nowMs + settleMs);
@@ -61,9 +73,9 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
 }
 
 /** The control plane may come and go while somebody waits. */
-async function ask(socket: string, commit: string): Promise<CommitReply | string> {
+async function ask(api: ApiClient, commit: string): Promise<CommitReply | string> {
   try {
-    return await readCommit(socket, commit);
+    return await api.get('/v1/verdicts/{name}', { path: { name: commit } });
   } catch (error) {
     if (error instanceof ChanceryError && error.code === 'CH5402') return messageOf(error);
     throw error;
@@ -73,13 +85,13 @@ async function ask(socket: string, commit: string): Promise<CommitReply | string
 type Step =
   /** `never`: what it waits for does not come, if that is still so in a moment. */
   | { readonly waitsFor: string; readonly never?: Refusal }
-  | { readonly end: (dir: string, terminal: Terminal) => ExitCode };
+  | { readonly code: ExitCode; readonly end: (dir: string, terminal: Terminal) => ExitCode };
 
 /** Pure: what an answer means to whoever waits for `commit`. */
 export function next(reply: CommitReply, commit: string): Step {
   const { verdict: found, running, place } = reply;
   if (found === undefined) return place === undefined ? notCome(commit) : placeStep(commit, place);
-  const name = shortId(found.commit);
+  const name = shortCommit(found.commit);
   switch (found.verdict.kind) {
     case 'checking': {
       const passed = found.gates.map(({ gate, tookMs }) => `${gate} ${tookMs} ms`).join(', ');
@@ -88,6 +100,7 @@ export function next(reply: CommitReply, commit: string): Step {
     case 'refused':
     case 'waiting':
       return {
+        code: 2,
         end: (dir, terminal) => {
           reportVerdict(found, dir, terminal);
           return 2;
@@ -97,32 +110,36 @@ export function next(reply: CommitReply, commit: string): Step {
     case 'superseded':
       return running?.commit === found.commit
         ? liveStep(reply, `${name} is `, found.liveMs, found.seenMs)
-        : liveStep(reply, `${name} was superseded by ${shortId(running?.commit ?? '')}, which is `);
+        : liveStep(
+            reply,
+            `${name} was superseded by ${shortCommit(running?.commit ?? '')}, which is `,
+          );
   }
 }
 
 function notCome(commit: string): Step {
-  return { waitsFor: `${shortId(commit)} has not come yet` };
+  return { waitsFor: `${shortCommit(commit)} has not come yet` };
 }
 
-function placeStep(commit: string, { standing, follows, head }: CommitPlace): Step {
-  const at = head === undefined ? '' : ` is at ${shortId(head)}`;
+function placeStep(commit: string, place: CommitPlace): Step {
+  const { standing, follows, head } = place;
+  const at = head === undefined ? '' : ` is at ${shortCommit(head)}`;
   switch (standing) {
     case 'unknown':
-      return { waitsFor: `${shortId(commit)} has not come yet: ${follows}${at}` };
+      return { waitsFor: `${shortCommit(commit)} has not come yet: ${follows}${at}` };
     case 'newest':
-      return { waitsFor: `${shortId(commit)} is about to be read: ${follows}${at}` };
+      return { waitsFor: `${shortCommit(commit)} is about to be read: ${follows}${at}` };
     case 'beneath':
     case 'elsewhere':
       return {
-        waitsFor: `${shortId(commit)} is not the newest: ${follows}${at}`,
-        never: neverComes(commit, { standing, follows, head }),
+        waitsFor: `${shortCommit(commit)} is not the newest: ${follows}${at}`,
+        never: neverComes(commit, place),
       };
   }
 }
 
 function neverComes(commit: string, { standing, follows, head }: CommitPlace): Refusal {
-  const id = shortId(commit);
+  const id = shortCommit(commit);
   return {
     code: 'CH4213',
     message:
@@ -130,10 +147,10 @@ function neverComes(commit: string, { standing, follows, head }: CommitPlace): R
         ? `${id} does not come by itself: newer commits were there before it was read`
         : `${id} does not come: it is not in what the control plane follows`,
     expected: `the newest commit of ${follows}`,
-    ...(head === undefined ? {} : { found: `the newest is ${shortId(head)}` }),
+    ...(head === undefined ? {} : { found: `the newest is ${shortCommit(head)}` }),
     help:
       standing === 'beneath'
-        ? `wait for the newest, which contains it: chancery wait ${head === undefined ? 'HEAD' : shortId(head)}`
+        ? `wait for the newest, which contains it: chancery wait ${head === undefined ? 'HEAD' : shortCommit(head)}`
         : 'put it on the branch that is followed, then wait again',
   };
 }
@@ -154,6 +171,7 @@ function liveStep(
       ? ''
       : ` in ${((liveMs - seenMs) / 1_000).toFixed(1)} s`;
   return {
+    code: 0,
     end: (_dir, terminal) => {
       terminal.out(`${head}live on ${inSync} of ${total} proxies${took}${away}`);
       return 0;
@@ -172,7 +190,7 @@ async function headOf(dir: string): Promise<string> {
 function notInTime(commit: string, timeoutMs: number, said: string): ChanceryError {
   return new ChanceryError({
     code: 'CH4211',
-    message: `${shortId(commit)} is not live after ${timeoutMs / 1_000} s`,
+    message: `${shortCommit(commit)} is not live after ${timeoutMs / 1_000} s`,
     found: said,
     help: 'chancery status shows what each proxy has; wait again with a longer --timeout',
   });

@@ -1,4 +1,5 @@
 import type { LedgerEntry } from '../base/ledger.ts';
+import { timeText } from '../base/time-text.ts';
 import { readLines } from './held.ts';
 
 /** What an entry says, in a line of words: who did it comes first where somebody did. */
@@ -24,11 +25,22 @@ export function auditText(entry: LedgerEntry): string {
       return `refused "${facts['subject']}": ${facts['why']}`;
     case 'commit-live':
       return `live on ${facts['proxies']} proxies in ${facts['tookMs']} ms`;
+    case 'ca-state':
+      return 'noted what the CA is';
+    case 'api-call':
+      return callText(facts);
     case 'endpoint':
       return `${facts['state']}, ${facts['service']} ${facts['version']} at ${facts['address']} on ${facts['host']}`;
     default:
       return otherText(entry);
   }
+}
+
+/** Who, from where, what, and how it ended. */
+function callText({ by, role, from, what, status, code }: LedgerEntry['facts']): string {
+  const end = code === undefined ? 'done' : `refused, ${code}`;
+  const said = what === undefined ? '' : `: ${what}`;
+  return `${by} (${role}, ${from ?? 'from somewhere'})${said}; ${end} (${status})`;
 }
 
 function held(facts: LedgerEntry['facts']): string[] {
@@ -50,10 +62,19 @@ function filesText(files: string | number | undefined): string {
   return paths.length <= 3 ? `changed ${shown}` : `changed ${shown} and ${paths.length - 3} more`;
 }
 
+/** Facts in milliseconds since the epoch are times to a reader. */
+function factText(name: string, value: string | number): string {
+  const isTime = name.endsWith('Ms') && typeof value === 'number' && value > yearMs;
+  return isTime ? `${name.slice(0, -'Ms'.length)} ${timeText(value)}` : `${name} ${value}`;
+}
+
+/** What is shorter is a length of time. */
+const yearMs = 365 * 86_400_000;
+
 /** Kinds that other parts record: who, then each fact by its name. */
 function otherText({ kind, facts }: LedgerEntry): string {
   const { by, reason, ...others } = facts;
-  const words = Object.entries(others).map(([name, value]) => `${name} ${value}`);
+  const words = Object.entries(others).map(([name, value]) => factText(name, value));
   return [
     by === undefined ? kind : `${by}: ${kind}`,
     ...(reason === undefined ? [] : [`because ${reason}`]),

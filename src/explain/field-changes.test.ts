@@ -14,6 +14,25 @@ describe('what differs between two messages', () => {
     ]);
   });
 
+  it('holds what has a name against its namesake, wherever it stands, and tells of the order apart', () => {
+    const before = [
+      { name: 'a', to: 1 },
+      { name: 'b', to: 1 },
+      { name: 'b', to: 2 },
+    ];
+    const after = [
+      { name: 'new' },
+      { name: 'b', to: 1 },
+      { name: 'b', to: 3 },
+      { name: 'a', to: 1 },
+    ];
+    assert.deepEqual(fieldChanges({ routes: before }, { routes: after }), [
+      { path: 'routes[b #2].to', before: 2, after: 3 },
+      { path: 'routes[new]', before: undefined, after: { name: 'new' } },
+      { path: 'routes in the order', before: ['a', 'b', 'b #2'], after: ['b', 'b #2', 'a'] },
+    ]);
+  });
+
   it('is nothing between equal ones, and all of it between a list and a message', () => {
     assert.deepEqual(fieldChanges({ a: [1, { b: null }] }, { a: [1, { b: null }] }), []);
     assert.deepEqual(fieldChanges({ a: [] }, { a: {} }), [{ path: 'a', before: [], after: {} }]);

@@ -10,6 +10,7 @@ import { gitErrorBytesMax, gitTimeoutMs } from './limits.ts';
 import { localBranch } from './local-branch.ts';
 import { type GitHost, type GitOutput, runGit } from './process.ts';
 import { type Layout, readCommit } from './read-commit.ts';
+import { resolveName } from './resolve-name.ts';
 import { type AllowedSigners, checkSignatures } from './signatures.ts';
 import { type TakeBack, type TakenBack, takeBack } from './take-back.ts';
 import { type IntentFiles, readCommitTree } from './tree.ts';
@@ -28,6 +29,8 @@ export interface Repository {
   head(): Promise<Result<Commit, Finding>>;
   /** Any commit by its id. Errors: CH5313, and those of running git. */
   commit(id: CommitId): Promise<Result<Commit, Finding>>;
+  /** The commit of that name: an id, its beginning, a branch, a tag, HEAD~1. Undefined: there is none. Errors: those of running git. */
+  resolve(name: string): Promise<Result<CommitId | undefined, Finding>>;
   /** The intent files of a commit. Errors: CH5307 to CH5313, all that apply at once. */
   readTree(commit: CommitId): Promise<Result<IntentFiles, readonly Finding[]>>;
   /** Paths of intent files on disk that differ from HEAD or exist on one side only, sorted. Empty: clean. */
@@ -97,6 +100,7 @@ function createRepository(layout: Layout, host: GitHost): Repository {
     hasWorkTree,
     head: () => readCommit(layout, host, 'HEAD'),
     commit: (id) => readCommit(layout, host, id),
+    resolve: (name) => resolveName(layout, host, name),
     readTree,
     standing: async (text) => {
       const head = await readCommit(layout, host, 'HEAD');

@@ -13,8 +13,10 @@ export class Seeded {
     this.#state = (seed % 2_147_483_646) + 1;
   }
 
-  of<T>(list: readonly [T, ...T[]]): T {
-    return list[this.below(list.length)] ?? list[0];
+  of<T>(list: readonly T[]): T {
+    const at = this.below(list.length);
+    if (!(at in list)) throw new Error('there is nothing to draw from');
+    return list[at] as T;
   }
 
   below(limit: number): number {

@@ -138,7 +138,7 @@ describe('the shop on one machine', () => {
     );
     mesh.edit('services/payments.yaml', (text) => text.replace(/v1: 90, v2: 10/, 'v1: 50, v2: 50'));
     mesh.commit('an even split');
-    await mesh.said(/live +[0-9a-f]{8} on 2 proxies/);
+    await mesh.said(/live +[0-9a-f]{12} on 2 proxies/);
     const before = load.sent();
     await eventually(
       () => load.sent() >= before + 400,
@@ -159,7 +159,7 @@ describe('the shop on one machine', () => {
   it('a broken commit is refused with its finding while the last good one goes on', async () => {
     mesh.edit('services/payments.yaml', (text) => text.replace(/v1: 50, v2: 50/, 'v1: 50, v2: 40'));
     mesh.commit('shares that do not add up');
-    await mesh.said(/refused [0-9a-f]{8} shares that do not add up/);
+    await mesh.said(/refused [0-9a-f]{12} shares that do not add up/);
     await mesh.said(/error\[CH1040\].*\n.*services\/payments\.yaml:\d+:\d+/);
     assert.equal((await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status, 200);
     mesh.git('revert', '--no-edit', 'HEAD');

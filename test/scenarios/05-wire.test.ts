@@ -77,7 +77,7 @@ describe('what is on the wire', () => {
       text.replace('to: "GET /**"', 'to: ["GET /**", "POST /x"]'),
     );
     mesh.commit('a new permission');
-    await mesh.said(/live +[0-9a-f]{8} on/);
+    await mesh.said(/live +[0-9a-f]{12} on/);
     assert.equal(await echoed(socket, 'after'), 'after');
     socket.destroy();
   });

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import type { LedgerEntry } from '../../src/base/ledger.ts';
+import { type LedgerEntry, resourceId } from '../../src/base/ledger.ts';
+import { createClient } from '../../src/client/client.ts';
+import { nodeTransport } from '../../src/serve/api/client.ts';
 import type { ProxyReply, ProxyResource } from '../../src/serve/api/ledger-wire.ts';
+import type { StatusReply } from '../../src/serve/api/wire.ts';
+import { misfit, type Schema } from '../support/json-schema.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
 
 const run = promisify(execFile);
@@ -34,6 +38,8 @@ describe('what ran when, and from which line', () => {
     const at = atMs === undefined ? [] : ['--at', new Date(atMs).toISOString()];
     return JSON.parse(await chancery('proxy', workload, mesh.dir, '--json', ...at)) as ProxyReply;
   };
+  const status = async (...flags: readonly string[]): Promise<StatusReply> =>
+    JSON.parse(await chancery('status', mesh.dir, '--json', ...flags)) as StatusReply;
   const log = async (...flags: readonly string[]): Promise<LedgerEntry[]> =>
     (await chancery('log', mesh.dir, '--json', '--limit', '1000', ...flags))
       .split('\n')
@@ -67,7 +73,7 @@ describe('what ran when, and from which line', () => {
     }
     mesh.edit('services/payments.yaml', (text) => text.replace(/v1: 90, v2: 10/, 'v1: 50, v2: 50'));
     mesh.commit('an even split');
-    await mesh.said(/live +[0-9a-f]{8} on/);
+    await mesh.said(/live +[0-9a-f]{12} on/);
     const now = await proxy();
     assert.equal(routes(now)?.commit, head());
     assert.notEqual(routes(now)?.version, routes(was)?.version);
@@ -81,6 +87,14 @@ describe('what ran when, and from which line', () => {
       /RouteConfiguration egress\n.*services\/.*\n.*services\/.*\n.*weight: 90 -> 50/s,
     );
     assert.match(await chancery('diff', workload, workload, mesh.dir), /they run the same/);
+    // The same from Git alone, and the whole mesh as it was.
+    const commits = await chancery('diff', 'HEAD~1', 'HEAD', mesh.dir);
+    assert.match(commits, /of .*reports-v1[\s\S]*services\/payments.yaml:\d+\n.*weight: 90 -> 50/);
+    const past = await status('--at', new Date(beforeMs).toISOString());
+    assert.deepEqual([past.isPast, past.commit], [true, first]);
+    const present = await status();
+    assert.equal(present.commit, head());
+    assert.deepEqual(ofWorkloads(past), ofWorkloads(present));
     const taken = await log('--subject', head());
     assert.ok(taken.some(({ kind }) => kind === 'commit-accepted'));
     assert.match(
@@ -91,7 +105,7 @@ describe('what ran when, and from which line', () => {
 
   it('a proxy that was killed has nothing in the ledger until it says so, and then what it had', async () => {
     const [beforeMs, was] = [Date.now(), await proxy()];
-    process.kill(envoyOf(mesh), 'SIGKILL');
+    process.kill(mesh.proxyPid(workload), 'SIGKILL');
     await eventually(
       async () =>
         (await log('--subject', workload, '--since', new Date(beforeMs).toISOString())).some(
@@ -129,6 +143,38 @@ describe('what ran when, and from which line', () => {
     assert.deepEqual(versions(await proxy(beforeMs)), versions(was));
   });
 
+  it('what is answered of a mesh with proxies is what the OpenAPI document says', async () => {
+    const api = createClient(nodeTransport(mesh.layout.controlSocket));
+    const path = { name: workload };
+    const { resources } = await api.get('/v1/proxies/{name}', { path });
+    const [one] = resources;
+    assert.ok(one !== undefined);
+    const [at, id] = [Date.now(), resourceId(one)];
+    const answers = {
+      StatusReply: [await api.get('/v1/status'), await api.get('/v1/status', { query: { at } })],
+      ProxyReply: [await api.get('/v1/proxies/{name}', { path, query: { at } })],
+      MadeReply: [await api.get('/v1/resources', { query: { id } })],
+      LedgerReply: [await api.get('/v1/ledger')],
+      RevisionsReply: [await api.get('/v1/revisions')],
+      VerdictsReply: [
+        await api.get('/v1/verdicts'),
+        await api.get('/v1/verdicts', { query: { at } }),
+      ],
+      CommitReply: [await api.get('/v1/verdicts/{name}', { path: { name: head() } })],
+      CaReply: [await api.get('/v1/ca'), await api.get('/v1/ca', { query: { at } })],
+      HostsReply: [await api.get('/v1/hosts')],
+    };
+    const text = readFileSync('schema/openapi.json', 'utf8');
+    const { components } = JSON.parse(text) as {
+      readonly components: { readonly schemas: Record<string, Schema> };
+    };
+    for (const [name, bodies] of Object.entries(answers)) {
+      const schema = components.schemas[name];
+      assert.ok(schema !== undefined, name);
+      for (const body of bodies) assert.equal(misfit(schema, body, components.schemas), undefined);
+    }
+  });
+
   it('rotation, certificates and endpoints are in the log, in words that fit the terminal', async () => {
     await chancery('ca', 'rotate', mesh.dir);
     const kinds = new Set((await log()).map(({ kind }) => kind));
@@ -141,21 +187,9 @@ describe('what ran when, and from which line', () => {
   });
 });
 
-/** The Envoy of the workload: `up` runs each in a folder of its own. */
-function envoyOf(mesh: RunningMesh): number {
-  const folder = join(mesh.layout.stateDir, 'proxies', workload);
-  const list = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
-  for (const line of list.filter((one) => one.includes('bootstrap.pb'))) {
-    const pid = Number.parseInt(line.trim(), 10);
-    if (cwdOf(pid) === folder) return pid;
-  }
-  throw new Error(`there is no Envoy in ${folder}`);
-}
-
-function cwdOf(pid: number): string {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`);
-  } catch {
-    return '';
-  }
+/** What does not change by itself while a mesh runs. */
+function ofWorkloads({ workloads }: StatusReply): string[] {
+  return workloads
+    .map(({ workload: { id, service, version, host } }) => `${id} ${service} ${version} ${host}`)
+    .sort();
 }

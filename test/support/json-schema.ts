@@ -10,9 +10,10 @@ const known = [
   'anyOf',
   'enum',
   'const',
+  'pattern',
   '$ref',
 ];
-const told = ['description', 'maxLength', 'minimum', 'maximum'];
+const told = ['description', 'minLength', 'maxLength', 'minimum', 'maximum'];
 
 /** Where a value does not fit, or undefined. */
 export function misfit(
@@ -52,6 +53,10 @@ function typeMisfit(
   if (type === undefined) return undefined;
   const found = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
   if (found !== type) return `${at}: ${found}, not ${String(type)}`;
+  const pattern = schema['pattern'];
+  if (typeof pattern === 'string' && !new RegExp(pattern).test(String(value))) {
+    return `${at}: not ${pattern}`;
+  }
   if (Array.isArray(value)) {
     const items = schema['items'] as Schema;
     return value.map((one, n) => misfit(items, one, components, `${at}[${n}]`)).find(Boolean);

@@ -122,7 +122,7 @@ export class RunningMesh {
   }
 
   /** A request of the workload's application, through its proxy. */
-  ask(
+  async ask(
     workload: string,
     host: string,
     method: string,
@@ -174,6 +174,27 @@ export class RunningMesh {
     const line = list.find((one) => one.includes(this.dir) && one.includes(words));
     if (line === undefined) throw new Error(`no process with "${words}"`);
     return Number.parseInt(line.trim(), 10);
+  }
+
+  /** The Envoy of a workload: `up` runs each in a folder of its own. */
+  proxyPid(workload: string): number {
+    const folder = join(this.layout.stateDir, 'proxies', workload);
+    const list = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
+    const pids = list
+      .filter((one) => one.includes('bootstrap.pb'))
+      .map((one) => Number.parseInt(one.trim(), 10));
+    const pid = pids.find((one) => folderOf(one) === folder);
+    if (pid === undefined) throw new Error(`there is no Envoy in ${folder}`);
+    return pid;
+  }
+}
+
+/** Empty when the process has ended meanwhile. */
+function folderOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
   }
 }
 

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { BodyShape, FieldShape } from '../../src/serve/api/body-shape.ts';
 import { wordsBytesMax } from '../../src/serve/api/body-shape.ts';
+import {
+  nameBytesMax,
+  type ParameterShape,
+  type QueryShape,
+} from '../../src/serve/api/query-shape.ts';
 import { type Route, routes } from '../../src/serve/api/routes.ts';
 import { type Schema, TypeSchemas } from './type-schema.ts';
 
@@ -12,16 +17,16 @@ const wireFiles = [
   'src/serve/api/wire-gate.ts',
   'src/serve/api/wire-trust.ts',
   'src/base/finding.ts',
+  'src/serve/api/wire-status.ts',
+  'src/compile/inventory.ts',
+  'src/identity/hosts/host-record.ts',
+  'src/rollout/rollout.ts',
 ];
 
 /** The OpenAPI document of the operators' API, from its route table and its wire types. */
 export function openApiText(): string {
   const types = new TypeSchemas(wireFiles);
-  const error = {
-    type: 'object',
-    properties: { error: types.named('Finding') },
-    required: ['error'],
-  };
+  const error = types.named('RefusedReply');
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     paths[route.path] = {
@@ -53,24 +58,21 @@ export function openApiText(): string {
 
 function operation(route: Route, types: TypeSchemas, error: Schema): Schema {
   const { method, path, role, summary, body } = route;
-  const isNamed = path.includes('{name}');
-  const name = { name: 'name', in: 'path', required: true, schema: { type: 'string' } };
+  const parameters = [...nameParameter(path), ...queryParameters(route.query)];
   const refusal = { content: { 'application/json': { schema: error } } };
   return {
     operationId: operationId(method, path),
     summary,
     description: `For the role ${role} and above.`,
     'x-role': role,
-    ...(isNamed ? { parameters: [name] } : {}),
+    ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: requestBody(body) }),
     responses: {
       200: { description: summary, content: replyContent(route, types) },
       ...(path === '/readyz'
         ? { 503: { description: 'it cannot serve', content: replyContent(route, types) } }
         : {}),
-      ...(body === undefined
-        ? {}
-        : { 400: { description: 'the body is not what it takes', ...refusal } }),
+      400: { description: 'the body or a parameter is not what it takes', ...refusal },
       401: { description: 'who asks is not known', ...refusal },
       403: { description: 'the role is not enough', ...refusal },
       default: { description: 'a refusal, with its reason', ...refusal },
@@ -78,9 +80,31 @@ function operation(route: Route, types: TypeSchemas, error: Schema): Schema {
   };
 }
 
+function nameParameter(path: string): Schema[] {
+  if (!path.includes('{name}')) return [];
+  const schema = { type: 'string', minLength: 1, maxLength: nameBytesMax };
+  return [{ name: 'name', in: 'path', required: true, schema }];
+}
+
+function queryParameters(query: QueryShape): Schema[] {
+  return Object.entries(query).map(([name, parameter]) => ({
+    ...{ name, in: 'query', description: parameter.meaning },
+    schema: parameterSchema(parameter),
+  }));
+}
+
+function parameterSchema(parameter: ParameterShape): Schema {
+  if (parameter.kind === 'number') {
+    return { type: 'integer', minimum: parameter.min, maximum: parameter.max };
+  }
+  const text = { type: 'string', maxLength: parameter.bytesMax };
+  return parameter.isMany ? { type: 'array', items: text } : text;
+}
+
 function operationId(method: string, path: string): string {
   const words = path
     .replace('/v1/', '/')
+    .replace('.json', '')
     .split(/[/-]/)
     .filter((word) => word !== '' && word !== '{name}');
   const named = path.endsWith('{name}') ? ['by', 'name'] : [];

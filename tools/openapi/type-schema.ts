@@ -57,6 +57,7 @@ export class TypeSchemas {
     if (type.flags & ts.TypeFlags.BooleanLiteral) {
       return { const: this.#checker.typeToString(type) === 'true' };
     }
+    if (type.flags & ts.TypeFlags.TemplateLiteral) return templateSchema(type);
     if (type.flags & ts.TypeFlags.StringLike) return { type: 'string' };
     if (type.flags & ts.TypeFlags.NumberLike) return { type: 'number' };
     if (type.flags & ts.TypeFlags.Null) return { type: 'null' };
@@ -105,6 +106,12 @@ export class TypeSchemas {
       ...(item && { additionalProperties: this.#of(item) }),
     };
   }
+}
+
+/** Such as `CH${number}`: codes are the only numbers in texts, and have four digits. */
+function templateSchema(type: ts.Type): Schema {
+  const { texts } = type as ts.TemplateLiteralType;
+  return { type: 'string', pattern: `^${texts.join('\\d{4}')}$` };
 }
 
 function isPrimitive(type: ts.Type): boolean {

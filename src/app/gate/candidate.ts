@@ -7,6 +7,7 @@ import {
 } from '../../compile/inventory.ts';
 import type { Snapshot } from '../../compile/resource.ts';
 import { type Compiled, recompile } from '../../compile/revision.ts';
+import { standIn } from '../../compile/stand-in.ts';
 import type { Intent, Service, ServiceName } from '../../model/types.ts';
 import type { IntentTree } from '../intent-source.ts';
 
@@ -71,15 +72,5 @@ export function compileCandidate(
 function stranger(service: Service): Workload {
   const version = service.versions[0];
   if (version === undefined) throw new Error(`${service.name} has no version`);
-  return {
-    id: `?${service.name}` as WorkloadId,
-    service: service.name,
-    version,
-    host: '?',
-    address: '127.0.0.1',
-    egressPort: 15_001,
-    ingressPort: 15_101,
-    appPort: service.port,
-    state: 'unhealthy',
-  };
+  return standIn(service, version, { id: `?${service.name}`, state: 'unhealthy' });
 }

@@ -41,7 +41,8 @@ async function commitReply(parts: GateApiParts, text: string): Promise<CommitRep
   const verdict = verdicts.find(text);
   const { intent, inventory, publisher } = plane;
   const states = inventory.map(({ id }) => ({ id, ...xds.status(id) }));
-  const behind = states.filter(({ streams, converged }) => streams === 0 || !converged);
+  // Who refuses something goes on with what it had: the commit is not live there.
+  const behind = states.filter(({ state }) => state !== 'converged');
   const running =
     intent.kind === 'running'
       ? { commit: intent.tree.commit, subject: intent.tree.subject }

@@ -15,6 +15,7 @@ import type { Notices } from '../notices.ts';
 import { type Probe, readiness, storeProbe } from './health.ts';
 import { type MetricName, metricTable } from './metric-table.ts';
 import { countMeshEvent, processMetrics } from './self-metrics.ts';
+import { setXdsCounters } from './xds-metrics.ts';
 
 /** What there is from the start. */
 export interface OperationsParts {
@@ -102,9 +103,7 @@ function setFleet({ metrics, plane, registry, xds, store }: OperationsParts): vo
   proxies('refusing', refusing.length);
   proxies('behind', there.length - inSync.length - refusing.length);
   proxies('away', statuses.length - there.length);
-  const { unknownType, staleNonce } = xds.counters;
-  metrics.set('chancery_xds_ignored_total', unknownType, { reason: 'unknownType' });
-  metrics.set('chancery_xds_ignored_total', staleNonce, { reason: 'staleNonce' });
+  setXdsCounters(metrics, xds.counters);
   const services = plane.intent.kind === 'running' ? plane.intent.intent.services.size : 0;
   metrics.set('chancery_intent_services', services);
   const { all, active } = registry;

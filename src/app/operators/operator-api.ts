@@ -86,9 +86,10 @@ export function operatorAudit({
   readonly store: Pick<Store, 'record'>;
   readonly clock: Clock;
 }): (call: ApiUse) => void {
-  return ({ route, path, by, role, status }) => {
+  return ({ route, path, by, role, from, what, status, code }) => {
     if (route.method === 'GET' && status !== 403) return;
-    const facts = { by, role, status };
+    const more = { ...(what === '' ? {} : { what }), ...(code === undefined ? {} : { code }) };
+    const facts = { by, role, from, status, ...more };
     store.record({
       atMs: clock.nowMs(),
       kind: 'api-call',

@@ -45,8 +45,8 @@ export function optional<Shape extends FieldShape>(
   return { ...shape, isOptional: true } as FieldShape & { readonly isOptional: true };
 }
 
-/** What a body must be and what it is. */
-export interface BodyProblem {
+/** What was wanted and what came. */
+export interface ValueProblem {
   readonly expected: string;
   readonly found: string;
 }
@@ -56,7 +56,7 @@ export function readBody(
   shape: BodyShape,
   body: unknown,
   by: (said: string | undefined) => string,
-): Result<Readonly<Record<string, unknown>>, BodyProblem> {
+): Result<Readonly<Record<string, unknown>>, ValueProblem> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return err({ expected: 'a JSON object', found: kindOf(body) });
   }
@@ -96,8 +96,14 @@ function fits(field: FieldShape, value: unknown): boolean {
   }
 }
 
-function isText(value: unknown, bytesMax: number): boolean {
-  return typeof value === 'string' && Buffer.byteLength(value) <= bytesMax;
+/** Text that every store keeps as it came: PostgreSQL takes no NUL, and half a surrogate pair is no character. */
+export function isText(value: unknown, bytesMax: number): value is string {
+  return (
+    typeof value === 'string' &&
+    Buffer.byteLength(value) <= bytesMax &&
+    !value.includes('\0') &&
+    value.isWellFormed()
+  );
 }
 
 function wanted(field: FieldShape): string {
@@ -119,6 +125,11 @@ function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'string') return `a text of ${Buffer.byteLength(value)} bytes`;
+  if (typeof value === 'string') {
+    const odd = isText(value, Number.POSITIVE_INFINITY)
+      ? ''
+      : ' that holds a NUL or half a character';
+    return `a text of ${Buffer.byteLength(value)} bytes${odd}`;
+  }
   return typeof value === 'object' ? 'an object' : `${typeof value} ${String(value)}`;
 }

@@ -1,7 +1,13 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Agent } from 'node:https';
-import { ChanceryError } from '../../base/error.ts';
-import type { Finding } from '../../base/finding.ts';
+import {
+  type Answer,
+  type Call,
+  callJson,
+  followLines,
+  type Transport,
+  unreachable,
+} from '../../client/transport.ts';
 import { http, https } from './node-http.ts';
 
 /** A unix socket, by its path, or an API over TLS, whose trust is in the agent that keeps its connections. */
@@ -16,7 +22,7 @@ export type ApiTarget =
     };
 
 export interface ApiCall {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: Call['method'];
   readonly path: string;
   readonly body?: unknown;
 }
@@ -25,81 +31,67 @@ const requestTimeoutMs = 10_000;
 /** Three missed heartbeats of the server. */
 const streamSilenceMs = 16_000;
 
-/** Calls the control API. A refusal or a server that cannot be reached is a ChanceryError. */
+/** The API of hosts and agents, which is in no document. A refusal or a server that cannot be reached is a ChanceryError. */
 export async function callApi(target: ApiTarget, call: ApiCall): Promise<unknown> {
-  const response = await open(target, call, requestTimeoutMs);
-  const text = await textOf(response);
-  if (response.statusCode === 200) return JSON.parse(text);
-  throw refusalOf(response, text);
+  const { method, path } = call;
+  const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+  const sent: Call = { method, path, body, answer: 'whole', signal: undefined };
+  return callJson(nodeTransport(target), sent);
 }
 
-/**
- * Follows a stream of JSON lines until it ends or `signal` aborts. Heartbeats are taken out.
- * Rejects when the stream cannot be opened, is refused or breaks; the caller decides when to try again.
- */
+/** Of the same API: follows a stream of JSON lines until it ends or `signal` aborts. */
 export async function followApi(
   target: ApiTarget,
   path: string,
   onLine: (line: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await open(target, { method: 'GET', path }, streamSilenceMs);
+  return followLines(nodeTransport(target), path, onLine, signal);
+}
+
+/** Over Node's own HTTP: on a unix socket, or over TLS with the trust of the target. */
+export function nodeTransport(target: ApiTarget): Transport {
+  return async (call) => {
+    const response = await open(target, call);
+    response.setEncoding('utf8');
+    return answerOf(response, call.signal);
+  };
+}
+
+function answerOf(response: IncomingMessage, signal: AbortSignal | undefined): Answer {
+  const chunks = () => chunksOf(response, signal);
+  return {
+    status: response.statusCode ?? 0,
+    text: async () => {
+      let text = '';
+      for await (const chunk of chunks()) text += chunk;
+      return text;
+    },
+    chunks,
+  };
+}
+
+async function* chunksOf(
+  response: IncomingMessage,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string> {
   const stop = (): void => void response.destroy();
-  signal.addEventListener('abort', stop, { once: true });
-  // It may have come while the stream was being opened.
-  if (signal.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  // It may have come while the answer was being waited for.
+  if (signal?.aborted === true) stop();
   try {
-    if (response.statusCode !== 200) throw refusalOf(response, await textOf(response));
-    for await (const line of linesOf(response)) {
-      const value: unknown = JSON.parse(line);
-      if ((value as { kind?: unknown }).kind !== 'heartbeat') onLine(value);
-    }
-  } catch (error) {
-    // Ending it is what the caller asked for.
-    if (!signal.aborted) throw error;
+    yield* response as AsyncIterable<string>;
   } finally {
-    signal.removeEventListener('abort', stop);
+    signal?.removeEventListener('abort', stop);
     response.destroy();
   }
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
-  let text = '';
-  response.setEncoding('utf8');
-  for await (const chunk of response) text += chunk;
-  return text;
-}
-
-function refusalOf({ statusCode }: IncomingMessage, text: string): ChanceryError {
-  const finding = findingOf(text);
-  if (finding !== undefined) return new ChanceryError(finding);
-  const message = `the control plane answered ${statusCode}`;
-  return new ChanceryError({ code: 'CH5400', message });
-}
-
-function findingOf(text: string): Finding | undefined {
-  try {
-    return (JSON.parse(text) as { error?: Finding }).error;
-  } catch {
-    return undefined;
-  }
-}
-
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
-  let rest = '';
-  response.setEncoding('utf8');
-  for await (const chunk of response) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-  }
-}
-
-function open(target: ApiTarget, call: ApiCall, timeoutMs: number): Promise<IncomingMessage> {
-  const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+function open(target: ApiTarget, call: Call): Promise<IncomingMessage> {
+  const { method, path, body } = call;
+  const timeout = call.answer === 'lines' ? streamSilenceMs : requestTimeoutMs;
   const options: RequestOptions = {
-    method: call.method,
-    path: call.path,
+    ...{ method, path, timeout },
     headers: {
       'content-type': 'application/json',
       'content-length': body === undefined ? 0 : Buffer.byteLength(body),
@@ -107,7 +99,6 @@ function open(target: ApiTarget, call: ApiCall, timeoutMs: number): Promise<Inco
         ? {}
         : { authorization: `Bearer ${target.token}` }),
     },
-    timeout: timeoutMs,
   };
   return new Promise((resolve, reject) => {
     const request =
@@ -115,23 +106,18 @@ function open(target: ApiTarget, call: ApiCall, timeoutMs: number): Promise<Inco
         ? http.request({ ...options, socketPath: target })
         : https.request({ ...options, host: target.host, port: target.port, agent: target.agent });
     request.once('response', resolve);
-    request.once('timeout', () => request.destroy(new Error(`no answer in ${timeoutMs} ms`)));
-    request.once('error', (cause) => reject(unreachable(target, cause)));
+    request.once('timeout', () => request.destroy(new Error(`no answer in ${timeout} ms`)));
+    request.once('error', (cause) => reject(unreachableTarget(target, cause)));
     request.end(body);
   });
 }
 
-function unreachable(target: ApiTarget, cause: Error): ChanceryError {
-  const where = typeof target === 'string' ? target : `${target.host}:${target.port}`;
-  return new ChanceryError(
-    {
-      code: 'CH5402',
-      message: `the control plane does not answer on ${where}: ${cause.message}`,
-      help:
-        typeof target === 'string'
-          ? 'start it with: chancery up DIR'
-          : 'look at its address, its --api-port and whose certificates are trusted (--ca-file)',
-    },
-    { cause },
-  );
+function unreachableTarget(target: ApiTarget, cause: Error) {
+  return typeof target === 'string'
+    ? unreachable(target, cause, 'start it with: chancery up DIR')
+    : unreachable(
+        `${target.host}:${target.port}`,
+        cause,
+        'look at its address, its --api-port and whose certificates are trusted (--ca-file)',
+      );
 }

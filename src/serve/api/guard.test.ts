@@ -22,7 +22,9 @@ function fixture() {
     (use) => uses.push(use),
   );
   const call = async (peer: ApiPeer, method: string, path: string, body?: unknown) => {
-    const reply = await api({ method, path, body, peer, query: new URLSearchParams() });
+    const [plain = '', search] = path.split('?');
+    const query = new URLSearchParams(search);
+    const reply = await api({ method, path: plain, body, peer, query });
     return reply.kind === 'refused' ? `${reply.status} ${reply.finding.code}` : '200';
   };
   return { seen, uses, call };
@@ -112,6 +114,47 @@ describe('the guard of the operators API', () => {
         [paths.caSteps, 'token t', 403],
         [paths.ca, 'token t', 200],
       ],
+    );
+  });
+
+  it('no wrong parameter and no wrong name reaches a handler', async () => {
+    const { call, seen } = fixture();
+    const wrong = [
+      `${paths.ledger}?since=yesterday`,
+      `${paths.ledger}?since=-1`,
+      `${paths.ledger}?limit=0`,
+      `${paths.ledger}?limit=99999`,
+      `${paths.ledger}?subject=a&subject=b`,
+      `${paths.ledger}?subject=%00`,
+      `${paths.ledger}?kind=${'x'.repeat(2_000)}`,
+      `${paths.ledger}?${'kind=a&'.repeat(101)}`,
+      `${paths.ledger}?__proto__=1`,
+      `${paths.status}?at=1.5`,
+      `${paths.hosts}?at=1`,
+      `${paths.proxies}/%00`,
+      `${paths.proxies}/${'x'.repeat(2_000)}`,
+    ];
+    for (const path of wrong) {
+      assert.equal(await call(caller('admin'), 'GET', path), '400 CH5471', path.slice(0, 60));
+    }
+    assert.deepEqual(seen, []);
+  });
+
+  it('a handler that throws is an outcome like any other', async () => {
+    const { uses } = fixture();
+    const thrown = guarded(
+      async () => {
+        throw new Error('the store is away');
+      },
+      (use) => uses.push(use),
+    );
+    const query = new URLSearchParams();
+    const request = { method: 'GET', path: paths.ca, query, body: undefined, peer: local };
+    const reply = await thrown(request);
+    assert.equal(reply.kind === 'refused' ? reply.finding.code : '', 'CH5400');
+    assert.deepEqual(
+      uses.map(({ from, status, code }) => [from, status, code]),
+      [['this machine, uid 7', 500, 'CH5400']],
     );
   });
 

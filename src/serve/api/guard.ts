@@ -1,5 +1,8 @@
+import { messageOf } from '../../base/error.ts';
+import type { Code } from '../../base/finding.ts';
 import type { OperatorRole } from '../../model/types.ts';
-import { readBody } from './body-shape.ts';
+import { type BodyShape, isText, readBody, wordsBytesMax } from './body-shape.ts';
+import { checkQuery, nameBytesMax } from './query-shape.ts';
 import { findRoute, mayAct, type Route } from './routes.ts';
 import {
   type ApiHandler,
@@ -15,12 +18,19 @@ export interface ApiUse {
   readonly path: string;
   readonly by: string;
   readonly role: OperatorRole;
+  /** Where it came from: an address, or this machine's socket and the user at its other end. */
+  readonly from: string;
+  /** What was asked for, in words; without certificates and keys. */
+  readonly what: string;
   readonly status: number;
+  /** Of the refusal, where it was one. */
+  readonly code: Code | undefined;
 }
 
 interface Caller {
   readonly name: string;
   readonly role: OperatorRole;
+  readonly from: string;
   /** Whether it may say on whose behalf it asks: only who is this machine's operator anyway. */
   readonly mayName: boolean;
 }
@@ -39,24 +49,60 @@ export function guarded(handler: ApiHandler, onUse: (use: ApiUse) => void): ApiH
     if (who === undefined) return notKnown(request.peer);
     if (found.kind !== 'route') return notThere(request, found);
     const { route } = found;
-    const ends = (reply: ApiReply): ApiReply => {
-      const { name: by, role } = who;
-      onUse({ route, path: request.path, by, role, status: statusOf(reply) });
+    const ends = (reply: ApiReply, body?: unknown): ApiReply => {
+      onUse({ route, path: request.path, ...useOf(who, route, body), ...outcomeOf(reply) });
       return reply;
     };
     if (!mayAct(who.role, route.role)) return ends(notAllowed(who, route));
+    const wrong = wrongParameter(route, request);
+    if (wrong !== undefined) return ends(wrong);
     const body = bodyFor(route, request, who);
     if (!body.ok) return ends(body.reply);
-    return ends(await handler({ ...request, body: body.value }));
+    return ends(await answered(handler, { ...request, body: body.value }), body.value);
   };
+}
+
+/** A fault of ours is answered, counted and noted like any other outcome. */
+async function answered(handler: ApiHandler, request: ApiRequest): Promise<ApiReply> {
+  try {
+    return await handler(request);
+  } catch (error) {
+    return refused(500, { code: 'CH5400', message: messageOf(error) });
+  }
+}
+
+function useOf(
+  { name, role, from }: Caller,
+  { body: shape }: Route,
+  body: unknown,
+): Pick<ApiUse, 'by' | 'role' | 'from' | 'what'> {
+  const read = (body ?? {}) as Readonly<Record<string, unknown>>;
+  const by = typeof read['by'] === 'string' ? read['by'] : name;
+  return { by, role, from, what: wordsOf(shape ?? {}, read) };
+}
+
+/** The fields of a body that are words, numbers and choices: what is longer is a certificate or a key. */
+function wordsOf(shape: BodyShape, body: Readonly<Record<string, unknown>>): string {
+  return Object.entries(shape)
+    .filter(([, { kind }]) => kind !== 'caller')
+    .filter(([, field]) => field.kind !== 'text' || field.bytesMax <= wordsBytesMax)
+    .filter(([name]) => body[name] !== undefined && body[name] !== '')
+    .map(([name]) => `${name} ${String(body[name])}`)
+    .join(', ');
 }
 
 function callerOf(peer: ApiPeer): Caller | undefined {
   switch (peer.kind) {
     case 'operator':
-      return { name: `uid ${peer.uid}`, role: 'admin', mayName: true };
+      return {
+        ...{ name: `uid ${peer.uid}`, role: 'admin', mayName: true },
+        from: `this machine, uid ${peer.uid}`,
+      };
     case 'caller':
-      return { name: peer.name, role: peer.role, mayName: false };
+      return {
+        ...{ name: peer.name, role: peer.role, mayName: false },
+        from: peer.address ?? 'an address that is gone',
+      };
     case 'host':
     case 'anonymous':
       return undefined;
@@ -75,6 +121,18 @@ function bodyFor(
   if (read.ok) return read;
   const message = `the body of ${method} ${path} is not what it takes`;
   return { ok: false, reply: refused(400, { code: 'CH5431', message, ...read.error }) };
+}
+
+function wrongParameter(route: Route, { method, path, query }: ApiRequest): ApiReply | undefined {
+  const at = route.path.split('/').indexOf('{name}');
+  const name = at === -1 ? '' : decodeURIComponent(path.split('/')[at] ?? '');
+  const message = `a parameter of ${method} ${route.path} is not what it takes`;
+  if (!isText(name, nameBytesMax)) {
+    const expected = `a name: a text of at most ${nameBytesMax} bytes, without NUL`;
+    return refused(400, { code: 'CH5471', message, expected });
+  }
+  const checked = checkQuery(route.query, query);
+  return checked.ok ? undefined : refused(400, { code: 'CH5471', message, ...checked.error });
 }
 
 function notKnown(peer: ApiPeer): ApiReply {
@@ -115,7 +173,7 @@ function isReadable(path: string): boolean {
   }
 }
 
-function statusOf(reply: ApiReply): number {
-  if (reply.kind === 'refused') return reply.status;
-  return reply.kind === 'json' ? (reply.status ?? 200) : 200;
+function outcomeOf(reply: ApiReply): Pick<ApiUse, 'status' | 'code'> {
+  if (reply.kind === 'refused') return { status: reply.status, code: reply.finding.code };
+  return { status: reply.kind === 'json' ? (reply.status ?? 200) : 200, code: undefined };
 }

@@ -3,8 +3,8 @@ import type { LedgerEntry, MadeResource } from '../../base/ledger.ts';
 /** GET /v1/ledger: newest first. */
 export interface LedgerReply {
   readonly entries: readonly LedgerEntry[];
-  /** There may be older ones: ask again with the last one's time and number. */
-  readonly more: boolean;
+  /** Where older ones may be: ask again with these parameters. */
+  readonly next: { readonly beforeMs: number; readonly beforeSeq: number } | undefined;
 }
 
 /** GET /v1/proxies/NAME: what it runs, or ran at that time. */

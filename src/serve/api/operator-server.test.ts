@@ -75,7 +75,7 @@ describe('the operators API by certificate', () => {
 
   it('who is listed has its role, under its SPIFFE ID', async () => {
     const peer = await peerOf(identity(own, bot));
-    assert.deepEqual(peer, { kind: 'caller', name: bot, role: 'operator' });
+    assert.deepEqual(peer, { kind: 'caller', name: bot, role: 'operator', address: '127.0.0.1' });
   });
 
   it('a service that is not listed, a host and the control plane itself are nobody', async () => {

@@ -5,7 +5,7 @@ import { messageOf } from '../../base/error.ts';
 import type { SpiffeId } from '../../identity/spiffe-id.ts';
 import type { TlsMaterial } from '../grpc/server.ts';
 import { https } from './node-http.ts';
-import { type ApiHandler, type ApiPeer, serveRequest } from './server.ts';
+import { type ApiHandler, type ApiPeer, answerUnreadable, serveRequest } from './server.ts';
 import { listening, shownSvid, tlsOptions } from './tls-listener.ts';
 
 /** What a caller shows of itself. A token goes before a certificate: it is what was typed. */
@@ -46,7 +46,9 @@ export function createOperatorServer(options: {
     const shown = shownBy(request);
     const peer = await whoIs(options.authenticate, shown);
     watch(options.authenticate, { shown, peer, response });
-    serveRequest(options.handler, peer, request, response);
+    const { remoteAddress: address } = request.socket;
+    const known = peer.kind === 'caller' ? { ...peer, address } : peer;
+    serveRequest(options.handler, known, request, response);
   };
   return {
     listen: (address, port, tls) => {
@@ -71,6 +73,7 @@ export function createOperatorServer(options: {
       });
       // A client that breaks off a handshake is its own business.
       secure.on('tlsClientError', () => {});
+      answerUnreadable(secure);
       server = secure;
       return listening(secure, address, port);
     },

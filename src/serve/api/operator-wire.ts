@@ -1,4 +1,10 @@
+import type { Finding } from '../../base/finding.ts';
 import type { OperatorRole } from '../../model/types.ts';
+
+/** What is not done is answered with this, whatever was asked for. */
+export interface RefusedReply {
+  readonly error: Finding;
+}
 
 /** POST /v1/tokens: a token for the operators' API over TCP. */
 export interface ApiTokenRequest {

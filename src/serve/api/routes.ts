@@ -12,6 +12,7 @@ import {
   wordsBytesMax,
 } from './body-shape.ts';
 import type { ApiTokenRequest, ApiTokenRevokeRequest } from './operator-wire.ts';
+import { numberParameter, type QueryShape, textParameter, timeParameter } from './query-shape.ts';
 import {
   type CaImportRequest,
   type CaRequestBody,
@@ -31,6 +32,7 @@ export interface Route {
   readonly path: string;
   readonly role: OperatorRole;
   readonly summary: string;
+  readonly query: QueryShape;
   /** Without one, whatever comes with the request is let go by. */
   readonly body: BodyShape | undefined;
   /** A type of wire.ts or operator-wire.ts, `text`, `document`, or `lines of` a type as they come. */
@@ -78,12 +80,34 @@ const revisionStep: ShapeOf<RevisionStepRequest> = {
 };
 const approval: ShapeOf<ApprovalRequest> = { commit: text(wordsBytesMax), by: caller };
 
+/** Entries in one answer: below a megabyte, and read from the store in a few milliseconds. */
+export const ledgerPageMax = 1_000;
+
+const at: QueryShape = { at: timeParameter('as it was then, as far as the ledger holds it') };
+const ledgerQuery: QueryShape = {
+  kind: textParameter('only of these kinds', true),
+  subject: textParameter('only of this proxy, commit, host or SPIFFE ID'),
+  by: textParameter('only what this person or program did'),
+  since: timeParameter('not before'),
+  until: timeParameter('not after'),
+  beforeMs: timeParameter('with beforeSeq, the page after the entry of this time'),
+  beforeSeq: numberParameter('and of this number', 0, Number.MAX_SAFE_INTEGER),
+  limit: numberParameter('at most so many', 1, ledgerPageMax),
+};
+const resourceQuery: QueryShape = { id: textParameter('type, version and name') };
+
 export const routes: readonly Route[] = [
   get(paths.live, 'viewer', 'LiveReply', 'whether the process runs'),
   get(paths.ready, 'viewer', 'ReadyReply', 'whether it can serve, and what cannot; 503 if not'),
   get(paths.metrics, 'viewer', 'text', 'metrics of the control plane, for Prometheus'),
   get(paths.openApi, 'viewer', 'document', 'this document'),
-  get(paths.status, 'viewer', 'StatusReply', 'proxies, workloads, the running commit, warnings'),
+  get(
+    paths.status,
+    'viewer',
+    'StatusReply',
+    'proxies, workloads, the running commit, warnings',
+    at,
+  ),
   get(paths.events, 'viewer', 'lines of MeshEvent', 'what happens from now on, one JSON a line'),
   get(paths.revisions, 'viewer', 'RevisionsReply', 'revisions and their waves, newest first'),
   post(
@@ -93,7 +117,7 @@ export const routes: readonly Route[] = [
     'RevisionsReply',
     'halt, resume or take back the revision that is under way',
   ),
-  get(paths.verdicts, 'viewer', 'VerdictsReply', 'what became of each commit, newest first'),
+  get(paths.verdicts, 'viewer', 'VerdictsReply', 'what became of each commit, newest first', at),
   get(`${paths.verdicts}/{name}`, 'viewer', 'CommitReply', 'whether a commit is live, and where'),
   post(paths.approvals, 'operator', approval, 'CommitVerdict', 'let a commit pass a guard rail'),
   get(
@@ -101,20 +125,28 @@ export const routes: readonly Route[] = [
     'viewer',
     'LedgerReply',
     'what happened: by subject, kind and time, newest first',
+    ledgerQuery,
   ),
-  get(paths.resources, 'viewer', 'MadeReply', 'what a version of a resource stands for'),
+  get(
+    paths.resources,
+    'viewer',
+    'MadeReply',
+    'what a version of a resource stands for',
+    resourceQuery,
+  ),
   get(
     `${paths.proxies}/{name}`,
     'viewer',
     'ProxyReply',
     'what a proxy runs or ran, from which lines',
+    at,
   ),
   get(paths.hosts, 'viewer', 'HostsReply', 'every host'),
   get(`${paths.hosts}/{name}`, 'viewer', 'HostsReply', 'one host'),
   post(`${paths.hosts}/{name}/ban`, 'operator', hostStep, 'HostsReply', 'cut a host off'),
   post(`${paths.hosts}/{name}/evict`, 'operator', hostStep, 'HostsReply', 'forget a host'),
   post(paths.joinTokens, 'operator', joinToken, 'JoinTokenReply', 'a token for one new host'),
-  get(paths.ca, 'viewer', 'CaReply', 'what signs, and where a rotation stands'),
+  get(paths.ca, 'viewer', 'CaReply', 'what signs, and where a rotation stands', at),
   post(paths.caSteps, 'admin', caStep, 'CaReply', 'one step of a rotation'),
   post(paths.caRequests, 'admin', caRequest, 'CaRequestReply', "a key for the company's CA"),
   post(paths.caImports, 'admin', caImport, 'CaReply', "take what the company's CA signed"),
@@ -125,6 +157,7 @@ export const routes: readonly Route[] = [
     'admin',
     'ApiTokensReply',
     'tokens for this API; their secrets are not kept',
+    at,
   ),
   post(paths.apiTokens, 'admin', apiToken, 'ApiTokenReply', 'make a token for this API'),
   post(
@@ -136,8 +169,14 @@ export const routes: readonly Route[] = [
   ),
 ];
 
-function get(path: string, role: OperatorRole, reply: string, summary: string): Route {
-  return { method: 'GET', path, role, summary, body: undefined, reply };
+function get(
+  path: string,
+  role: OperatorRole,
+  reply: string,
+  summary: string,
+  query: QueryShape = {},
+): Route {
+  return { method: 'GET', path, role, summary, query, body: undefined, reply };
 }
 
 function post(
@@ -147,7 +186,7 @@ function post(
   reply: string,
   summary: string,
 ): Route {
-  return { method: 'POST', path, role, summary, body, reply };
+  return { method: 'POST', path, role, summary, query: {}, body, reply };
 }
 
 export type FoundRoute =

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { messageOf } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
 import type { HostName, OperatorRole } from '../../model/types.ts';
@@ -17,7 +18,12 @@ export type ApiPeer =
       readonly notAfterMs: number;
     }
   /** Over TCP, by a token or a certificate. */
-  | { readonly kind: 'caller'; readonly name: string; readonly role: OperatorRole }
+  | {
+      readonly kind: 'caller';
+      readonly name: string;
+      readonly role: OperatorRole;
+      readonly address?: string | undefined;
+    }
   | { readonly kind: 'anonymous'; readonly reason: string };
 
 /** A JSON answer, a refusal with its finding, or a stream of JSON lines until either side ends it. */
@@ -62,6 +68,7 @@ export function createApiServer(handler: ApiHandler): Server {
     if (!credentials.ok || !isOperator(credentials.value.uid)) socket.destroy();
     else peers.set(socket, { kind: 'operator', uid: credentials.value.uid });
   });
+  answerUnreadable(server);
   return server;
 }
 
@@ -88,13 +95,14 @@ async function handle(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://control');
+  const url = targetOf(request.url ?? '/');
+  if (url === undefined) return sendJson(response, 400, { error: unreadable('its path is none') });
   const body = await readBody(request);
   if (body.kind === 'refused') return sendJson(response, 400, { error: body.finding });
   const reply = await handler({
     method: request.method ?? 'GET',
-    path: url.pathname,
-    query: url.searchParams,
+    path: url.path,
+    query: url.query,
     body: body.value,
     peer,
   });
@@ -108,6 +116,38 @@ async function handle(
     case 'stream':
       return streamLines(response, reply.open);
   }
+}
+
+/** As it was sent: nothing in it is resolved or joined. Undefined: it is not a path. */
+function targetOf(
+  text: string,
+): { readonly path: string; readonly query: URLSearchParams } | undefined {
+  if (!text.startsWith('/')) return undefined;
+  const at = text.indexOf('?');
+  const [path, query] = at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+  return { path, query: new URLSearchParams(query) };
+}
+
+function unreadable(reason: string): Finding {
+  const message = `the request cannot be read: ${reason}`;
+  return { code: 'CH5470', severity: 'error', message };
+}
+
+/** What Node's parser refuses never comes to a handler; it too is answered with a code. */
+export function answerUnreadable(server: Server): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const isLong = error.code === 'HPE_HEADER_OVERFLOW';
+    const reason = isLong ? 'its path and headers are longer than 16 KB' : 'it is not HTTP';
+    const body = `${JSON.stringify({ error: unreadable(reason) })}\n`;
+    const head = [
+      `HTTP/1.1 ${isLong ? '431 Request Header Fields Too Large' : '400 Bad Request'}`,
+      'content-type: application/json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  });
 }
 
 /** What goes to many readers is written once. */
@@ -128,6 +168,8 @@ function streamLines(
   open: (send: Send, end: () => void) => () => void,
 ): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  // Now, not with the first line: whoever follows is to know at once that it was let in.
+  response.flushHeaders();
   const send: Send = (line) => {
     if (response.writableLength > streamBufferedBytesMax) {
       response.destroy();

@@ -9,8 +9,9 @@ import type { Selector } from '../../model/types.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { ProxyCounters } from '../../rollout/signals.ts';
-import type { GateEvent, WaitingCommit } from './wire-gate.ts';
+import type { GateEvent } from './wire-gate.ts';
 
+export * from './wire-status.ts';
 export * from './wire-trust.ts';
 
 /** The JSON of the control API. One file, so that server, agent, `up` and CLI cannot drift apart. */
@@ -263,30 +264,6 @@ export interface RevisionStepRequest {
   /** Only if this one is under way; whichever is when left out. */
   readonly commit?: string;
   readonly by: string;
-}
-
-/** GET /v1/status */
-export interface StatusReply {
-  readonly mesh: string;
-  readonly trustDomain: string;
-  readonly commit: string;
-  readonly subject: string;
-  /** The commit that was refused after the running one, if any. */
-  readonly refused: { readonly commit: string; readonly codes: readonly string[] } | undefined;
-  /** The commit that goes on once a person approves it, if any. */
-  readonly waiting: WaitingCommit | undefined;
-  readonly workloads: readonly WorkloadStatus[];
-  /** What a person must do something about, such as what ends soon. */
-  readonly warnings: readonly Finding[];
-  readonly recent: readonly MeshEvent[];
-}
-
-export interface WorkloadStatus {
-  readonly workload: Workload;
-  readonly connected: boolean;
-  /** Every resource of the present snapshot is accepted. */
-  readonly inSync: boolean;
-  readonly rejected: readonly { readonly resource: string; readonly message: string }[];
 }
 
 /** What happened in the control plane, as people and scripts see it (`up`, `/v1/events`). */

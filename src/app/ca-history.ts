@@ -1,0 +1,33 @@
+import type { Clock } from '../base/clock.ts';
+import type { Authority } from '../identity/authority.ts';
+import { type ApiReply, refused } from '../serve/api/server.ts';
+import type { CaReply } from '../serve/api/wire.ts';
+import type { Store } from '../store/store.ts';
+import { caReply } from './ca-reply.ts';
+
+const stateKind = 'ca-state';
+
+/** Notes what the CA is now and after each step, so that it can be asked for later. No key is in it. */
+export function recordCa(authority: Authority, store: Store, clock: Clock): () => void {
+  const note = (): void => {
+    const state = { ...authority.state, request: undefined };
+    const reply = caReply(state, { waitingFor: [], upstream: undefined, warnings: [] });
+    const facts = { state: JSON.stringify(reply) };
+    store.record({ atMs: clock.nowMs(), kind: stateKind, subject: authority.trustDomain, facts });
+  };
+  note();
+  return authority.onTrust(note);
+}
+
+/** What the CA was at a time; whom a step waited for, and warnings, are not recorded. */
+export async function caAt(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiReply> {
+  const [entry] = await store.ledger({ kind: stateKind, untilMs: atMs, limit: 1 });
+  if (entry === undefined) {
+    return refused(404, {
+      code: 'CH5430',
+      message: 'the ledger holds no state of the CA of that time',
+      help: 'chancery log --kind ca-state shows since when it does',
+    });
+  }
+  return { kind: 'json', body: JSON.parse(String(entry.facts['state'])) as CaReply };
+}

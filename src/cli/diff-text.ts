@@ -1,0 +1,55 @@
+import type { FieldChange } from '../explain/field-changes.ts';
+import type { ResourceChange, ResourceSide } from '../explain/revision-diff.ts';
+import { shortCommit } from './commit-text.ts';
+import { paint, stripColor, type Terminal } from './terminal.ts';
+
+type Look = Pick<Terminal, 'color' | 'width'>;
+
+/** One resource: the lines that made it on both sides, then field by field. */
+export function changeText(change: ResourceChange, who: string, look: Look): string {
+  const { type, name, before, after, fields } = change;
+  const only = before === undefined ? ' is new' : after === undefined ? ' is gone' : '';
+  const isSentAgain = before !== undefined && after !== undefined && fields.length === 0;
+  return [
+    `${paint(look, 'bold', `${type} ${name}`)}${only}${who === '' ? '' : `, ${who}`}`,
+    ...(before === undefined ? [] : [paint(look, 'red', `  - ${sideText(before)}`)]),
+    ...(after === undefined ? [] : [paint(look, 'green', `  + ${sideText(after)}`)]),
+    ...fields.map((field) => fieldText(field)),
+    // An endpoint assignment's version also holds its cluster's.
+    ...(isSentAgain ? ['    the same content, sent again for its cluster'] : []),
+  ]
+    .map((line) => cut(line, look.width))
+    .join('\n');
+}
+
+function sideText({ version, at, commit }: ResourceSide): string {
+  const where = at === undefined ? 'made before the ledger' : `${at.file}:${at.line}`;
+  const of = commit === undefined ? '' : `  ${shortCommit(commit)}`;
+  const which = version === undefined ? '' : `${version.slice(0, 8)}  `;
+  return `${which}${where}${of}`;
+}
+
+function fieldText({ path, before, after }: FieldChange): string {
+  return `    ${path}: ${shown(before)} -> ${shown(after)}`;
+}
+
+function shown(value: FieldChange['before']): string {
+  return value === undefined ? '(nothing)' : JSON.stringify(value);
+}
+
+/** A field may be a whole route; --json has all of it. */
+function cut(line: string, width: number): string {
+  const plain = stripColor(line);
+  return plain.length <= width ? line : `${plain.slice(0, width - 1)}…`;
+}
+
+/** The first few by name; --json has all. */
+export function namesText(names: readonly string[], most: number): string {
+  const more = names.length - most;
+  const first = names.slice(0, most).join(', ');
+  return more > 0 ? `${first} and ${more} more` : first;
+}
+
+export function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
+import { proxyText } from './proxy.ts';
+
+const atMs = Date.UTC(2026, 10, 24, 3);
+
+function resource(type: string, name: string, more: Partial<ProxyResource> = {}): ProxyResource {
+  const from = [{ file: 'services/payments.yaml', line: 27 }];
+  const commit = 'a'.repeat(40);
+  return {
+    ...{ type, name, version: '0123456789abcdef', state: 'accepted' },
+    ...{ sinceMs: atMs - 5_000, from, commit },
+    ...more,
+  };
+}
+
+const reply: ProxyReply = {
+  ...{ proxy: 'checkout-v1', atMs, kind: 'connected', sinceMs: atMs - 600_000 },
+  resources: [
+    resource('Listener', 'egress', { state: 'rejected', message: 'cannot bind' }),
+    resource('Cluster', 'payments/v1'),
+    resource('TypedExtensionConfig', 'envoy.filters.http.rbac'),
+  ],
+};
+
+describe('chancery proxy', () => {
+  it('in 80 columns no line and no commit is cut', () => {
+    const text = proxyText(reply, { color: false, width: 80 });
+    for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+    assert.match(
+      text,
+      /\nCluster\n {2}payments\/v1 +accepted +5 s +services\/payments.yaml:27 +a{12}\n/,
+    );
+    assert.match(text, /\n\nrefused Listener egress: cannot bind$/);
+  });
+
+  it('on a wide terminal the versions are there too', () => {
+    const text = proxyText(reply, { color: false, width: 120 });
+    assert.match(text, /payments.yaml:27 +a{12} +01234567\n/);
+  });
+});
