@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { systemClock as clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
@@ -10,7 +9,8 @@ import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
 import { guarded } from '../serve/api/guard.ts';
-import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
+import { createHostApiServer } from '../serve/api/host-server.ts';
+import type { RawCall } from '../serve/api/operator-server.ts';
 import type { ApiHandler } from '../serve/api/server.ts';
 import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
@@ -31,6 +31,8 @@ import {
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
+import { logFirstRefusals } from './first-commit.ts';
+import { followIntent } from './follow-intent.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
 import { openGate, restoreLast } from './gate/open-gate.ts';
 import type { Verdicts } from './gate/verdicts.ts';
@@ -41,13 +43,13 @@ import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
-import { type IntentSource, openIntentSource } from './intent-source.ts';
+import { type IntentSource, openIntentSource, type Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
-import { listenLocally } from './listen-locally.ts';
+import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
-import { openRemote, type RemoteOptions } from './open-remote.ts';
+import { type OpenRemote, openRemote, type RemoteOptions } from './open-remote.ts';
 import type { MetricName } from './operators/metric-table.ts';
 import { listenForMetrics, type MetricsAddress } from './operators/metrics-listener.ts';
 import { createOperations, newMetrics, type Operations } from './operators/operations.ts';
@@ -64,8 +66,11 @@ import { openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
+import { startingApi } from './starting-api.ts';
+import type { TrafficLog } from './traffic/traffic-log.ts';
 import { Trouble } from './trouble.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
+import type { WebhookOutcome } from './webhook-listener.ts';
 import { xdsEventSink } from './xds-events.ts';
 
 export interface ServerOptions {
@@ -73,6 +78,7 @@ export interface ServerOptions {
   readonly dev: boolean;
   /** Intent of a repository elsewhere; that of the intent folder when left out. */
   readonly remote: RemoteOptions | undefined;
+  readonly signing: Signing;
   /** Where proxies and hosts reach it; 127.0.0.1 for a mesh of one machine. */
   readonly listen: string;
   /** The name or address that new hosts are told. */
@@ -112,6 +118,9 @@ interface Foundation {
   readonly verdicts: Verdicts;
   readonly operations: Operations;
   readonly trouble: Trouble;
+  readonly door: LocalDoor;
+  readonly traffic: TrafficLog;
+  readonly webhook: RawCall | undefined;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -123,13 +132,14 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const opened = await openStore(options.store ?? layout.database);
   const store = timedStore(opened, metrics, clock);
   const registry = await HostRegistry.open({ store, clock, log });
-  const { source, stop: closeSource } = await openSource(options);
+  const { source, webhook, stop: closeSource } = await openSource(options, metrics);
   const { plane, xds, ready, signals, rollouts, proxies, trouble } = await openPlane(
     store,
     registry,
     log,
     () => options.watchMs,
     metrics,
+    (request) => source.takeBack(request),
   );
   const grpc = createGrpcServer({
     methods: xds.methods,
@@ -138,29 +148,41 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const operations = createOperations({ store, clock, registry, plane, xds, metrics });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts } = await openGate(plane, store, registry, log);
+  const { gatekeeper, verdicts, traffic } = await openGate(plane, store, registry, log);
+  const parts = { plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations };
+  const door = await listenLocally(layout.controlSocket, startingApi(parts));
+  const closeDoors = (): void => {
+    closeSource();
+    door.close();
+    watched?.closeAllConnections();
+    watched?.close();
+  };
+  logFirstRefusals(plane, log);
   await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted') void source.accepted?.(event.commit);
   });
-  const unwatch = await follow(source, gatekeeper);
-  await whileAwake(ready);
+  const unwatch = await followIntent(source, gatekeeper);
+  await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts, operations, trouble },
+    ...{ gatekeeper, verdicts, operations, door, traffic, webhook, trouble },
+  }).catch((error: unknown) => {
+    // Whoever opened doors that lead nowhere would keep the process from ending.
+    closeDoors();
+    throw error;
   });
   proxies.start();
   return async () => {
     operations.serving(undefined);
     unwatch();
     unfollow();
-    closeSource();
-    watched?.closeAllConnections();
-    watched?.close();
+    closeDoors();
     await gatekeeper.settled();
     rollouts.stop();
     proxies.stop();
     await verdicts.flushed();
+    await traffic.flushed();
     await stop();
     await grpc.close();
     await store.close();
@@ -169,18 +191,17 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
 
 async function openSource(
   options: ServerOptions,
-): Promise<{ readonly source: IntentSource; readonly stop: () => void }> {
-  const { layout, dev, remote, log } = options;
+  metrics: Metrics<MetricName>,
+): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
+  const { layout, dev, remote, signing, log } = options;
   const { stateDir, intentDir } = layout;
-  if (remote !== undefined) return openRemote(remote, { stateDir, clock, random, log });
-  return { source: await openIntentSource({ dir: intentDir, dev, clock }), stop: () => {} };
-}
-
-/** Until there is a first commit nothing is listened to, and waiting for one alone would end the process. */
-async function whileAwake(ready: Promise<void>): Promise<void> {
-  const awake = setInterval(() => {}, comeBackMs);
-  await ready;
-  clearInterval(awake);
+  if (remote !== undefined) {
+    const onWebhook = (outcome: WebhookOutcome): void =>
+      metrics.count('chancery_git_webhooks_total', { outcome });
+    return openRemote(remote, { stateDir, clock, random, log, signing, onWebhook });
+  }
+  const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
+  return { source, webhook: undefined, stop: () => {} };
 }
 
 async function openPlane(
@@ -189,6 +210,7 @@ async function openPlane(
   log: Log,
   watchMs: () => number,
   metrics: Metrics<MetricName>,
+  takeBack: IntentSource['takeBack'],
 ) {
   let start = (): void => {};
   const ready = new Promise<void>((resolve) => {
@@ -224,7 +246,9 @@ async function openPlane(
   const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
   recordCommits(plane, store, clock);
   const signals = new SignalLog();
-  const rollouts: Rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
+  const rollouts: Rollouts = openRollouts({
+    ...{ plane, xds, store, signals, clock, log, watchMs, takeBack },
+  });
   begin = (accepted) => rollouts.begin(proposalOf(accepted));
   return { plane, xds, ready, signals, rollouts, proxies, trouble };
 }
@@ -234,7 +258,7 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
+  const { options, source, store, kek, registry, plane, grpc, rollouts, operations } = foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -252,11 +276,12 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
-  const reports = new HostReports({ plane, store, confirmations, signals, clock, log });
+  const reports = new HostReports({ ...foundation, confirmations, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
+      () => rollouts.findings,
       () => ca.findings,
       () => clockNotice.findings,
       () => foundation.trouble.look(),
@@ -274,7 +299,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   await ca.start();
   const tcp =
     options.operatorApi &&
-    createOperatorApi(options.operatorApi, { handler: control, plane, store, clock, log });
+    createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
   const also = [endpoint, tcp].filter((server) => server !== undefined);
   const servers = [grpc, hostServer, ...also];
   const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
@@ -283,7 +308,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     await hostServer.listen(listen, agentPort, material);
     for (const server of also) await server.listen(material);
   });
-  const api = await listenLocally(layout.controlSocket, operators);
+  foundation.door.serve(operators);
   operations.serving({ authority, notices });
   notices.start();
   clockNotice.start();
@@ -298,7 +323,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     for (const server of also) server.close();
     unfollow();
     await federation.stop();
-    closeServers(api, hostServer);
+    hostServer.close();
     await store.flush();
   };
 }
@@ -360,31 +385,6 @@ function hostFindings(
 ): readonly Finding[] {
   const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
   return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
-}
-
-function closeServers(api: Server, hosts: HostApiServer): void {
-  api.closeAllConnections();
-  api.close();
-  hosts.close();
-}
-
-/** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */
-async function follow(source: IntentSource, gatekeeper: Gatekeeper): Promise<() => void> {
-  let state: 'idle' | 'reading' | 'reading, and again' = 'idle';
-  const read = async (): Promise<void> => {
-    if (state !== 'idle') {
-      state = 'reading, and again';
-      return;
-    }
-    do {
-      state = 'reading';
-      gatekeeper.offer(await source.read());
-    } while ((state as string) === 'reading, and again');
-    state = 'idle';
-  };
-  const unwatch = source.watch(() => void read());
-  await read();
-  return unwatch;
 }
 
 function inventoryOf(reports: readonly StoredDocument[]): Workload[] {

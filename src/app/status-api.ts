@@ -22,7 +22,7 @@ import { statusAt } from './status-at.ts';
 export interface StatusApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
-  readonly notices: Notices;
+  readonly notices: Pick<Notices, 'current'>;
   readonly gatekeeper: Gatekeeper;
   readonly store: Store;
   readonly clock: Clock;
@@ -48,6 +48,7 @@ export async function statusApi(
 function status(parts: StatusApiParts): StatusReply {
   const { plane, xds, notices, gatekeeper, clock } = parts;
   const { intent } = plane;
+  const { refused } = intent;
   const running = intent.kind === 'running' ? intent : undefined;
   const { types: _, ...counters } = xds.counters;
   return {
@@ -56,10 +57,10 @@ function status(parts: StatusApiParts): StatusReply {
     trustDomain: running?.intent.mesh.trustDomain ?? '',
     commit: running?.tree.commit ?? '',
     subject: running?.tree.subject ?? '',
-    refused: running?.refused && {
-      commit: running.refused.commit,
-      codes: [...new Set(running.refused.findings.map(({ code }) => code))],
-      findings: running.refused.findings.slice(0, findingsMax),
+    refused: refused && {
+      commit: refused.commit,
+      codes: [...new Set(refused.findings.map(({ code }) => code))],
+      findings: refused.findings.slice(0, findingsMax),
     },
     waiting: waitingOf(gatekeeper.waiting),
     workloads: plane.inventory.map((workload) => workloadStatus(xds, workload)),

@@ -68,6 +68,10 @@ export class RunningMesh {
     writeFileSync(path, after);
   }
 
+  add(file: string, text: string): void {
+    writeFileSync(join(this.dir, file), text);
+  }
+
   /** Resolves when `up` says that it is green. */
   async up(...flags: readonly string[]): Promise<void> {
     this.start(...flags);

@@ -4,10 +4,10 @@ import {
   candidateOf,
   type Files,
   meshFile,
+  noTraffic,
   serviceFile,
   workloadOf,
 } from '../../../test/support/gate-world.ts';
-import type { ServiceName } from '../../model/types.ts';
 import { guardFindings } from './guard-rails.ts';
 import { referenceFindings } from './references.ts';
 
@@ -27,7 +27,7 @@ function world(...called: readonly string[]): Files {
 }
 const inventory = [workloadOf('a'), workloadOf('b', 'unhealthy'), workloadOf('x')];
 const nowMs = 1_000_000_000;
-const quiet = { traffic: () => undefined, nowMs };
+const quiet = { traffic: noTraffic, nowMs };
 const codes = (
   before: Files | undefined,
   after: Files,
@@ -71,15 +71,16 @@ describe('guard rails', () => {
     assert.deepEqual(codes(world(), b, quiet), []);
   });
 
-  it('an edge is held while it has traffic, and let go a day and two hours after', () => {
-    const traffic = (seenMs: number) => ({
-      traffic: (caller: ServiceName, callee: ServiceName) =>
-        caller === 'x' && callee === 'a' ? seenMs : undefined,
-      nowMs,
-    });
-    assert.deepEqual(codes(world('a', 'b'), world('b'), traffic(nowMs - 60_000)), ['CH4208']);
-    assert.deepEqual(codes(world('a', 'b'), world('a'), traffic(nowMs - 60_000)), []);
-    assert.deepEqual(codes(world('a', 'b'), world('b'), traffic(nowMs - 27 * 3_600_000)), []);
+  it('a way in use is held, but not in files that are followed as they lie', () => {
+    const use = () => ({ requests: 1, lastMs: nowMs });
+    const busy = { traffic: { edge: use, rule: use }, nowMs };
+    const candidate = candidateOf(world('a', 'b'), world('b'), inventory);
+    assert.deepEqual(
+      guardFindings(candidate, busy).map(({ code }) => code),
+      ['CH4208'],
+    );
+    const tree = { ...candidate.tree, commit: 'working-1' };
+    assert.deepEqual(guardFindings({ ...candidate, tree }, busy), []);
   });
 });
 

@@ -3,29 +3,24 @@ import type { Inventory, WorkloadId } from '../../compile/inventory.ts';
 import { type Snapshot, typeUrls } from '../../compile/resource.ts';
 import { calleesOf } from '../../model/tree.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
+import { isWorkingTree } from '../intent-source.ts';
 import type { Base, Candidate } from './candidate.ts';
-
-/** When one service last called another, as far as anybody has seen it. */
-export type EdgeTraffic = (caller: ServiceName, callee: ServiceName) => number | undefined;
+import { lostWays, type TrafficEvidence } from './lost-ways.ts';
 
 /** A larger part of what a proxy has is more likely a mistake than a plan (rule K1). */
 const removedShareMax = 0.2;
 /** In a small proxy one edge is more than that share already. */
 const removedCountMin = 3;
-/** A job of every night counts as traffic. */
-const trafficWindowMs = 26 * 3_600_000;
 
 /** What a commit takes away that somebody may still need. A person lets it pass, or the commit says that it is meant. */
-export function guardFindings(
-  candidate: Candidate,
-  evidence: { readonly traffic: EdgeTraffic; readonly nowMs: number },
-): readonly Finding[] {
-  const { base, intent, inventory } = candidate;
+export function guardFindings(candidate: Candidate, evidence: TrafficEvidence): readonly Finding[] {
+  const { base, tree, intent, inventory } = candidate;
   if (base === undefined) return [];
   return [
     ...goneServices(base.intent, intent, inventory),
     ...changedWires(base.intent, intent, inventory),
-    ...goneEdges(base.intent, intent, evidence),
+    // Files that are followed as they lie are somebody's own try, who sees at once what it does.
+    ...(isWorkingTree(tree) ? [] : lostWays(base.intent, intent, evidence)),
     ...goneResources(base, candidate),
   ];
 }
@@ -66,31 +61,6 @@ function changedWires(before: Intent, after: Intent, inventory: Inventory): Find
 
 function readyOf(name: ServiceName, inventory: Inventory): Inventory {
   return inventory.filter(({ service, state }) => service === name && state === 'ready');
-}
-
-function goneEdges(
-  before: Intent,
-  after: Intent,
-  { traffic, nowMs }: { readonly traffic: EdgeTraffic; readonly nowMs: number },
-): Finding[] {
-  return [...after.services.keys()].flatMap((caller) => {
-    if (!before.services.has(caller)) return [];
-    const kept = new Set(calleesOf(after, caller));
-    return calleesOf(before, caller).flatMap((callee) => {
-      const service = after.services.get(callee);
-      const seenMs = kept.has(callee) ? undefined : traffic(caller, callee);
-      if (service === undefined || seenMs === undefined || nowMs - seenMs > trafficWindowMs) {
-        return [];
-      }
-      return [
-        held('CH4208', `${caller} may not call ${callee} any more, and it does`, {
-          at: service.at,
-          found: `its last request was ${agoText(nowMs - seenMs)} ago`,
-          help: 'let the caller stop first, or approve the removal',
-        }),
-      ];
-    });
-  });
 }
 
 /** All workloads of a service have the same; one that runs now tells of all. */
@@ -168,10 +138,4 @@ function named(names: readonly string[]): string {
 
 function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
-}
-
-function agoText(agoMs: number): string {
-  const minutes = Math.round(agoMs / 60_000);
-  if (minutes < 1) return 'less than a minute';
-  return minutes < 120 ? plural(minutes, 'minute') : `${Math.round(minutes / 60)} hours`;
 }

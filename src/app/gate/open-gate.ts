@@ -1,11 +1,13 @@
 import { systemClock as clock } from '../../base/clock.ts';
+import type { Finding } from '../../base/finding.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import { type ControlPlane, takenBackCode } from '../control-plane.ts';
 import type { HostRegistry } from '../hosts/registry.ts';
 import type { IntentSource } from '../intent-source.ts';
 import { unfinished } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
+import { TrafficLog } from '../traffic/traffic-log.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
 import { Verdicts } from './verdicts.ts';
@@ -18,26 +20,34 @@ export async function openGate(
   log: Log,
 ) {
   const verdicts = await Verdicts.open({ store, clock, log });
+  const traffic = await TrafficLog.open({ store, clock, log });
+  for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
   const envoy = realEnvoyGate({
     ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
     onProgress: (text) => log.info('the gate looks for Envoy', { text }),
   });
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts },
-    // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
     gates: gates({
-      ...{ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() },
+      ...{ envoy, traffic, nowMs: () => clock.nowMs() },
       hostShows: (host) => registry.shows(host),
     }),
   });
-  return { gatekeeper, verdicts };
+  return { gatekeeper, verdicts, traffic };
 }
 
 /**
  * What ran last goes on, also where the folder now holds something that is refused. What was on its way goes on too, before
  * any proxy asks: whoever had it keeps it, permissions that were taken away among them.
  */
-export async function restoreLast(parts: {
+export async function restoreLast(parts: RestoreParts): Promise<void> {
+  await restoreRunning(parts);
+  const { intent } = parts.plane;
+  // What comes next must stand on it, and every commit from there on must be signed where that is asked for.
+  if (intent.kind === 'running') await parts.source.accepted?.(intent.tree.commit);
+}
+
+interface RestoreParts {
   readonly plane: ControlPlane;
   readonly store: Store;
   readonly source: IntentSource;
@@ -45,7 +55,9 @@ export async function restoreLast(parts: {
   readonly verdicts: Verdicts;
   readonly rollouts: Rollouts;
   readonly log: Log;
-}): Promise<void> {
+}
+
+async function restoreRunning(parts: RestoreParts): Promise<void> {
   const { plane, store, source, gatekeeper, verdicts, rollouts, log } = parts;
   const restore = async (commit: string, approved: boolean): Promise<void> => {
     const tree = await source.at(commit);
@@ -55,11 +67,24 @@ export async function restoreLast(parts: {
   const rollout = await unfinished(plane, store);
   const base = rollout?.base ?? verdicts.lastAccepted?.commit;
   if (base !== undefined) await restore(base, false);
-  if (rollout === undefined || rollout.state.kind === 'taken-back') return;
+  if (rollout === undefined) return;
+  if (rollout.state.kind === 'taken-back') {
+    rollouts.recover(rollout);
+    return;
+  }
   const verdict = verdicts.get(rollout.commit)?.verdict;
   if (verdict?.kind !== 'accepted' || !plane.runs(rollout.base)) return;
   rollouts.recover(rollout);
   await restore(rollout.commit, verdict.approvedBy !== undefined);
+}
+
+/** What hurt once is not tried again, also when the branch is set back to it after a restart. */
+function takenBackIn({ all }: Verdicts): readonly (readonly [string, Finding])[] {
+  return all.flatMap(({ commit, verdict }) => {
+    const findings = verdict.kind === 'refused' ? verdict.findings : [];
+    const finding = findings.find(({ code }) => code === takenBackCode);
+    return finding === undefined ? [] : [[commit, finding] as const];
+  });
 }
 
 function acceptedIn({ all }: Verdicts): ReadonlySet<string> {

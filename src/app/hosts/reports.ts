@@ -11,6 +11,7 @@ import type { Store } from '../../store/store.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
+import type { TrafficLog } from '../traffic/traffic-log.ts';
 
 export const reportKind = 'host-report';
 
@@ -19,6 +20,7 @@ export interface HostReportsParts {
   readonly store: Store;
   readonly confirmations: Confirmations;
   readonly signals: SignalLog;
+  readonly traffic: TrafficLog;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -59,7 +61,17 @@ export class HostReports {
     for (const { workload, counters } of report.counters ?? []) {
       if (ids.has(workload)) signals.take(workload as WorkloadId, nowMs, counters);
     }
+    this.#takeTraffic(own, report.traffic ?? []);
     return { kind: 'json', body: {} };
+  }
+
+  #takeTraffic(own: readonly Workload[], told: NonNullable<HostReport['traffic']>): void {
+    const { plane, traffic } = this.#parts;
+    if (plane.intent.kind !== 'running') return;
+    for (const one of told) {
+      const service = own.find(({ id }) => id === one.workload)?.service;
+      if (service !== undefined) traffic.take(service, one.traffic, plane.intent.intent);
+    }
   }
 
   /** The host has left: callers are told of its endpoints no more. */

@@ -56,6 +56,7 @@ export const metricTable = {
   chancery_store_errors_total: counter('Calls of the store that failed.', 'operation'),
   chancery_store_records_total: counter('Entries of the ledger, by kind.', 'kind'),
   chancery_ledger_dropped_total: counter('Entries of the ledger that were lost.'),
+  chancery_git_webhooks_total: counter('Webhooks of the Git server.', 'outcome'),
   chancery_api_requests_total: counter("Calls of the operators' API.", 'route', 'status'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 

@@ -1,10 +1,12 @@
 import type { Clock } from '../../base/clock.ts';
+import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Log } from '../../base/log.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
-import type { Rollout } from '../../rollout/rollout.ts';
+import type { BranchState, Rollout } from '../../rollout/rollout.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
-import type { Accepted, ControlPlane } from '../control-plane.ts';
+import { type Accepted, type ControlPlane, takenBackFinding } from '../control-plane.ts';
+import type { BranchReturnOptions } from './branch-return.ts';
 import { type Proposal, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 import { lookCloseMs } from './watched.ts';
@@ -22,16 +24,18 @@ export interface OpenRolloutsParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly watchMs: () => number;
+  /** Makes the commit that brings the branch back. */
+  readonly takeBack: BranchReturnOptions['takeBack'];
 }
 
 /** The rollouts of this control plane, over its proxies, its store and its events. */
 export function openRollouts(parts: OpenRolloutsParts): Rollouts {
-  const { plane, store, signals, clock, log, watchMs } = parts;
+  const { plane, store, signals, clock, log, watchMs, takeBack } = parts;
   const look = (isUnderWay: boolean): void =>
     plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
   look(false);
   return new Rollouts({
-    ...{ clock, log, signals, watchMs },
+    ...{ clock, log, signals, watchMs, takeBack },
     plane: {
       propose: (intent, commit) => plane.publisher.propose(intent, commit),
       reach: (proxies) => {
@@ -49,22 +53,39 @@ export function openRollouts(parts: OpenRolloutsParts): Rollouts {
     },
     standing: (proxy) => standingOf(parts, proxy),
     emit: (event) => plane.events.emit(event),
-    keep: async (rollout) => {
+    record: (rollout) => {
       const { commit, state } = rollout;
-      store.record({
-        atMs: clock.nowMs(),
-        kind: `rollout-${state.kind}`,
-        subject: commit,
-        facts: {
-          ...('wave' in state ? { wave: state.wave + 1, waves: rollout.waves.length } : {}),
-          ...('reason' in state ? { reason: state.reason } : {}),
-          ...('by' in state ? { by: state.by } : {}),
-        },
-      });
+      const facts = factsOf(rollout);
+      store.record({ atMs: clock.nowMs(), kind: `rollout-${state.kind}`, subject: commit, facts });
+    },
+    keep: async (rollout) => {
       const document = Buffer.from(JSON.stringify(rollout));
       await store.put(rolloutKind, currentId, document, undefined);
     },
   });
+}
+
+function factsOf({ state, waves }: Rollout): NewLedgerEntry['facts'] {
+  return {
+    ...('wave' in state ? { wave: state.wave + 1, waves: waves.length } : {}),
+    ...('reason' in state ? { reason: state.reason } : {}),
+    ...('by' in state ? { by: state.by } : {}),
+    ...(state.kind === 'taken-back' ? branchFacts(state.branch) : {}),
+  };
+}
+
+function branchFacts(branch: BranchState): NewLedgerEntry['facts'] {
+  switch (branch.kind) {
+    case 'written':
+    case 'as before':
+      return { branch: branch.kind, branchCommit: branch.commit };
+    case 'open':
+    case 'left':
+      return {
+        branch: branch.kind,
+        ...(branch.problem === undefined ? {} : { code: branch.problem.code }),
+      };
+  }
 }
 
 function standingOf({ xds }: OpenRolloutsParts, proxy: WorkloadId) {
@@ -83,10 +104,18 @@ function standingOf({ xds }: OpenRolloutsParts, proxy: WorkloadId) {
 export async function unfinished(plane: ControlPlane, store: Store): Promise<Rollout | undefined> {
   const stored = await store.get(rolloutKind, currentId);
   if (stored === undefined) return undefined;
-  const rollout = JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout;
+  const rollout = withBranch(JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout);
   const { commit, state } = rollout;
-  if (state.kind === 'taken-back') plane.forbid(commit, state.reason);
+  if (state.kind === 'taken-back') plane.forbid(commit, takenBackFinding(state.reason));
   return state.kind === 'live' ? undefined : rollout;
+}
+
+/** One that an earlier version has taken back: nobody has looked at the branch yet. */
+function withBranch(rollout: Rollout): Rollout {
+  const { state } = rollout;
+  if (state.kind !== 'taken-back') return rollout;
+  const branch = (state.branch as BranchState | undefined) ?? { kind: 'open', problem: undefined };
+  return { ...rollout, state: { ...state, branch } };
 }
 
 const urgentTrailer = 'chancery';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FakeClock } from '../../../test/xds/fake-clock.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
+import type { CommitId } from '../../git/commit.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
@@ -41,10 +42,11 @@ function fixture(count: number, watch = watchMs) {
       ...{ connected: true, converged: true, refused: undefined },
       ...standings.get(proxy),
     }),
+    takeBack: async () => ({ ok: true, value: { kind: 'nothing', commit: 'c1' as CommitId } }),
     emit: (event) => {
       if (event.kind === 'rollout' && event.rollout.state.kind === 'taken-back') said.push('told');
     },
-    keep: async () => {},
+    ...{ record: () => {}, keep: async () => {} },
   });
   const begin = (id = 'c2', more: { urgent?: boolean; denialsExpected?: boolean } = {}): void =>
     rollouts.begin({

@@ -1,11 +1,13 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error.ts';
+import type { Finding } from '../../base/finding.ts';
 import type { Log } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { Intent } from '../../model/types.ts';
 import {
   advance,
+  type BranchState,
   isEverywhere,
   isUnderWay,
   type Rollout,
@@ -15,6 +17,7 @@ import {
 import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
+import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
 import type { SignalLog } from './signal-log.ts';
 import { isHeard, signalsBefore, type Watched, whyWorse } from './watched.ts';
 
@@ -34,8 +37,11 @@ export interface RolloutsOptions {
   readonly standing: (proxy: WorkloadId) => ProxyStanding;
   /** How long a wave is looked at before the next one; 0: as soon as it is taken. */
   readonly watchMs: () => number;
+  readonly takeBack: BranchReturnOptions['takeBack'];
   readonly emit: (event: MeshEvent) => void;
-  /** Durable when it resolves. */
+  /** For the ledger. */
+  readonly record: (rollout: Rollout) => void;
+  /** The newest one, for a restart. Durable when it resolves. */
   readonly keep: (rollout: Rollout) => Promise<void>;
 }
 
@@ -76,6 +82,7 @@ interface Active extends Watched {
 /** Leads each accepted commit to all proxies in waves, looks at whoever has it, and takes it back when it hurts. */
 export class Rollouts {
   readonly #options: RolloutsOptions;
+  readonly #branch: BranchReturn;
   readonly #history: Rollout[] = [];
   #active: Active | undefined;
   /** What was under way when the control plane ended; until its commit comes again. */
@@ -84,6 +91,9 @@ export class Rollouts {
 
   constructor(options: RolloutsOptions) {
     this.#options = options;
+    const { clock, takeBack } = options;
+    const onState = (commit: string, branch: BranchState): void => this.#returned(commit, branch);
+    this.#branch = new BranchReturn({ clock, takeBack, onState });
   }
 
   /** Newest first. */
@@ -95,9 +105,24 @@ export class Rollouts {
     return this.#active?.rollout;
   }
 
-  /** The commit of this rollout goes on from whoever has it, and stays halted if it was. To be called before `begin`. */
+  /** The branch that still holds what was taken back last, and why. */
+  get findings(): readonly Finding[] {
+    const state = this.#history.at(-1)?.state;
+    if (state?.kind !== 'taken-back' || !('problem' in state.branch)) return [];
+    return state.branch.problem === undefined ? [] : [state.branch.problem];
+  }
+
+  /**
+   * The commit of this rollout goes on from whoever has it, and stays halted if it was; of one that was taken back the
+   * branch is still to follow. To be called before `begin`.
+   */
   recover(rollout: Rollout): void {
-    this.#interrupted = rollout;
+    if (rollout.state.kind !== 'taken-back') {
+      this.#interrupted = rollout;
+      return;
+    }
+    this.#history.push(rollout);
+    this.#branch.begin(rollout);
   }
 
   /** What all have is what runs: a commit that comes now has waves of its own. To be called before that one is accepted. */
@@ -129,6 +154,7 @@ export class Rollouts {
         : wavesOf(touched, commit.id, before, requestsOf),
       state: isSame && before.state.kind === 'halted' ? { ...before.state, wave: 0 } : pushing,
     };
+    this.#branch.overtake();
     this.#active = { rollout, denialsExpected, touched, since: new Map() };
     this.#history.push(rollout);
     if (this.#history.length > historyMax) this.#history.shift();
@@ -151,6 +177,7 @@ export class Rollouts {
 
   stop(): void {
     this.#cancel();
+    this.#branch.stop();
   }
 
   #look(): void {
@@ -234,11 +261,8 @@ export class Rollouts {
   }
 
   #became(rollout: Rollout): void {
-    const { plane, emit, keep, log, signals, clock } = this.#options;
+    const { plane, log, signals, clock } = this.#options;
     const { commit, state } = rollout;
-    keep(rollout).catch((error: unknown) =>
-      log.error('the store did not take the rollout', { commit, problem: messageOf(error) }),
-    );
     switch (state.kind) {
       case 'pushing':
       case 'halted':
@@ -249,13 +273,44 @@ export class Rollouts {
         signals.strike({ fromMs: rollout.startedMs, toMs: clock.nowMs() + takenBackMs });
         log.warn('a revision was taken back', { commit, reason: state.reason });
         plane.withdraw(commit, state.reason);
+        this.#branch.begin(rollout);
         break;
       case 'live':
       case 'watching':
         break;
     }
     // Who hears of it finds it done: the verdict of a commit that was taken back is read from the plane.
+    this.#tell(rollout);
+  }
+
+  /** The mesh is on what ran before already; this is only about the branch. */
+  #returned(commit: string, branch: BranchState): void {
+    const { clock, log } = this.#options;
+    const at = this.#history.findLastIndex((one) => one.commit === commit);
+    const before = this.#history[at];
+    const next = before && advance(before, { kind: 'branch', branch }, clock.nowMs());
+    if (next?.ok !== true) return;
+    this.#history[at] = next.value;
+    if ('problem' in branch) {
+      const { code, message, found } = branch.problem ?? {};
+      log.warn('the branch still holds what was taken back', {
+        ...{ commit, code, problem: message, found, again: branch.kind === 'open' },
+      });
+    } else {
+      log.info('the branch follows what was taken back', { commit, by: branch.commit });
+    }
+    this.#tell(next.value);
+  }
+
+  #tell(rollout: Rollout): void {
+    const { record, keep, emit, log } = this.#options;
+    const { commit } = rollout;
+    record(rollout);
     emit({ kind: 'rollout', rollout });
+    if (this.#history.at(-1) !== rollout) return;
+    keep(rollout).catch((error: unknown) =>
+      log.error('the store did not take the rollout', { commit, problem: messageOf(error) }),
+    );
   }
 
   #reach(proxies: ReadonlySet<WorkloadId>): void {

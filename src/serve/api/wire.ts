@@ -149,6 +149,14 @@ export interface HostReport {
   readonly health: HostHealth;
   /** What its proxies have counted since they started; left out while nobody looks. */
   readonly counters?: readonly { readonly workload: string; readonly counters: ReportedCounters }[];
+  /** What its proxies did since the last report that was heard; left out where that is nothing. */
+  readonly traffic?: readonly { readonly workload: string; readonly traffic: ServiceTraffic }[];
+}
+
+/** Requests of a proxy by the service that it called, and those that came to it by the rule that they met. */
+export interface ServiceTraffic {
+  readonly callees: Readonly<Record<string, number>>;
+  readonly rules: Readonly<Record<string, number>>;
 }
 
 /** `nothing`: it is not kept, since the key that was asked for cannot be had. */
