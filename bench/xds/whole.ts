@@ -46,7 +46,7 @@ export async function startWhole(certificates: string): Promise<WholeTarget> {
     if (line.includes('the control plane serves')) break;
   }
   waited.throwIfAborted();
-  child.stderr.pipe(process.stderr);
+  child.stderr.resume();
   return {
     ...{ process: child, port, triggersPort: 0, egressRoutes: 'egress' },
     endpointsOf: (service) => `${service}/v1`,
