@@ -50,7 +50,7 @@ describe('a first start whose commit a gate refuses', () => {
 
   it('up says why at once, and waits; status and revision list answer', async () => {
     mesh.start();
-    await mesh.said(/refused [0-9a-f]{8} the mesh; nothing runs yet/);
+    await mesh.said(/refused [0-9a-f]{12} the mesh; nothing runs yet/);
     await mesh.said(/error\[CH4201\]/);
     await mesh.said(/services\/api\.yaml:8/);
     const status = await chancery('status', mesh.dir);
