@@ -1,5 +1,5 @@
 import { ChanceryError } from '../base/error.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { HostProver } from '../identity/hosts/attestor.ts';
 import type { Trust } from '../identity/trust.ts';
@@ -46,7 +46,7 @@ async function rejoin(joining: Joining, held: HostIdentity): Promise<Admitted | 
     return await prove(joining, prover, newKeyPair());
   } catch (error) {
     if (!(error instanceof ChanceryError) || error.code !== 'CH3106') throw error;
-    joining.log.warn('this host cannot come back with its key', { problem: error.message });
+    joining.log.warn('this host cannot come back with its key', problemFields(error));
     return undefined;
   }
 }

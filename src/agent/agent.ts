@@ -2,8 +2,7 @@ import type { Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { watchClock } from '../base/clock-watch.ts';
-import { messageOf } from '../base/error.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Trust } from '../identity/trust.ts';
 import type { Selector } from '../model/types.ts';
@@ -165,7 +164,7 @@ export class Agent {
     this.#healthServer.catch((error: unknown) =>
       this.#options.log.error("the agent's own socket cannot be opened", {
         path,
-        problem: messageOf(error),
+        ...problemFields(error),
       }),
     );
   }
@@ -178,7 +177,7 @@ export class Agent {
       this.#listening = undefined;
       this.#options.log.error('the host-wide socket cannot be opened', {
         path,
-        problem: messageOf(error),
+        ...problemFields(error),
       });
     });
   }
@@ -204,7 +203,7 @@ export class Agent {
     agent.start().catch((error: unknown) => {
       log.error('a workload cannot be served', {
         workload: entry.workload.id,
-        problem: messageOf(error),
+        ...problemFields(error),
       });
     });
   }

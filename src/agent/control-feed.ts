@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { messageOf } from '../base/error.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import { type AgentUpdate, paths } from '../serve/api/wire.ts';
 import type { ControlLink } from './control-link.ts';
 
@@ -52,7 +51,7 @@ export class ControlFeed {
     } catch (error) {
       if (signal.aborted || this.#isAway) return;
       this.#isAway = true;
-      log.warn('the control plane is away', { problem: messageOf(error) });
+      log.warn('the control plane is away', { ...problemFields(error) });
     }
   }
 

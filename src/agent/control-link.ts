@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { renewalDelayMs } from '../identity/renewal.ts';
 import type { Trust } from '../identity/trust.ts';
@@ -246,7 +246,7 @@ export class ControlLink {
     const { log, random } = this.#options;
     this.#become(this.#stateAfter(error));
     if (this.#failures === 0) {
-      log.warn('this host has no certificate, or an old one', { problem: messageOf(error) });
+      log.warn('this host has no certificate, or an old one', { ...problemFields(error) });
     }
     const delayMs = Math.min(retryFirstMs * 2 ** this.#failures, retryLongestMs);
     this.#failures = Math.min(this.#failures + 1, 16);

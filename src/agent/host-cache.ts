@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../base/error.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type OpenError, open, seal } from '../identity/seal.ts';
 import type { AgentUpdate, SealedBy } from '../serve/api/wire.ts';
@@ -86,7 +85,7 @@ export class HostCache {
       const plain = Buffer.from(JSON.stringify(kept));
       replaceDurably(this.#path, seal(await this.#key.key(), plain, fileName, this.#random));
     } catch (error) {
-      this.#log.warn('what the agent holds cannot be kept on disk', { problem: messageOf(error) });
+      this.#log.warn('what the agent holds cannot be kept on disk', { ...problemFields(error) });
     }
   }
 }

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
@@ -80,7 +80,7 @@ export class HostIdentities {
         ...sds.methods,
         ...reflectionMethods(async () => (await import('./descriptions.ts')).descriptions()),
       ],
-      onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
+      onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok } from '../base/result.ts';
 import type { Workload } from '../compile/inventory.ts';
@@ -84,7 +84,7 @@ export class WorkloadAgent {
         checkMethod({ handler: options.check, serviceOf: () => service }),
       ],
       onError: (error, path) =>
-        log.error('a call failed', { workload: id, path, problem: String(error) }),
+        log.error('a call failed', { proxy: id, path, ...problemFields(error) }),
     });
     this.#keeper = new SvidKeeper({
       ...{ clock, random, log },
@@ -177,7 +177,7 @@ export class WorkloadAgent {
           : err(new GrpcError(grpcStatus.permissionDenied, 'this socket belongs to another user')),
       onEvent: (event) => {
         if (event.kind === 'nacked') {
-          log.error('the proxy refused a secret', { workload: id, problem: event.message });
+          log.error('the proxy refused a secret', { proxy: id, problem: event.message });
         }
         if (event.kind === 'acked') onChange();
       },

@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import { messageOf } from '../base/error.ts';
 import type { Finding, Refusal } from '../base/finding.ts';
-import type { Log } from '../base/log.ts';
+import { findingFields, type Log, problemFields } from '../base/log.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { Authority } from '../identity/authority.ts';
 import { type CaSource, caExpiries, caSource, signingProblem } from '../identity/ca-expiry.ts';
@@ -244,13 +243,13 @@ export class CaController {
           : moved(await authority.step({ kind: due.step }, by)),
       );
       if (result.ok) log.info('the CA moved', { step, by, sequence: result.value.sequence });
-      else log.warn('the CA did not move', { step, by, problem: result.error.message });
+      else log.warn('the CA did not move', { step, by, ...findingFields(result.error) });
       const isForeign = !result.ok && result.error.code === 'CH3015';
       this.#stuck = isForeign ? { severity: 'error', ...result.error } : undefined;
       if (result.ok && cutOff.length > 0) log.warn('the CA waited no longer', { step, cutOff });
       return result.ok;
     } catch (error) {
-      log.error('the store did not take the CA', { problem: messageOf(error) });
+      log.error('the store did not take the CA', { ...problemFields(error) });
       return false;
     }
   }

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import { messageOf } from '../base/error.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Authority } from '../identity/authority.ts';
 import { createCsr } from '../identity/csr.ts';
@@ -50,7 +49,7 @@ export class ServerIdentity {
     this.#renew();
     if (!this.#isFailing) return opened;
     opened.catch((error: unknown) =>
-      log.error('the ports for proxies and hosts cannot be opened', { problem: messageOf(error) }),
+      log.error('the ports for proxies and hosts cannot be opened', { ...problemFields(error) }),
     );
     return Promise.resolve();
   }

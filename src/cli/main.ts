@@ -1,6 +1,8 @@
 import { flushCompileCache } from 'node:module';
+import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import { wrapped } from './table.ts';
+import { findingFields, jsonLog } from '../base/log.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
 /** 0 fine, 1 usage or internal, 2 problems found: scripts rely on these. */
@@ -124,9 +126,20 @@ export async function main(args: readonly string[]): Promise<number> {
     return await run(rest, terminal);
   } catch (error) {
     if (!(error instanceof ChanceryError)) throw error;
-    terminal.findings([error.finding]);
+    sayFailure(name, error, terminal);
     return 1;
   }
+}
+
+/** What reads the log of a service reads also why it ended; a person reads text. */
+function sayFailure(name: string, error: ChanceryError, terminal: Terminal): void {
+  const isService = name === 'server' || name === 'agent';
+  if (!isService || process.stderr.isTTY === true) {
+    terminal.findings([error.finding]);
+    return;
+  }
+  const log = jsonLog(name, systemClock, (line) => void process.stderr.write(line));
+  log.error('the service ended', findingFields(error.finding));
 }
 
 const gap = '  ';

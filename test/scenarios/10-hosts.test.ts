@@ -159,7 +159,7 @@ describe('hosts join, renew, come back, and are cut off', () => {
     const bannedMs = performance.now();
     await plane.chancery('host', 'ban', 'db-1', plane.intentDir, '--reason', 'stolen');
     await hostIs('db-1', (host) => host?.connections === 0, 2_000);
-    await db.said(/CH3102: the host db-1 is banned since .*: stolen/, 2_000);
+    await db.said(/"CH3102","problem":"the host db-1 is banned since .*: stolen/, 2_000);
     assert.ok(performance.now() - bannedMs < 3_000);
     assert.match(await plane.chancery('host', 'list', plane.intentDir), /db-1 +banned .*stolen/);
     await plane.chancery('host', 'evict', 'db-1', plane.intentDir);
@@ -172,7 +172,7 @@ describe('hosts join, renew, come back, and are cut off', () => {
     const { ca, flags } = hostCertificate(agent.state, 'metal-7.example.com');
     const { rootSha256 } = await plane.token('unused');
     agent.start('--root', rootSha256[0] ?? '', ...flags);
-    await agent.said(/CH3101: hosts are not admitted by .*x509pop/);
+    await agent.said(/"CH3101","problem":"hosts are not admitted by .*x509pop/);
     await agent.kill();
     const roots = ca.replaceAll(/^/gm, '      ').trimEnd();
     const hosts = `hosts:\n  x509pop:\n    name: common_name\n    roots: |\n${roots}\n`;
@@ -199,7 +199,7 @@ describe('hosts join, renew, come back, and are cut off', () => {
       );
       await new Promise((wake) => setTimeout(wake, 1_500));
       agent.start('--root', rootSha256[0] ?? '', '--tpm', '--tcti', tcti);
-      await agent.said(/CH3106: .* is not among `hosts.tpm.known`/);
+      await agent.said(/"CH3106","problem":.* is not among `hosts.tpm.known`/);
       await agent.kill();
       const text = await plane.chancery('host', 'ek', '--tcti', tcti, '--name', 'rack-1');
       plane.write('mesh.yaml', `${files['mesh.yaml']}${text.slice(text.indexOf('hosts:'))}`);

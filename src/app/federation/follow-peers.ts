@@ -1,5 +1,4 @@
-import { messageOf } from '../../base/error.ts';
-import type { Log } from '../../base/log.ts';
+import { type Log, problemFields } from '../../base/log.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Federation } from './federation.ts';
 
@@ -14,7 +13,7 @@ export async function followPeers(
   const unfollow = plane.events.follow(({ kind }) => {
     if (kind !== 'accepted') return;
     federation.apply(peers()).catch((error: unknown) => {
-      log.error('the store did not take the peers', { problem: messageOf(error) });
+      log.error('the store did not take the peers', { ...problemFields(error) });
     });
   });
   await federation.apply(peers());

@@ -1,6 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/error.ts';
-import type { Log } from '../../base/log.ts';
+import { type Log, problemFields } from '../../base/log.ts';
 import type { CommitVerdict } from '../../serve/api/wire-gate.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -89,7 +88,7 @@ export class Verdicts {
     this.#writing = this.#writing
       .then(() => this.#save(commit))
       .catch((error: unknown) =>
-        this.#log.error('the store did not take a verdict', { commit, problem: messageOf(error) }),
+        this.#log.error('the store did not take a verdict', { commit, ...problemFields(error) }),
       );
   }
 

@@ -1,6 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/error.ts';
-import type { Log } from '../../base/log.ts';
+import { type Log, problemFields } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import {
   banned,
@@ -137,7 +136,7 @@ export class HostRegistry {
     const round = async (): Promise<void> => {
       await this.#look().catch((error: unknown) =>
         this.#options.log.warn('hosts cannot be read from the store; what is known holds', {
-          problem: messageOf(error),
+          ...problemFields(error),
         }),
       );
       this.#cancel = this.#options.clock.after(lookEveryMs, () => void round());

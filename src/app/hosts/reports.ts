@@ -1,7 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/error.ts';
 import type { NewLedgerEntry } from '../../base/ledger.ts';
-import type { Log } from '../../base/log.ts';
+import { type Log, problemFields } from '../../base/log.ts';
 import type { Workload, WorkloadId } from '../../compile/inventory.ts';
 import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/host-record.ts';
 import type { HostName } from '../../model/types.ts';
@@ -83,7 +82,7 @@ export class HostReports {
     const kept = this.#keep(host, []);
     plane.report(host, []);
     kept.catch((error: unknown) =>
-      log.error('the store did not take that a host has left', { host, problem: messageOf(error) }),
+      log.error('the store did not take that a host has left', { host, ...problemFields(error) }),
     );
   }
 

@@ -1,7 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
-import type { Log } from '../../base/log.ts';
+import { type Log, problemFields } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { Intent } from '../../model/types.ts';
@@ -261,7 +260,7 @@ export class Rollouts {
   }
 
   #became(rollout: Rollout): void {
-    const { plane, log, signals, clock } = this.#options;
+    const { plane, signals, clock } = this.#options;
     const { commit, state } = rollout;
     switch (state.kind) {
       case 'pushing':
@@ -271,7 +270,6 @@ export class Rollouts {
       case 'taken-back':
         this.#active = undefined;
         signals.strike({ fromMs: rollout.startedMs, toMs: clock.nowMs() + takenBackMs });
-        log.warn('a revision was taken back', { commit, reason: state.reason });
         plane.withdraw(commit, state.reason);
         this.#branch.begin(rollout);
         break;
@@ -309,7 +307,7 @@ export class Rollouts {
     emit({ kind: 'rollout', rollout });
     if (this.#history.at(-1) !== rollout) return;
     keep(rollout).catch((error: unknown) =>
-      log.error('the store did not take the rollout', { commit, problem: messageOf(error) }),
+      log.error('the store did not take the rollout', { commit, ...problemFields(error) }),
     );
   }
 
