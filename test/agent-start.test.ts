@@ -22,6 +22,7 @@ const unwanted: Readonly<Record<string, RegExp>> = {
     /@bufbuild\/protobuf\/dist\/esm\/(?:wkt\/index|codegenv2\/index|registry)/,
   'the compiler of resources': /src\/compile\/(?:listeners|clusters|pack)/,
   'the proofs of certain machines': /src\/agent\/prove\/(?:tpm|x509pop|aws)/,
+  'the tracing of commits': /node_modules\/@opentelemetry\//,
   undici: /undici/,
 };
 

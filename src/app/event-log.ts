@@ -59,6 +59,8 @@ function logRollout(log: Log, { commit, state, waves }: Rollout): void {
       log.warn('a commit is halted', { commit, wave: state.wave + 1, by: state.by });
       return;
     case 'taken-back':
+      // Told again with what became of the branch, of which there are lines of their own.
+      if (state.branch.kind !== 'open' || state.branch.problem !== undefined) return;
       log.warn('a commit was taken back', { commit, code: 'CH4221', problem: state.reason });
       return;
     case 'watching':

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Finding } from '../base/finding.ts';
-import type { Log } from '../base/log.ts';
+import { findingFields, type Log } from '../base/log.ts';
 import { webhookRefused } from '../git/remote-findings.ts';
 import { readSecretFile } from '../git/secret-file.ts';
 
@@ -32,7 +32,8 @@ const tokenHeader = 'x-gitlab-token';
  */
 export function gitWebhook(options: {
   readonly secretFile: string;
-  readonly onPush: () => void;
+  /** Told the W3C trace that the call is part of, where it says one. */
+  readonly onPush: (traceparent: string | undefined) => void;
   readonly log: Log;
 }): GitWebhook {
   const { secretFile, onPush, log } = options;
@@ -40,16 +41,18 @@ export function gitWebhook(options: {
     handle: async (call) => {
       const secrets = await readSecretFile(secretFile);
       if (!secrets.ok) {
-        log.error('webhooks cannot be checked', { problem: secrets.error.message });
+        log.error('webhooks cannot be checked', findingFields(secrets.error));
         return { status: 503, finding: secrets.error };
       }
       const problem = refusalOf(call, secrets.value);
       if (problem === undefined) {
-        onPush();
+        const { traceparent } = call.headers;
+        onPush(typeof traceparent === 'string' ? traceparent : undefined);
         return { status: 202 };
       }
-      log.warn('a webhook was refused', { problem });
-      return { status: 401, finding: webhookRefused(problem) };
+      const finding = webhookRefused(problem);
+      log.warn('a webhook was refused', findingFields(finding));
+      return { status: 401, finding };
     },
   };
 }

@@ -13,6 +13,7 @@ import type { IntentFiles } from '../git/tree.ts';
 import { watchWorkingTree } from '../git/watch-working-tree.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import type { CommitPlace } from '../serve/api/wire-gate.ts';
+import type { Noticed } from './tracing/arrival.ts';
 
 /** One state of the intent folder. `commit` is a Git commit, or `working-<hash>` of the files as they lie. */
 export interface IntentTree {
@@ -59,8 +60,8 @@ export interface IntentSource {
   at(commit: string): Promise<IntentTree | undefined>;
   /** Where a commit that was never read stands to what is followed; `commit` may be the beginning of an id. */
   place(commit: string): Promise<CommitPlace>;
-  /** Calls back when there is something else to read; the returned function ends the watch. */
-  watch(onChange: () => void): () => void;
+  /** Calls back when there is something else to read, with how that was found; the returned function ends the watch. */
+  watch(onChange: (noticed?: Noticed) => void): () => void;
   /** Makes a commit that puts the intent of an older one in place of the newest. */
   takeBack(request: TakeBackRequest): Promise<Result<TakenBack, Finding>>;
   /** Hears which commit was accepted; a later one must stand on it. */
@@ -114,7 +115,7 @@ function workingTreeSource(dir: string, clock: Clock): IntentSource {
       standing: isWorkingTree({ commit }) ? 'unknown' : 'elsewhere',
       head: undefined,
     }),
-    watch: (onChange) => watchWorkingTree(dir, onChange, { clock }),
+    watch: (onChange) => watchWorkingTree(dir, () => onChange(), { clock }),
     takeBack: async () => err(pushRefused(dir, 'files are followed as they lie, not commits')),
   };
 }
@@ -146,7 +147,7 @@ async function headSource(dir: string, clock: Clock, signing: Signing): Promise<
       const { standing, head } = found.ok ? found.value : nowhere;
       return { follows: `HEAD of ${dir}`, standing, head };
     },
-    watch: (onChange) => repository.watchHead(onChange, { clock }),
+    watch: (onChange) => repository.watchHead(() => onChange(), { clock }),
     takeBack: async (request) => {
       if (signers !== undefined && signingKey === undefined) return err(signingKeyMissing());
       const order = takeBackOrder(request);

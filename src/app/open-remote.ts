@@ -53,7 +53,8 @@ export async function openRemote(
   const source = new RemoteIntent({ mirror: mirror.value, ...follow, clock, random, log });
   if (webhook === undefined) return { source, webhook, stop: () => {} };
   const { secretFile, port } = webhook;
-  const onPush = (): void => void source.refresh();
+  const onPush = (traceparent: string | undefined): void =>
+    void source.refresh({ by: 'webhook', traceparent });
   const hook = gitWebhook({ secretFile, onPush, log });
   const calls = webhookCalls(hook, { clock, count: onWebhook });
   const server = port === undefined ? undefined : await listenForWebhooks(calls, port);

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
-import type { Log } from '../base/log.ts';
+import { findingFields, type Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, type Result } from '../base/result.ts';
 import { type CommitId, parseCommitId } from '../git/commit.ts';
@@ -20,6 +20,7 @@ import {
   type TreeReading,
   takeBackOrder,
 } from './intent-source.ts';
+import type { Noticed } from './tracing/arrival.ts';
 
 export interface RemoteIntentOptions extends Signing {
   readonly mirror: Mirror;
@@ -38,13 +39,21 @@ const jitterShare = 0.2;
 /** Webhooks that come in a row are one fetch. */
 const fetchGapMs = 250;
 
+/** Why it is asked now. */
+export interface Cause {
+  readonly by: 'poll' | 'webhook';
+  /** The trace that the webhook is part of, as its header has it. */
+  readonly traceparent?: string | undefined;
+}
+
 /**
  * Intent of a repository elsewhere. What was accepted is in the mirror, so that a restart needs no remote; what the remote
  * shows comes in only when it stands on that, and is signed where that is asked for.
  */
 export class RemoteIntent implements IntentSource {
   readonly #options: RemoteIntentOptions;
-  #onChange = (): void => {};
+  #onChange = (_noticed: Noticed): void => {};
+  #cause: Cause = { by: 'poll' };
   #problem: Finding | undefined;
   #failures = 0;
   #fetching: Promise<void> | undefined;
@@ -111,7 +120,7 @@ export class RemoteIntent implements IntentSource {
     return { kind: 'tree', tree: { commit, subject, files: files.value, trailers } };
   }
 
-  watch(onChange: () => void): () => void {
+  watch(onChange: (noticed: Noticed) => void): () => void {
     this.#onChange = onChange;
     void this.refresh();
     return () => {
@@ -128,10 +137,8 @@ export class RemoteIntent implements IntentSource {
     this.#accepted = id;
     const problem = await mirror.accept(id);
     if (problem === undefined) return;
-    log.error('the accepted commit could not be written down', {
-      commit,
-      problem: problem.message,
-    });
+    const fields = findingFields(problem);
+    log.error('the accepted commit could not be written down', { commit, ...fields });
   }
 
   /** Holds for this very commit, and until it was accepted: from then on later ones must stand on it. */
@@ -154,7 +161,8 @@ export class RemoteIntent implements IntentSource {
   }
 
   /** Fetches now. One that is under way may have been too early, so another follows it; more than that are joined. */
-  refresh(): Promise<void> {
+  refresh(cause: Cause = { by: 'poll' }): Promise<void> {
+    this.#cause = cause;
     if (this.#fetching !== undefined) {
       this.#again = true;
       return this.#fetching;
@@ -175,11 +183,15 @@ export class RemoteIntent implements IntentSource {
       if (restMs > 0) await new Promise<void>((resolve) => clock.after(restMs, resolve));
       if (this.#stopped) return;
       this.#lastMs = clock.monotonicMs();
-      this.#take(await this.#options.mirror.fetch());
+      const { by, traceparent } = this.#cause;
+      const startMs = clock.nowMs();
+      const fetched = await this.#options.mirror.fetch();
+      const span = { startMs, endMs: clock.nowMs() };
+      this.#take(fetched, { by, atMs: startMs, fetched: span, traceparent });
     } while (this.#again);
   }
 
-  #take(fetched: Result<CommitId, Finding>): void {
+  #take(fetched: Result<CommitId, Finding>, noticed: Noticed): void {
     if (!fetched.ok) {
       this.#fail(fetched.error);
       return;
@@ -191,7 +203,7 @@ export class RemoteIntent implements IntentSource {
     this.#failures = 0;
     if (fetched.value === this.#seen) return;
     this.#seen = fetched.value;
-    this.#onChange();
+    this.#onChange(noticed);
   }
 
   #fail(problem: Finding): void {
@@ -199,8 +211,7 @@ export class RemoteIntent implements IntentSource {
     const isNew = JSON.stringify(this.#problem) !== JSON.stringify(problem);
     this.#problem = problem;
     if (!isNew) return;
-    const { code, message, found } = problem;
-    this.#options.log.warn('intent cannot be fetched', { code, problem: message, found });
+    this.#options.log.warn('intent cannot be fetched', findingFields(problem));
   }
 
   #schedule(): void {

@@ -1,6 +1,6 @@
 import { systemClock as clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Workload } from '../compile/inventory.ts';
@@ -24,6 +24,7 @@ import { recordCommits } from './commit-ledger.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
 import { type Accepted, ControlPlane } from './control-plane.ts';
+import { logMeshEvent } from './event-log.ts';
 import {
   type BundleEndpoint,
   type BundleEndpointOptions,
@@ -31,7 +32,6 @@ import {
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
-import { logFirstRefusals } from './first-commit.ts';
 import { followIntent } from './follow-intent.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
 import { openGate, restoreLast } from './gate/open-gate.ts';
@@ -43,13 +43,14 @@ import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry } from './hosts/registry.ts';
 import { HostReports, reportKind } from './hosts/reports.ts';
-import { type IntentSource, openIntentSource, type Signing } from './intent-source.ts';
+import type { IntentSource, Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
-import { type OpenRemote, openRemote, type RemoteOptions } from './open-remote.ts';
+import type { RemoteOptions } from './open-remote.ts';
+import { openSource } from './open-source.ts';
 import type { MetricName } from './operators/metric-table.ts';
 import { listenForMetrics, type MetricsAddress } from './operators/metrics-listener.ts';
 import { createOperations, newMetrics, type Operations } from './operators/operations.ts';
@@ -67,10 +68,11 @@ import type { Rollouts } from './rollouts/rollouts.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { startingApi } from './starting-api.ts';
+import { withTracing } from './tracing/open-tracing.ts';
+import type { Tracing } from './tracing/tracing.ts';
 import type { TrafficLog } from './traffic/traffic-log.ts';
 import { Trouble } from './trouble.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
-import type { WebhookOutcome } from './webhook-listener.ts';
 import { xdsEventSink } from './xds-events.ts';
 
 export interface ServerOptions {
@@ -99,6 +101,8 @@ export interface ServerOptions {
   readonly metricsAddress: MetricsAddress | undefined;
   /** The company's CA in files; a root of our own when left out. */
   readonly upstream: UpstreamFiles | undefined;
+  /** Where traces of commits go; what the environment says when left out. */
+  readonly otlpEndpoint: string | undefined;
   readonly log: Log;
 }
 
@@ -121,14 +125,16 @@ interface Foundation {
   readonly door: LocalDoor;
   readonly traffic: TrafficLog;
   readonly webhook: RawCall | undefined;
+  readonly tracing: Tracing;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
-export async function startServer(options: ServerOptions): Promise<() => Promise<void>> {
+export async function startServer(given: ServerOptions): Promise<() => Promise<void>> {
+  const metrics = newMetrics();
+  const { options, tracing } = await withTracing(given, { env: process.env, clock, metrics });
   const { layout, log } = options;
   makeLayout(layout);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
-  const metrics = newMetrics();
   const opened = await openStore(options.store ?? layout.database);
   const store = timedStore(opened, metrics, clock);
   const registry = await HostRegistry.open({ store, clock, log });
@@ -140,15 +146,17 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     () => options.watchMs,
     metrics,
     (request) => source.takeBack(request),
+    tracing,
   );
   const grpc = createGrpcServer({
     methods: xds.methods,
-    onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
+    onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
   });
   const operations = createOperations({ store, clock, registry, plane, xds, metrics });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts, traffic } = await openGate(plane, store, registry, log);
+  const gate = await openGate({ plane, store, registry, tracing, log });
+  const { gatekeeper, verdicts, traffic } = gate;
   const parts = { plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
@@ -157,16 +165,15 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     watched?.closeAllConnections();
     watched?.close();
   };
-  logFirstRefusals(plane, log);
   await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted') void source.accepted?.(event.commit);
   });
-  const unwatch = await followIntent(source, gatekeeper);
+  const unwatch = await followIntent(source, gatekeeper, clock);
   await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts, operations, door, traffic, webhook, trouble },
+    ...{ gatekeeper, verdicts, operations, door, traffic, webhook, trouble, tracing },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -186,22 +193,8 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     await stop();
     await grpc.close();
     await store.close();
+    await tracing.stop();
   };
-}
-
-async function openSource(
-  options: ServerOptions,
-  metrics: Metrics<MetricName>,
-): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
-  const { layout, dev, remote, signing, log } = options;
-  const { stateDir, intentDir } = layout;
-  if (remote !== undefined) {
-    const onWebhook = (outcome: WebhookOutcome): void =>
-      metrics.count('chancery_git_webhooks_total', { outcome });
-    return openRemote(remote, { stateDir, clock, random, log, signing, onWebhook });
-  }
-  const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
-  return { source, webhook: undefined, stop: () => {} };
 }
 
 async function openPlane(
@@ -211,6 +204,7 @@ async function openPlane(
   watchMs: () => number,
   metrics: Metrics<MetricName>,
   takeBack: IntentSource['takeBack'],
+  tracing: Tracing,
 ) {
   let start = (): void => {};
   const ready = new Promise<void>((resolve) => {
@@ -229,6 +223,7 @@ async function openPlane(
       if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
       countXdsEvent(metrics, event);
       trouble.follow(event);
+      if (event.kind === 'converged') tracing.converged(event.proxy);
       onXdsEvent(event);
     },
   });
@@ -245,6 +240,8 @@ async function openPlane(
   const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
   const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
   recordCommits(plane, store, clock);
+  plane.events.follow((event) => tracing.onEvent(event));
+  plane.events.follow((event) => logMeshEvent(log, event));
   const signals = new SignalLog();
   const rollouts: Rollouts = openRollouts({
     ...{ plane, xds, store, signals, clock, log, watchMs, takeBack },
@@ -282,6 +279,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     sources: [
       () => source.findings ?? [],
       () => rollouts.findings,
+      () => foundation.tracing.findings,
       () => ca.findings,
       () => clockNotice.findings,
       () => foundation.trouble.look(),

@@ -1,8 +1,8 @@
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
-import { wrapped } from './table.ts';
 import { findingFields, jsonLog } from '../base/log.ts';
+import { wrapped } from './table.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
 /** 0 fine, 1 usage or internal, 2 problems found: scripts rely on these. */

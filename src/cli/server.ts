@@ -55,6 +55,7 @@ const usage = {
     '                     unless said',
     '  --metrics-address [ADDRESS:]PORT   /healthz, /readyz and /metrics without TLS, for whoever can reach it; 127.0.0.1',
     '                     unless said',
+    '  --otlp-endpoint URL      traces of commits go there by OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT and its kin unless said',
     '  --dev              follow the files as they lie on disk instead of Git',
   ].join('\n'),
   example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
@@ -79,6 +80,7 @@ export const serverOptions = {
   'api-port': { type: 'string' },
   'api-cert': { type: 'string' },
   'api-key': { type: 'string' },
+  'otlp-endpoint': { type: 'string' },
   'federation-port': { type: 'string' },
   'federation-cert': { type: 'string' },
   'federation-key': { type: 'string' },
@@ -111,6 +113,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     metricsAddress: metricsAddressOf(text(parsed.values['metrics-address'])),
     operatorApi: operatorApiOf(parsed.values, listen),
     upstream: upstreamOf(parsed.values),
+    otlpEndpoint: text(parsed.values['otlp-endpoint']),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
   await untilSignal();

@@ -3,8 +3,17 @@ import type { CommitVerdict } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A verdict in full: what was found, and what to type. */
+/** A verdict in full: what was found, and what to type; and the trace of its way, where there is one. */
 export function reportVerdict(one: CommitVerdict, dir: string, terminal: Terminal): void {
+  reportOutcome(one, dir, terminal);
+  if (one.traceId !== undefined) terminal.out(traceText(one.traceId));
+}
+
+export function traceText(traceId: string): string {
+  return `trace ${traceId}`;
+}
+
+function reportOutcome(one: CommitVerdict, dir: string, terminal: Terminal): void {
   const { verdict, commit, subject } = one;
   const sources = new Map(Object.entries(one.sources));
   const name = `${shortCommit(commit)} ${subject}`.trim();

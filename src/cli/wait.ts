@@ -3,14 +3,14 @@ import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import type { Refusal } from '../base/finding.ts';
 import type { ApiClient } from '../client/client.ts';
-import type { CommitPlace, CommitReply } from '../client/gen/api.ts';
+import type { CommitPlace, CommitReply, CommitVerdict } from '../client/gen/api.ts';
 import { openRepository } from '../git/repository.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
-import { reportVerdict } from './verdict-text.ts';
+import { reportVerdict, traceText } from './verdict-text.ts';
 
 const usage = {
   usage: 'wait COMMIT [DIR] [--timeout 60s] [--json]',
@@ -109,7 +109,7 @@ export function next(reply: CommitReply, commit: string): Step {
     case 'accepted':
     case 'superseded':
       return running?.commit === found.commit
-        ? liveStep(reply, `${name} is `, found.liveMs, found.seenMs)
+        ? liveStep(reply, `${name} is `, found)
         : liveStep(
             reply,
             `${name} was superseded by ${shortCommit(running?.commit ?? '')}, which is `,
@@ -158,8 +158,7 @@ function neverComes(commit: string, { standing, follows, head }: CommitPlace): R
 function liveStep(
   { live, proxies, running }: CommitReply,
   head: string,
-  liveMs?: number,
-  seenMs?: number,
+  waited?: CommitVerdict,
 ): Step {
   const { inSync, total, behind } = proxies;
   const away = behind.length === 0 ? '' : `; not in sync: ${behind.join(', ')}`;
@@ -167,13 +166,14 @@ function liveStep(
     return { waitsFor: `${head}accepted; ${inSync} of ${total} proxies are in sync${away}` };
   }
   const took =
-    liveMs === undefined || seenMs === undefined
+    waited?.liveMs === undefined
       ? ''
-      : ` in ${((liveMs - seenMs) / 1_000).toFixed(1)} s`;
+      : ` in ${((waited.liveMs - waited.seenMs) / 1_000).toFixed(1)} s`;
   return {
     code: 0,
     end: (_dir, terminal) => {
       terminal.out(`${head}live on ${inSync} of ${total} proxies${took}${away}`);
+      if (waited?.traceId !== undefined) terminal.out(traceText(waited.traceId));
       return 0;
     },
   };

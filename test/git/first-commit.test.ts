@@ -27,7 +27,7 @@ test('without a first commit the server says what is missing, on its socket and 
   assert.equal(status, 503);
   assert.match(text, new RegExp(`${bad.slice(0, 12)} is refused: CH\\d{4} .*services/a.yaml:6`));
   await assert.rejects(plane.get('/readyz'));
-  assert.match(plane.said(), /"nothing runs yet"/);
+  assert.match(plane.said(), /"a commit was refused","commit":"[0-9a-f]{40}","code":"CH/);
   folder.write('services/a.yaml', serviceFile('a'));
   const mended = folder.commitAll('Mended');
   await plane.until('the mended one runs', ({ commit, refused }) => {

@@ -5,6 +5,7 @@ import { gates } from '../../src/app/gate/gates.ts';
 import type { HostShows } from '../../src/app/gate/identities.ts';
 import { Verdicts } from '../../src/app/gate/verdicts.ts';
 import type { IntentTree, TreeReading } from '../../src/app/intent-source.ts';
+import { noTracing, type Tracing } from '../../src/app/tracing/tracing.ts';
 import type { Traffic } from '../../src/app/traffic/traffic-log.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import type { Log } from '../../src/base/log.ts';
@@ -81,6 +82,7 @@ export async function gateWorld(
     readonly hostShows?: HostShows;
     readonly envoy?: Gate;
     readonly onPublish?: (proxy: WorkloadId) => void;
+    readonly tracing?: Tracing;
   } = {},
 ) {
   const { inventory = [], traffic = noTraffic, envoy, onPublish = () => {} } = options;
@@ -99,7 +101,10 @@ export async function gateWorld(
   });
   const verdicts = await Verdicts.open({ store, clock, log: silent });
   const rails = gates({ envoy, traffic, hostShows, nowMs: () => clock.nowMs() });
-  const gatekeeper = new Gatekeeper({ plane, clock, verdicts, gates: options.gates ?? rails });
+  const tracing = options.tracing ?? noTracing;
+  plane.events.follow((event) => tracing.onEvent(event));
+  const passed = options.gates ?? rails;
+  const gatekeeper = new Gatekeeper({ plane, clock, verdicts, gates: passed, tracing });
   return {
     ...{ store, plane, verdicts, gatekeeper },
     running: () => (plane.intent.kind === 'running' ? plane.intent.tree.commit : undefined),

@@ -9,6 +9,8 @@ import type { CommitVerdict, PassedGate, Verdict } from '../../serve/api/wire-ga
 import type { ControlPlane } from '../control-plane.ts';
 import type { IntentTree, TreeReading } from '../intent-source.ts';
 import { readIntent } from '../read-intent.ts';
+import type { Arrival } from '../tracing/arrival.ts';
+import { noTracing, type Tracing } from '../tracing/tracing.ts';
 import {
   type Base,
   type Candidate,
@@ -24,6 +26,8 @@ import type { Verdicts } from './verdicts.ts';
 interface Offer {
   readonly reading: TreeReading;
   readonly approvedBy: string | undefined;
+  /** How it came; undefined: it was read for somebody who approved it. */
+  readonly arrival: Arrival | undefined;
   readonly seenMs: number;
 }
 
@@ -59,6 +63,7 @@ export class Gatekeeper {
   readonly #clock: Clock;
   readonly #gates: readonly Gate[];
   readonly #verdicts: Verdicts;
+  readonly #tracing: Pick<Tracing, 'begin'>;
   #checking: Offer | undefined;
   #next: Offer | undefined;
   #held: Held | undefined;
@@ -73,11 +78,13 @@ export class Gatekeeper {
     readonly clock: Clock;
     readonly gates: readonly Gate[];
     readonly verdicts: Verdicts;
+    readonly tracing?: Pick<Tracing, 'begin'>;
   }) {
     this.#plane = parts.plane;
     this.#clock = parts.clock;
     this.#gates = parts.gates;
     this.#verdicts = parts.verdicts;
+    this.#tracing = parts.tracing ?? noTracing;
     parts.plane.events.follow((event) => {
       if (event.kind === 'live') this.#verdicts.live(event.commit);
       if (event.kind === 'rollout') this.#follow(event.rollout);
@@ -108,8 +115,11 @@ export class Gatekeeper {
   }
 
   /** Takes a state of the intent folder; returns at once. */
-  offer(reading: TreeReading, approvedBy?: string): void {
-    const offer = { reading, approvedBy, seenMs: this.#clock.nowMs() };
+  offer(
+    reading: TreeReading,
+    { approvedBy, arrival }: Partial<Pick<Offer, 'approvedBy' | 'arrival'>> = {},
+  ): void {
+    const offer = { reading, approvedBy, arrival, seenMs: this.#clock.nowMs() };
     if (this.#checking !== undefined) {
       const replaced = this.#next;
       this.#next = offer;
@@ -125,7 +135,7 @@ export class Gatekeeper {
     await this.settled();
     const held = this.#held;
     if (held === undefined || commitOf(held.offer.reading) !== commit) return false;
-    this.offer(held.offer.reading, by);
+    this.offer(held.offer.reading, { approvedBy: by });
     await this.settled();
     return true;
   }
@@ -149,6 +159,7 @@ export class Gatekeeper {
       return;
     }
     const passed: PassedGate[] = [];
+    const traceId = this.#tracing.begin(reading, offer.arrival);
     const sources = reading.kind === 'tree' ? reading.tree.files : new Map<string, string>();
     const say = (verdict: Verdict): void => {
       const findings = 'findings' in verdict ? verdict.findings : [];
@@ -156,6 +167,7 @@ export class Gatekeeper {
         ...{ commit: commitOf(reading), subject: subjectOf(reading), seenMs: offer.seenMs },
         ...{ verdict, gates: [...passed], liveMs: undefined },
         sources: excerptsOf(findings, sources),
+        ...(traceId === undefined ? {} : { traceId }),
       });
     };
     say({ kind: 'checking' });
@@ -285,10 +297,14 @@ export class Gatekeeper {
     // The folder was read twice in the same state.
     if (commit === by) return;
     const subject = subjectOf(reading);
-    const gates = this.#verdicts.get(commit)?.gates ?? [];
+    const known = this.#verdicts.get(commit);
     const verdict = { kind: 'superseded' as const, atMs: this.#clock.nowMs(), by };
-    const record = { commit, subject, seenMs, verdict, gates, liveMs: undefined, sources: {} };
-    this.#verdicts.set(record);
+    const record = { commit, subject, seenMs, verdict, liveMs: undefined, sources: {} };
+    const traceId = known?.traceId;
+    this.#verdicts.set({
+      ...{ ...record, gates: known?.gates ?? [] },
+      ...(traceId === undefined ? {} : { traceId }),
+    });
     this.#plane.events.emit({ kind: 'superseded', commit, subject, by });
   }
 

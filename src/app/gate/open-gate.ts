@@ -7,18 +7,21 @@ import type { HostRegistry } from '../hosts/registry.ts';
 import type { IntentSource } from '../intent-source.ts';
 import { unfinished } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { TrafficLog } from '../traffic/traffic-log.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
 import { Verdicts } from './verdicts.ts';
 
 /** The gates of this control plane, with the verdicts that its store knows. */
-export async function openGate(
-  plane: ControlPlane,
-  store: Store,
-  registry: HostRegistry,
-  log: Log,
-) {
+export async function openGate(parts: {
+  readonly plane: ControlPlane;
+  readonly store: Store;
+  readonly registry: HostRegistry;
+  readonly tracing: Tracing;
+  readonly log: Log;
+}) {
+  const { plane, store, registry, tracing, log } = parts;
   const verdicts = await Verdicts.open({ store, clock, log });
   const traffic = await TrafficLog.open({ store, clock, log });
   for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
@@ -27,7 +30,7 @@ export async function openGate(
     onProgress: (text) => log.info('the gate looks for Envoy', { text }),
   });
   const gatekeeper = new Gatekeeper({
-    ...{ plane, clock, verdicts },
+    ...{ plane, clock, verdicts, tracing },
     gates: gates({
       ...{ envoy, traffic, nowMs: () => clock.nowMs() },
       hostShows: (host) => registry.shows(host),

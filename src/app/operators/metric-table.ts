@@ -57,6 +57,7 @@ export const metricTable = {
   chancery_store_records_total: counter('Entries of the ledger, by kind.', 'kind'),
   chancery_ledger_dropped_total: counter('Entries of the ledger that were lost.'),
   chancery_git_webhooks_total: counter('Webhooks of the Git server.', 'outcome'),
+  chancery_trace_spans_lost_total: counter('Spans of traces that nobody got.', 'reason'),
   chancery_api_requests_total: counter("Calls of the operators' API.", 'route', 'status'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 

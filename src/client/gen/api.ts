@@ -646,6 +646,7 @@ export interface components {
                 readonly [key: string]: string;
             };
             readonly subject: string;
+            readonly traceId?: string;
             readonly verdict: components["schemas"]["Verdict"];
         };
         readonly EndpointReply: {

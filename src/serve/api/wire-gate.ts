@@ -17,6 +17,8 @@ export interface CommitVerdict {
   readonly liveMs: number | undefined;
   /** Of the files that findings point into, only the lines that they name; the others are empty. */
   readonly sources: Readonly<Record<string, string>>;
+  /** Of the trace that was exported of its way; left out: there is none. */
+  readonly traceId?: string;
 }
 
 export interface PassedGate {

@@ -1,0 +1,33 @@
+import { systemClock as clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import { systemRandom as random } from '../base/random.ts';
+import { type IntentSource, openIntentSource, type Signing } from './intent-source.ts';
+import type { Layout } from './layout.ts';
+import { type OpenRemote, openRemote, type RemoteOptions } from './open-remote.ts';
+import type { MetricName } from './operators/metric-table.ts';
+import type { WebhookOutcome } from './webhook-listener.ts';
+
+export interface SourceOptions {
+  readonly layout: Layout;
+  readonly dev: boolean;
+  readonly remote: RemoteOptions | undefined;
+  readonly signing: Signing;
+  readonly log: Log;
+}
+
+/** Where the intent of a control plane comes from: a repository elsewhere, or the intent folder. */
+export async function openSource(
+  options: SourceOptions,
+  metrics: Metrics<MetricName>,
+): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
+  const { layout, dev, remote, signing, log } = options;
+  const { stateDir, intentDir } = layout;
+  if (remote !== undefined) {
+    const onWebhook = (outcome: WebhookOutcome): void =>
+      metrics.count('chancery_git_webhooks_total', { outcome });
+    return openRemote(remote, { stateDir, clock, random, log, signing, onWebhook });
+  }
+  const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
+  return { source, webhook: undefined, stop: () => {} };
+}
