@@ -1,4 +1,3 @@
-import { create } from '@bufbuild/protobuf';
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
@@ -8,7 +7,7 @@ import type { PolicyDocument } from '../policy/document.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
 import type { HttpFilter } from './http.ts';
 import { rbacFilter } from './names.ts';
-import { any, resource } from './pack.ts';
+import { any, encode, encodedResource, nestedAny } from './pack.ts';
 import { askAlways, pathStateKey, rbacConfig } from './rbac.ts';
 import { type Resource, typeUrls } from './resource.ts';
 
@@ -59,15 +58,15 @@ export const policyFilters: readonly HttpFilter[] = [
 
 export function httpPolicy(document: PolicyDocument, service: Service): Resource {
   const plan = rbacPlan(document, service.name);
-  const message = create(TypedExtensionConfigSchema, {
-    name: rbacFilter,
-    typedConfig: plan === undefined ? askAlways() : rbacConfig(plan),
-  });
-  return resource({
+  const { typeUrl, value } = plan === undefined ? askAlways() : rbacConfig(plan);
+  return encodedResource({
     typeUrl: typeUrls.extension,
     name: rbacFilter,
-    schema: TypedExtensionConfigSchema,
-    message,
+    // A policy may be large: what is encoded already is only copied.
+    bytes: Buffer.concat([
+      encode(TypedExtensionConfigSchema, { name: rbacFilter }),
+      ...nestedAny(TypedExtensionConfigSchema.field.typedConfig.number, typeUrl, value),
+    ]),
     from: [...service.deny, ...service.allow].map((rule) => rule.at).concat(service.at),
   });
 }

@@ -1,7 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import type { Position } from '../base/finding.ts';
+import { AccessLogSchema } from '../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { TrafficDirection } from '../gen/envoy/config/core/v3/base_pb.js';
-import type { FilterSchema } from '../gen/envoy/config/listener/v3/listener_components_pb.js';
+import {
+  FilterChainSchema,
+  type FilterSchema,
+} from '../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import type { Service } from '../model/types.ts';
@@ -19,9 +23,10 @@ import {
   tcpListener,
   versionCluster,
 } from './names.ts';
-import { any, type Init, resource } from './pack.ts';
+import { any, embedded, encode, encodedResource, type Init, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { tcpAuthorizationFilter } from './tcp-authorization.ts';
+import { templated } from './template.ts';
 import { ingressTls } from './tls.ts';
 
 type ListenerInit = Init<typeof ListenerSchema>;
@@ -42,16 +47,57 @@ const ingressManager = httpConnectionManagers({
   filters: [...policyFilters, deskUnlessAllowed],
 });
 
+/**
+ * Of the listeners of two proxies the parts differ in nothing but names; only the address is encoded anew. They are put
+ * together in the order of field numbers, as the encoder writes them.
+ */
+const fields = ListenerSchema.field;
+const egressChain = templated((service, proxy) =>
+  encode(FilterChainSchema, { filters: [egressManager(service, proxy)] }),
+);
+const httpIngressChain = templated((service, proxy) =>
+  encode(FilterChainSchema, {
+    transportSocket: ingressTls(['h2', 'http/1.1']),
+    filters: [ingressManager(service, proxy)],
+  }),
+);
+const tcpIngressChain = templated((service, proxy) =>
+  encode(FilterChainSchema, {
+    transportSocket: ingressTls(['chancery-tcp']),
+    filters: [
+      tcpAuthorizationFilter,
+      tcpProxy({ side: 'ingress', service, proxy }, 'app', { case: 'cluster', value: appCluster }),
+    ],
+  }),
+);
+const ingressLog = templated((service, proxy) =>
+  encode(AccessLogSchema, handshakeLog({ side: 'ingress', service, proxy })),
+);
+const outboundTail = tail(TrafficDirection.OUTBOUND);
+const inboundTail = tail(TrafficDirection.INBOUND);
+
+function tail(trafficDirection: TrafficDirection): Uint8Array {
+  return encode(ListenerSchema, {
+    trafficDirection,
+    perConnectionBufferLimitBytes: connectionBufferBytesMax,
+  });
+}
+
 /** Where the application sends its requests: loopback only, plain HTTP, destination by Host or absolute URI. */
 export function egressHttpListener(service: Service, workload: Workload): Resource {
-  return listener(egressListener, [service.at], {
+  const head = encode(ListenerSchema, {
+    name: egressListener,
     ...address('127.0.0.1', workload.egressPort),
-    trafficDirection: TrafficDirection.OUTBOUND,
-    filterChains: [
-      {
-        filters: [egressManager(service.name, workload.id)],
-      },
-    ],
+  });
+  return encodedResource({
+    typeUrl: typeUrls.listener,
+    name: egressListener,
+    bytes: Buffer.concat([
+      head,
+      ...embedded(fields.filterChains.number, egressChain(service.name, workload.id)),
+      outboundTail,
+    ]),
+    from: [service.at],
   });
 }
 
@@ -92,23 +138,21 @@ export function egressTcpListener(options: {
 
 /** Where other proxies come in: mutual TLS, then policy, then the application. */
 export function ingressListenerFor(service: Service, workload: Workload): Resource {
-  const origin = { side: 'ingress' as const, service: service.name, proxy: workload.id };
-  const isTcp = service.protocol === 'tcp';
-  return listener(ingressListener, [service.at], {
+  const chain = service.protocol === 'tcp' ? tcpIngressChain : httpIngressChain;
+  const head = encode(ListenerSchema, {
+    name: ingressListener,
     ...address(workload.address, workload.ingressPort),
-    trafficDirection: TrafficDirection.INBOUND,
-    accessLog: [handshakeLog(origin)],
-    filterChains: [
-      {
-        transportSocket: ingressTls(isTcp ? ['chancery-tcp'] : ['h2', 'http/1.1']),
-        filters: isTcp
-          ? [
-              tcpAuthorizationFilter,
-              tcpProxy(origin, 'app', { case: 'cluster', value: appCluster }),
-            ]
-          : [ingressManager(service.name, workload.id)],
-      },
-    ],
+  });
+  return encodedResource({
+    typeUrl: typeUrls.listener,
+    name: ingressListener,
+    bytes: Buffer.concat([
+      head,
+      ...embedded(fields.filterChains.number, chain(service.name, workload.id)),
+      inboundTail,
+      ...embedded(fields.accessLog.number, ingressLog(service.name, workload.id)),
+    ]),
+    from: [service.at],
   });
 }
 

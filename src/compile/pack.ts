@@ -42,8 +42,22 @@ export function encode<Desc extends DescMessage>(
 
 /** A message that is encoded already as a field of the one around it: its tag and length, then itself. */
 export function embedded(field: number, bytes: Uint8Array): readonly [Uint8Array, Uint8Array] {
-  const writer = new BinaryWriter();
-  return [writer.tag(field, WireType.LengthDelimited).uint32(bytes.length).finish(), bytes];
+  return [lengthPrefix(field, bytes.length), bytes];
+}
+
+function lengthPrefix(field: number, length: number): Uint8Array {
+  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
+}
+
+/** An `Any` as a field of the message around it, without its content being encoded again. */
+export function nestedAny(
+  field: number,
+  typeUrl: string,
+  value: Uint8Array,
+): readonly Uint8Array[] {
+  const parts = [encode(AnySchema, { typeUrl }), ...embedded(AnySchema.field.value.number, value)];
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return [lengthPrefix(field, length), ...parts];
 }
 
 export function resource<Desc extends DescMessage>(options: {

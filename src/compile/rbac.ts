@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ActionSchema, RBAC_Action } from '../gen/envoy/config/rbac/v3/rbac_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
@@ -6,6 +6,7 @@ import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
 import {
+  type Matcher_MatcherTree_MatchMapSchema,
   type Matcher_OnMatch,
   Matcher_OnMatchSchema,
   type MatcherSchema,
@@ -19,9 +20,12 @@ import type {
   RbacPlan,
   Verdict,
 } from '../policy/rbac-plan.ts';
-import { any, type Init } from './pack.ts';
+import { encodedMap } from './caller-map.ts';
+import { any, encode, type Init } from './pack.ts';
+import { templated } from './template.ts';
 
 type Matcher = Init<typeof MatcherSchema>;
+type MatchMap = MessageInitShape<typeof Matcher_MatcherTree_MatchMapSchema>;
 type OnMatch = Init<typeof Matcher_OnMatchSchema> | Matcher_OnMatch;
 
 /** Where the path without its query is kept for the matcher: the `:path` input would include the query. */
@@ -98,7 +102,7 @@ function stageMatcher(stage: PathStage, next: OnMatch): OnMatch {
           onNoMatch: next,
         });
   const exact = mapped(stage.exact, methodMatch);
-  return exact === undefined ? byPrefix : exactMatch('path', exact, byPrefix);
+  return exact === undefined ? byPrefix : exactMatch('path', { map: exact }, byPrefix);
 }
 
 function prefixMatch(entry: PrefixEntry): OnMatch | undefined {
@@ -117,12 +121,12 @@ function prefixMatch(entry: PrefixEntry): OnMatch | undefined {
 function methodMatch(table: MethodTable): OnMatch | undefined {
   const otherwise = table.any === undefined ? undefined : callerMatch(table.any);
   const methods = mapped(table.byMethod, callerMatch);
-  return methods === undefined ? otherwise : exactMatch('method', methods, otherwise);
+  return methods === undefined ? otherwise : exactMatch('method', { map: methods }, otherwise);
 }
 
 function callerMatch(table: CallerTable): OnMatch | undefined {
   const otherwise = table.any === undefined ? undefined : verdictAction(table.any);
-  const callers = mapped(table.bySpiffeId, verdictAction);
+  const callers = encodedMap(new Map([...table.bySpiffeId].map(encodedVerdict)));
   return callers === undefined ? otherwise : exactMatch('caller', callers, otherwise);
 }
 
@@ -138,15 +142,11 @@ function mapped<Value>(
   return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
-function exactMatch(
-  input: Guard['input'],
-  map: Record<string, OnMatch>,
-  otherwise: OnMatch | undefined,
-): OnMatch {
+function exactMatch(input: Guard['input'], map: MatchMap, otherwise: OnMatch | undefined): OnMatch {
   return nested({
     matcherType: {
       case: 'matcherTree',
-      value: { input: inputs[input], treeType: { case: 'exactMatchMap', value: { map } } },
+      value: { input: inputs[input], treeType: { case: 'exactMatchMap', value: map } },
     },
     ...(otherwise === undefined ? {} : { onNoMatch: otherwise }),
   });
@@ -183,16 +183,23 @@ const actions = new WeakMap<Verdict, Matcher_OnMatch>();
 function verdictAction(verdict: Verdict): OnMatch {
   const known = actions.get(verdict);
   if (known !== undefined) return known;
-  const name = `${verdict.kind}/${verdict.id}`;
-  const action = create(Matcher_OnMatchSchema, {
-    onMatch: {
-      case: 'action',
-      value: {
-        name,
-        typedConfig: any(ActionSchema, { name, action: RBAC_Action.ALLOW }),
-      },
-    },
-  });
+  const action = create(Matcher_OnMatchSchema, namedAction(`${verdict.kind}/${verdict.id}`));
   actions.set(verdict, action);
   return action;
+}
+
+function namedAction(name: string): OnMatch {
+  const typedConfig = any(ActionSchema, { name, action: RBAC_Action.ALLOW });
+  return { onMatch: { case: 'action', value: { name, typedConfig } } };
+}
+
+const encodedActions = new WeakMap<Verdict, Uint8Array>();
+const encodedAction = templated((name) => encode(Matcher_OnMatchSchema, namedAction(name)));
+
+function encodedVerdict([key, verdict]: readonly [string, Verdict]): readonly [string, Uint8Array] {
+  const known = encodedActions.get(verdict);
+  if (known !== undefined) return [key, known];
+  const bytes = encodedAction(`${verdict.kind}/${verdict.id}`);
+  encodedActions.set(verdict, bytes);
+  return [key, bytes];
 }

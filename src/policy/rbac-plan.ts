@@ -62,6 +62,11 @@ export interface CallerTable {
 }
 
 const anyone = '*';
+/** The same objects in every plan: what is derived of a verdict is derived once. */
+const unlessAllowed: Verdict = { kind: 'ask', id: 'default' };
+const unusualPath: Verdict = { kind: 'ask', id: 'unusual-path' };
+const unusualMethod: Verdict = { kind: 'ask', id: 'unusual-method' };
+const unknownCaller: Verdict = { kind: 'ask', id: 'unknown-caller' };
 /** One canonical segment of characters that stand for themselves: not empty, `.` or `..`. */
 const plain = "-A-Za-z0-9_~!$&'()*+,=:@";
 const segment = `(?:\\.?[${plain}][${plain}.]*|\\.\\.[${plain}.]+)`;
@@ -91,7 +96,7 @@ export function rbacPlan(document: PolicyDocument, name: string): RbacPlan | und
     guards: guards(document, service),
     deny: stage(document, service, 'deny'),
     allow: stage(document, service, 'allow'),
-    fallback: { kind: 'ask', id: 'default' },
+    fallback: unlessAllowed,
   };
 }
 
@@ -114,22 +119,18 @@ function lookup(document: PolicyDocument): Lookup {
 
 function guards(document: PolicyDocument, { rules }: ServicePolicy): Guard[] {
   const allows = rules.filter((rule) => rule.effect === 'allow');
-  const found: Guard[] = [guard('path', canonicalPath, 'unusual-path')];
+  const found: Guard[] = [{ input: 'path', unless: canonicalPath, verdict: unusualPath }];
   // Only a rule for any method can let an odd method in.
   if (allows.some((rule) => rule.to.some((to) => to.kind === 'http' && to.method === '*'))) {
-    found.push(guard('method', canonicalMethod, 'unusual-method'));
+    found.push({ input: 'method', unless: canonicalMethod, verdict: unusualMethod });
   }
   // Likewise for callers: strangers, and peers with several URI SANs, which Envoy joins by commas.
   if (allows.some((rule) => rule.from.some((who) => who.kind === 'any'))) {
     const names = document.services.map((service) => escapeRegex(service.name)).sort(compareText);
     const ids = `spiffe://${escapeRegex(document.trustDomain)}/(?:${names.join('|')})`;
-    found.push(guard('caller', ids, 'unknown-caller'));
+    found.push({ input: 'caller', unless: ids, verdict: unknownCaller });
   }
   return found;
-}
-
-function guard(input: Guard['input'], unless: string, id: string): Guard {
-  return { input, unless, verdict: { kind: 'ask', id } };
 }
 
 function stage(
