@@ -174,8 +174,8 @@ describe('the ledger of proxies', () => {
       },
       retire: () => {},
     });
-    sink.publish('p' as WorkloadId, new Map(), 'commit-1');
-    sink.publish('q' as WorkloadId, new Map(), 'commit-2');
+    sink.publish('p' as WorkloadId, new Map(), new Map(), 'commit-1');
+    sink.publish('q' as WorkloadId, new Map(), new Map(), 'commit-2');
     assert.deepEqual(
       world.made.map(({ version, commit, from }) => [version, commit, from]),
       [

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type MadeResource, resourceId } from '../base/ledger.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
-import { type Resource, shortType, type TypeUrl } from '../compile/resource.ts';
+import { type Resource, type Snapshot, shortType, type TypeUrl } from '../compile/resource.ts';
 import { type Held, type HeldByName, heldText, versionsText } from '../explain/held.ts';
 import type { XdsEvent } from '../serve/xds/events.ts';
 import type { Store } from '../store/store.ts';
@@ -34,11 +34,11 @@ export class ProxyLedger {
   }
 
   /** Stands before the xDS service: what is sent to a proxy is of the commit that was published to it last. */
-  sink(to: SnapshotSink): SnapshotSink {
+  sink(to: ProxySink): SnapshotSink {
     return {
-      publish: (proxy, snapshot, commit) => {
+      publish: (proxy, snapshot, onDemand, commit) => {
         this.#commits.set(proxy, commit);
-        to.publish(proxy, snapshot, commit);
+        to.publish(proxy, snapshot, onDemand);
       },
       retire: (proxy) => {
         to.retire(proxy);
@@ -176,6 +176,11 @@ export class ProxyLedger {
     const { store, clock } = this.#options;
     store.record({ atMs: clock.nowMs(), kind, subject, facts });
   }
+}
+
+/** What the xDS service does for it. */
+export interface ProxySink extends Pick<SnapshotSink, 'retire'> {
+  publish(proxy: WorkloadId, snapshot: Snapshot, onDemand: Snapshot): void;
 }
 
 export interface ProxyLedgerOptions {

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Inventory, WorkloadId } from '../compile/inventory.ts';
+import { nothingOffered, withOffers } from '../compile/on-demand.ts';
 import type { Snapshot } from '../compile/resource.ts';
 import { type Compiled, recompile } from '../compile/revision.ts';
 import { changedResources, sameVersions } from '../compile/snapshot-changes.ts';
@@ -9,7 +10,8 @@ import type { MeshEvent } from '../serve/api/wire.ts';
 
 /** What the xDS service offers to the publisher. */
 export interface SnapshotSink {
-  publish(proxy: WorkloadId, snapshot: Snapshot, commit: string): void;
+  /** `onDemand`: what the proxy gets beside its snapshot when it asks for it by name. */
+  publish(proxy: WorkloadId, snapshot: Snapshot, onDemand: Snapshot, commit: string): void;
   retire(proxy: WorkloadId): void;
 }
 
@@ -40,7 +42,7 @@ export class Publisher {
   #base: Side | undefined;
   #next: Side | undefined;
   #reached: ReadonlySet<WorkloadId> = nobody;
-  #published = new Map<WorkloadId, Snapshot>();
+  #published = new Map<WorkloadId, Published>();
   #pending: PendingCommit | undefined;
 
   constructor(options: {
@@ -60,9 +62,10 @@ export class Publisher {
     this.#send();
   }
 
-  /** What all is on its way to: compiled for every proxy. */
+  /** What all is on its way to: compiled for every proxy, with what it gets on demand. */
   get snapshots(): Snapshots {
-    return (this.#next ?? this.#base)?.snapshots ?? noSnapshots;
+    const side = this.#next ?? this.#base;
+    return side === undefined ? noSnapshots : withOffers(side);
   }
 
   /** The commit that some proxies have not taken yet. */
@@ -76,9 +79,8 @@ export class Publisher {
     this.#next = next;
     const touched = new Map<WorkloadId, readonly string[]>();
     for (const proxy of next.changed) {
-      const snapshot = next.snapshots.get(proxy);
-      if (snapshot === undefined) continue;
-      touched.set(proxy, changedResources(this.#base?.snapshots.get(proxy), snapshot));
+      const after = publishedOf(next, proxy);
+      if (after !== undefined) touched.set(proxy, news(publishedOf(this.#base, proxy), after));
     }
     const startedMs = this.#clock.monotonicMs();
     this.#pending = { commit, startedMs, touched, waiting: new Set(touched.keys()) };
@@ -139,15 +141,15 @@ export class Publisher {
   }
 
   #send(): void {
-    const published = new Map<WorkloadId, Snapshot>();
+    const published = new Map<WorkloadId, Published>();
     for (const { id } of this.#inventory) {
       const side = this.#sideOf(id);
-      const snapshot = side?.snapshots.get(id);
-      if (side === undefined || snapshot === undefined) continue;
-      published.set(id, snapshot);
+      const now = publishedOf(side, id);
+      if (side === undefined || now === undefined) continue;
+      published.set(id, now);
       const before = this.#published.get(id);
-      if (before === undefined || (before !== snapshot && !sameVersions(before, snapshot))) {
-        this.#sink.publish(id, snapshot, side.commit.id);
+      if (before === undefined || !samePublished(before, now)) {
+        this.#sink.publish(id, now.snapshot, now.onDemand, side.commit.id);
       }
     }
     for (const id of this.#published.keys()) if (!published.has(id)) this.#sink.retire(id);
@@ -165,6 +167,32 @@ export class Publisher {
       tookMs: Math.round(this.#clock.monotonicMs() - pending.startedMs),
     });
   }
+}
+
+/** What one proxy is to have, and what it may ask for. */
+interface Published {
+  readonly snapshot: Snapshot;
+  readonly onDemand: Snapshot;
+}
+
+function publishedOf(side: Side | undefined, proxy: WorkloadId): Published | undefined {
+  const snapshot = side?.snapshots.get(proxy);
+  return snapshot && { snapshot, onDemand: side?.offers.get(proxy) ?? nothingOffered };
+}
+
+/** Where nothing is on demand any more the snapshot has other routes too. */
+function samePublished(before: Published, after: Published): boolean {
+  return (
+    (before.snapshot === after.snapshot || sameVersions(before.snapshot, after.snapshot)) &&
+    (before.onDemand === after.onDemand || sameVersions(before.onDemand, after.onDemand))
+  );
+}
+
+function news(before: Published | undefined, after: Published): string[] {
+  return [
+    ...changedResources(before?.snapshot, after.snapshot),
+    ...changedResources(before?.onDemand, after.onDemand),
+  ];
 }
 
 interface PendingCommit {

@@ -4,7 +4,8 @@ import type { PolicyDocument } from '../policy/document.ts';
 import { httpPolicy } from './http-policy.ts';
 import { keepList, keepNamed, keepResource, type Named } from './keep.ts';
 import { egressRoutes, ingressRoutes } from './names.ts';
-import type { Resource } from './resource.ts';
+import { offerOf, splitCallees } from './on-demand.ts';
+import type { Resource, Snapshot } from './resource.ts';
 import { egressRouteConfiguration } from './routes-egress.ts';
 import { ingressRouteConfiguration } from './routes-ingress.ts';
 import type { SharedService } from './shared-service.ts';
@@ -14,9 +15,11 @@ import { tcpPolicy } from './tcp-authorization.ts';
 export interface Caller {
   readonly service: Service;
   readonly callees: readonly SharedService[];
-  /** Of its callees; each workload adds the cluster of its application. */
+  /** Of the callees that are sent; each workload adds the cluster of its application. */
   readonly clusters: readonly Resource[];
   readonly endpoints: Named;
+  /** What its proxies get when they ask; undefined where they are sent everything. */
+  readonly offer: Snapshot | undefined;
   readonly routes: Named;
   readonly extensions: Named;
 }
@@ -33,6 +36,7 @@ export interface CallerSources {
 export function compileCaller(sources: CallerSources, known: Caller | undefined): Caller {
   const { service } = sources;
   const callees = keepList(known?.callees, sources.callees);
+  const { sent, onDemand } = splitCallees(callees);
   const routes = [egressRoutesOf(service, callees, known)];
   if (service.protocol !== 'tcp') routes.push(ingressRoutesOf(service, known));
   return {
@@ -40,12 +44,13 @@ export function compileCaller(sources: CallerSources, known: Caller | undefined)
     callees,
     clusters: keepList(
       known?.clusters,
-      callees.flatMap((callee) => callee.clusters),
+      sent.flatMap((callee) => callee.clusters),
     ),
     endpoints: keepNamed(
       known?.endpoints,
-      callees.flatMap((callee) => callee.endpoints),
+      sent.flatMap((callee) => callee.endpoints),
     ),
+    offer: offerOf(onDemand, known?.offer),
     routes: keepNamed(known?.routes, routes),
     extensions: policyOf(sources, known),
   };

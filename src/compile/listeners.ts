@@ -23,6 +23,7 @@ import {
   tcpListener,
   versionCluster,
 } from './names.ts';
+import { clustersOnDemand } from './on-demand.ts';
 import { any, embedded, encode, encodedResource, type Init, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { tcpAuthorizationFilter } from './tcp-authorization.ts';
@@ -38,7 +39,7 @@ const connectionBufferBytesMax = 1024 * 1024;
 const egressManager = httpConnectionManagers({
   side: 'egress',
   routeConfigName: egressRoutes,
-  filters: [deskWhereRouted],
+  filters: [deskWhereRouted, clustersOnDemand],
 });
 
 const ingressManager = httpConnectionManagers({

@@ -12,6 +12,7 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import { OnDemandSchema } from '../gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
@@ -47,6 +48,7 @@ export const anyTypes = createRegistry(
   ExpressionFilterSchema,
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
+  OnDemandSchema,
   RouterSchema,
   HttpRbacSchema,
   SetFilterStateSchema,

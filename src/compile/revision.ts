@@ -6,6 +6,7 @@ import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import { type Caller, compileCaller } from './caller.ts';
 import type { Inventory, WorkloadId } from './inventory.ts';
 import { type InventoryChanges, indexInventory, nextInventory } from './inventory-index.ts';
+import type { Offers } from './on-demand.ts';
 import { type CompiledProxy, compileProxy } from './proxy.ts';
 import type { Snapshot } from './resource.ts';
 import { compileShared, placeShared, type SharedService } from './shared-service.ts';
@@ -14,13 +15,15 @@ import { sameVersions } from './snapshot-changes.ts';
 /** The compiled result of one commit and one inventory: what every proxy is to have. */
 export interface Revision {
   readonly snapshots: ReadonlyMap<WorkloadId, Snapshot>;
+  /** What some are to get beside it when they ask for it. */
+  readonly offers: Offers;
 }
 
 /** A revision, what of it differs from the one before, and what the next one is compiled from. Immutable. */
 export interface Compiled extends Revision {
   readonly intent: Intent;
   readonly document: PolicyDocument;
-  /** Proxies that are new, or have a resource more, less or of another version than before. */
+  /** Proxies that are new, or have or are offered a resource more, less or of another version than before. */
   readonly changed: ReadonlySet<WorkloadId>;
   /** Proxies that are no more. */
   readonly retired: ReadonlySet<WorkloadId>;
@@ -218,25 +221,36 @@ function compileProxies(
   return { proxies, replaced };
 }
 
+function sameOffer(before: Snapshot | undefined, after: Snapshot | undefined): boolean {
+  return before !== undefined && after !== undefined && sameVersions(before, after);
+}
+
 function proxyChanges(
   replaced: ReadonlySet<WorkloadId>,
   proxies: ReadonlyMap<WorkloadId, CompiledProxy>,
   previous: Compiled | undefined,
-): Pick<Compiled, 'snapshots' | 'changed' | 'retired'> {
+): Pick<Compiled, 'snapshots' | 'offers' | 'changed' | 'retired'> {
   const changed = new Set<WorkloadId>();
   const retired = new Set<WorkloadId>();
   const snapshots = forkMap(previous?.snapshots);
+  const offers = forkMap(previous?.offers);
   for (const id of replaced) {
     const before = snapshots.get(id);
     const after = proxies.get(id)?.snapshot;
+    const [offered, offer] = [offers.get(id), proxies.get(id)?.caller.offer];
+    if (offer === undefined) offers.delete(id);
     if (after === undefined) {
       snapshots.delete(id);
       if (before !== undefined) retired.add(id);
       continue;
     }
+    if (offered !== offer) {
+      if (offer !== undefined) offers.set(id, offer);
+      if (!sameOffer(offered, offer)) changed.add(id);
+    }
     if (before === after) continue;
     snapshots.set(id, after);
     if (before === undefined || !sameVersions(before, after)) changed.add(id);
   }
-  return { snapshots, changed, retired };
+  return { snapshots, offers, changed, retired };
 }

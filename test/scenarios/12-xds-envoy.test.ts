@@ -234,7 +234,7 @@ describe('xDS rules, judged by the real Envoy', { timeout: 90_000 }, () => {
 
   it('I2 a cluster on demand comes with the first request; one that may not be had is answered at once', async () => {
     const port = await freePort();
-    const door = listener('od', port, 'od', onDemandFilter(5));
+    const door = listener('od', port, 'od', onDemandFilter());
     const all = plain(door, routes('od', { header: 'x-to' }));
     envoy.publish(all, snapshot(cluster('far'), endpoints('far', portB)));
     await envoy.settled();

@@ -76,8 +76,7 @@ export class XdsEnvoy {
   }
 
   publish(snapshot: Snapshot, onDemand?: Snapshot): void {
-    this.#service.publish(proxy, snapshot);
-    if (onDemand !== undefined) this.#service.offer(proxy, onDemand);
+    this.#service.publish(proxy, snapshot, onDemand);
   }
 
   /** Resolves when the Envoy has taken or refused all; returns how long that took. */

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
-import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
+import { clustersOnDemand } from '../../src/compile/on-demand.ts';
 import { any, duration, type Init, resource } from '../../src/compile/pack.ts';
 import { type Resource, type Snapshot, typeUrls } from '../../src/compile/resource.ts';
 import {
@@ -98,18 +98,11 @@ export function routes(name: string, to: RouteTo): Resource {
   return resource({ typeUrl: typeUrls.routes, name, schema, message, from: [] });
 }
 
-/**
- * `envoy.extensions.filters.http.on_demand.v3.OnDemand` with `odcds { source { ads, V3 }, timeout }`, which is not
- * among the generated types.
- */
-export function onDemandFilter(timeoutSeconds: number): Any {
-  const source = new BinaryWriter().tag(3, 2).bytes(new Uint8Array()).tag(6, 0).uint32(2).finish();
-  const timeout = new BinaryWriter().tag(1, 0).int64(timeoutSeconds).finish();
-  const odcds = new BinaryWriter().tag(1, 2).bytes(source).tag(3, 2).bytes(timeout).finish();
-  return create(AnySchema, {
-    typeUrl: 'type.googleapis.com/envoy.extensions.filters.http.on_demand.v3.OnDemand',
-    value: new BinaryWriter().tag(1, 2).bytes(odcds).finish(),
-  });
+/** As in every proxy. */
+export function onDemandFilter(): Any {
+  const { configType } = clustersOnDemand;
+  if (configType?.case !== 'typedConfig') throw new Error('it is not in its place');
+  return create(AnySchema, configType.value);
 }
 
 export function snapshot(...resources: readonly Resource[]): Snapshot {

@@ -67,8 +67,7 @@ export class Fixture implements AsyncDisposable {
   }
 
   publish(plan: Plan, proxy = 'p', onDemand?: Plan): void {
-    this.service.publish(proxy, snapshotOf(plan));
-    if (onDemand !== undefined) this.service.offer(proxy, snapshotOf(onDemand));
+    this.service.publish(proxy, snapshotOf(plan), onDemand && snapshotOf(onDemand));
   }
 
   /** A stream on a connection of its own. */

@@ -47,6 +47,17 @@ describe('xDS clusters on demand', { timeout: 20_000 }, () => {
     assert.equal(fixture.service.counters.pushesWithoutEffect, 0);
   });
 
+  it('I2 a change of what is on demand alone is told when it is taken, also where nobody asked for it', async () => {
+    await using fixture = await Fixture.open();
+    const client = await opened(fixture);
+    assert.equal(fixture.eventsOf('converged').length, 1);
+    fixture.publish(plan, 'p', { ...onDemand, cluster: { od: '2', other: '1' } });
+    assert.equal(fixture.eventsOf('converged').length, 2);
+    await client.silent();
+    client.send('cluster', { sub: ['od'] });
+    assert.deepEqual((await client.nextAcked('cluster')).versions, { od: '2' });
+  });
+
   it('I2 a service that the proxy may not call is answered like one that does not exist', async () => {
     await using fixture = await Fixture.open();
     fixture.publish({ cluster: { secret: '1' } }, 'q', { cluster: { hidden: '1' } });

@@ -5,6 +5,7 @@ import {
   type Workload,
   type WorkloadId,
 } from '../../compile/inventory.ts';
+import { withOffers } from '../../compile/on-demand.ts';
 import type { Snapshot } from '../../compile/resource.ts';
 import { type Compiled, recompile } from '../../compile/revision.ts';
 import { standIn } from '../../compile/stand-in.ts';
@@ -29,7 +30,7 @@ export interface Candidate {
   /** Undefined before anything runs. */
   readonly base: Base | undefined;
   readonly inventory: Inventory;
-  /** What each running proxy would get. */
+  /** What each running proxy would get, at once or on demand. */
   readonly snapshots: ReadonlyMap<WorkloadId, Snapshot>;
   /** One proxy of each service, also of those that do not run yet: what they will get must hold too. */
   readonly samples: ReadonlyMap<ServiceName, Snapshot>;
@@ -58,13 +59,14 @@ export function compileCandidate(
   const idle = [...intent.services.values()].filter(({ name }) => !running.has(name));
   const inventory = sortInventory([...world.inventory, ...idle.map(stranger)]);
   const compiled = recompile(known, intent, inventory);
+  const whole = withOffers(compiled);
   const samples = new Map<ServiceName, Snapshot>();
   for (const { id, service } of inventory) {
-    const snapshot = compiled.snapshots.get(id);
+    const snapshot = whole.get(id);
     if (snapshot !== undefined && !samples.has(service)) samples.set(service, snapshot);
   }
   const strangers = new Set<string>(idle.map((service) => stranger(service).id));
-  const snapshots = new Map([...compiled.snapshots].filter(([id]) => !strangers.has(id)));
+  const snapshots = new Map([...whole].filter(([id]) => !strangers.has(id)));
   return { tree, intent, ...world, snapshots, samples, compiled };
 }
 

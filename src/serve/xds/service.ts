@@ -52,6 +52,8 @@ const streamsPerProxyMax = 64;
 
 interface Proxy {
   snapshot: Snapshot;
+  /** What it gets beside that when it asks by name. */
+  onDemand: Snapshot;
   publishedAtMs: number;
   /** Since when a connected proxy does not have all of its snapshot. */
   dirtySinceMs: number | undefined;
@@ -77,7 +79,6 @@ export class XdsService {
   readonly #tally = new XdsTally();
   readonly #options: XdsServiceOptions;
   readonly #proxies = new Map<string, Proxy>();
-  readonly #offers = new Map<string, Snapshot>();
   readonly #quarantine = new Quarantine();
   #streamCount = 0;
   #isDraining = false;
@@ -91,34 +92,23 @@ export class XdsService {
     ];
   }
 
-  /** A proxy gets nothing, and may not connect, before its first snapshot. */
-  publish(proxy: string, snapshot: Snapshot): void {
+  /**
+   * A proxy gets nothing, and may not connect, before its first snapshot. `onDemand`: what it gets beside that, but only
+   * when it asks for it by name, such as clusters of services that its own may call, and their endpoints (rule I2).
+   */
+  publish(proxy: string, snapshot: Snapshot, onDemand: Snapshot = nothingOnDemand): void {
     const publishedAtMs = this.#options.clock.monotonicMs();
     const known = this.#proxies.get(proxy);
     if (known === undefined) {
-      this.#proxies.set(proxy, freshProxy(snapshot, publishedAtMs));
+      this.#proxies.set(proxy, freshProxy({ snapshot, onDemand, publishedAtMs }));
       return;
     }
     known.snapshot = snapshot;
+    known.onDemand = onDemand;
     known.publishedAtMs = publishedAtMs;
     if (known.streams.size > 0) known.dirtySinceMs ??= publishedAtMs;
-    for (const stream of known.streams.keys()) stream.update(snapshot, this.#offered(proxy));
+    for (const stream of known.streams.keys()) stream.update(snapshot, onDemand);
     this.#settle(known);
-  }
-
-  /**
-   * What a proxy gets beside its snapshot, but only when it asks for it by name: clusters of services that its own may
-   * call, and their endpoints (rule I2). Takes the place of what was offered before.
-   */
-  offer(proxy: string, onDemand: Snapshot): void {
-    this.#offers.set(proxy, onDemand);
-    const known = this.#proxies.get(proxy);
-    if (known === undefined) return;
-    for (const stream of known.streams.keys()) stream.update(known.snapshot, onDemand);
-  }
-
-  #offered(proxy: string): Snapshot {
-    return this.#offers.get(proxy) ?? nothingOnDemand;
   }
 
   /**
@@ -144,7 +134,6 @@ export class XdsService {
   ): void {
     const known = this.#proxies.get(proxy);
     this.#proxies.delete(proxy);
-    this.#offers.delete(proxy);
     for (const call of known?.streams.values() ?? []) call.end(why.code, why.message);
   }
 
@@ -269,7 +258,7 @@ export class XdsService {
       call,
       clock: this.#options.clock,
       snapshot: proxy.snapshot,
-      onDemand: this.#offered(id),
+      onDemand: proxy.onDemand,
       patienceMs: patienceMs(proxy.incompleteResets),
       noncePrefix: this.#streamCount.toString(36),
       memory: (type) => memoryOf(proxy, type),
@@ -370,10 +359,10 @@ export class XdsService {
   }
 }
 
-function freshProxy(snapshot: Snapshot, publishedAtMs: number): Proxy {
+function freshProxy(published: Pick<Proxy, 'snapshot' | 'onDemand' | 'publishedAtMs'>): Proxy {
+  const { publishedAtMs } = published;
   return {
-    snapshot,
-    publishedAtMs,
+    ...published,
     dirtySinceMs: undefined,
     settledAtMs: publishedAtMs,
     incompleteResets: 0,

@@ -133,6 +133,8 @@ export class XdsStream {
   }
 
   update(snapshot: Snapshot, onDemand: Snapshot): void {
+    // What is new on demand is a change too, of which somebody may wait to hear that it was taken.
+    if (this.#onDemand !== onDemand) this.#toldConverged = undefined;
     this.#published = snapshot;
     this.#onDemand = onDemand;
     this.#refresh();
