@@ -23,8 +23,8 @@ it('the bytes of a map of encoded values are those that its encoder makes', () =
       ];
     }),
   );
-  const encoded = encodedMap(
-    new Map(Object.entries(plain).map(([key, value]) => [key, toBinary(OnMatchSchema, value)])),
+  const encoded = encodedMap(new Map(Object.entries(plain)), (value) =>
+    toBinary(OnMatchSchema, value),
   );
   assert.ok(encoded);
   const bytes = toBinary(MatchMapSchema, encoded);
@@ -33,5 +33,8 @@ it('the bytes of a map of encoded values are those that its encoder makes', () =
 });
 
 it('a map without entries is none: Envoy takes no empty one', () => {
-  assert.equal(encodedMap(new Map()), undefined);
+  assert.equal(
+    encodedMap(new Map<string, Uint8Array>(), (value) => value),
+    undefined,
+  );
 });

@@ -11,62 +11,51 @@ const valueTag = (2 << 3) | WireType.LengthDelimited;
 const mapField = Matcher_MatcherTree_MatchMapSchema.field.map.number;
 const mapTag = (mapField << 3) | WireType.LengthDelimited;
 
-interface Entry {
-  readonly key: string;
-  readonly keyBytes: number;
-  readonly value: Uint8Array;
-  /** Of key and value with their tags and lengths. */
-  readonly bytes: number;
-}
-
 /**
  * A map of which the values are encoded already. Most of a large policy is such maps, whose values are few: each is
  * encoded once, and copied. The message carries the bytes as a field that its encoder writes as it is; the bytes are those
- * that it would have made.
+ * that it would have made. Undefined for a map without entries.
  */
-export function encodedMap(
-  values: ReadonlyMap<string, Uint8Array>,
+export function encodedMap<Value>(
+  entries: ReadonlyMap<string, Value>,
+  encoded: (value: Value) => Uint8Array,
 ): Matcher_MatcherTree_MatchMap | undefined {
-  const entries = [...values].map(([key, value]) => entryOf(key, value));
-  const [first, ...others] = entries;
-  if (first === undefined) return undefined;
-  const size = others.reduce(
-    (sum, { bytes }) => sum + 1 + lengthBytes(bytes) + bytes,
-    lengthBytes(first.bytes) + first.bytes,
-  );
+  if (entries.size === 0) return undefined;
+  let size = 0;
+  for (const [key, value] of entries) size += 1 + prefixed(entryBytes(key, encoded(value)));
   const data = Buffer.allocUnsafe(size);
-  let at = writeEntry(data, 0, first);
-  for (const entry of others) {
+  let at = 0;
+  for (const [key, value] of entries) {
     data[at] = mapTag;
-    at = writeEntry(data, at + 1, entry);
+    at = writeEntry(data, at + 1, key, encoded(value));
   }
   const map = create(Matcher_MatcherTree_MatchMapSchema);
-  // Without the tag of the first, which is written with it.
-  map.$unknown = [{ no: mapField, wireType: WireType.LengthDelimited, data }];
+  // The tag of the first is written with the field.
+  map.$unknown = [{ no: mapField, wireType: WireType.LengthDelimited, data: data.subarray(1) }];
   return map;
 }
 
-function entryOf(key: string, value: Uint8Array): Entry {
-  const keyBytes = Buffer.byteLength(key);
-  const bytes = [keyBytes, value.length].reduce((sum, one) => sum + 1 + lengthBytes(one) + one, 0);
-  return { key, keyBytes, value, bytes };
+/** Of key and value with their tags and lengths. */
+function entryBytes(key: string, value: Uint8Array): number {
+  return 1 + prefixed(Buffer.byteLength(key)) + 1 + prefixed(value.length);
 }
 
-function writeEntry(data: Buffer, start: number, { key, keyBytes, value, bytes }: Entry): number {
-  let at = writeLength(data, start, bytes);
+/** So many bytes with their length before them. */
+function prefixed(length: number): number {
+  let bytes = 1;
+  for (let rest = length >>> 7; rest > 0; rest >>>= 7) bytes += 1;
+  return bytes + length;
+}
+
+function writeEntry(data: Buffer, start: number, key: string, value: Uint8Array): number {
+  let at = writeLength(data, start, entryBytes(key, value));
   data[at] = keyTag;
-  at = writeLength(data, at + 1, keyBytes);
+  at = writeLength(data, at + 1, Buffer.byteLength(key));
   at += data.write(key, at);
   data[at] = valueTag;
   at = writeLength(data, at + 1, value.length);
   data.set(value, at);
   return at + value.length;
-}
-
-function lengthBytes(length: number): number {
-  let bytes = 1;
-  for (let rest = length >>> 7; rest > 0; rest >>>= 7) bytes += 1;
-  return bytes;
 }
 
 /** A varint. */

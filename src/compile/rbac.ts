@@ -126,7 +126,7 @@ function methodMatch(table: MethodTable): OnMatch | undefined {
 
 function callerMatch(table: CallerTable): OnMatch | undefined {
   const otherwise = table.any === undefined ? undefined : verdictAction(table.any);
-  const callers = encodedMap(new Map([...table.bySpiffeId].map(encodedVerdict)));
+  const callers = encodedMap(table.bySpiffeId, encodedVerdict);
   return callers === undefined ? otherwise : exactMatch('caller', callers, otherwise);
 }
 
@@ -196,10 +196,10 @@ function namedAction(name: string): OnMatch {
 const encodedActions = new WeakMap<Verdict, Uint8Array>();
 const encodedAction = templated((name) => encode(Matcher_OnMatchSchema, namedAction(name)));
 
-function encodedVerdict([key, verdict]: readonly [string, Verdict]): readonly [string, Uint8Array] {
+function encodedVerdict(verdict: Verdict): Uint8Array {
   const known = encodedActions.get(verdict);
-  if (known !== undefined) return [key, known];
+  if (known !== undefined) return known;
   const bytes = encodedAction(`${verdict.kind}/${verdict.id}`);
   encodedActions.set(verdict, bytes);
-  return [key, bytes];
+  return bytes;
 }
