@@ -118,7 +118,19 @@ function prefixMatch(entry: PrefixEntry): OnMatch | undefined {
   });
 }
 
+/** One table may stand at several paths. */
+const methodMatches = new WeakMap<MethodTable, Matcher_OnMatch>();
+
 function methodMatch(table: MethodTable): OnMatch | undefined {
+  const known = methodMatches.get(table);
+  const found = known ?? newMethodMatch(table);
+  if (known !== undefined || found === undefined) return found;
+  const match = create(Matcher_OnMatchSchema, found);
+  methodMatches.set(table, match);
+  return match;
+}
+
+function newMethodMatch(table: MethodTable): OnMatch | undefined {
   const otherwise = table.any === undefined ? undefined : callerMatch(table.any);
   const methods = mapped(table.byMethod, callerMatch);
   return methods === undefined ? otherwise : exactMatch('method', { map: methods }, otherwise);

@@ -83,9 +83,9 @@ interface Leaf {
 
 /** Leaves by the place in the path tree where they stand. */
 interface PathLeaves {
-  readonly exact: Map<string, Leaf[]>;
+  readonly exact: Map<string, readonly Leaf[]>;
   /** By prefix, then by regular expression; the empty one is the rest. */
-  readonly prefixes: Map<string, Map<string, Leaf[]>>;
+  readonly prefixes: Map<string, Map<string, readonly Leaf[]>>;
 }
 
 /** Undefined for a service that is not in the document. */
@@ -164,13 +164,13 @@ function addRule(leaves: PathLeaves, document: PolicyDocument, rule: PolicyRule)
 }
 
 /** A deny rule holds with a final slash too; a rest has it anyway. */
-function addDenied(leaves: PathLeaves, segments: readonly string[], found: Leaf[]): void {
+function addDenied(leaves: PathLeaves, segments: readonly string[], found: readonly Leaf[]): void {
   addPattern(leaves, segments, found);
   const last = segments.at(-1);
   if (last !== '' && last !== '**') addPattern(leaves, [...segments, ''], found);
 }
 
-function addPattern(leaves: PathLeaves, segments: readonly string[], found: Leaf[]): void {
+function addPattern(leaves: PathLeaves, segments: readonly string[], found: readonly Leaf[]): void {
   const rest = segments.at(-1) === '**';
   const fixed = rest ? segments.slice(0, -1) : segments;
   const wild = fixed.indexOf('*');
@@ -191,19 +191,18 @@ function addPattern(leaves: PathLeaves, segments: readonly string[], found: Leaf
   if (fixed.length > 0) append(leaves.exact, path, found);
 }
 
-function prefixLeaves(leaves: PathLeaves, prefix: string): Map<string, Leaf[]> {
-  const known = leaves.prefixes.get(prefix) ?? new Map<string, Leaf[]>();
+function prefixLeaves(leaves: PathLeaves, prefix: string): Map<string, readonly Leaf[]> {
+  const known = leaves.prefixes.get(prefix) ?? new Map<string, readonly Leaf[]>();
   leaves.prefixes.set(prefix, known);
   return known;
 }
 
-function append(map: Map<string, Leaf[]>, key: string, found: readonly Leaf[]): void {
-  const known = map.get(key) ?? [];
-  known.push(...found);
-  map.set(key, known);
+function append(map: Map<string, readonly Leaf[]>, key: string, found: readonly Leaf[]): void {
+  const known = map.get(key);
+  map.set(key, known === undefined ? found : [...known, ...found]);
 }
 
-function prefixEntry(byRegex: ReadonlyMap<string, Leaf[]>): PrefixEntry {
+function prefixEntry(byRegex: ReadonlyMap<string, readonly Leaf[]>): PrefixEntry {
   const rest = byRegex.get('');
   return {
     patterns: sortedEntries(byRegex)
@@ -213,7 +212,16 @@ function prefixEntry(byRegex: ReadonlyMap<string, Leaf[]>): PrefixEntry {
   };
 }
 
+/** A path and what is below it mostly have the same leaves, and then the same table. */
+const tables = new WeakMap<readonly Leaf[], MethodTable>();
+
 function methodTable(leaves: readonly Leaf[]): MethodTable {
+  const known = tables.get(leaves) ?? newMethodTable(leaves);
+  tables.set(leaves, known);
+  return known;
+}
+
+function newMethodTable(leaves: readonly Leaf[]): MethodTable {
   const groups = Map.groupBy(leaves, (leaf) => leaf.method);
   const any = groups.get('*');
   groups.delete('*');
