@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { gitWebhook } from '../../src/app/git-webhook.ts';
 import type { TreeReading } from '../../src/app/intent-source.ts';
 import { RemoteIntent, type RemoteIntentOptions } from '../../src/app/remote-intent.ts';
+import type { Noticed } from '../../src/app/tracing/arrival.ts';
 import { listenForWebhooks, webhookCalls, webhookPath } from '../../src/app/webhook-listener.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { jsonLog } from '../../src/base/log.ts';
@@ -228,6 +229,30 @@ test('a signed webhook fetches at once, and a hundred of them are a few fetches'
   assert.deepEqual(statuses, new Set([202, 429]));
   assert.equal(outcomes.length, 103);
   assert.deepEqual(outcomes.slice(0, 3), ['refused', 'taken', 'refused']);
+});
+
+test('what a webhook brought says so, with the trace that its header names and how long the fetch took', async (t) => {
+  const from = origin(t);
+  const source = new RemoteIntent({
+    mirror: await mirrorOf(from),
+    ...{ pollMs: neverMs, signers: undefined, allowRewind: false, signingKey: undefined },
+    ...{ clock: systemClock, random: systemRandom, log: silentLog },
+  });
+  commitOf(await source.read());
+  const secretFile = join(from.home.dir, 'secret');
+  writeFileSync(secretFile, 's3cret\n', { mode: 0o600 });
+  const onPush = (traceparent: string | undefined): void =>
+    void source.refresh({ by: 'webhook', traceparent });
+  const hook = gitWebhook({ secretFile, onPush, log: silentLog });
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+  const noticed = await new Promise<Noticed>((resolve) => {
+    t.after(source.watch(resolve));
+    from.push('Second');
+    const headers = { 'x-gitlab-token': 's3cret', traceparent };
+    void hook.handle({ headers, body: new Uint8Array() });
+  });
+  assert.deepEqual([noticed.by, noticed.traceparent], ['webhook', traceparent]);
+  assert.ok((noticed.fetched?.endMs ?? 0) >= (noticed.fetched?.startMs ?? Number.NaN));
 });
 
 test('a remote that is away is asked less and less often', async (t) => {
