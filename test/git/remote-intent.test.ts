@@ -245,12 +245,20 @@ test('what a webhook brought says so, with the trace that its header names and h
     void source.refresh({ by: 'webhook', traceparent });
   const hook = gitWebhook({ secretFile, onPush, log: silentLog });
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
-  const noticed = await new Promise<Noticed>((resolve) => {
-    t.after(source.watch(resolve));
-    from.push('Second');
-    const headers = { 'x-gitlab-token': 's3cret', traceparent };
-    void hook.handle({ headers, body: new Uint8Array() });
-  });
+  const heard: Noticed[] = [];
+  t.after(source.watch((noticed) => heard.push(noticed)));
+  // Nothing is under way any more that could bring it first.
+  await source.refresh();
+  from.push('Second');
+  const headers = { 'x-gitlab-token': 's3cret', traceparent };
+  await hook.handle({ headers, body: new Uint8Array() });
+  await eventually(
+    () => heard.length > 0,
+    10_000,
+    () => 'nothing came',
+  );
+  const [noticed] = heard;
+  assert.ok(noticed);
   assert.deepEqual([noticed.by, noticed.traceparent], ['webhook', traceparent]);
   assert.ok((noticed.fetched?.endMs ?? 0) >= (noticed.fetched?.startMs ?? Number.NaN));
 });
