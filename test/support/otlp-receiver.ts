@@ -137,8 +137,8 @@ function spanOf(span: WireSpan, service: string): ReceivedSpan {
     spanId: hex(span.span_id),
     parentId: hex(span.parent_span_id ?? ''),
     name: span.name,
-    startMs: Number(span.start_time_unix_nano) / 1e6,
-    endMs: Number(span.end_time_unix_nano) / 1e6,
+    startMs: msOf(span.start_time_unix_nano),
+    endMs: msOf(span.end_time_unix_nano),
     attributes: attributesOf(span.attributes),
     events: (span.events ?? []).map(({ name, attributes }) => ({
       name,
@@ -148,6 +148,11 @@ function spanOf(span: WireSpan, service: string): ReceivedSpan {
     message: span.status?.message ?? '',
     service,
   };
+}
+
+/** Nanoseconds of the epoch are more than a number holds. */
+function msOf(unixNano: string): number {
+  return Number(BigInt(unixNano) / 1_000n) / 1_000;
 }
 
 function attributesOf(list: readonly WireAttribute[] = []): Readonly<Record<string, Value>> {
