@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { candidateOf, intentOf, workloadOf } from '../../test/support/gate-world.ts';
+import { candidateOf, intentOf, noTraffic, workloadOf } from '../../test/support/gate-world.ts';
 import { caller, idleName, wide, wideMesh } from '../../test/support/wide-mesh.ts';
 import { guardFindings } from '../app/gate/guard-rails.ts';
 import { referenceFindings } from '../app/gate/references.ts';
@@ -58,7 +58,7 @@ describe('a service that may call very many', () => {
   it('passes the gates of references and removals when it comes to call so many', () => {
     const candidate = candidateOf(wideMesh(wide - 1), wideMesh(wide), inventory);
     assert.deepEqual(referenceFindings(candidate), []);
-    const evidence = { traffic: () => undefined, nowMs: 0 };
+    const evidence = { traffic: noTraffic, nowMs: 0 };
     assert.deepEqual(guardFindings(candidate, evidence), []);
   });
 

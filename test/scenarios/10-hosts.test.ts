@@ -98,7 +98,7 @@ describe('hosts join, renew, come back, and are cut off', () => {
     const { rootSha256 } = await plane.token('other');
     thief.start('--root', rootSha256[0] ?? '');
     await thief.said(
-      /CH3106: this host is not admitted: the join token for web-1 was used already/,
+      /"CH3106","problem":"this host is not admitted: the join token for web-1 was used already/,
     );
     await thief.kill();
     assert.ok(ledgerOf(plane.intentDir).some((line) => line.startsWith('host-refused')));

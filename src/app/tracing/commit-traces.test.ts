@@ -44,6 +44,11 @@ function world() {
   return { traces, begin, become, span, later, exporter };
 }
 
+const takenBack = (reason: string) => ({
+  ...{ kind: 'taken-back' as const, sinceMs: 0, reason },
+  branch: { kind: 'open' as const, problem: undefined },
+});
+
 const outcome = ({ attributes }: ReadableSpan) => attributes['chancery.outcome'];
 
 describe('the trace of a rollout', () => {
@@ -80,7 +85,7 @@ describe('the trace of a rollout', () => {
     become('one', { kind: 'pushing', wave: 0, sinceMs: 0 });
     const from = { kind: 'nacked' as const, proxy: 'a-1', resource: 'Cluster x', from: [] };
     traces.onEvent({ ...from, message: 'no' });
-    become('one', { kind: 'taken-back', sinceMs: 0, reason: 'a-1 refuses it' });
+    become('one', takenBack('a-1 refuses it'));
     assert.equal(span('push').events[0]?.name, 'NACK');
     for (const name of ['push', 'wave 1 of 2', 'commit']) {
       assert.deepEqual(span(name).status, { code: 2, message: 'a-1 refuses it' }, name);
@@ -88,16 +93,29 @@ describe('the trace of a rollout', () => {
     assert.equal(outcome(span('commit')), 'taken-back');
   });
 
-  it('that was taken back when it was live already says so in the same trace', () => {
-    const { traces, begin, become, span } = world();
+  it('that was taken back when it was live already says so once in the same trace', () => {
+    const { traces, begin, become, span, exporter } = world();
     begin('one');
     become('one', { kind: 'pushing', wave: 0, sinceMs: 0 });
     become('one', { kind: 'live', sinceMs: 0 });
     traces.onEvent({ kind: 'live', commit: 'one', proxies: [], tookMs: 1 });
     const traceId = traces.traceIdOf('one');
-    become('one', { kind: 'taken-back', sinceMs: 0, reason: 'it hurts' });
+    become('one', takenBack('it hurts'));
+    // Told again with what became of the branch.
+    become('one', { ...takenBack('it hurts'), branch: { kind: 'as before', commit: 'zero' } });
+    const late = exporter.getFinishedSpans().filter(({ name }) => name === 'taken back');
+    assert.equal(late.length, 1);
     assert.equal(span('taken back').status.message, 'it hurts');
     assert.equal(span('taken back').spanContext().traceId, traceId);
+  });
+
+  it('ends also where all have taken it before its wave is told', () => {
+    const { traces, begin, become, span } = world();
+    begin('one');
+    traces.onEvent({ kind: 'live', commit: 'one', proxies: [], tookMs: 1 });
+    become('one', { kind: 'pushing', wave: 0, sinceMs: 0 });
+    become('one', { kind: 'live', sinceMs: 0 });
+    assert.equal(outcome(span('commit')), 'live');
   });
 
   it('ends when a newer commit takes its place, and when the process ends', () => {
