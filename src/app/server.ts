@@ -278,8 +278,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
-      () => rollouts.findings,
-      () => foundation.tracing.findings,
+      () => [...rollouts.findings, ...foundation.tracing.findings],
       () => ca.findings,
       () => clockNotice.findings,
       () => foundation.trouble.look(),
