@@ -10,7 +10,7 @@ const named = process.argv.slice(2);
 const unit = globSync([
   'src/**/*.test.ts',
   'test/*.test.ts',
-  'test/{xds,store,fuzz,spiffe}/*.test.ts',
+  'test/!(scenarios|interop)/**/*.test.ts',
   'examples/**/*.test.ts',
   'bench/*.test.ts',
 ]);
