@@ -4,7 +4,6 @@ import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { systemRandom as random } from '../base/random.ts';
-import type { Workload } from '../compile/inventory.ts';
 import type { Authority } from '../identity/authority.ts';
 import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
@@ -12,18 +11,17 @@ import { admissionUnlessSaid } from '../model/admission.ts';
 import { guarded } from '../serve/api/guard.ts';
 import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
 import type { ApiHandler } from '../serve/api/server.ts';
-import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
-import type { Store, StoredDocument } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { CaController } from './ca-controller.ts';
 import { ClockNotice } from './clock-notice.ts';
 import { recordCommits } from './commit-ledger.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
-import { type Accepted, ControlPlane } from './control-plane.ts';
+import { ControlPlane } from './control-plane.ts';
 import {
   type BundleEndpoint,
   type BundleEndpointOptions,
@@ -32,15 +30,15 @@ import {
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
-import { openGate, restoreLast } from './gate/open-gate.ts';
+import { openGate } from './gate/open-gate.ts';
 import type { Verdicts } from './gate/verdicts.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
 import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
-import { HostRegistry } from './hosts/registry.ts';
-import { HostReports, reportKind } from './hosts/reports.ts';
+import { HostRegistry, hostKind } from './hosts/registry.ts';
+import { HostReports, reportKind, storedInventory } from './hosts/reports.ts';
 import { type IntentSource, openIntentSource } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { listenLocally } from './listen-locally.ts';
@@ -60,8 +58,12 @@ import { countXdsEvent } from './operators/self-metrics.ts';
 import { timedStore } from './operators/timed-store.ts';
 import { proxyAuthorizer } from './proxy-authority.ts';
 import { ProxyLedger } from './proxy-ledger.ts';
-import { openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
-import type { Rollouts } from './rollouts/rollouts.ts';
+import { leadIntent } from './replicas/lead-intent.ts';
+import { openRevisions, type Revisions } from './replicas/open-revisions.ts';
+import { Orders } from './replicas/orders.ts';
+import { Replica } from './replicas/replica.ts';
+import { shareReplica } from './replicas/share.ts';
+import { SharedSignals } from './replicas/shared-signals.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import { ServerIdentity } from './server-identity.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
@@ -105,8 +107,9 @@ interface Foundation {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly grpc: GrpcServer;
-  readonly signals: SignalLog;
-  readonly rollouts: Rollouts;
+  readonly signals: SharedSignals;
+  readonly revisions: Revisions;
+  readonly replica: Replica;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly operations: Operations;
@@ -120,47 +123,47 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   const metrics = newMetrics();
   const opened = await openStore(options.store ?? layout.database);
   const store = timedStore(opened, metrics, clock);
-  const registry = await HostRegistry.open({ store, clock, log });
+  const replica = new Replica({ store, port: options.port, clock, random, log, metrics });
+  await replica.start();
+  const registry = await HostRegistry.open({ store, clock });
+  replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
   const { source, stop: closeSource } = await openSource(options);
-  const { plane, xds, ready, signals, rollouts, proxies } = await openPlane(
-    store,
-    registry,
-    log,
-    () => options.watchMs,
-    metrics,
-  );
+  const opening = { store, registry, replica, log, metrics, watchMs: () => options.watchMs };
+  const { plane, xds, ready, signals, revisions, proxies, gate } = await openPlane(opening);
+  const { gatekeeper, verdicts } = gate;
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
   });
-  const operations = createOperations({ store, clock, registry, plane, xds, metrics });
+  const { fleet } = revisions;
+  const operations = createOperations({
+    ...{ store, clock, registry, plane, xds, metrics, fleet, replica },
+  });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts } = await openGate(plane, store, log);
-  await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
+  await revisions.follower.catchUp();
   const unfollow = plane.events.follow((event) => {
-    if (event.kind === 'accepted') void source.accepted?.(event.commit);
+    if (event.kind === 'accepted' && replica.isLeading) void source.accepted?.(event.commit);
   });
-  const unwatch = await follow(source, gatekeeper);
+  replica.feed.start();
+  void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions }));
   await whileAwake(ready);
   const stop = await serve({
-    ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts, operations },
+    ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
+    ...{ gatekeeper, verdicts, operations, replica },
   });
   proxies.start();
   return async () => {
     operations.serving(undefined);
-    unwatch();
     unfollow();
+    await replica.leave();
     closeSource();
     watched?.closeAllConnections();
     watched?.close();
-    await gatekeeper.settled();
-    rollouts.stop();
     proxies.stop();
-    await verdicts.flushed();
     await stop();
     await grpc.close();
+    await replica.stop();
     await store.close();
   };
 }
@@ -181,13 +184,17 @@ async function whileAwake(ready: Promise<void>): Promise<void> {
   clearInterval(awake);
 }
 
-async function openPlane(
-  store: Store,
-  registry: HostRegistry,
-  log: Log,
-  watchMs: () => number,
-  metrics: Metrics<MetricName>,
-) {
+interface PlaneParts {
+  readonly store: Store;
+  readonly registry: HostRegistry;
+  readonly replica: Replica;
+  readonly log: Log;
+  readonly metrics: Metrics<MetricName>;
+  readonly watchMs: () => number;
+}
+
+async function openPlane(parts: PlaneParts) {
+  const { store, registry, replica, log, metrics } = parts;
   let start = (): void => {};
   const ready = new Promise<void>((resolve) => {
     start = resolve;
@@ -204,24 +211,29 @@ async function openPlane(
       if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
       countXdsEvent(metrics, event);
       onXdsEvent(event);
+      revisions.fleet.moved();
     },
   });
-  let begin = (_accepted: Accepted): void => {};
   const proxies = new ProxyLedger({ store, clock });
+  const reports = await store.list(reportKind);
   const plane: ControlPlane = new ControlPlane({
     clock,
-    onAccepted: (accepted) => begin(accepted),
+    onAccepted: (accepted) => revisions.accepted(accepted),
     sink: proxies.sink(xds),
-    inventory: inventoryOf(await store.list(reportKind)),
+    inventory: storedInventory(reports),
     onReady: start,
   });
   const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
   const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
-  recordCommits(plane, store, clock);
-  const signals = new SignalLog();
-  const rollouts = openRollouts({ plane, xds, store, signals, clock, log, watchMs });
-  begin = (accepted) => rollouts.begin(proposalOf(accepted));
-  return { plane, xds, ready, signals, rollouts, proxies };
+  recordCommits(plane, { store, clock, isLeading: () => replica.isLeading });
+  const counted = new SignalLog();
+  const revisions: Revisions = openRevisions({
+    ...{ ...parts, plane, xds, signals: counted, clock },
+    read: (tree) => gate.gatekeeper.read(tree),
+  });
+  const gate = await openGate({ plane, replica, keep: (tree) => revisions.keep(tree), log });
+  const signals = new SharedSignals({ store, clock, signals: counted, replica: replica.id });
+  return { plane, xds, ready, signals, revisions, proxies, gate };
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */
@@ -230,19 +242,23 @@ const comeBackMs = 60_000;
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
+  const { replica } = foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
   const confirmations = new Confirmations();
   const { authority, ca } = await openCa({
-    ...{ plane, store, kek, trustDomain, confirmations, log },
+    ...{ plane, store, fenced: replica.fenced, kek, trustDomain, confirmations, log },
     hosts: () => registry.active.map(({ name }) => name),
     partnersNoticeMs: () => endpoint?.noticeMs ?? 0,
     upstream: options.upstream,
     dir: layout.intentDir,
   });
-  const federation = new Federation({ store, clock, log, own: () => authority.news.bundle });
+  const federation = new Federation({
+    ...{ store: replica.fenced, clock, log, own: () => authority.news.bundle },
+    isLeading: () => replica.isLeading,
+  });
   const unfollow = await followPeers(plane, federation, log);
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
@@ -254,6 +270,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => source.findings ?? [],
       () => ca.findings,
       () => clockNotice.findings,
+      () => replica.findings,
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
     ],
@@ -265,7 +282,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
   registry.onCut((host) => hostServer.cut(host));
   // What has ended is mended first: then there is something to sign with.
-  await ca.start();
+  await shareReplica({ replica, reports, signals, authority, ca, federation });
   const tcp =
     options.operatorApi &&
     createOperatorApi(options.operatorApi, { handler: control, plane, store, clock, log });
@@ -281,14 +298,11 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   operations.serving({ authority, notices });
   notices.start();
   clockNotice.start();
-  registry.start();
   log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });
   return async () => {
     identity.stop();
-    ca.stop();
     notices.stop();
     clockNotice.stop();
-    registry.stop();
     for (const server of also) server.close();
     unfollow();
     await federation.stop();
@@ -312,14 +326,17 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     options,
     source,
     store,
+    kek,
     registry,
     plane,
     xds,
-    rollouts,
+    revisions,
+    replica,
     gatekeeper,
     verdicts,
     operations,
   } = foundation;
+  const { rollouts, fleet } = revisions;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -332,16 +349,15 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
   const address = { host: advertise, port: agentPort };
   const audit = operatorAudit({ store, clock });
-  const control = guarded(
-    controlApi({
-      ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
-      ...{ gatekeeper, verdicts, operations },
-    }),
-    (use) => {
-      operations.onUse(use);
-      audit(use);
-    },
-  );
+  const all = controlApi({
+    ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
+    ...{ gatekeeper, verdicts, operations, fleet, replica },
+  });
+  const orders = new Orders({ store, kek, clock, random, log, replica, handler: all });
+  const control = guarded(orders.handle, (use) => {
+    operations.onUse(use);
+    audit(use);
+  });
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
   return { control, operators, hosts: hostApi(parts, attestors.remote) };
@@ -360,29 +376,4 @@ function closeServers(api: Server, hosts: HostApiServer): void {
   api.closeAllConnections();
   api.close();
   hosts.close();
-}
-
-/** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */
-async function follow(source: IntentSource, gatekeeper: Gatekeeper): Promise<() => void> {
-  let state: 'idle' | 'reading' | 'reading, and again' = 'idle';
-  const read = async (): Promise<void> => {
-    if (state !== 'idle') {
-      state = 'reading, and again';
-      return;
-    }
-    do {
-      state = 'reading';
-      gatekeeper.offer(await source.read());
-    } while ((state as string) === 'reading, and again');
-    state = 'idle';
-  };
-  const unwatch = source.watch(() => void read());
-  await read();
-  return unwatch;
-}
-
-function inventoryOf(reports: readonly StoredDocument[]): Workload[] {
-  return reports.flatMap(
-    ({ value }) => (JSON.parse(Buffer.from(value).toString('utf8')) as HostReport).workloads,
-  );
 }

@@ -77,9 +77,11 @@ export async function gateWorld(
     readonly traffic?: EdgeTraffic;
     readonly envoy?: Gate;
     readonly onPublish?: (proxy: WorkloadId) => void;
+    readonly keep?: () => Promise<boolean>;
   } = {},
 ) {
   const { inventory = [], traffic = () => undefined, envoy, onPublish = () => {} } = options;
+  const { keep = async () => true } = options;
   const store = await openStore(':memory:');
   const plane: ControlPlane = new ControlPlane({
     clock,
@@ -93,7 +95,10 @@ export async function gateWorld(
   });
   const verdicts = await Verdicts.open({ store, clock, log: silent });
   const rails = gates({ envoy, traffic, nowMs: () => clock.nowMs() });
-  const gatekeeper = new Gatekeeper({ plane, clock, verdicts, gates: options.gates ?? rails });
+  const gatekeeper = new Gatekeeper({
+    ...{ plane, clock, verdicts, gates: options.gates ?? rails },
+    ...{ keep, isLeading: () => true },
+  });
   return {
     ...{ store, plane, verdicts, gatekeeper },
     running: () => (plane.intent.kind === 'running' ? plane.intent.tree.commit : undefined),

@@ -1,15 +1,15 @@
 import { type ApiReply, type ApiRequest, refused } from '../../serve/api/server.ts';
 import { paths } from '../../serve/api/wire.ts';
 import type { ApprovalRequest, CommitReply } from '../../serve/api/wire-gate.ts';
-import type { XdsService } from '../../serve/xds/service.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { IntentSource } from '../intent-source.ts';
+import type { Fleet } from '../replicas/fleet.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export interface GateApiParts {
   readonly plane: ControlPlane;
-  readonly xds: XdsService;
+  readonly fleet: Fleet;
   readonly source: IntentSource;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
@@ -36,11 +36,11 @@ export async function gateApi(
   return undefined;
 }
 
-function commitReply({ plane, xds, verdicts }: GateApiParts, text: string): CommitReply {
+function commitReply({ plane, fleet, verdicts }: GateApiParts, text: string): CommitReply {
   const { intent, inventory, publisher } = plane;
-  const states = inventory.map(({ id }) => ({ id, ...xds.status(id) }));
+  const states = inventory.map(({ id }) => ({ id, ...fleet.status(id) }));
   // Who refuses something goes on with what it had: the commit is not live there.
-  const behind = states.filter(({ state }) => state !== 'converged');
+  const behind = states.filter(({ state, converged }) => state !== 'converged' || !converged);
   const running =
     intent.kind === 'running'
       ? { commit: intent.tree.commit, subject: intent.tree.subject }

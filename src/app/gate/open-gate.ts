@@ -1,56 +1,34 @@
 import { systemClock as clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { IntentSource } from '../intent-source.ts';
-import { unfinished } from '../rollouts/open-rollouts.ts';
-import type { Rollouts } from '../rollouts/rollouts.ts';
+import type { IntentTree } from '../intent-source.ts';
+import type { Replica } from '../replicas/replica.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
-import { Verdicts } from './verdicts.ts';
+import { Verdicts, verdictKind } from './verdicts.ts';
 
 /** The gates of this control plane, with the verdicts that its store knows. */
-export async function openGate(plane: ControlPlane, store: Store, log: Log) {
-  const verdicts = await Verdicts.open({ store, clock, log });
+export async function openGate(parts: {
+  readonly plane: ControlPlane;
+  readonly replica: Replica;
+  readonly keep: (tree: IntentTree) => Promise<boolean>;
+  readonly log: Log;
+}) {
+  const { plane, replica, keep, log } = parts;
+  const verdicts = await Verdicts.open({ store: replica.fenced, clock, log });
+  replica.feed.follow(verdictKind, [], (changes) => {
+    if (!replica.isLeading) verdicts.take(changes);
+  });
   const envoy = realEnvoyGate({
     ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
     onProgress: (text) => log.info('the gate looks for Envoy', { text }),
   });
   const gatekeeper = new Gatekeeper({
-    ...{ plane, clock, verdicts },
+    ...{ plane, clock, verdicts, keep, isLeading: () => replica.isLeading },
     // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
     gates: gates({ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() }),
   });
   return { gatekeeper, verdicts };
-}
-
-/**
- * What ran last goes on, also where the folder now holds something that is refused. What was on its way goes on too, before
- * any proxy asks: whoever had it keeps it, permissions that were taken away among them.
- */
-export async function restoreLast(parts: {
-  readonly plane: ControlPlane;
-  readonly store: Store;
-  readonly source: IntentSource;
-  readonly gatekeeper: Gatekeeper;
-  readonly verdicts: Verdicts;
-  readonly rollouts: Rollouts;
-  readonly log: Log;
-}): Promise<void> {
-  const { plane, store, source, gatekeeper, verdicts, rollouts, log } = parts;
-  const restore = async (commit: string, approved: boolean): Promise<void> => {
-    const tree = await source.at(commit);
-    if (tree !== undefined) gatekeeper.restore(tree, approved);
-    else log.warn('what ran last cannot be read any more', { commit });
-  };
-  const rollout = await unfinished(plane, store);
-  const base = rollout?.base ?? verdicts.lastAccepted?.commit;
-  if (base !== undefined) await restore(base, false);
-  if (rollout === undefined || rollout.state.kind === 'taken-back') return;
-  const verdict = verdicts.get(rollout.commit)?.verdict;
-  if (verdict?.kind !== 'accepted' || !plane.runs(rollout.base)) return;
-  rollouts.recover(rollout);
-  await restore(rollout.commit, verdict.approvedBy !== undefined);
 }
 
 function acceptedIn({ all }: Verdicts): ReadonlySet<string> {

@@ -56,6 +56,11 @@ export const metricTable = {
   chancery_store_errors_total: counter('Calls of the store that failed.', 'operation'),
   chancery_store_records_total: counter('Entries of the ledger, by kind.', 'kind'),
   chancery_ledger_dropped_total: counter('Entries of the ledger that were lost.'),
+  chancery_replicas: gauge('Control planes of the store, by state.', 'state'),
+  chancery_replica_leads: gauge('1 where it leads, 0 where it follows.'),
+  chancery_replica_epoch: gauge('How often the lead has been taken, as it is known here.'),
+  chancery_replica_feed_seconds: seconds('From hearing of a write of another one to its effect.'),
+  chancery_replica_feed_behind_seconds: gauge('Age of the oldest such write without effect.'),
   chancery_api_requests_total: counter("Calls of the operators' API.", 'route', 'status'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 

@@ -1,93 +1,95 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
-import type { Rollout } from '../../rollout/rollout.ts';
-import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
-import { type Proposal, Rollouts } from './rollouts.ts';
+import type { Fleet } from '../replicas/fleet.ts';
+import type { StoredRevision } from '../replicas/revision-store.ts';
+import { type KeptRollout, type Proposal, type RolloutPlane, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 
-const rolloutKind = 'rollout';
-const currentId = 'current';
 /** While nothing is on its way: what a commit is held against. */
 const lookCalmMs = 5_000;
 /** While one is: soon enough to stop the next wave. */
 const lookCloseMs = 500;
 
+/** What a rollout does to the plane, for who leads it and for who follows; agents look closely while one is under way. */
+export function rolloutMoves(plane: ControlPlane, watchMs: () => number): RolloutPlane {
+  const look = (isUnderWay: boolean): void =>
+    plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
+  look(false);
+  return {
+    propose: (intent, commit) => plane.publisher.propose(intent, commit),
+    reach: (proxies) => {
+      look(true);
+      plane.reach(proxies);
+    },
+    settle: () => {
+      look(false);
+      plane.settle();
+    },
+    withdraw: (commit, reason) => {
+      look(false);
+      plane.withdraw(commit, reason);
+    },
+  };
+}
+
 export interface OpenRolloutsParts {
   readonly plane: ControlPlane;
-  readonly xds: XdsService;
-  readonly store: Store;
+  readonly moves: RolloutPlane;
+  readonly fleet: Pick<Fleet, 'status'>;
+  readonly store: Pick<Store, 'record'>;
   readonly signals: SignalLog;
   readonly clock: Clock;
   readonly log: Log;
   readonly watchMs: () => number;
+  readonly write: (revision: StoredRevision) => Promise<void>;
 }
 
 /** The rollouts of this control plane, over its proxies, its store and its events. */
 export function openRollouts(parts: OpenRolloutsParts): Rollouts {
-  const { plane, store, signals, clock, log, watchMs } = parts;
-  const look = (isUnderWay: boolean): void =>
-    plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
-  look(false);
+  const { plane, moves, store, signals, clock, log, watchMs, write } = parts;
   return new Rollouts({
-    ...{ clock, log, signals, watchMs },
-    plane: {
-      propose: (intent, commit) => plane.publisher.propose(intent, commit),
-      reach: (proxies) => {
-        look(true);
-        plane.reach(proxies);
-      },
-      settle: () => {
-        look(false);
-        plane.settle();
-      },
-      withdraw: (commit, reason) => {
-        look(false);
-        plane.withdraw(commit, reason);
-      },
-    },
+    ...{ clock, log, signals, watchMs, plane: moves },
     standing: (proxy) => standingOf(parts, proxy),
     emit: (event) => plane.events.emit(event),
-    keep: async (rollout) => {
-      const { commit, state } = rollout;
+    keep: async (kept) => {
+      await write(revisionOf(kept));
+      if (kept.isSettled) return;
+      const { commit, state, waves } = kept.rollout;
       store.record({
         atMs: clock.nowMs(),
         kind: `rollout-${state.kind}`,
         subject: commit,
         facts: {
-          ...('wave' in state ? { wave: state.wave + 1, waves: rollout.waves.length } : {}),
+          ...('wave' in state ? { wave: state.wave + 1, waves: waves.length } : {}),
           ...('reason' in state ? { reason: state.reason } : {}),
           ...('by' in state ? { by: state.by } : {}),
         },
       });
-      const document = Buffer.from(JSON.stringify(rollout));
-      await store.put(rolloutKind, currentId, document, undefined);
     },
   });
 }
 
-function standingOf({ xds }: OpenRolloutsParts, proxy: WorkloadId) {
-  const { streams, converged, rejected } = xds.status(proxy);
+/** What the mesh runs on while a rollout is here. */
+function revisionOf({ rollout, denialsExpected, isSettled }: KeptRollout): StoredRevision {
+  const { commit, base, state } = rollout;
+  if (isSettled) return { running: commit, next: undefined, rollout, denialsExpected };
+  const next = state.kind === 'taken-back' ? undefined : commit;
+  return { running: base, next, rollout, denialsExpected };
+}
+
+function standingOf({ fleet }: OpenRolloutsParts, proxy: WorkloadId) {
+  const { connected, converged, rejected } = fleet.status(proxy);
   const [first] = rejected;
   const place = first?.from[0];
   const at = place === undefined ? '' : ` (${place.file}:${place.line})`;
   return {
-    connected: streams > 0,
+    connected,
     converged,
     refused: first === undefined ? undefined : `${first.resource}${at}: ${first.message}`,
   };
-}
-
-/** The rollout that did not come to its end before a restart. What was taken back stays so, although the branch may hold it. */
-export async function unfinished(plane: ControlPlane, store: Store): Promise<Rollout | undefined> {
-  const stored = await store.get(rolloutKind, currentId);
-  if (stored === undefined) return undefined;
-  const rollout = JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout;
-  const { commit, state } = rollout;
-  if (state.kind === 'taken-back') plane.forbid(commit, state.reason);
-  return state.kind === 'live' ? undefined : rollout;
 }
 
 const urgentTrailer = 'chancery';

@@ -34,8 +34,16 @@ export interface RolloutsOptions {
   /** How long a wave is looked at before the next one; 0: as soon as it is taken. */
   readonly watchMs: () => number;
   readonly emit: (event: MeshEvent) => void;
-  /** Durable when it resolves. */
-  readonly keep: (rollout: Rollout) => Promise<void>;
+  /** Durable when it resolves; nothing of it reaches a proxy before. */
+  readonly keep: (kept: KeptRollout) => Promise<void>;
+}
+
+/** What whoever leads next goes on with. */
+export interface KeptRollout {
+  readonly rollout: Rollout;
+  readonly denialsExpected: boolean;
+  /** It is what runs, for everybody who comes. */
+  readonly isSettled: boolean;
 }
 
 /** What a rollout does to the mesh. */
@@ -44,7 +52,7 @@ export interface RolloutPlane {
   propose(intent: Intent, commit: Commit): readonly TouchedProxy[];
   reach(proxies: ReadonlySet<WorkloadId>): void;
   settle(): void;
-  withdraw(commit: string, reason: string): void;
+  withdraw(commit: string, reason: string | undefined): void;
 }
 
 const lookEveryMs = 100;
@@ -65,10 +73,11 @@ export interface Proposal {
   readonly denialsExpected: boolean;
 }
 
-interface Active {
+interface Active extends KeptRollout {
   rollout: Rollout;
-  readonly denialsExpected: boolean;
-  readonly touched: ReadonlySet<WorkloadId>;
+  isSettled: boolean;
+  /** What it is now is durable, and in effect. */
+  isKept: boolean;
 }
 
 /** Leads each accepted commit to all proxies in waves, looks at whoever has it, and takes it back when it hurts. */
@@ -76,8 +85,8 @@ export class Rollouts {
   readonly #options: RolloutsOptions;
   readonly #history: Rollout[] = [];
   #active: Active | undefined;
-  /** What was under way when the control plane ended; until its commit comes again. */
-  #interrupted: Rollout | undefined;
+  /** Each write waits for the one before: the last one is what holds. */
+  #keeping: Promise<void> = Promise.resolve();
   #cancel = (): void => {};
 
   constructor(options: RolloutsOptions) {
@@ -93,67 +102,85 @@ export class Rollouts {
     return this.#active?.rollout;
   }
 
-  /** The commit of this rollout goes on from whoever has it, and stays halted if it was. To be called before `begin`. */
-  recover(rollout: Rollout): void {
-    this.#interrupted = rollout;
+  /**
+   * Goes on with what another control plane, or this one before, had under way; whoever has it keeps it. What it counted
+   * since then is new, and so is the time for which it is looked at.
+   */
+  resume({ rollout, denialsExpected }: KeptRollout): void {
+    const state = { ...rollout.state, sinceMs: this.#options.clock.nowMs() };
+    const next = { ...rollout, state };
+    this.observe(next);
+    this.#active = { rollout: next, denialsExpected, isSettled: false, isKept: true };
+    this.#look();
+  }
+
+  /** For the history: where a rollout is that another control plane leads. */
+  observe(rollout: Rollout): void {
+    const last = this.#history.at(-1);
+    const isSame = last?.commit === rollout.commit && last.startedMs === rollout.startedMs;
+    if (isSame) this.#history.pop();
+    this.#history.push(rollout);
+    if (this.#history.length > historyMax) this.#history.shift();
   }
 
   /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
   begin(proposal: Proposal): void {
     const { clock, plane } = this.#options;
     const { intent, commit, base, urgent, denialsExpected } = proposal;
-    const before = this.#active?.rollout ?? this.#interruptedOf(commit);
-    const isSame = before?.commit === commit.id;
+    const before = this.#active?.rollout;
     const touched = plane.propose(intent, commit);
     const nowMs = clock.nowMs();
-    const pushing = { kind: 'pushing' as const, wave: 0, sinceMs: nowMs };
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
       waves: urgent ? [touched.map(({ proxy }) => proxy)] : wavesOf(touched, commit.id, before),
-      state: isSame && before.state.kind === 'halted' ? { ...before.state, wave: 0 } : pushing,
+      state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
-    const proxies = new Set(touched.map(({ proxy }) => proxy));
-    this.#active = { rollout, denialsExpected, touched: proxies };
-    this.#history.push(rollout);
-    if (this.#history.length > historyMax) this.#history.shift();
-    this.#became(rollout);
-    this.#look();
+    const active: Active = { rollout, denialsExpected, isSettled: false, isKept: false };
+    this.#active = active;
+    this.observe(rollout);
+    this.#plan();
+    void this.#keep(active);
   }
 
-  #interruptedOf({ id }: Commit): Rollout | undefined {
-    const interrupted = this.#interrupted;
-    this.#interrupted = undefined;
-    return interrupted?.commit === id ? interrupted : undefined;
-  }
-
-  /** A person's step. Errors: why it cannot come. */
-  step(step: RolloutStep): Result<Rollout, string> {
+  /** A person's step, durable when it resolves. Errors: why it cannot come. */
+  async step(step: RolloutStep): Promise<Result<Rollout, string>> {
     const active = this.#active;
     if (active === undefined) return { ok: false, error: 'no revision is under way' };
-    return this.#step(active, step);
+    const result = this.#step(active, step);
+    if (result.ok) await this.#keep(active);
+    return result;
   }
 
+  /** This control plane does not lead (any more); what is under way is another one's. */
   stop(): void {
     this.#cancel();
+    this.#active = undefined;
   }
 
   #look(): void {
     this.#cancel();
     const active = this.#active;
     if (active === undefined) return;
-    this.#advance(active);
-    if (this.#active !== undefined) {
-      this.#cancel = this.#options.clock.after(lookEveryMs, () => this.#look());
-    }
+    this.#plan();
+    if (active.isKept) this.#advance(active);
+    else void this.#keep(active);
   }
 
-  /** As far as it goes now: waves that need no watching follow each other at once. */
+  #plan(): void {
+    this.#cancel();
+    this.#cancel = this.#options.clock.after(lookEveryMs, () => this.#look());
+  }
+
+  /** One step; when it is durable the next look follows at once, so that waves that need no watching do not wait. */
   #advance(active: Active): void {
-    for (let step = this.#due(active); step !== undefined; step = this.#due(active)) {
-      if (!this.#step(active, step).ok || this.#active !== active) return;
-    }
-    if (active.rollout.state.kind === 'live' && this.#isOver(active)) this.#settle();
+    const step = this.#due(active);
+    if (step === undefined) {
+      if (active.rollout.state.kind !== 'live' || !this.#isOver(active)) return;
+      active.isSettled = true;
+      active.isKept = false;
+    } else if (!this.#step(active, step).ok) return;
+    void this.#keep(active);
   }
 
   #due(active: Active): RolloutStep | undefined {
@@ -210,18 +237,36 @@ export class Rollouts {
     const next = advance(active.rollout, step, this.#options.clock.nowMs());
     if (!next.ok) return next;
     active.rollout = next.value;
-    this.#history[this.#history.length - 1] = next.value;
-    this.#became(next.value);
+    active.isKept = false;
+    this.observe(next.value);
     return next;
   }
 
-  #became(rollout: Rollout): void {
-    const { plane, emit, keep, log } = this.#options;
+  /** Writes down where it is, and then lets it be so. What the store does not take is written again at the next look. */
+  #keep(active: Active): Promise<void> {
+    const { keep, log } = this.#options;
+    this.#keeping = this.#keeping.then(async () => {
+      const { rollout, isSettled, isKept } = active;
+      if (isKept || this.#active !== active) return;
+      try {
+        await keep({ ...active });
+      } catch (error) {
+        const { commit } = rollout;
+        log.error('the store did not take the rollout', { commit, problem: messageOf(error) });
+        return;
+      }
+      // While it was written a person may have taken the next step, or another commit its place.
+      if (this.#active !== active) return;
+      if (active.rollout === rollout && active.isSettled === isSettled) active.isKept = true;
+      this.#became(rollout, isSettled);
+      this.#look();
+    });
+    return this.#keeping;
+  }
+
+  #became(rollout: Rollout, isSettled: boolean): void {
+    const { plane, emit, log } = this.#options;
     const { commit, state } = rollout;
-    keep(rollout).catch((error: unknown) =>
-      log.error('the store did not take the rollout', { commit, problem: messageOf(error) }),
-    );
-    emit({ kind: 'rollout', rollout });
     switch (state.kind) {
       case 'pushing':
       case 'halted':
@@ -233,21 +278,18 @@ export class Rollouts {
         plane.withdraw(commit, state.reason);
         break;
       case 'live':
+        if (!isSettled) break;
+        this.#active = undefined;
+        plane.settle();
+        return;
       case 'watching':
         break;
     }
-  }
-
-  #settle(): void {
-    this.#active = undefined;
-    this.#options.plane.settle();
+    emit({ kind: 'rollout', rollout });
   }
 }
 
-/**
- * Whoever had what was under way `before` is in the first wave: of a newer commit together with those who are first for it,
- * of the same commit alone, for the others come after it as they did.
- */
+/** Whoever had what was under way `before` is in the first wave, together with those who are first for this commit. */
 function wavesOf(
   touched: readonly TouchedProxy[],
   commit: string,
@@ -260,6 +302,5 @@ function wavesOf(
     commit,
   );
   const [first = [], ...others] = planned;
-  const waves = before?.commit === commit ? [again, ...planned] : [[...again, ...first], ...others];
-  return waves.filter((wave) => wave.length > 0);
+  return [[...again, ...first], ...others].filter((wave) => wave.length > 0);
 }
