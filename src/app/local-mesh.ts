@@ -136,8 +136,7 @@ export class LocalMesh {
     });
     const host: HostFile = {
       control: {
-        host: '127.0.0.1',
-        port: this.#plan.agentPort,
+        servers: [{ host: '127.0.0.1', port: this.#plan.agentPort }],
         proof: { kind: 'local', socket: layout.controlSocket, host: localHost },
         rootSha256: [],
       },
@@ -219,8 +218,7 @@ export class LocalMesh {
       agentSocket: workloadAgentSocket(layout, workload.id),
       adminSocket: adminSocket(layout, workload.id),
       controlPlane: {
-        address: '127.0.0.1',
-        port: this.#plan.controlPlanePort,
+        servers: [{ host: '127.0.0.1', port: this.#plan.controlPlanePort }],
         spiffeId: controlPlaneId(intent.mesh.trustDomain),
       },
     });

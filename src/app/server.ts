@@ -157,6 +157,7 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     operations.serving(undefined);
     unfollow();
     await replica.leave();
+    await replica.drain(xds);
     closeSource();
     watched?.closeAllConnections();
     watched?.close();
@@ -346,7 +347,10 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     ttlSeconds: () => plane.mesh?.defaults.svidTtlSeconds ?? 0,
   });
   const attestors = hostAttestors({ store, random, registry, admission });
-  const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
+  const parts = {
+    ...{ plane, authority, federation, store, clock, registry, admissions, reports },
+    watches: replica.watches,
+  };
   const address = { host: advertise, port: agentPort };
   const audit = operatorAudit({ store, clock });
   const all = controlApi({

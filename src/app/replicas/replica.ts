@@ -5,7 +5,9 @@ import type { Log } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { Random } from '../../base/random.ts';
 import type { ReplicaStatus } from '../../serve/api/wire-replicas.ts';
+import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
+import { OpenWatches } from '../hosts/open-watches.ts';
 import type { MetricName } from '../operators/metric-table.ts';
 import { Feed } from './feed.ts';
 import { type FencedStore, fencedStore } from './fenced-store.ts';
@@ -24,6 +26,8 @@ export interface ReplicaOptions {
 }
 
 const idBytes = 8;
+/** So long proxies and hosts take to move from a replica that goes down; no longer, whatever they do. */
+const drainMs = 3_000;
 const sweepEveryMs = 60_000;
 
 /** This control plane among those that share its store. */
@@ -36,6 +40,7 @@ export class Replica {
   readonly presence: Presence;
   /** For what only the leader writes. */
   readonly fenced: FencedStore;
+  readonly watches: OpenWatches;
   /** Called every few seconds, and when another replica comes or goes. */
   onBeat = (): void => {};
 
@@ -43,6 +48,7 @@ export class Replica {
     this.id = Buffer.from(random.bytes(idBytes)).toString('hex');
     this.name = `${hostname()}:${port}`;
     const who = { replica: this.id, name: this.name };
+    this.watches = new OpenWatches({ clock, random });
     this.role = new Role({ clock, log });
     this.leadership = new Leadership({
       ...{ store, clock, log, ...who },
@@ -73,6 +79,12 @@ export class Replica {
     await this.role.stop();
     await this.leadership.stop();
     await this.presence.drain();
+  }
+
+  /** Has proxies and hosts move to the others, not all at once; where there are none, they wait for this one. */
+  async drain(xds: Pick<XdsService, 'drain'>): Promise<void> {
+    if (!this.presence.hasOthers) return;
+    await Promise.all([xds.drain(drainMs), this.watches.drain(drainMs)]);
   }
 
   async stop(): Promise<void> {
