@@ -30,8 +30,8 @@ export interface LeadershipOptions {
   readonly log: Log;
   readonly replica: string;
   readonly name: string;
-  /** Called when this replica begins or ceases to lead. */
-  readonly onChange: (isLeading: boolean) => void;
+  /** Called when this replica begins to lead, with another epoch each time, or ceases to. */
+  readonly onChange: (epoch: number | undefined) => void;
 }
 
 /** Takes the lease, renews it and gives it back. Where a store is not shared, this process leads at once and for good. */
@@ -160,9 +160,7 @@ export class Leadership {
     this.#state = leaseAfter(this.#state, event);
     const after = this.#state.kind === 'leading' ? this.#state.epoch : undefined;
     this.#planEnd();
-    if (before === after) return;
-    if (before !== undefined) this.#options.onChange(false);
-    if (after !== undefined) this.#options.onChange(true);
+    if (before !== after) this.#options.onChange(after);
   }
 
   /** A store that does not answer must not let a holder lead on. */

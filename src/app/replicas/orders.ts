@@ -13,7 +13,6 @@ import {
 import { paths } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 import type { Followed } from './feed.ts';
-import type { Leadership } from './leadership.ts';
 import type { Replica } from './replica.ts';
 
 export const orderKind = 'order';
@@ -48,9 +47,7 @@ export interface OrdersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly replica: Pick<Replica, 'feed' | 'leaderEpoch' | 'role'> & {
-    readonly leadership: Pick<Leadership, 'epoch'>;
-  };
+  readonly replica: Pick<Replica, 'epoch' | 'feed' | 'leaderEpoch' | 'role'>;
   /** Carries out what was ordered; whoever let the call in has asked for the right to it. */
   readonly handler: ApiHandler;
 }
@@ -77,14 +74,12 @@ export class Orders {
   handle: ApiHandler = async (request) => {
     const { handler, replica } = this.#options;
     const isForLeader = request.method === 'POST' && ofLeader.has(request.path);
-    return isForLeader && replica.leadership.epoch === undefined
-      ? this.#order(request)
-      : handler(request);
+    return isForLeader && replica.epoch === undefined ? this.#order(request) : handler(request);
   };
 
   /** Orders of others. */
   #take(changes: readonly Followed[]): void {
-    const epoch = this.#options.replica.leadership.epoch;
+    const epoch = this.#options.replica.epoch;
     if (epoch === undefined) return;
     for (const { id, document } of changes) {
       if (document === undefined || this.#done.has(id)) continue;

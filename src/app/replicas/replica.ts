@@ -52,9 +52,9 @@ export class Replica {
     this.role = new Role({ clock, log });
     this.leadership = new Leadership({
       ...{ store, clock, log, ...who },
-      onChange: (isLeading) => this.role.became(isLeading),
+      onChange: (epoch) => void this.role.became(epoch),
     });
-    this.fenced = fencedStore(store, () => this.leadership.epoch);
+    this.fenced = fencedStore(store, () => this.epoch);
     this.presence = new Presence({ store, clock, log, ...who, onChange: () => this.onBeat() });
     this.feed = new Feed({
       ...{ store, clock, log },
@@ -71,12 +71,13 @@ export class Replica {
   /** Resolves after the first look at the lease: with a store of its own it leads from then on. */
   async start(): Promise<void> {
     await this.leadership.start();
+    await this.role.became(this.leadership.epoch);
     await this.presence.start();
   }
 
   /** Ceases to lead, so that another one begins at once, and tells the others that it goes. */
   async leave(): Promise<void> {
-    await this.role.stop();
+    await this.role.became(undefined);
     await this.leadership.stop();
     await this.presence.drain();
   }
@@ -92,8 +93,14 @@ export class Replica {
     await this.presence.stop();
   }
 
+  /** The epoch for which it leads; undefined: it follows, or is not ready to lead yet. */
+  get epoch(): number | undefined {
+    const { epoch } = this.leadership;
+    return epoch === this.role.epoch ? epoch : undefined;
+  }
+
   get isLeading(): boolean {
-    return this.leadership.epoch !== undefined;
+    return this.epoch !== undefined;
   }
 
   /** The epoch of whoever leads, as far as it is known here. */

@@ -10,12 +10,22 @@ export interface LeaderPart {
 
 const retryMs = 500;
 
-/** Starts what only the leader does when this replica begins to lead, and ends it when it ceases to. */
+interface Held {
+  readonly part: LeaderPart;
+  /** The epoch for which it leads; undefined: it follows. */
+  epoch: number | undefined;
+}
+
+/**
+ * Starts what only the leader does when this replica begins to lead, and ends it when it ceases to. A lease that was lost and
+ * taken again is another one: in between somebody else may have led, so everything ends and begins anew.
+ */
 export class Role {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #parts: { readonly part: LeaderPart; leads: boolean }[] = [];
-  #isLeading = false;
+  readonly #parts: Held[] = [];
+  #wanted: number | undefined;
+  #epoch: number | undefined;
   #changing: Promise<void> = Promise.resolve();
 
   constructor(options: { readonly clock: Clock; readonly log: Log }) {
@@ -23,22 +33,24 @@ export class Role {
     this.#log = options.log;
   }
 
+  /** The epoch for which this replica may act: nothing of an earlier one goes on any more. */
+  get epoch(): number | undefined {
+    return this.#epoch;
+  }
+
   /** Resolves when it does what the others do; in the order in which they were added. */
   add(part: LeaderPart): Promise<void> {
-    this.#parts.push({ part, leads: false });
+    this.#parts.push({ part, epoch: undefined });
     return this.#change();
   }
 
-  became(isLeading: boolean): void {
-    if (isLeading !== this.#isLeading)
-      this.#log.info(isLeading ? 'this replica leads' : 'this replica follows', {});
-    this.#isLeading = isLeading;
-    void this.#change();
-  }
-
-  /** Resolves when everything has ended that only the leader does. */
-  stop(): Promise<void> {
-    this.#isLeading = false;
+  /** Undefined: it follows. Resolves when everything has followed that. */
+  became(epoch: number | undefined): Promise<void> {
+    if (epoch !== this.#wanted) {
+      const what = epoch === undefined ? 'this replica follows' : 'this replica leads';
+      this.#log.info(what, epoch === undefined ? {} : { epoch });
+    }
+    this.#wanted = epoch;
     return this.#change();
   }
 
@@ -50,26 +62,24 @@ export class Role {
   async #settle(): Promise<void> {
     try {
       for (const one of this.#parts.toReversed()) {
-        if (this.#isLeading || !one.leads) continue;
-        one.leads = false;
-        await one.part.follow();
+        if (one.epoch !== undefined && one.epoch !== this.#wanted) await follow(one);
       }
+      this.#epoch = this.#wanted;
       for (const one of this.#parts) {
-        if (!this.#isLeading || one.leads) continue;
-        one.leads = true;
+        if (this.#wanted === undefined || one.epoch !== undefined) continue;
+        one.epoch = this.#wanted;
         await one.part.lead();
       }
     } catch (error) {
       this.#log.error('this replica cannot take up its role yet', { problem: messageOf(error) });
-      for (const one of this.#parts) if (this.#isLeading) await this.#undo(one);
+      // What failed half way begins anew, as a whole.
+      for (const one of this.#parts.toReversed()) if (one.epoch !== undefined) await follow(one);
       this.#clock.after(retryMs, () => void this.#change());
     }
   }
+}
 
-  /** What failed half way begins anew, as a whole. */
-  async #undo(one: { readonly part: LeaderPart; leads: boolean }): Promise<void> {
-    if (!one.leads) return;
-    one.leads = false;
-    await one.part.follow();
-  }
+async function follow(one: Held): Promise<void> {
+  one.epoch = undefined;
+  await one.part.follow();
 }
