@@ -164,6 +164,8 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     proxies.stop();
     await stop();
     await grpc.close();
+    fleet.stop();
+    signals.stop();
     await replica.stop();
     await store.close();
   };

@@ -77,7 +77,7 @@ export class Leadership {
   /** Resolves after the first look. */
   async start(): Promise<void> {
     await this.look();
-    if (this.#options.store.isShared) this.#plan();
+    this.#plan();
   }
 
   /** Looks now; one at a time. Never rejects. */
@@ -126,7 +126,9 @@ export class Leadership {
       this.#holder = holderOf(lease);
       this.#heard({ kind: 'read', lease: seenLease(lease, this.#holder), nowMs: this.#nowMs });
     }
-    if (this.#stopped) return;
+    // What nobody else can take needs no renewal.
+    const isForGood = this.#state.kind === 'leading' && !store.isShared;
+    if (this.#stopped || isForGood) return;
     const wanted = leaseToTake(this.#seenState(), replica, this.#nowMs);
     if (wanted !== undefined) await this.#write(wanted);
   }
