@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ChanceryError } from '../src/base/error.ts';
 import { callApi } from '../src/serve/api/client.ts';
-import { type CaReply, paths, type StatusReply } from '../src/serve/api/wire.ts';
+import {
+  type CaReply,
+  type HostsReply,
+  type JoinTokenReply,
+  paths,
+  type StatusReply,
+} from '../src/serve/api/wire.ts';
 import type { CommitVerdict } from '../src/serve/api/wire-gate.ts';
+import { LoneAgent } from './support/control-plane.ts';
 import { noPostgres } from './support/postgres.ts';
 import { type ReplicaProcess, ReplicatedMesh } from './support/replicated-mesh.ts';
 import { eventually } from './support/running-mesh.ts';
@@ -25,7 +34,11 @@ describe('control planes on one PostgreSQL, without proxies', {
     follower = mesh.replicas.find((one) => one !== leader) ?? assert.fail();
     await mesh.until(follower, 'serving', ({ commit }) => commit !== '');
   });
-  after(() => mesh.stop());
+  let agent: LoneAgent | undefined;
+  after(async () => {
+    await agent?.kill();
+    await mesh.stop();
+  });
 
   const ask = <Reply>(at: ReplicaProcess, path: string, body?: unknown): Promise<Reply> =>
     callApi(at.layout.controlSocket, {
@@ -39,6 +52,17 @@ describe('control planes on one PostgreSQL, without proxies', {
     );
     return error instanceof ChanceryError ? error.code : assert.fail(String(error));
   };
+
+  /** Its agent follows one of the control planes, and has told it that all is well. */
+  const connected = (at: ReplicaProcess): Promise<void> =>
+    eventually(
+      async () => {
+        const { hosts } = await ask<HostsReply>(at, paths.hosts);
+        return hosts.some((one) => one.connections === 1 && one.health?.canRenew === true);
+      },
+      20_000,
+      () => `web-1 is not connected, as ${at.name} says:\n${agent?.output}`,
+    );
 
   it('a step of the CA that is asked for at one that follows is taken by the one that leads, and all know it', async () => {
     const step = { step: 'prepare', what: 'intermediate', driven: 'hand', by: 'ann' };
@@ -79,6 +103,16 @@ describe('control planes on one PostgreSQL, without proxies', {
     }
   });
 
+  it('a host that joins at one is known at each, wherever it is connected', async () => {
+    const token = { host: 'web-1', ttlSeconds: 600, replaces: false, by: 'ann' };
+    const made = await ask<JoinTokenReply>(follower, paths.joinTokens, token);
+    agent = new LoneAgent(join(mesh.dir, 'web-1'), leader.agentPort);
+    writeFileSync(agent.tokenFile, made.token);
+    const roots = made.rootSha256.flatMap((root) => ['--root', root]);
+    agent.start('--server', `127.0.0.1:${follower.agentPort}`, ...roots);
+    for (const one of mesh.replicas) await connected(one);
+  });
+
   it('the one that leads goes down: another leads at once, from what is in the store', async () => {
     const { commit } = (await follower.status()) ?? assert.fail();
     await leader.end('SIGTERM');
@@ -94,6 +128,7 @@ describe('control planes on one PostgreSQL, without proxies', {
     await mesh.live(follower, next);
     const verdict = await ask<{ verdict: CommitVerdict }>(follower, `${paths.verdicts}/${next}`);
     assert.equal(verdict.verdict.verdict.kind, 'accepted');
+    await connected(follower);
     leader.start();
     await mesh.until(
       leader,
