@@ -26,7 +26,7 @@ describe('three control planes on one PostgreSQL', { skip: noPostgres() ?? false
     if (first === undefined) throw new Error('no control plane');
     await mesh.until(first, 'all up', ({ replicas }) => replicas.length === 3);
     await mesh.startWorkloads();
-    for (const one of mesh.replicas) await mesh.until(one, 'green', isGreen);
+    await allGreen();
     load = startLoad({
       ...{ everyMs: 20, requestsMax },
       send: () => mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges'),
@@ -37,6 +37,12 @@ describe('three control planes on one PostgreSQL', { skip: noPostgres() ?? false
     await load?.stop();
     await mesh.stop();
   });
+
+  async function allGreen(): Promise<void> {
+    for (const one of mesh.replicas) {
+      await mesh.until(one, 'green', (status) => isGreen(status) && leaderOf(status) !== undefined);
+    }
+  }
 
   function named(name: string | undefined): ReplicaProcess {
     return mesh.replicas.find((one) => one.name === name) ?? assert.fail(`no ${name}`);
@@ -89,7 +95,7 @@ describe('three control planes on one PostgreSQL', { skip: noPostgres() ?? false
     assert.ok(status.workloads.every(({ servedBy }) => servedBy !== dead?.name));
     assert.match(await mesh.statusText(leader), /silent/);
     dead?.start();
-    await mesh.until(leader, 'green again', isGreen);
+    await allGreen();
   });
 
   it('kill -9 of the one that leads: another leads within seconds, and commits go live', async () => {
@@ -107,7 +113,7 @@ describe('three control planes on one PostgreSQL', { skip: noPostgres() ?? false
     );
     await commitGoesLive(next);
     leader.start();
-    await mesh.until(next, 'green again', isGreen);
+    await allGreen();
   });
 
   it('PostgreSQL is cut off for 20 s: all serve on and say so, and come back by themselves', async () => {
@@ -124,13 +130,7 @@ describe('three control planes on one PostgreSQL', { skip: noPostgres() ?? false
     await mesh.until(leader, 'led no more', (status) => leaderOf(status) === undefined);
     await new Promise((wake) => setTimeout(wake, backMs - performance.now()));
     await mesh.postgres.start();
-    for (const one of mesh.replicas) {
-      await mesh.until(
-        one,
-        'green again',
-        (status) => isGreen(status) && leaderOf(status) !== undefined,
-      );
-    }
+    await allGreen();
     await commitGoesLive(leader);
   });
 
