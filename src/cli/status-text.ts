@@ -115,16 +115,16 @@ function troubleLines(
 }
 
 /** Only where there are several. */
-function replicaLines({ replicas }: StatusReply, look: Look): string[] {
+function replicaLines({ replicas, atMs }: StatusReply, look: Look): string[] {
   if (replicas.length < 2) return [];
   const rows = replicas.map(({ name, state, startedMs, heardMs, leadsSinceMs, isThis }) => [
     name,
     paint(look, replicaHues[state], state),
-    leadsSinceMs === undefined ? '' : `leads since ${timeText(leadsSinceMs)}`,
-    timeText(startedMs),
+    leadsSinceMs === undefined ? '' : `leads for ${span(atMs - leadsSinceMs)}`,
+    span(atMs - startedMs),
     isThis ? 'this one' : `${Math.round(heardMs / 1_000)} s ago`,
   ]);
-  const header = ['control plane', 'state', 'role', 'started', 'heard of'];
+  const header = ['control plane', 'state', 'role', 'up for', 'heard of'];
   return ['', table({ header, rows, width: look.width })];
 }
 

@@ -75,7 +75,7 @@ describe('three control planes on one PostgreSQL', { skip: noPostgres() ?? false
     }
     const [follower] = followers;
     await commitGoesLive(follower ?? assert.fail());
-    assert.match(await mesh.statusText(leader), /leads since/);
+    assert.match(await mesh.statusText(leader), /leads for/);
   });
 
   it('kill -9 of one that follows: its proxies move, and status names it', async () => {

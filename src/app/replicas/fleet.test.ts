@@ -49,7 +49,8 @@ describe('proxies that other replicas serve', () => {
     two.statuses.set(b ?? '', there);
     await told(one.fleet, two.fleet);
     assert.deepEqual(two.fleet.status(a ?? ''), {
-      ...{ connected: true, converged: true, rejected: [], replica: 'name of one' },
+      ...{ state: 'converged', sinceMs: 0, rejected: [] },
+      ...{ connected: true, converged: true, replica: 'name of one' },
     });
     assert.equal(two.fleet.status(b ?? '').replica, undefined);
     assert.equal(one.fleet.status(b ?? '').connected, false);
