@@ -12,8 +12,9 @@ import {
 } from '../../serve/api/server.ts';
 import { paths } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
-import type { Followed } from './feed.ts';
+import type { Feed, Followed } from './feed.ts';
 import type { Replica } from './replica.ts';
+import type { Role } from './role.ts';
 
 export const orderKind = 'order';
 export const answerKind = 'order-answer';
@@ -47,7 +48,10 @@ export interface OrdersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly replica: Pick<Replica, 'epoch' | 'feed' | 'leaderEpoch' | 'role'>;
+  readonly replica: Pick<Replica, 'epoch' | 'leaderEpoch'> & {
+    readonly feed: Pick<Feed, 'follow'>;
+    readonly role: Pick<Role, 'add'>;
+  };
   /** Carries out what was ordered; whoever let the call in has asked for the right to it. */
   readonly handler: ApiHandler;
 }
