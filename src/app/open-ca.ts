@@ -23,6 +23,7 @@ export interface OpenCaParts {
   readonly store: Store;
   /** For what only the leader writes. */
   readonly fenced: FencedStore;
+  readonly isLeading: () => boolean;
   readonly kek: KeyEncryption;
   readonly confirmations: Confirmations;
   /** Hosts that the mesh knows: each must confirm. */
@@ -40,7 +41,7 @@ export interface OpenedCa {
 
 /** The CA and what drives it; with a CA of the company's when one is plugged in. */
 export async function openCa(parts: OpenCaParts): Promise<OpenedCa> {
-  const { plane, trustDomain, kek, upstream: files, ...rest } = parts;
+  const { plane, trustDomain, kek, isLeading, upstream: files, ...rest } = parts;
   const { isShared } = parts.store;
   const store = caStore(parts);
   const lifetimes = (): CaLifetimes => plane.mesh?.ca ?? caUnlessSaid;
@@ -55,7 +56,7 @@ export async function openCa(parts: OpenCaParts): Promise<OpenedCa> {
         });
   const first = upstream === undefined ? undefined : () => firstGeneration(upstream);
   const authority = await openAuthority({ ...common, store, kek, first, isShared });
-  recordCa(authority, parts.store, clock);
+  recordCa({ authority, store: parts.store, clock, isLeading });
   const ca = new CaController({ ...rest, authority, lifetimes, upstream, clock });
   return { authority, ca };
 }

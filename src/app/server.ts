@@ -253,6 +253,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const confirmations = new Confirmations();
   const { authority, ca } = await openCa({
     ...{ plane, store, fenced: replica.fenced, kek, trustDomain, confirmations, log },
+    isLeading: () => replica.isLeading,
     hosts: () => registry.active.map(({ name }) => name),
     partnersNoticeMs: () => endpoint?.noticeMs ?? 0,
     upstream: options.upstream,
