@@ -1,8 +1,10 @@
 /** `npm run bench -- AREA`: figures on standard output, progress on standard error. */
 const areas: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>>> = {
+  'bad-commits': () => import('./bad-commits.ts'),
   compile: () => import('./compile.ts'),
   identity: () => import('./identity.ts'),
   mesh: () => import('./mesh.ts'),
+  neighbours: () => import('./neighbours.ts'),
   xds: () => import('./xds.ts'),
 };
 

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { median, print, progress } from './line.ts';
 import { writeCertificates } from './xds/certificates.ts';
 import { buildTools, type Run, startBaseline, startOurs, swarm, type Target } from './xds/tools.ts';
+import { startWhole } from './xds/whole.ts';
 
 /** Rounds that count; one before them warms both servers up. */
 const rounds = Number(process.env['XDS_BENCH_ROUNDS'] ?? 5);
-const goals = { ratio: 1, rss: 0.6, stormPayload: 0.01 } as const;
+const goals = { ratio: 1, rss: 0.6, stormPayload: 0.01, intentCommitMs: 1_000 } as const;
 /** node-0 runs the hub, and no service of ours calls itself. */
 const hubCallers = 999;
 const [hub, spoke] = ['svc-0', 'svc-7'] as const;
@@ -52,9 +53,38 @@ export async function run(): Promise<void> {
     targets.push(['baseline', await startBaseline(dir)]);
     targets.push(['ours', await startOurs(dir)]);
     report(await measure(targets, dir));
+    for (const [, target] of targets.splice(0)) target.process.kill('SIGKILL');
+    await measureIntent(dir);
   } finally {
     for (const [, target] of targets) target.process.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** A Git commit on the whole control plane, through gates and waves; go-control-plane has nothing to hold it against. */
+async function measureIntent(dir: string): Promise<void> {
+  const target = await startWhole(dir);
+  try {
+    progress('a commit through gates and waves');
+    const args = [
+      ...['watch', '-warmup', '1', '-repeat', String(rounds), '-expect', String(hubCallers)],
+      ...['-type', 'RDS', '-resource', target.egressRoutes, '-trigger', target.commit],
+    ];
+    const runs = await swarm(target, dir, args);
+    const value = median(runs.map((one) => one['from_start_max_ms'] ?? Number.NaN));
+    progress(`intent_commit_to_last_ack_ms: ${value.toFixed(0)}, goal ${goals.intentCommitMs}`);
+    const metric = 'intent_commit_to_last_ack_ms';
+    print({
+      bench: 'xds',
+      metric,
+      value,
+      unit: 'ms',
+      better: 'lower',
+      reference: goals.intentCommitMs,
+      runs: runs.length,
+    });
+  } finally {
+    target.process.kill('SIGKILL');
   }
 }
 

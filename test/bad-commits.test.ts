@@ -136,7 +136,8 @@ describe('bad commits', () => {
       ...{ accepted: new Set<string>(), env: process.env, clock },
       onProgress: () => {},
     });
-    const traffic = () => clock.nowMs();
+    const use = () => ({ requests: 1, lastMs: clock.nowMs() });
+    const traffic = { edge: use, rule: use };
     world = await gateWorld({
       inventory,
       envoy,

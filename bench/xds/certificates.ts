@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
@@ -9,26 +9,25 @@ import { workloadId } from '../../src/identity/spiffe-id.ts';
 import type { ServiceName, TrustDomain } from '../../src/model/types.ts';
 import { serviceName, size, trustDomain } from './mesh.ts';
 
-/** An SVID for the server and for each proxy, as PEM files that the swarm and both servers read. */
+/** An SVID for the server and for each proxy, and the CA that signed them, as PEM files that the swarm and both servers read. */
 export function writeCertificates(dir: string): void {
   const nowMs = systemClock.nowMs();
   const domain = trustDomain as TrustDomain;
-  const ca = createRoot({
-    trustDomain: domain,
-    privateKey: createRootKey(),
-    nowMs,
-    lifetimeSeconds: 86_400,
-    random,
-  });
+  const privateKey = createRootKey();
+  const lifetimeSeconds = 400 * 86_400;
+  const ca = createRoot({ trustDomain: domain, privateKey, nowMs, lifetimeSeconds, random });
   writeFileSync(join(dir, 'ca.pem'), toPem('CERTIFICATE', ca.certificateDer));
+  const writeKey = (file: string, key: KeyObject): void =>
+    writeFileSync(join(dir, `${file}.key`), key.export({ type: 'pkcs8', format: 'pem' }));
   const write = (file: string, service: ServiceName): void => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const spiffeId = workloadId(domain, service);
     const publicKeySpki = spkiOf(privateKey);
     const svid = issueSvid({ ca, spiffeId, publicKeySpki, ttlSeconds: 43_200, nowMs, random });
     writeFileSync(join(dir, `${file}.pem`), svid.chainPem);
-    writeFileSync(join(dir, `${file}.key`), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    writeKey(file, privateKey);
   };
+  writeKey('ca', privateKey);
   write('server', 'control-plane' as ServiceName);
   for (let node = 0; node < size.services; node += 1) write(`node-${node}`, serviceName(node));
 }

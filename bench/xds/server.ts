@@ -10,11 +10,11 @@ import { proxyAuthorizer } from '../../src/app/proxy-authority.ts';
 import { Publisher } from '../../src/app/publisher.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { WorkloadId } from '../../src/compile/inventory.ts';
-import type { HostRecord } from '../../src/identity/hosts/host-record.ts';
 import { parseIntent } from '../../src/model/parse.ts';
-import type { HostName, Intent } from '../../src/model/types.ts';
+import type { Intent } from '../../src/model/types.ts';
 import { createGrpcServer } from '../../src/serve/grpc/server.ts';
 import { XdsService } from '../../src/serve/xds/service.ts';
+import { hostRecord } from './host-record.ts';
 import { intentFiles, inventory, serviceName, size, weightAtFirst, workloadId } from './mesh.ts';
 
 const [dir = ''] = process.argv.slice(2);
@@ -34,7 +34,7 @@ const xds = new XdsService({
   authorize: proxyAuthorizer({
     workload: (id) => byId.get(id),
     intent: () => running,
-    host: hostRecord,
+    host: () => hostRecord,
   }),
   onEvent: (event) => {
     if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
@@ -108,21 +108,4 @@ function parsed(): Intent {
   const { intent, findings } = parseIntent(files);
   if (intent === undefined) throw new Error(JSON.stringify(findings[0]));
   return intent;
-}
-
-/** All hosts of this mesh are admitted. */
-function hostRecord(name: HostName): HostRecord {
-  return {
-    name,
-    method: 'bench',
-    anchor: '',
-    selectors: [],
-    attestedMs: 0,
-    key: '',
-    previousKey: undefined,
-    previousUntilMs: undefined,
-    notBeforeMs: 0,
-    notAfterMs: Number.MAX_SAFE_INTEGER,
-    standing: { kind: 'active' },
-  };
 }

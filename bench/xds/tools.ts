@@ -106,7 +106,7 @@ export async function swarm(
   return (JSON.parse(report) as { readonly runs: readonly Run[] }).runs;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((done) => {
     server.listen(0, '127.0.0.1', () => {

@@ -84,7 +84,8 @@ export class Agent {
       onUpdate: (update) => this.#take(update),
     });
     this.#requests = new SvidRequests(this.#link);
-    this.#reporter = new Reporter({ clock, call, report: () => this.#hostReport() });
+    const report = (): Promise<HostReport> => this.#hostReport();
+    this.#reporter = new Reporter({ clock, call, report, told: (heard) => this.#told(heard) });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
     this.#identities = new HostIdentities({
       ...{ clock, random, log, jwts: this.#jwts },
@@ -222,6 +223,8 @@ export class Agent {
         this.#desk.take(update);
         break;
       case 'look':
+        // What follows is held against what was until now.
+        this.#reporter.soon();
         this.#lookEvery(update.everyMs);
         break;
     }
@@ -319,9 +322,21 @@ export class Agent {
     return (await this.#link.call(call)) as JwtSvidReply;
   }
 
-  async #hostReport(): Promise<HostReport | undefined> {
+  async #traffic(): Promise<NonNullable<HostReport['traffic']>> {
+    const all = [...this.#workloads].map(async ([workload, { agent }]) => {
+      const traffic = await agent.traffic.untold();
+      return traffic === undefined ? [] : [{ workload, traffic }];
+    });
+    return (await Promise.all(all)).flat();
+  }
+
+  #told({ traffic = [] }: HostReport): void {
+    for (const one of traffic) this.#workloads.get(one.workload)?.agent.traffic.told(one.traffic);
+  }
+
+  async #hostReport(): Promise<HostReport> {
     const agents = [...this.#workloads.values()].map(({ agent }) => agent);
-    const counters = await this.#counters();
+    const [counters, traffic] = await Promise.all([this.#counters(), this.#traffic()]);
     const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
     const byProxies = agents.map(async (agent) => {
       const issuerKeyId = await agent.presentedIssuer(isTainted);
@@ -342,6 +357,7 @@ export class Agent {
       presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses, ...this.#ownIssuer()],
       health: hostHealth(this.#healthParts()),
       ...(counters === undefined ? {} : { counters }),
+      ...(traffic.length === 0 ? {} : { traffic }),
     };
   }
 

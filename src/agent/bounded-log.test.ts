@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -44,5 +44,18 @@ describe('BoundedLog', () => {
     for (let line = 0; line < 100; line += 1) log.write('0123456789');
     assert.ok(log.dropped > 50);
     await log.close();
+  });
+
+  it('a full disk loses lines, and those that come once there is room are written', async () => {
+    const [file, roomy] = [join(dir, 'app.log'), join(dir, 'roomy.log')];
+    symlinkSync('/dev/full', file);
+    const log = new BoundedLog(file);
+    log.write('lost\n');
+    await log.close();
+    rmSync(file);
+    symlinkSync(roomy, file);
+    log.write('kept\n');
+    await log.close();
+    assert.equal(readFileSync(roomy, 'utf8'), 'kept\n');
   });
 });

@@ -32,6 +32,7 @@ export class BoundedLog {
   }
 
   write(text: string | Uint8Array): void {
+    if (this.#stream.errored !== null) this.#reopen();
     if (this.#stream.writableLength > this.#limits.bufferBytesMax) {
       this.#dropped += 1;
       return;
@@ -62,8 +63,16 @@ export class BoundedLog {
     const fd = openSync(this.#file, 'a', 0o600);
     this.#bytes = fstatSync(fd).size;
     const stream = createWriteStream(this.#file, { fd });
-    // A full disk loses log lines, not requests.
+    // A full disk loses log lines, not requests. A stream that failed takes nothing any more; the next line tries another.
     stream.on('error', () => {});
     return stream;
+  }
+
+  #reopen(): void {
+    try {
+      this.#stream = this.#open();
+    } catch {
+      this.#dropped += 1;
+    }
   }
 }

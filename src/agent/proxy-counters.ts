@@ -1,26 +1,45 @@
 import type { EnvoyAdmin } from '../envoy/admin.ts';
-import type { ProxyCounters } from '../rollout/signals.ts';
+import { type ProxyCounters, slowerThanMs } from '../rollout/signals.ts';
 
-/** Named so in src/compile (`statPrefix`); the names behind it are Envoy's. */
-const filter =
-  '^http\\.(ingress|egress)\\.(downstream_rq_completed|downstream_rq_5xx|ext_authz\\.denied)$' +
-  '|\\.ssl\\.(connection_error|fail_verify_(error|san|no_cert|cert_hash))$';
+/** Named so in src/compile (`statPrefix`, clusters `SERVICE/VERSION`); the names behind it are Envoy's. */
+const filter = [
+  '^http\\.(ingress|egress)\\.(downstream_rq_(completed|4xx|5xx|time)|ext_authz\\.denied)$',
+  '^tcp\\.app\\.downstream_cx_total$',
+  '^ingress\\.rbac\\.denied$',
+  '^cluster\\.[^.]+/[^.]+\\.upstream_rq_retry$',
+  '\\.ssl\\.(connection_error|fail_verify_(error|san|no_cert|cert_hash))$',
+].join('|');
 
 /** What a proxy has counted since it started; undefined while it does not answer. */
 export async function proxyCounters(
-  admin: Pick<EnvoyAdmin, 'stats'>,
+  admin: Pick<EnvoyAdmin, 'measures'>,
 ): Promise<ProxyCounters | undefined> {
-  const stats = await admin.stats(filter);
-  if (!stats.ok) return undefined;
+  // Asking flushes, and what is answered was flushed before: histograms of now need two questions.
+  await admin.measures('^$');
+  const measures = await admin.measures(filter);
+  if (!measures.ok) return undefined;
+  const { stats, histograms } = measures.value;
   const sum = (pattern: RegExp): number => {
     let total = 0;
-    for (const [name, value] of stats.value) if (pattern.test(name)) total += value;
+    for (const [name, value] of stats) if (pattern.test(name)) total += value;
     return total;
   };
+  const denials = sum(/ext_authz\.denied$/);
   return {
-    requests: sum(/downstream_rq_completed$/),
+    requests: sum(/downstream_rq_completed$|downstream_cx_total$/),
     errors: sum(/downstream_rq_5xx$/),
-    denials: sum(/ext_authz\.denied$/),
+    // Its own denials are answers of 403.
+    clientErrors: Math.max(0, sum(/downstream_rq_4xx$/) - denials),
+    denials: denials + sum(/rbac\.denied$/),
     handshakeFailures: sum(/\.ssl\./),
+    retries: sum(/upstream_rq_retry$/),
+    slower: slowerThanMs.map((boundMs) =>
+      [...histograms.values()].reduce((total, buckets) => total + slowerThan(buckets, boundMs), 0),
+    ),
   };
+}
+
+function slowerThan(buckets: ReadonlyMap<number, number>, boundMs: number): number {
+  const all = Math.max(0, ...buckets.values());
+  return all - (buckets.get(boundMs) ?? all);
 }

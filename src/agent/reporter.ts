@@ -11,7 +11,8 @@ const retryMs = 300;
 export class Reporter {
   readonly #clock: Clock;
   readonly #call: (call: ApiCall) => Promise<unknown>;
-  readonly #report: () => Promise<HostReport | undefined>;
+  readonly #report: () => Promise<HostReport>;
+  readonly #told: (report: HostReport) => void;
   #cancel = (): void => {};
   #reporting: 'no' | 'yes' | 'and again' = 'no';
   #stopped = false;
@@ -19,12 +20,14 @@ export class Reporter {
   constructor(options: {
     readonly clock: Clock;
     readonly call: (call: ApiCall) => Promise<unknown>;
-    /** Undefined: there is nothing to say yet. */
-    readonly report: () => Promise<HostReport | undefined>;
+    readonly report: () => Promise<HostReport>;
+    /** The control plane has heard this one. */
+    readonly told: (report: HostReport) => void;
   }) {
     this.#clock = options.clock;
     this.#call = options.call;
     this.#report = options.report;
+    this.#told = options.told;
   }
 
   /** What changes while a report is on its way goes into the next one, at once. */
@@ -47,7 +50,8 @@ export class Reporter {
     let nextMs = reportAgainMs;
     try {
       const body = await this.#report();
-      if (body !== undefined) await this.#call({ method: 'PUT', path: paths.report, body });
+      await this.#call({ method: 'PUT', path: paths.report, body });
+      this.#told(body);
     } catch {
       nextMs = retryMs;
     }

@@ -20,6 +20,7 @@ import { IdentitySource, workloadSvid } from './identity-source.ts';
 import type { JwtCache } from './jwt-cache.ts';
 import { presentedSerial } from './presented.ts';
 import { proxyCounters } from './proxy-counters.ts';
+import { ProxyTraffic } from './proxy-traffic.ts';
 import { secretsSnapshot } from './secrets.ts';
 import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
 
@@ -51,6 +52,8 @@ const issuersMax = 8;
 export class WorkloadAgent {
   readonly #options: WorkloadAgentOptions;
   readonly #admin: EnvoyAdmin;
+  /** What its proxy did. */
+  readonly traffic: ProxyTraffic;
   readonly #sds: XdsService;
   readonly #server: GrpcServer;
   readonly #keeper: SvidKeeper;
@@ -71,6 +74,7 @@ export class WorkloadAgent {
       { kind: 'socket', path: entry.adminSocket },
       { timeoutMs: proxyProbeTimeoutMs },
     );
+    this.traffic = new ProxyTraffic(this.#admin, clock);
     this.#source = this.#openSource();
     this.#sds = this.#openSds();
     this.#server = createGrpcServer({

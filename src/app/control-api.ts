@@ -60,6 +60,6 @@ function openApi(): ApiReply {
   return { kind: 'text', contentType: 'application/json', text };
 }
 
-function events({ plane }: ControlApiParts): ApiReply {
+export function events({ plane }: Pick<ControlApiParts, 'plane'>): ApiReply {
   return { kind: 'stream', open: (send) => plane.events.follow((event) => send(event)) };
 }

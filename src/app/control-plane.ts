@@ -13,6 +13,7 @@ import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import { mixDocuments } from '../policy/document-mix.ts';
 import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
+import { excerptsOf } from './gate/excerpts.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
 import { policyUpdate } from './policy-update.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
@@ -26,11 +27,11 @@ export interface Accepted {
 }
 
 /**
- * What the mesh runs on. `empty`: no commit was accepted yet. `running`: the last good one; `refused` holds
- * a later commit that was turned down.
+ * What the mesh runs on. `empty`: no commit was accepted yet. `running`: the last good one. `refused` holds the commit
+ * that was turned down since.
  */
 export type IntentState =
-  | { readonly kind: 'empty' }
+  | { readonly kind: 'empty'; readonly refused: RefusedTree | undefined }
   | {
       readonly kind: 'running';
       readonly tree: IntentTree;
@@ -52,12 +53,13 @@ export class ControlPlane {
   readonly events: EventBus = createEventBus();
   readonly publisher: Publisher;
   readonly #onReady: () => void;
+  readonly #onAccepting: () => void;
   readonly #onAccepted: (accepted: Accepted) => void;
-  #intent: IntentState = { kind: 'empty' };
+  #intent: IntentState = { kind: 'empty', refused: undefined };
   /** What ran before the commit that is on its way now. */
   #previous: (IntentState & { readonly kind: 'running' }) | undefined;
   /** Commits that hurt; they are not tried again. */
-  readonly #takenBack = new Map<string, string>();
+  readonly #takenBack = new Map<string, Finding>();
   #hosts: ReadonlyMap<string, readonly Workload[]>;
   #inventory: Inventory;
   readonly #subscribers = new Map<(update: AgentUpdate) => void, Subscriber>();
@@ -71,12 +73,15 @@ export class ControlPlane {
     /** What ran when the control plane last stopped; proxies keep their endpoints until hosts report again. */
     readonly inventory: Inventory;
     readonly onReady: () => void;
+    /** Before a commit is accepted; what all proxies have settles. */
+    readonly onAccepting: () => void;
     /** Leads what was accepted to all proxies. */
     readonly onAccepted: (accepted: Accepted) => void;
   }) {
     this.#inventory = sortInventory(options.inventory);
     this.#hosts = Map.groupBy(options.inventory, (workload) => workload.host);
     this.#onReady = options.onReady;
+    this.#onAccepting = options.onAccepting;
     this.#onAccepted = options.onAccepted;
     this.publisher = new Publisher({
       clock: options.clock,
@@ -123,8 +128,7 @@ export class ControlPlane {
 
   /** What is wrong with a commit that was taken back once; undefined: it was not. */
   takenBack(commit: string): Finding | undefined {
-    const reason = this.#takenBack.get(commit);
-    return reason === undefined ? undefined : takenBackFinding(reason);
+    return this.#takenBack.get(commit);
   }
 
   /** Leads what has passed the gates to all proxies, as a whole. `approved`: a person said that it may take away. */
@@ -134,6 +138,7 @@ export class ControlPlane {
     more: { readonly warnings: readonly Finding[]; readonly approved: boolean },
   ): void {
     const { warnings, approved } = more;
+    this.#onAccepting();
     const before = this.#intent;
     const policy = policyDocument(intent);
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
@@ -159,13 +164,10 @@ export class ControlPlane {
   /** The last good commit goes on. */
   refuse(reading: TreeReading, findings: readonly Finding[]): void {
     const { commit, subject } = reading.kind === 'tree' ? reading.tree : reading;
-    if (this.#intent.kind === 'running') {
-      this.#intent = { ...this.#intent, refused: { commit, findings } };
-    }
+    this.#intent = { ...this.#intent, refused: { commit, findings } };
     const files = reading.kind === 'tree' ? reading.tree.files : new Map<string, string>();
-    const named = findings.flatMap((finding) => finding.at?.file ?? []);
-    const shown = [...files].filter(([file]) => named.includes(file));
-    this.#emit({ kind: 'refused', commit, subject, findings, sources: Object.fromEntries(shown) });
+    const sources = excerptsOf(findings, files);
+    this.#emit({ kind: 'refused', commit, subject, findings, sources });
   }
 
   /** Takes a host's whole report. False when nothing changed. */
@@ -234,7 +236,8 @@ export class ControlPlane {
    * one it was never led anywhere.
    */
   withdraw(commit: string, reason: string | undefined): void {
-    if (reason !== undefined) this.forbid(commit, reason);
+    const finding = reason === undefined ? undefined : takenBackFinding(reason);
+    if (finding !== undefined) this.forbid(commit, finding);
     const previous = this.#previous;
     if (this.#policies !== undefined) this.#policies = both(this.#policies.base);
     this.#previous = undefined;
@@ -242,15 +245,14 @@ export class ControlPlane {
     this.#tellPolicies();
     this.publisher.withdraw();
     if (previous === undefined) return;
-    const refused =
-      reason === undefined ? undefined : { commit, findings: [takenBackFinding(reason)] };
+    const refused = finding && { commit, findings: [finding] };
     this.#intent = { ...previous, refused };
     this.#tell(previous.entries);
   }
 
   /** A commit that was taken back before; it is refused when it comes. */
-  forbid(commit: string, reason: string): void {
-    this.#takenBack.set(commit, reason);
+  forbid(commit: string, finding: Finding): void {
+    this.#takenBack.set(commit, finding);
     const [oldest] = this.#takenBack.keys();
     if (this.#takenBack.size > takenBackMax && oldest !== undefined) this.#takenBack.delete(oldest);
   }
@@ -291,9 +293,11 @@ export class ControlPlane {
 /** A branch moves on; what is so far back is not read again. */
 const takenBackMax = 1_000;
 
-function takenBackFinding(reason: string): Finding {
+export const takenBackCode = 'CH4221';
+
+export function takenBackFinding(reason: string): Finding {
   return {
-    code: 'CH4221',
+    code: takenBackCode,
     severity: 'error',
     message: `the commit was taken back: ${reason}`,
     help: 'commit what mends it; the same commit is not tried again',

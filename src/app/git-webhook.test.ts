@@ -23,7 +23,7 @@ function webhook(t: TestContext, secrets = 'old secret\nnew secret\n') {
   const handler = gitWebhook({ secretFile, onPush, log: silentLog });
   const call = async (headers: Record<string, string>) =>
     (await handler.handle({ headers, body })).status;
-  return { handler, call, secretFile, pushes: () => pushes };
+  return { call, secretFile, pushes: () => pushes };
 }
 
 function hex(secret: string, data: Uint8Array = body): string {
@@ -31,7 +31,7 @@ function hex(secret: string, data: Uint8Array = body): string {
 }
 
 test('GitHub, Gitea, Forgejo and GitLab are known by the secret, the old and the new one', async (t) => {
-  const { call, pushes, handler } = webhook(t);
+  const { call, pushes } = webhook(t);
   for (const secret of ['old secret', 'new secret']) {
     assert.equal(await call({ 'x-hub-signature-256': `sha256=${hex(secret)}` }), 202);
     assert.equal(await call({ 'x-gitea-signature': hex(secret) }), 202);
@@ -44,11 +44,10 @@ test('GitHub, Gitea, Forgejo and GitLab are known by the secret, the old and the
   };
   assert.equal(await call(both), 202);
   assert.equal(pushes(), 9);
-  assert.deepEqual(handler.counts, { taken: 9, refused: 0 });
 });
 
 test('what is not signed, or wrongly, is 401, counted, and fetches nothing', async (t) => {
-  const { call, pushes, handler } = webhook(t);
+  const { call, pushes } = webhook(t);
   const right = hex('old secret');
   const wrong: readonly Record<string, string>[] = [
     {},
@@ -66,7 +65,6 @@ test('what is not signed, or wrongly, is 401, counted, and fetches nothing', asy
   ];
   for (const headers of wrong) assert.equal(await call(headers), 401, JSON.stringify(headers));
   assert.equal(pushes(), 0);
-  assert.deepEqual(handler.counts, { taken: 0, refused: wrong.length });
 });
 
 test('without a secret that is one, nothing is taken', async (t) => {

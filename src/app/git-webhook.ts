@@ -18,8 +18,6 @@ export type WebhookAnswer =
 export interface GitWebhook {
   /** POST /v1/git/webhook. */
   handle(call: WebhookCall): Promise<WebhookAnswer>;
-  /** Since the start, for metrics. */
-  readonly counts: { readonly taken: number; readonly refused: number };
 }
 
 /** The largest that GitHub sends. */
@@ -38,9 +36,7 @@ export function gitWebhook(options: {
   readonly log: Log;
 }): GitWebhook {
   const { secretFile, onPush, log } = options;
-  const counts = { taken: 0, refused: 0 };
   return {
-    counts,
     handle: async (call) => {
       const secrets = await readSecretFile(secretFile);
       if (!secrets.ok) {
@@ -49,12 +45,10 @@ export function gitWebhook(options: {
       }
       const problem = refusalOf(call, secrets.value);
       if (problem === undefined) {
-        counts.taken += 1;
         onPush();
         return { status: 202 };
       }
-      counts.refused += 1;
-      log.warn('a webhook was refused', { problem, refused: counts.refused });
+      log.warn('a webhook was refused', { problem });
       return { status: 401, finding: webhookRefused(problem) };
     },
   };

@@ -6,10 +6,11 @@ import type { Random } from '../base/random.ts';
 import { openMirror } from '../git/mirror.ts';
 import type { RemoteCredentials } from '../git/remote-access.ts';
 import type { RemoteAddress } from '../git/remote-address.ts';
-import type { AllowedSigners } from '../git/signatures.ts';
+import type { RawCall } from '../serve/api/operator-server.ts';
 import { gitWebhook } from './git-webhook.ts';
+import type { Signing } from './intent-source.ts';
 import { RemoteIntent } from './remote-intent.ts';
-import { listenForWebhooks } from './webhook-listener.ts';
+import { listenForWebhooks, type WebhookOutcome, webhookCalls } from './webhook-listener.ts';
 
 /** A repository elsewhere that intent comes from. */
 export interface RemoteOptions {
@@ -18,14 +19,14 @@ export interface RemoteOptions {
   readonly prefix: string;
   readonly pollMs: number;
   readonly credentials: RemoteCredentials;
-  readonly signers: AllowedSigners | undefined;
   readonly allowRewind: boolean;
-  readonly signingKey: string | undefined;
-  readonly webhook: { readonly port: number; readonly secretFile: string } | undefined;
+  /** Without a port only on the operators' listener. */
+  readonly webhook: { readonly port: number | undefined; readonly secretFile: string } | undefined;
 }
 
 export interface OpenRemote {
   readonly source: RemoteIntent;
+  readonly webhook: RawCall | undefined;
   readonly stop: () => void;
 }
 
@@ -37,26 +38,31 @@ export async function openRemote(
     readonly clock: Clock;
     readonly random: Random;
     readonly log: Log;
+    readonly signing: Signing;
+    readonly onWebhook: (outcome: WebhookOutcome) => void;
   },
 ): Promise<OpenRemote> {
   const { address, branch, prefix, credentials, webhook } = options;
-  const { stateDir, clock, random, log } = parts;
+  const { stateDir, clock, random, log, signing, onWebhook } = parts;
   const dir = join(stateDir, 'mirror.git');
   const env = process.env;
   const mirror = await openMirror({ dir, address, branch, prefix, credentials, clock, env });
   if (!mirror.ok) throw new ChanceryError(mirror.error);
-  const { pollMs, signers, allowRewind, signingKey } = options;
-  const follow = { pollMs, signers, allowRewind, signingKey };
+  const { pollMs, allowRewind } = options;
+  const follow = { pollMs, allowRewind, ...signing };
   const source = new RemoteIntent({ mirror: mirror.value, ...follow, clock, random, log });
-  if (webhook === undefined) return { source, stop: () => {} };
+  if (webhook === undefined) return { source, webhook, stop: () => {} };
   const { secretFile, port } = webhook;
   const onPush = (): void => void source.refresh();
-  const server = await listenForWebhooks(gitWebhook({ secretFile, onPush, log }), port);
+  const hook = gitWebhook({ secretFile, onPush, log });
+  const calls = webhookCalls(hook, { clock, count: onWebhook });
+  const server = port === undefined ? undefined : await listenForWebhooks(calls, port);
   return {
     source,
+    webhook: calls,
     stop: () => {
-      server.closeAllConnections();
-      server.close();
+      server?.closeAllConnections();
+      server?.close();
     },
   };
 }

@@ -4,23 +4,28 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, type Result } from '../base/result.ts';
 import { type CommitId, parseCommitId } from '../git/commit.ts';
+import { commitStanding } from '../git/commit-standing.ts';
 import { commitUnreadable } from '../git/findings.ts';
 import type { Mirror } from '../git/mirror.ts';
 import { mirrorBranch } from '../git/mirror-branch.ts';
 import { historyRewound, signingKeyMissing } from '../git/remote-findings.ts';
-import { type AllowedSigners, checkSignatures } from '../git/signatures.ts';
-import { type TakeBack, type TakenBack, takeBack } from '../git/take-back.ts';
-import type { IntentSource, IntentTree, TreeReading } from './intent-source.ts';
+import { checkSignatures } from '../git/signatures.ts';
+import { type TakenBack, takeBack } from '../git/take-back.ts';
+import type { CommitPlace } from '../serve/api/wire-gate.ts';
+import {
+  type IntentSource,
+  type IntentTree,
+  type Signing,
+  type TakeBackRequest,
+  type TreeReading,
+  takeBackOrder,
+} from './intent-source.ts';
 
-export interface RemoteIntentOptions {
+export interface RemoteIntentOptions extends Signing {
   readonly mirror: Mirror;
   readonly pollMs: number;
-  /** Every commit must be signed by one of these; undefined: signatures do not matter. */
-  readonly signers: AllowedSigners | undefined;
   /** Takes a head that does not contain the accepted commit. */
   readonly allowRewind: boolean;
-  /** Private ssh key for commits of our own. */
-  readonly signingKey: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -81,6 +86,19 @@ export class RemoteIntent implements IntentSource {
     return reading.kind === 'tree' ? reading.tree : undefined;
   }
 
+  async place(commit: string): Promise<CommitPlace> {
+    const { mirror, pollMs } = this.#options;
+    const branch = mirror.branch ?? 'HEAD';
+    const follows = `${branch} of ${mirror.url} (asked every ${pollMs / 1_000} s)`;
+    const head = this.#seen;
+    if (head === undefined) return { follows, standing: 'unknown', head };
+    const found = await commitStanding(mirror, commit, head);
+    // A fetch brings commits before it moves the branch.
+    const isSettled = this.#fetching === undefined && this.#seen === head;
+    const standing = found.ok && isSettled ? found.value : 'unknown';
+    return { follows, standing, head };
+  }
+
   async #readAt(commit: string): Promise<TreeReading> {
     const { mirror } = this.#options;
     const id = parseCommitId(commit);
@@ -135,10 +153,12 @@ export class RemoteIntent implements IntentSource {
     return this.#judge(head);
   }
 
-  async takeBack(order: TakeBack): Promise<Result<TakenBack, Finding>> {
+  async takeBack(request: TakeBackRequest): Promise<Result<TakenBack, Finding>> {
     const { mirror, signers, signingKey } = this.#options;
+    const order = takeBackOrder(request);
+    if (!order.ok) return order;
     if (signers !== undefined && signingKey === undefined) return err(signingKeyMissing());
-    const done = await takeBack(mirrorBranch(mirror, signingKey), order);
+    const done = await takeBack(mirrorBranch(mirror, signingKey), order.value);
     void this.refresh();
     return done;
   }

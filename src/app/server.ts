@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { systemClock as clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
@@ -9,19 +8,19 @@ import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
 import { guarded } from '../serve/api/guard.ts';
-import { createHostApiServer, type HostApiServer } from '../serve/api/host-server.ts';
+import { createHostApiServer } from '../serve/api/host-server.ts';
+import type { RawCall } from '../serve/api/operator-server.ts';
 import type { ApiHandler } from '../serve/api/server.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
-import { XdsService } from '../serve/xds/service.ts';
+import type { XdsService } from '../serve/xds/service.ts';
 import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import type { CaController } from './ca-controller.ts';
 import { ClockNotice } from './clock-notice.ts';
-import { recordCommits } from './commit-ledger.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
-import { ControlPlane } from './control-plane.ts';
+import type { ControlPlane } from './control-plane.ts';
 import {
   type BundleEndpoint,
   type BundleEndpointOptions,
@@ -29,8 +28,8 @@ import {
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
+import { logFirstRefusals } from './first-commit.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
-import { openGate } from './gate/open-gate.ts';
 import type { Verdicts } from './gate/verdicts.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
@@ -38,14 +37,14 @@ import { hostAttestors } from './hosts/attestors.ts';
 import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry, hostKind } from './hosts/registry.ts';
-import { HostReports, reportKind, storedInventory } from './hosts/reports.ts';
-import { type IntentSource, openIntentSource } from './intent-source.ts';
+import { HostReports } from './hosts/reports.ts';
+import { type IntentSource, openIntentSource, type Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
-import { listenLocally } from './listen-locally.ts';
-import { MemoryReturn, mallocTrim } from './memory-return.ts';
+import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
-import { openRemote, type RemoteOptions } from './open-remote.ts';
+import { openPlane } from './open-plane.ts';
+import { type OpenRemote, openRemote, type RemoteOptions } from './open-remote.ts';
 import type { MetricName } from './operators/metric-table.ts';
 import { listenForMetrics, type MetricsAddress } from './operators/metrics-listener.ts';
 import { createOperations, newMetrics, type Operations } from './operators/operations.ts';
@@ -54,26 +53,26 @@ import {
   type OperatorApiOptions,
   operatorAudit,
 } from './operators/operator-api.ts';
-import { countXdsEvent } from './operators/self-metrics.ts';
 import { timedStore } from './operators/timed-store.ts';
-import { proxyAuthorizer } from './proxy-authority.ts';
-import { ProxyLedger } from './proxy-ledger.ts';
 import { leadIntent } from './replicas/lead-intent.ts';
-import { openRevisions, type Revisions } from './replicas/open-revisions.ts';
+import type { Revisions } from './replicas/open-revisions.ts';
 import { Orders } from './replicas/orders.ts';
 import { Replica } from './replicas/replica.ts';
 import { shareReplica } from './replicas/share.ts';
-import { SharedSignals } from './replicas/shared-signals.ts';
-import { SignalLog } from './rollouts/signal-log.ts';
+import type { SharedSignals } from './replicas/shared-signals.ts';
 import { ServerIdentity } from './server-identity.ts';
+import { startingApi } from './starting-api.ts';
+import type { TrafficLog } from './traffic/traffic-log.ts';
+import type { Trouble } from './trouble.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
-import { xdsEventSink } from './xds-events.ts';
+import type { WebhookOutcome } from './webhook-listener.ts';
 
 export interface ServerOptions {
   readonly layout: Layout;
   readonly dev: boolean;
   /** Intent of a repository elsewhere; that of the intent folder when left out. */
   readonly remote: RemoteOptions | undefined;
+  readonly signing: Signing;
   /** Where proxies and hosts reach it; 127.0.0.1 for a mesh of one machine. */
   readonly listen: string;
   /** The name or address that new hosts are told. */
@@ -113,6 +112,10 @@ interface Foundation {
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly operations: Operations;
+  readonly trouble: Trouble;
+  readonly door: LocalDoor;
+  readonly traffic: TrafficLog;
+  readonly webhook: RawCall | undefined;
 }
 
 /** The control plane as one process. Resolves with what stops it. */
@@ -127,10 +130,11 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
-  const { source, stop: closeSource } = await openSource(options);
-  const opening = { store, registry, replica, log, metrics, watchMs: () => options.watchMs };
-  const { plane, xds, ready, signals, revisions, proxies, gate } = await openPlane(opening);
-  const { gatekeeper, verdicts } = gate;
+  const { source, webhook, stop: closeSource } = await openSource(options, metrics);
+  const { plane, xds, ready, signals, revisions, proxies, gate, trouble } = await openPlane({
+    ...{ store, registry, replica, log, metrics, watchMs: () => options.watchMs },
+    takeBack: (request) => source.takeBack(request),
+  });
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
@@ -141,16 +145,34 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
   });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
+  const { gatekeeper, verdicts, traffic } = gate;
+  const { rollouts } = revisions;
+  const parts = {
+    ...{ plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations },
+    ...{ fleet, replica },
+  };
+  const door = await listenLocally(layout.controlSocket, startingApi(parts));
+  const closeDoors = (): void => {
+    closeSource();
+    door.close();
+    watched?.closeAllConnections();
+    watched?.close();
+  };
+  logFirstRefusals(plane, log);
   await revisions.follower.catchUp();
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted' && replica.isLeading) void source.accepted?.(event.commit);
   });
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions }));
-  await whileAwake(ready);
+  await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
-    ...{ gatekeeper, verdicts, operations, replica },
+    ...{ gatekeeper, verdicts, operations, replica, door, traffic, webhook, trouble },
+  }).catch((error: unknown) => {
+    // Whoever opened doors that lead nowhere would keep the process from ending.
+    closeDoors();
+    throw error;
   });
   proxies.start();
   return async () => {
@@ -158,10 +180,9 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     unfollow();
     await replica.leave();
     await replica.drain(xds);
-    closeSource();
-    watched?.closeAllConnections();
-    watched?.close();
+    closeDoors();
     proxies.stop();
+    await traffic.flushed();
     await stop();
     await grpc.close();
     fleet.stop();
@@ -173,70 +194,17 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
 
 async function openSource(
   options: ServerOptions,
-): Promise<{ readonly source: IntentSource; readonly stop: () => void }> {
-  const { layout, dev, remote, log } = options;
+  metrics: Metrics<MetricName>,
+): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
+  const { layout, dev, remote, signing, log } = options;
   const { stateDir, intentDir } = layout;
-  if (remote !== undefined) return openRemote(remote, { stateDir, clock, random, log });
-  return { source: await openIntentSource({ dir: intentDir, dev, clock }), stop: () => {} };
-}
-
-/** Until there is a first commit nothing is listened to, and waiting for one alone would end the process. */
-async function whileAwake(ready: Promise<void>): Promise<void> {
-  const awake = setInterval(() => {}, comeBackMs);
-  await ready;
-  clearInterval(awake);
-}
-
-interface PlaneParts {
-  readonly store: Store;
-  readonly registry: HostRegistry;
-  readonly replica: Replica;
-  readonly log: Log;
-  readonly metrics: Metrics<MetricName>;
-  readonly watchMs: () => number;
-}
-
-async function openPlane(parts: PlaneParts) {
-  const { store, registry, replica, log, metrics } = parts;
-  let start = (): void => {};
-  const ready = new Promise<void>((resolve) => {
-    start = resolve;
-  });
-  const memory = new MemoryReturn({ clock, trim: mallocTrim() });
-  const xds: XdsService = new XdsService({
-    clock,
-    authorize: proxyAuthorizer({
-      workload: (id) => plane.workload(id),
-      intent: () => plane.intent,
-      host: (name) => registry.get(name),
-    }),
-    onEvent: (event) => {
-      if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
-      countXdsEvent(metrics, event);
-      onXdsEvent(event);
-      revisions.fleet.moved();
-    },
-  });
-  const proxies = new ProxyLedger({ store, clock });
-  const reports = await store.list(reportKind);
-  const plane: ControlPlane = new ControlPlane({
-    clock,
-    onAccepted: (accepted) => revisions.accepted(accepted),
-    sink: proxies.sink(xds),
-    inventory: storedInventory(reports),
-    onReady: start,
-  });
-  const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
-  const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
-  recordCommits(plane, { store, clock, isLeading: () => replica.isLeading });
-  const counted = new SignalLog();
-  const revisions: Revisions = openRevisions({
-    ...{ ...parts, plane, xds, signals: counted, clock },
-    read: (tree) => gate.gatekeeper.read(tree),
-  });
-  const gate = await openGate({ plane, replica, keep: (tree) => revisions.keep(tree), log });
-  const signals = new SharedSignals({ store, clock, signals: counted, replica: replica.id });
-  return { plane, xds, ready, signals, revisions, proxies, gate };
+  if (remote !== undefined) {
+    const onWebhook = (outcome: WebhookOutcome): void =>
+      metrics.count('chancery_git_webhooks_total', { outcome });
+    return openRemote(remote, { stateDir, clock, random, log, signing, onWebhook });
+  }
+  const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
+  return { source, webhook: undefined, stop: () => {} };
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */
@@ -245,7 +213,8 @@ const comeBackMs = 60_000;
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
-  const { replica } = foundation;
+  const { replica, revisions } = foundation;
+  const { rollouts } = revisions;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -267,14 +236,16 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
-  const reports = new HostReports({ plane, store, confirmations, signals, clock, log });
+  const reports = new HostReports({ ...foundation, confirmations, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
+      () => rollouts.findings,
       () => ca.findings,
       () => clockNotice.findings,
       () => replica.findings,
+      () => foundation.trouble.look(),
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
     ],
@@ -289,7 +260,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   await shareReplica({ replica, reports, signals, authority, ca, federation });
   const tcp =
     options.operatorApi &&
-    createOperatorApi(options.operatorApi, { handler: control, plane, store, clock, log });
+    createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
   const also = [endpoint, tcp].filter((server) => server !== undefined);
   const servers = [grpc, hostServer, ...also];
   const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
@@ -298,7 +269,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     await hostServer.listen(listen, agentPort, material);
     for (const server of also) await server.listen(material);
   });
-  const api = await listenLocally(layout.controlSocket, operators);
+  foundation.door.serve(operators);
   operations.serving({ authority, notices });
   notices.start();
   clockNotice.start();
@@ -310,7 +281,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     for (const server of also) server.close();
     unfollow();
     await federation.stop();
-    closeServers(api, hostServer);
+    hostServer.close();
     await store.flush();
   };
 }
@@ -377,10 +348,4 @@ function hostFindings(
 ): readonly Finding[] {
   const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
   return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
-}
-
-function closeServers(api: Server, hosts: HostApiServer): void {
-  api.closeAllConnections();
-  api.close();
-  hosts.close();
 }

@@ -28,7 +28,7 @@ export interface StatusApiParts {
   readonly xds: XdsService;
   readonly fleet: Fleet;
   readonly replica: Replica;
-  readonly notices: Notices;
+  readonly notices: Pick<Notices, 'current'>;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly store: Store;
@@ -88,7 +88,7 @@ function openCommits({
       waiting: waitingOf(waiting),
     };
   }
-  const refused = plane.intent.kind === 'running' ? plane.intent.refused : undefined;
+  const { refused } = plane.intent;
   return {
     refused: refused && refusedCommit(refused.commit, refused.findings),
     waiting: waitingOf(gatekeeper.waiting),

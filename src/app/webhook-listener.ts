@@ -1,26 +1,58 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import { http } from '../serve/api/node-http.ts';
+import type { RawCall } from '../serve/api/operator-server.ts';
+import { readBytes } from '../serve/api/server.ts';
 import { type GitWebhook, webhookBodyBytesMax } from './git-webhook.ts';
 
 export const webhookPath = '/v1/git/webhook';
 
 /** A Git server sends one at a time; each may hold a large body before its signature is known. */
-const callsAtOnceMax = 8;
+const callsAtOnceMax = 4;
 /** A body that trickles in must not hold one of them. */
 const callTimeoutMs = 15_000;
+/** So many in a row, and then so many a second: pushes of a busy day, and no more work for strangers than that. */
+const burstMax = 30;
+const callsPerSecond = 5;
 
-/** A listener for webhooks alone, on this machine: in front of it stands what ends TLS for the Git server. */
-export async function listenForWebhooks(webhook: GitWebhook, port: number): Promise<Server> {
+/** How calls ended, for metrics. `late`: too many came, or a body did not. `failed`: the secret cannot be read. */
+export type WebhookOutcome = 'taken' | 'refused' | 'late' | 'failed';
+
+/**
+ * Answers webhooks, on whichever listener. Its signature is its authentication, over the body as it came. What is too
+ * much is turned away before its body is read: the next poll brings the same.
+ */
+export function webhookCalls(
+  webhook: GitWebhook,
+  options: { readonly clock: Clock; readonly count: (outcome: WebhookOutcome) => void },
+): RawCall {
+  const { clock, count } = options;
+  const mayCome = rateLimit(clock);
   let calls = 0;
-  const server = http.createServer((request, response) => {
-    if (request.url !== webhookPath) return answer(response, 404);
+  return (request, response) => {
     if (request.method !== 'POST') return answer(response, 405);
-    if (calls >= callsAtOnceMax) return answer(response, 503);
+    if (!mayCome() || calls >= callsAtOnceMax) {
+      count('late');
+      return answer(response, 429);
+    }
     calls += 1;
-    void serve(webhook, request, response).finally(() => {
+    const late = clock.after(callTimeoutMs, () => {
+      count('late');
+      request.destroy(new Error('the body did not come in time'));
+    });
+    void serve(webhook, request, response, count).finally(() => {
+      late();
       calls -= 1;
     });
+  };
+}
+
+/** A listener for webhooks alone, on this machine: in front of it stands what ends TLS for the Git server. */
+export async function listenForWebhooks(serve: RawCall, port: number): Promise<Server> {
+  const server = http.createServer((request, response) => {
+    if (request.url !== webhookPath) return answer(response, 404);
+    serve(request, response);
   });
   server.requestTimeout = callTimeoutMs;
   await new Promise<void>((resolve, reject) => {
@@ -30,32 +62,51 @@ export async function listenForWebhooks(webhook: GitWebhook, port: number): Prom
   return server;
 }
 
+function rateLimit(clock: Clock): () => boolean {
+  let left = burstMax;
+  let atMs = clock.monotonicMs();
+  return () => {
+    const nowMs = clock.monotonicMs();
+    left = Math.min(burstMax, left + ((nowMs - atMs) / 1_000) * callsPerSecond);
+    atMs = nowMs;
+    if (left < 1) return false;
+    left -= 1;
+    return true;
+  };
+}
+
 async function serve(
   webhook: GitWebhook,
   request: IncomingMessage,
   response: ServerResponse,
+  count: (outcome: WebhookOutcome) => void,
 ): Promise<void> {
   try {
-    const body = await readBody(request);
-    if (body === undefined) return answer(response, 413);
-    const said = await webhook.handle({ headers: request.headers, body });
-    answer(response, said.status, 'finding' in said ? { error: said.finding } : {});
+    const said = Number(request.headers['content-length'] ?? 0);
+    const body =
+      said > webhookBodyBytesMax ? undefined : await readBytes(request, webhookBodyBytesMax);
+    if (body === undefined) {
+      count('refused');
+      return answer(response, 413);
+    }
+    const done = await webhook.handle({ headers: request.headers, body });
+    count(outcomeOf(done.status));
+    answer(response, done.status, 'finding' in done ? { error: done.finding } : {});
   } catch (error) {
     // The caller has gone, or its request was broken.
     response.destroy(error instanceof Error ? error : new Error(messageOf(error)));
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > webhookBodyBytesMax) return undefined;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > webhookBodyBytesMax) return undefined;
-    chunks.push(chunk);
+function outcomeOf(status: 202 | 401 | 503): WebhookOutcome {
+  switch (status) {
+    case 202:
+      return 'taken';
+    case 401:
+      return 'refused';
+    case 503:
+      return 'failed';
   }
-  return Buffer.concat(chunks);
 }
 
 function answer(response: ServerResponse, status: number, body: object = {}): void {

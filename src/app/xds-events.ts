@@ -38,12 +38,9 @@ export function xdsEventSink(options: {
       case 'converged':
         if (!refuses(event.proxy)) plane.publisher.converged(event.proxy as WorkloadId);
         return;
-      case 'stuck': {
-        const message = `${event.proxy} does not acknowledge ${shortType(event.type)}`;
-        const finding = { code: 'CH5420' as const, severity: 'error' as const, message };
-        plane.events.emit({ kind: 'problem', finding });
+      case 'stuck':
+        // Told for as long as it lasts (`trouble.ts`).
         return;
-      }
       case 'quarantined': {
         const resource = `${shortType(event.type)} ${event.name}`;
         const message = `${resource} was refused by several proxies and goes to no other; they keep the last good one`;

@@ -1,5 +1,6 @@
+import type { Finding } from '../base/finding.ts';
 import { timeText } from '../base/time-text.ts';
-import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
+import type { BranchState, CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
 import { table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
@@ -52,8 +53,43 @@ function progressText({ state, waves }: Rollout, look: Pick<Terminal, 'color'>):
     case 'live':
       return paint(look, 'green', 'live');
     case 'taken-back':
-      return paint(look, 'red', 'taken back');
+      return paint(look, 'red', `taken back${branchInShort(state.branch)}`);
   }
+}
+
+function branchInShort(branch: BranchState): string {
+  switch (branch.kind) {
+    case 'written':
+      return ` by ${shortCommit(branch.commit)}`;
+    case 'as before':
+      return '';
+    case 'open':
+    case 'left':
+      return branch.problem === undefined ? '' : `, not on the branch (${branch.problem.code})`;
+  }
+}
+
+/** What became of the branch, for whoever looks at one revision or follows them all. */
+export function branchText(branch: BranchState): string {
+  switch (branch.kind) {
+    case 'written': {
+      const files = branch.filesLeft ? '; files that were changed in the work tree stay' : '';
+      return `on the branch it is taken back by ${shortCommit(branch.commit)}${files}`;
+    }
+    case 'as before':
+      return `the branch has the intent of before at ${shortCommit(branch.commit)}`;
+    case 'open':
+      return branch.problem === undefined
+        ? 'the branch is being brought back'
+        : `the branch still holds it, which is tried again: ${problemText(branch.problem)}`;
+    case 'left':
+      return `the branch still holds it: ${problemText(branch.problem)}`;
+  }
+}
+
+function problemText({ code, message, found, help }: Finding): string {
+  const facts = [found, help].filter((text) => text !== undefined);
+  return [`${code} ${message}`, ...facts].join('; ');
 }
 
 /** How far it is, why it is no longer, and who is in which wave. */
@@ -67,6 +103,7 @@ export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width
   const reason = state.kind === 'taken-back' ? `: ${state.reason}` : '';
   return [
     `${progressText(rollout, look)}${reason}; before it ran ${shortCommit(base)}`,
+    ...(state.kind === 'taken-back' ? [branchText(state.branch)] : []),
     '',
     rows.length === 0
       ? 'it changes nothing for any proxy'

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Signing } from '../app/intent-source.ts';
 import type { RemoteOptions } from '../app/open-remote.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
@@ -23,14 +24,23 @@ export const remoteFlags = {
   'git-ca': { type: 'string' },
   'git-key': { type: 'string' },
   'git-known-hosts': { type: 'string' },
-  'require-signed': { type: 'boolean' },
-  'allowed-signers': { type: 'string' },
-  'signers-keyring': { type: 'string' },
-  'signing-key': { type: 'string' },
   'allow-rewind': { type: 'boolean' },
   'webhook-port': { type: 'string' },
   'webhook-secret-file': { type: 'string' },
 } as const;
+
+/** Flags of `server` for signatures, wherever the intent comes from. */
+export const signingFlags = {
+  'require-signed': { type: 'boolean' },
+  'allowed-signers': { type: 'string' },
+  'signers-keyring': { type: 'string' },
+  'signing-key': { type: 'string' },
+} as const;
+
+export const signingHelp: readonly string[] = [
+  '  --require-signed   take only commits signed by who is in --allowed-signers FILE (ssh) or --signers-keyring DIR (OpenPGP)',
+  '  --signing-key FILE an ssh key that signs the commits by which changes are taken back',
+];
 
 const pollUnlessSaid = '10s';
 /** More often than this a webhook is the better way. */
@@ -46,23 +56,15 @@ export const remoteHelp: readonly string[] = [
   '  --git-token-file FILE, --git-ca FILE        https: a token or user:token (mode 0600); the CA of the server',
   '  --git-key FILE, --git-known-hosts FILE      ssh: the private key; the keys of the server. The agent of SSH_AUTH_SOCK,',
   '                     and ~/.ssh/known_hosts, unless said',
-  '  --require-signed   take only commits signed by who is in --allowed-signers FILE (ssh) or --signers-keyring DIR (OpenPGP)',
-  '  --signing-key FILE an ssh key that signs the commits by which changes are taken back',
   '  --allow-rewind     take a branch that no longer contains the commit that runs',
-  '  --webhook-port N, --webhook-secret-file FILE   fetch at once on a signed POST /v1/git/webhook of GitHub, GitLab, Gitea',
-  '                     or Forgejo; on 127.0.0.1, for a TLS proxy in front',
+  '  --webhook-secret-file FILE   fetch at once on a signed POST /v1/git/webhook of GitHub, GitLab, Gitea or Forgejo, at',
+  '                     --api-port',
+  '  --webhook-port N   take them also without TLS on 127.0.0.1, for a TLS proxy in front',
 ];
 
 /** Undefined: no --repo. Files are relative to the folder where they are typed. */
 export function remoteOf(values: Values, usage: Help): RemoteOptions | undefined {
-  const text = (flag: string): string | undefined => {
-    const value = values[flag];
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
-  const file = (flag: string): string | undefined => {
-    const path = text(flag);
-    return path === undefined ? undefined : resolve(path);
-  };
+  const { text, file } = reader(values);
   const repo = text('repo');
   if (repo === undefined) {
     const lone = Object.keys(remoteFlags).find((flag) => values[flag] !== undefined);
@@ -84,11 +86,30 @@ export function remoteOf(values: Values, usage: Help): RemoteOptions | undefined
       ...said('keyFile', file('git-key')),
       ...said('knownHostsFile', file('git-known-hosts')),
     },
-    signers: signersOf(values, file, usage),
     allowRewind: values['allow-rewind'] === true,
-    signingKey: file('signing-key'),
-    webhook: webhookOf(text('webhook-port'), file('webhook-secret-file'), usage),
+    webhook: webhookOf(text('webhook-port'), file('webhook-secret-file'), values, usage),
   };
+}
+
+export function signingOf(values: Values, usage: Help): Signing {
+  const { file } = reader(values);
+  const signing = { signers: signersOf(values, file, usage), signingKey: file('signing-key') };
+  if (values['dev'] !== true || Object.values(signing).every((one) => one === undefined)) {
+    return signing;
+  }
+  throw usageError('files as they lie have no signatures: --dev goes without them', usage);
+}
+
+function reader(values: Values) {
+  const text = (flag: string): string | undefined => {
+    const value = values[flag];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const file = (flag: string): string | undefined => {
+    const path = text(flag);
+    return path === undefined ? undefined : resolve(path);
+  };
+  return { text, file };
 }
 
 function said<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
@@ -113,14 +134,22 @@ function signersOf(
 function webhookOf(
   port: string | undefined,
   secretFile: string | undefined,
+  values: Values,
   usage: Help,
 ): RemoteOptions['webhook'] {
   if (port === undefined && secretFile === undefined) return undefined;
-  const number = Number(port);
-  if (secretFile === undefined || !Number.isInteger(number) || number < 1 || number > 65_535) {
-    throw usageError('--webhook-port (1 to 65535) and --webhook-secret-file go together', usage);
+  if (secretFile === undefined) {
+    throw usageError('--webhook-port needs --webhook-secret-file', usage);
   }
-  return { port: number, secretFile };
+  if (port === undefined) {
+    if (values['api-port'] !== undefined) return { port, secretFile };
+    throw usageError('--webhook-secret-file needs --api-port or --webhook-port', usage);
+  }
+  const number = Number(port);
+  if (Number.isInteger(number) && number > 0 && number <= 65_535) {
+    return { port: number, secretFile };
+  }
+  throw usageError(`--webhook-port is a port from 1 to 65535, not "${port}"`, usage);
 }
 
 const pollFlag: DurationFlag = { flag: '--poll', units: ['s', 'm', 'h'], suchAs: '10s or 5m' };

@@ -11,7 +11,14 @@ import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
 import type { ExitCode } from './main.ts';
-import { remoteFlags, remoteHelp, remoteOf } from './server-intent.ts';
+import {
+  remoteFlags,
+  remoteHelp,
+  remoteOf,
+  signingFlags,
+  signingHelp,
+  signingOf,
+} from './server-intent.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -39,6 +46,7 @@ const usage = {
     '                     the file what is between it and the root. Also CHANCERY_UPSTREAM_CA_CERT and CHANCERY_UPSTREAM_CA_KEY',
     '  --upstream-bundle FILE    its roots, where it is none itself. Also CHANCERY_UPSTREAM_BUNDLE',
     `  --watch TIME       how long each wave of a commit is looked at before the next one gets it; ${watchUnlessSaid} unless said, 0s for none`,
+    ...signingHelp,
     ...remoteHelp,
     "  --api-port N       the operators' API over TLS, for commands and programs of other machines; only on this machine's",
     '                     socket unless said. They show a token (chancery token create) or a certificate that `operators`',
@@ -66,6 +74,7 @@ export const serverOptions = {
   'upstream-bundle': { type: 'string' },
   dev: { type: 'boolean' },
   ...remoteFlags,
+  ...signingFlags,
   'metrics-address': { type: 'string' },
   'api-port': { type: 'string' },
   'api-cert': { type: 'string' },
@@ -90,6 +99,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     layout: layoutOf(realpathSync(dir), process.env),
     dev: parsed.values['dev'] === true,
     remote: remoteOf(parsed.values, usage),
+    signing: signingOf(parsed.values, usage),
     listen,
     watchMs: durationMsOf(watchFlag, text(parsed.values['watch']) ?? watchUnlessSaid, usage),
     advertise: text(parsed.values['advertise']) ?? listen,

@@ -17,7 +17,7 @@ import { shortCommit } from './commit-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import type { FirstIntent } from './up.ts';
-import { checkTable, eventLine, meshTable, tryNext } from './up-text.ts';
+import { checkTable, eventLine, firstRefusedText, meshTable, tryNext } from './up-text.ts';
 
 const pollMs = 100;
 /** A cold first start fetches nothing any more at this point; something is wrong past this. */
@@ -29,7 +29,9 @@ export class UpSession {
   readonly #terminal: Terminal;
   readonly #layout: Layout;
   readonly #api: ApiClient;
-  readonly #startedMs: number;
+  /** When it began, or the first commit that was accepted came. */
+  #startedMs: number;
+  #first: FirstIntent;
   #phase: 'starting' | 'green' | 'stopping' = 'starting';
   readonly #ended = new AbortController();
   readonly #said = new Set<string>();
@@ -38,18 +40,17 @@ export class UpSession {
     readonly terminal: Terminal;
     readonly layout: Layout;
     readonly startedMs: number;
+    readonly first: FirstIntent;
   }) {
     this.#terminal = options.terminal;
     this.#layout = options.layout;
     this.#api = createClient(nodeTransport(options.layout.controlSocket));
     this.#startedMs = options.startedMs;
+    this.#first = options.first;
   }
 
-  async run(
-    mesh: LocalMesh,
-    first: FirstIntent,
-    options: { readonly check: boolean },
-  ): Promise<ExitCode> {
+  async run(mesh: LocalMesh, { check }: { readonly check: boolean }): Promise<ExitCode> {
+    const first = this.#first;
     let stopRotation = (): void => {};
     const onSignal = (): void => this.#ended.abort();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
@@ -59,10 +60,10 @@ export class UpSession {
       stopRotation = rotateAccessLogs(this.#layout, systemClock, () =>
         mesh.planned.map((planned) => planned.workload.id),
       );
-      const green = await this.#waitForGreen(mesh);
+      const green = await this.#waitForGreen(mesh, check);
       if (!green) return 1;
-      if (options.check) return await this.#check(mesh, first);
-      await this.#watch(mesh, first);
+      if (check) return await this.#check(mesh, this.#first);
+      await this.#watch(mesh, this.#first);
       return 0;
     } finally {
       this.#phase = 'stopping';
@@ -87,7 +88,7 @@ export class UpSession {
     }
   }
 
-  async #waitForGreen(mesh: LocalMesh): Promise<boolean> {
+  async #waitForGreen(mesh: LocalMesh, check: boolean): Promise<boolean> {
     let shownMs = this.#startedMs;
     let waiting = 'the control plane';
     let shown = '';
@@ -95,7 +96,9 @@ export class UpSession {
       const status = await this.#status();
       if (status !== undefined) {
         this.#sayProblems(status.warnings);
-        const missing = notReady(mesh, status);
+        const isRefused = this.#sayRefused(status);
+        if (isRefused && check) return false;
+        const missing = await this.#missing(mesh, status, isRefused);
         if (missing.length === 0) {
           this.#phase = 'green';
           return true;
@@ -115,6 +118,33 @@ export class UpSession {
       await pause();
     }
     return false;
+  }
+
+  /** Each refusal once; whether the commit that was to be started is among them. */
+  #sayRefused({ commit, recent }: StatusReply): boolean {
+    for (const event of recent) {
+      if (event.kind !== 'refused' || this.#said.has(event.commit)) continue;
+      this.#said.add(event.commit);
+      const isFirst = commit === '';
+      const text = isFirst
+        ? firstRefusedText(event, this.#terminal)
+        : eventLine(event, this.#terminal);
+      if (text !== undefined) this.#terminal.err(text);
+    }
+    return this.#said.has(this.#first.tree.commit);
+  }
+
+  /** What is not there yet. While the first commit is refused a person is waited for, and no time is too long. */
+  async #missing(mesh: LocalMesh, status: StatusReply, isRefused: boolean): Promise<string[]> {
+    const { commit } = status;
+    if (commit === '') {
+      if (isRefused) this.#startedMs = systemClock.monotonicMs();
+      return [isRefused ? 'a commit that mends it' : 'the first commit to pass its gates'];
+    }
+    if (isRefused && commit !== this.#first.tree.commit) {
+      this.#first = (await this.#reconcile(mesh, commit)) ?? this.#first;
+    }
+    return notReady(mesh, status);
   }
 
   async #check(mesh: LocalMesh, { intent }: FirstIntent): Promise<ExitCode> {
@@ -171,13 +201,17 @@ export class UpSession {
   }
 
   /** The processes of this machine follow the accepted commit: what is new starts, what has left ends. */
-  async #reconcile(mesh: LocalMesh, commit: string): Promise<void> {
+  async #reconcile(mesh: LocalMesh, commit: string): Promise<FirstIntent | undefined> {
     const dev = commit.startsWith('working-');
     const source = await openIntentSource({ dir: this.#layout.intentDir, dev, clock: systemClock });
     const reading = await source.read();
-    if (reading.kind !== 'tree' || reading.tree.commit !== commit) return;
-    const { intent } = readIntent(reading.tree.files, systemClock.nowMs());
-    if (intent !== undefined) mesh.reconcile(intent, await freePortFinder());
+    const newest = reading.kind === 'tree' ? reading.tree : undefined;
+    const tree = newest?.commit === commit ? newest : await source.at(commit);
+    if (tree === undefined) return undefined;
+    const { intent } = readIntent(tree.files, systemClock.nowMs());
+    if (intent === undefined) return undefined;
+    mesh.reconcile(intent, await freePortFinder());
+    return { tree, intent };
   }
 
   async #status(): Promise<StatusReply | undefined> {

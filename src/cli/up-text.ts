@@ -6,6 +6,7 @@ import { unreachable } from '../base/result.ts';
 import type { MeshEvent, Rollout, StatusReply } from '../client/gen/api.ts';
 import type { IntentTest } from '../model/types.ts';
 import { shortCommit } from './commit-text.ts';
+import { branchText } from './revision-text.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -164,6 +165,17 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
   }
 }
 
+/** Before anything runs there is no good commit to go on with. */
+export function firstRefusedText(
+  event: MeshEvent & { readonly kind: 'refused' },
+  look: Pick<Terminal, 'color'>,
+): string {
+  const sources = new Map(Object.entries(event.sources));
+  const text = renderFindings(event.findings, { sources, color: look.color });
+  const head = `refused ${shortCommit(event.commit)} ${event.subject}; nothing runs yet, and the commit that mends it goes on by itself`;
+  return `${paint(look, 'red', head)}\n${text}`;
+}
+
 function problemLine(
   { code, severity, message, help }: Finding,
   look: Pick<Terminal, 'color'>,
@@ -199,8 +211,14 @@ function rolloutLine(
     }
     case 'halted':
       return paint(look, 'yellow', `${shortCommit(commit)} is halted by ${state.by}`);
-    case 'taken-back':
-      return paint(look, 'red', `${shortCommit(commit)} is taken back: ${state.reason}`);
+    case 'taken-back': {
+      const { reason, branch } = state;
+      if (branch.kind === 'open' && branch.problem === undefined) {
+        return paint(look, 'red', `${shortCommit(commit)} is taken back: ${reason}`);
+      }
+      const hue = 'problem' in branch ? 'red' : 'yellow';
+      return paint(look, hue, `${shortCommit(commit)} was taken back: ${branchText(branch)}`);
+    }
     case 'watching':
     case 'live':
       return undefined;

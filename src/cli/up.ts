@@ -61,7 +61,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       env: process.env,
       onProgress: (text) => terminal.err(paint(terminal, 'dim', text)),
     });
-    const session = new UpSession({ terminal, layout, startedMs });
+    const session = new UpSession({ terminal, layout, startedMs, first });
     const mesh = new LocalMesh({
       layout,
       clock: systemClock,
@@ -81,7 +81,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       terminal.findings(findings);
       return 1;
     }
-    return await session.run(mesh, first, { check });
+    return await session.run(mesh, { check });
   } finally {
     release();
   }

@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs';
 import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
+import type { Refusal } from '../base/finding.ts';
 import type { ApiClient } from '../client/client.ts';
-import type { CommitReply } from '../client/gen/api.ts';
+import type { CommitPlace, CommitReply } from '../client/gen/api.ts';
 import { openRepository } from '../git/repository.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
@@ -15,14 +16,17 @@ const usage = {
   usage: 'wait COMMIT [DIR] [--timeout 60s] [--json]',
   text: [
     'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of',
-    'one, or HEAD: of the repository in DIR, or else of the folder where it is typed. 0: live, or superseded by a commit',
-    'that is; 1: not within --timeout; 2: refused, or waits for approval.',
+    'one, or HEAD: of the repository in DIR, or else of the folder where it is typed. One that was not read yet is waited',
+    'for; one that cannot come is said. 0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come;',
+    '2: refused, or waits for approval.',
     targetHelp,
   ].join('\n'),
   example: 'git push && chancery wait HEAD examples/shop',
 };
 
 const pollMs = 50;
+/** A push shows its commits a moment before it moves the branch. */
+const settleMs = 2_000;
 const timeoutFlag: DurationFlag = {
   flag: '--timeout',
   units: ['ms', 's', 'm'],
@@ -49,6 +53,7 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
   const json = parsed.values['json'] === true;
   const endMs = systemClock.monotonicMs() + timeoutMs;
   let said = '';
+  let settledMs = Number.POSITIVE_INFINITY;
   for (;;) {
     const answer = await ask(api, commit);
     const step = typeof answer === 'string' ? { waitsFor: answer } : next(answer, commit);
@@ -56,9 +61,13 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
       if (json) terminal.out(JSON.stringify(answer));
       return json ? step.code : step.end(dir ?? '', terminal);
     }
+    const nowMs = systemClock.monotonicMs();
+    settledMs =
+      step.never === undefined ? Number.POSITIVE_INFINITY : Math.min(settledMs, nowMs + settleMs);
+    if (step.never !== undefined && nowMs >= settledMs) throw new ChanceryError(step.never);
     if (step.waitsFor !== said) terminal.err(paint(terminal, 'dim', step.waitsFor));
     said = step.waitsFor;
-    if (systemClock.monotonicMs() > endMs) throw notInTime(commit, timeoutMs, said);
+    if (nowMs > endMs) throw notInTime(commit, timeoutMs, said);
     await sleepAwake();
   }
 }
@@ -74,13 +83,14 @@ async function ask(api: ApiClient, commit: string): Promise<CommitReply | string
 }
 
 type Step =
-  | { readonly waitsFor: string }
+  /** `never`: what it waits for does not come, if that is still so in a moment. */
+  | { readonly waitsFor: string; readonly never?: Refusal }
   | { readonly code: ExitCode; readonly end: (dir: string, terminal: Terminal) => ExitCode };
 
 /** Pure: what an answer means to whoever waits for `commit`. */
 export function next(reply: CommitReply, commit: string): Step {
-  const { verdict: found, running } = reply;
-  if (found === undefined) return { waitsFor: `${shortCommit(commit)} has not come yet` };
+  const { verdict: found, running, place } = reply;
+  if (found === undefined) return place === undefined ? notCome(commit) : placeStep(commit, place);
   const name = shortCommit(found.commit);
   switch (found.verdict.kind) {
     case 'checking': {
@@ -105,6 +115,44 @@ export function next(reply: CommitReply, commit: string): Step {
             `${name} was superseded by ${shortCommit(running?.commit ?? '')}, which is `,
           );
   }
+}
+
+function notCome(commit: string): Step {
+  return { waitsFor: `${shortCommit(commit)} has not come yet` };
+}
+
+function placeStep(commit: string, place: CommitPlace): Step {
+  const { standing, follows, head } = place;
+  const at = head === undefined ? '' : ` is at ${shortCommit(head)}`;
+  switch (standing) {
+    case 'unknown':
+      return { waitsFor: `${shortCommit(commit)} has not come yet: ${follows}${at}` };
+    case 'newest':
+      return { waitsFor: `${shortCommit(commit)} is about to be read: ${follows}${at}` };
+    case 'beneath':
+    case 'elsewhere':
+      return {
+        waitsFor: `${shortCommit(commit)} is not the newest: ${follows}${at}`,
+        never: neverComes(commit, place),
+      };
+  }
+}
+
+function neverComes(commit: string, { standing, follows, head }: CommitPlace): Refusal {
+  const id = shortCommit(commit);
+  return {
+    code: 'CH4213',
+    message:
+      standing === 'beneath'
+        ? `${id} does not come by itself: newer commits were there before it was read`
+        : `${id} does not come: it is not in what the control plane follows`,
+    expected: `the newest commit of ${follows}`,
+    ...(head === undefined ? {} : { found: `the newest is ${shortCommit(head)}` }),
+    help:
+      standing === 'beneath'
+        ? `wait for the newest, which contains it: chancery wait ${head === undefined ? 'HEAD' : shortCommit(head)}`
+        : 'put it on the branch that is followed, then wait again',
+  };
 }
 
 function liveStep(

@@ -39,7 +39,8 @@ const inputs = {
 
 /** The plan as Envoy's RBAC filter takes it: guards, deny, allow, fallback, each the `on_no_match` of the one before. */
 export function rbacConfig(plan: RbacPlan): Any {
-  return any(RBACSchema, { matcher: plannedMatcher(plan) });
+  // By rule, so that one in use is not taken away unawares.
+  return any(RBACSchema, { matcher: plannedMatcher(plan), trackPerRuleStats: true });
 }
 
 /** Until the policy has come the desk is asked about everything, and denies what it does not know. */

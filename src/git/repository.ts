@@ -4,12 +4,14 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { Commit, CommitId } from './commit.ts';
+import { type CommitStanding, commitStanding } from './commit-standing.ts';
 import { folderMissing, foreignOwner, gitFailed, notARepository } from './findings.ts';
 import { gitErrorBytesMax, gitTimeoutMs } from './limits.ts';
 import { localBranch } from './local-branch.ts';
 import { type GitHost, type GitOutput, runGit } from './process.ts';
 import { type Layout, readCommit } from './read-commit.ts';
 import { resolveName } from './resolve-name.ts';
+import { type AllowedSigners, checkSignatures } from './signatures.ts';
 import { type TakeBack, type TakenBack, takeBack } from './take-back.ts';
 import { type IntentFiles, readCommitTree } from './tree.ts';
 import { type HeadState, watchHead } from './watch-head.ts';
@@ -33,6 +35,13 @@ export interface Repository {
   readTree(commit: CommitId): Promise<Result<IntentFiles, readonly Finding[]>>;
   /** Paths of intent files on disk that differ from HEAD or exist on one side only, sorted. Empty: clean. */
   dirty(): Promise<Result<readonly string[], readonly Finding[]>>;
+  /** Where a commit, by its id or the beginning of it, stands to HEAD. */
+  standing(text: string): Promise<Result<Standing, Finding>>;
+  /** Of a commit and all that it has and the accepted one has not. Empty: allowed signers have signed them. */
+  checkSignatures(
+    signers: AllowedSigners,
+    range: { readonly head: CommitId; readonly accepted: CommitId | undefined },
+  ): Promise<readonly Finding[]>;
   /** Puts the intent of an older commit on top of the newest. Errors: CH5330 to CH5332, and those of running git. */
   takeBack(order: TakeBack, signingKey?: string): Promise<Result<TakenBack, Finding>>;
   /**
@@ -44,6 +53,11 @@ export interface Repository {
     onChange: (state: HeadState) => void,
     options: { readonly clock: Clock; readonly since?: CommitId },
   ): () => void;
+}
+
+export interface Standing {
+  readonly standing: CommitStanding;
+  readonly head: CommitId;
 }
 
 export interface OpenOptions {
@@ -88,6 +102,15 @@ function createRepository(layout: Layout, host: GitHost): Repository {
     commit: (id) => readCommit(layout, host, id),
     resolve: (name) => resolveName(layout, host, name),
     readTree,
+    standing: async (text) => {
+      const head = await readCommit(layout, host, 'HEAD');
+      if (!head.ok) return head;
+      const { id } = head.value;
+      const found = await commitStanding({ dir: layout.gitDir, host }, text, id);
+      return found.ok ? ok({ standing: found.value, head: id }) : found;
+    },
+    checkSignatures: (signers, range) =>
+      checkSignatures({ dir: layout.gitDir, host }, signers, range),
     takeBack: (order, signingKey) => takeBack(localBranch(layout, host, signingKey), order),
     dirty: async () => {
       if (!hasWorkTree) return ok([]);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { WorkloadId } from '../compile/inventory.ts';
 import type { ServiceName } from '../model/types.ts';
 import { advance, type Rollout, type RolloutStep, reached } from './rollout.ts';
-import { hurt, type ProxyCounters, type Signals, signalsBetween } from './signals.ts';
+import { hurt, type ProxyCounters, type Signals, type Stretch, signalsBetween } from './signals.ts';
 import { planWaves, type TouchedProxy } from './waves.ts';
 
 function proxies(service: string, count: number): TouchedProxy[] {
@@ -13,10 +13,12 @@ function proxies(service: string, count: number): TouchedProxy[] {
   }));
 }
 
+const alike = (): number => 0;
+
 describe('waves', () => {
   it('are one proxy of each touched service, then a tenth, then all', () => {
     const touched = [...proxies('big', 100), ...proxies('small', 3), ...proxies('one', 1)];
-    const waves = planWaves(touched, 'c1');
+    const waves = planWaves(touched, 'c1', alike);
     const counts = waves.map((wave) => ({
       big: wave.filter((id) => id.startsWith('big')).length,
       small: wave.filter((id) => id.startsWith('small')).length,
@@ -32,23 +34,40 @@ describe('waves', () => {
 
   it('are the same for the same commit, and begin elsewhere with another one', () => {
     const touched = proxies('web', 50);
-    assert.deepEqual(planWaves(touched, 'c1'), planWaves([...touched].reverse(), 'c1'));
+    assert.deepEqual(
+      planWaves(touched, 'c1', alike),
+      planWaves([...touched].reverse(), 'c1', alike),
+    );
     const first = new Set(
-      Array.from({ length: 20 }, (_, n) => planWaves(touched, `c${n}`)[0]?.[0]),
+      Array.from({ length: 20 }, (_, n) => planWaves(touched, `c${n}`, alike)[0]?.[0]),
     );
     assert.ok(first.size > 5, `${first.size} proxies were first in 20 commits`);
   });
 
+  it('begin with a proxy that has requests, for one without any tells nothing', () => {
+    const touched = proxies('web', 10);
+    const requests: Readonly<Record<string, number>> = {
+      'web-003': 100,
+      'web-007': 60,
+      'web-008': 2,
+    };
+    const firsts = Array.from({ length: 20 }, (_, n) => {
+      const [first = []] = planWaves(touched, `c${n}`, (proxy) => requests[proxy] ?? 0);
+      return first.join();
+    });
+    assert.deepEqual([...new Set(firsts)].sort(), ['web-003', 'web-007']);
+  });
+
   it('without anybody are none', () => {
-    assert.deepEqual(planWaves([], 'c1'), []);
-    assert.equal(planWaves(proxies('web', 1), 'c1').length, 1);
+    assert.deepEqual(planWaves([], 'c1', alike), []);
+    assert.equal(planWaves(proxies('web', 1), 'c1', alike).length, 1);
   });
 });
 
 describe('a rollout', () => {
   const begun: Rollout = {
     ...{ commit: 'c2', subject: '', base: 'c1', startedMs: 0 },
-    waves: planWaves(proxies('web', 30), 'c2'),
+    waves: planWaves(proxies('web', 30), 'c2', alike),
     state: { kind: 'pushing', wave: 0, sinceMs: 0 },
   };
   const after = (...steps: readonly RolloutStep[]): Rollout =>
@@ -104,15 +123,33 @@ describe('a rollout', () => {
 
 describe('signals of a proxy', () => {
   const counters = (given: Partial<ProxyCounters>): ProxyCounters => ({
-    ...{ requests: 0, errors: 0, denials: 0, handshakeFailures: 0 },
-    ...given,
+    ...{ requests: 0, errors: 0, clientErrors: 0, denials: 0, handshakeFailures: 0, retries: 0 },
+    ...{ slower: [], ...given },
   });
   const signals = (given: Partial<ProxyCounters>): Signals => ({
     ...counters({ requests: 100, ...given }),
     overMs: 1_000,
   });
-  const judged = (before: Signals, after: Signals, denialsExpected = false) =>
-    hurt(before, after, { denialsExpected });
+  const judged = (
+    before: Partial<ProxyCounters>,
+    after: Partial<ProxyCounters>,
+    more: {
+      denialsExpected?: boolean;
+      others?: readonly Partial<ProxyCounters>[];
+      parts?: readonly Partial<ProxyCounters>[];
+    } = {},
+  ) => {
+    const { denialsExpected = false, others } = more;
+    const stretch = (was: Partial<ProxyCounters>, is: Partial<ProxyCounters>): Stretch => {
+      const parts = more.parts?.map(signals) ?? [signals(is), signals(is), signals(is)];
+      return { before: signals(was), after: signals(is), parts };
+    };
+    return hurt(stretch(before, after), {
+      denialsExpected,
+      others: others?.map((other) => stretch({}, other)),
+    });
+  };
+  const late = { slower: [60, 60, 0, 0, 0, 0, 0] };
 
   it('a proxy that was started anew tells nothing', () => {
     const at = (atMs: number, requests: number) => ({ atMs, counters: counters({ requests }) });
@@ -120,25 +157,50 @@ describe('signals of a proxy', () => {
     assert.equal(signalsBetween(at(0, 100), at(1_000, 150))?.requests, 50);
   });
 
+  it('what only one of two reports counts has not happened in between', () => {
+    const old = { atMs: 0, counters: { requests: 100, errors: 1 } };
+    const now = { atMs: 1_000, counters: counters({ requests: 150, errors: 3, clientErrors: 70 }) };
+    const between = signalsBetween(old, now);
+    assert.deepEqual([between?.errors, between?.clientErrors, between?.slower[0]], [2, 0, 0]);
+  });
+
   it('errors, denials and failed handshakes that were not there before hurt', () => {
-    assert.match(
-      judged(signals({}), signals({ errors: 5 })) ?? '',
-      /5 answers of 500.*5\.0 %.*0 % before/,
-    );
-    assert.match(judged(signals({}), signals({ denials: 50 })) ?? '', /50 denials/);
-    assert.match(
-      judged(signals({}), signals({ requests: 0, handshakeFailures: 3 })) ?? '',
-      /handshakes/,
-    );
+    assert.match(judged({}, { errors: 5 }) ?? '', /5 answers of 500.*5\.0 %.*0 % before/);
+    assert.match(judged({}, { denials: 50 }) ?? '', /50 denials/);
+    assert.match(judged({}, { requests: 0, handshakeFailures: 3 }) ?? '', /handshakes/);
+  });
+
+  it('so do answers of 404, repeated attempts and late answers', () => {
+    assert.match(judged({}, { clientErrors: 20 }) ?? '', /20 answers of 400 to 499/);
+    assert.match(judged({}, { retries: 40 }) ?? '', /40 repeated attempts/);
+    assert.match(judged({}, late) ?? '', /60 answers later than 250 ms/);
+  });
+
+  it('but not where the other proxies of the service have as much of them without the commit', () => {
+    for (const trouble of [{ clientErrors: 20 }, { retries: 40 }, late]) {
+      assert.equal(judged({}, trouble, { others: [trouble, {}] }), undefined);
+      assert.notEqual(judged({}, trouble, { others: [{}, {}, trouble] }), undefined);
+      assert.equal(judged({}, trouble, { others: [] }), undefined);
+    }
+    assert.notEqual(judged({}, { errors: 20 }, { others: [{ errors: 20 }] }), undefined);
   });
 
   it('what was as bad before does not, nor do one or two odd answers', () => {
-    assert.equal(judged(signals({ errors: 10 }), signals({ errors: 12 })), undefined);
-    assert.equal(judged(signals({}), signals({ errors: 2 })), undefined);
-    assert.equal(judged(signals({}), signals({ requests: 10_000, errors: 100 })), undefined);
+    assert.equal(judged({ errors: 10 }, { errors: 12 }), undefined);
+    assert.equal(judged({}, { errors: 2 }), undefined);
+    assert.equal(judged({}, { requests: 10_000, errors: 100 }), undefined);
+    assert.equal(judged({}, { slower: [8, 8, 8, 0, 0, 0, 0] }), undefined);
+  });
+
+  it('a pause of a moment does not, though it makes as many late', () => {
+    assert.equal(judged({}, late, { parts: [{}, late, {}, {}] }), undefined);
+    assert.equal(judged({}, late, { parts: [{}, late, late] }), undefined);
+    assert.equal(judged({}, late, { parts: [late, {}, {}, {}, {}, late, late] }), undefined);
+    assert.notEqual(judged({}, late, { parts: [{}, {}, {}, {}, late, late, late] }), undefined);
   });
 
   it('denials of a commit that takes permissions away on purpose do not', () => {
-    assert.equal(judged(signals({}), signals({ denials: 50 }), true), undefined);
+    const trouble = { denials: 50, clientErrors: 50 };
+    assert.equal(judged({}, trouble, { denialsExpected: true }), undefined);
   });
 });

@@ -1,3 +1,4 @@
+import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
 import type { Wave } from './waves.ts';
@@ -17,7 +18,27 @@ export type RolloutState =
       readonly by: string;
     }
   | { readonly kind: 'live'; readonly sinceMs: number }
-  | { readonly kind: 'taken-back'; readonly sinceMs: number; readonly reason: string };
+  | {
+      readonly kind: 'taken-back';
+      readonly sinceMs: number;
+      readonly reason: string;
+      readonly branch: BranchState;
+    };
+
+/**
+ * Whether the branch follows what was taken back. `open`: a commit is to do so; `problem` is why the last try failed.
+ * `written`: by this commit. `as before`: its newest commit had that intent already. `left`: a person must do it.
+ */
+export type BranchState =
+  | { readonly kind: 'open'; readonly problem: Finding | undefined }
+  | {
+      readonly kind: 'written';
+      readonly commit: string;
+      /** Files that somebody had changed were left as they were. */
+      readonly filesLeft: boolean;
+    }
+  | { readonly kind: 'as before'; readonly commit: string }
+  | { readonly kind: 'left'; readonly problem: Finding };
 
 export interface Rollout {
   readonly commit: string;
@@ -37,7 +58,9 @@ export type RolloutStep =
   | { readonly kind: 'hurts'; readonly reason: string }
   | { readonly kind: 'halt'; readonly by: string }
   | { readonly kind: 'resume' }
-  | { readonly kind: 'roll-back'; readonly by: string };
+  | { readonly kind: 'roll-back'; readonly by: string }
+  /** What became of the branch after it was taken back. */
+  | { readonly kind: 'branch'; readonly branch: BranchState };
 
 /** The one place where a rollout moves. Errors: why this step cannot come now. */
 export function advance(
@@ -62,7 +85,7 @@ export function advance(
     }
     case 'hurts':
       return isUnderWay(state) || state.kind === 'live'
-        ? to({ kind: 'taken-back', sinceMs, reason: step.reason })
+        ? to(takenBack(step.reason, sinceMs))
         : wrong(state, 'it is not under way');
     case 'halt':
       return isUnderWay(state)
@@ -75,8 +98,16 @@ export function advance(
     case 'roll-back':
       return state.kind === 'taken-back'
         ? wrong(state, 'it was taken back already')
-        : to({ kind: 'taken-back', sinceMs, reason: `taken back by ${step.by}` });
+        : to(takenBack(`taken back by ${step.by}`, sinceMs));
+    case 'branch':
+      return state.kind === 'taken-back'
+        ? to({ ...state, branch: step.branch })
+        : wrong(state, 'it was not taken back');
   }
+}
+
+function takenBack(reason: string, sinceMs: number): RolloutState {
+  return { kind: 'taken-back', sinceMs, reason, branch: { kind: 'open', problem: undefined } };
 }
 
 export function isUnderWay(
@@ -97,6 +128,11 @@ export function reached({ state, waves }: Rollout): ReadonlySet<WorkloadId> {
     case 'taken-back':
       return new Set();
   }
+}
+
+/** All that it touches have it, whether or not they are looked at yet. */
+export function isEverywhere({ state, waves }: Rollout): boolean {
+  return state.kind === 'live' || (state.kind === 'watching' && state.wave >= waves.length - 1);
 }
 
 function wrong({ kind }: RolloutState, why: string): Result<never, string> {

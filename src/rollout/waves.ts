@@ -15,20 +15,35 @@ const secondShare = 0.1;
 
 /**
  * Who gets a revision when: one proxy of each service that it touches, then a tenth of them, then all. Which one is
- * first changes with the commit, so that no single proxy bears what goes wrong each time. Pure; waves without anybody
- * are left out.
+ * first changes with the commit, so that no single proxy bears what goes wrong each time; it is one that has requests,
+ * for one without any tells nothing. Pure; waves without anybody are left out.
  */
-export function planWaves(touched: readonly TouchedProxy[], commit: string): readonly Wave[] {
+export function planWaves(
+  touched: readonly TouchedProxy[],
+  commit: string,
+  requestsOf: (proxy: WorkloadId) => number,
+): readonly Wave[] {
   const waves: [WorkloadId[], WorkloadId[], WorkloadId[]] = [[], [], []];
   const byService = [...Map.groupBy(touched, ({ service }) => service)];
   for (const [service, proxies] of byService.sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const order = rotated(proxies.map(({ proxy }) => proxy).sort(), `${commit} ${service}`);
+    const turn = rotated(proxies.map(({ proxy }) => proxy).sort(), `${commit} ${service}`);
+    const order = busyFirst(turn, requestsOf);
     const untilSecond = Math.max(1, Math.ceil(order.length * secondShare));
     waves[0].push(...order.slice(0, 1));
     waves[1].push(...order.slice(1, untilSecond));
     waves[2].push(...order.slice(untilSecond));
   }
   return waves.filter((wave) => wave.length > 0);
+}
+
+/** Busy: half of what the busiest has, or more. */
+function busyFirst(
+  proxies: readonly WorkloadId[],
+  requestsOf: (proxy: WorkloadId) => number,
+): readonly WorkloadId[] {
+  const most = Math.max(...proxies.map(requestsOf));
+  const isBusy = (proxy: WorkloadId): boolean => requestsOf(proxy) >= most / 2;
+  return [...proxies.filter(isBusy), ...proxies.filter((proxy) => !isBusy(proxy))];
 }
 
 function rotated<T>(items: readonly T[], key: string): readonly T[] {

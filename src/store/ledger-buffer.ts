@@ -1,5 +1,8 @@
-/** A burst waits this long to be written as one transaction; `flush` does not wait. */
-const groupCommitMs = 5;
+/**
+ * A burst waits this long to be written as one transaction; `flush` does not wait. A thousand proxies acknowledge a
+ * commit within 200 ms, and each transaction of SQLite waits for the disk with all else in the process.
+ */
+const groupCommitMs = 50;
 /** Entries that one transaction takes. */
 const batchMax = 10_000;
 /** What a store that is away may leave in memory; past it the oldest go, and are counted. */

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { gitWebhook } from '../../src/app/git-webhook.ts';
 import type { TreeReading } from '../../src/app/intent-source.ts';
 import { RemoteIntent, type RemoteIntentOptions } from '../../src/app/remote-intent.ts';
-import { listenForWebhooks, webhookPath } from '../../src/app/webhook-listener.ts';
+import { listenForWebhooks, webhookCalls, webhookPath } from '../../src/app/webhook-listener.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { jsonLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
@@ -196,7 +196,9 @@ test('a signed webhook fetches at once, and a hundred of them are a few fetches'
   const secretFile = join(from.home.dir, 'secret');
   writeFileSync(secretFile, 's3cret\n', { mode: 0o600 });
   const hook = gitWebhook({ secretFile, onPush: () => void source.refresh(), log: silentLog });
-  const server = await listenForWebhooks(hook, 0);
+  const outcomes: string[] = [];
+  const count = (outcome: string): void => void outcomes.push(outcome);
+  const server = await listenForWebhooks(webhookCalls(hook, { clock: systemClock, count }), 0);
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${webhookPath}`;
   const post = async (token: string, path = url): Promise<number> => {
@@ -221,8 +223,11 @@ test('a signed webhook fetches at once, and a hundred of them are a few fetches'
     ),
     413,
   );
-  for (let round = 0; round < 100; round += 1) await post('s3cret');
-  assert.equal(hook.counts.taken, 101);
+  const statuses = new Set<number>();
+  for (let round = 0; round < 100; round += 1) statuses.add(await post('s3cret'));
+  assert.deepEqual(statuses, new Set([202, 429]));
+  assert.equal(outcomes.length, 103);
+  assert.deepEqual(outcomes.slice(0, 3), ['refused', 'taken', 'refused']);
 });
 
 test('a remote that is away is asked less and less often', async (t) => {

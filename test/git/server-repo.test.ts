@@ -1,50 +1,15 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { layoutOf } from '../../src/app/layout.ts';
+import https from 'node:https';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
 import { freePort } from '../support/control-plane.ts';
 import { origin } from '../support/mirrored.ts';
-import { eventually } from '../support/running-mesh.ts';
-
-const entry = resolve('bin/chancery.js');
-
-/** `chancery server --repo` over a folder that holds state only. */
-async function server(t: TestContext, dir: string, flags: readonly string[]) {
-  const ports = [await freePort(), await freePort()].map(String);
-  const [port = '', agentPort = ''] = ports;
-  let child: ChildProcess | undefined;
-  const { controlSocket } = layoutOf(dir, process.env);
-  const start = (): void => {
-    const args = ['server', '--dir', dir, '--port', port, '--agent-port', agentPort, ...flags];
-    child = spawn(process.execPath, [entry, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr?.resume();
-  };
-  const kill = async (): Promise<void> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  };
-  t.after(kill);
-  const status = async (): Promise<StatusReply | undefined> =>
-    callApi(controlSocket, { method: 'GET', path: paths.status }).then(
-      (reply) => reply as StatusReply,
-      () => undefined,
-    );
-  const until = (what: string, fits: (reply: StatusReply) => boolean): Promise<unknown> =>
-    eventually(
-      async () => fits((await status()) ?? ({ commit: '', warnings: [] } as never)),
-      20_000,
-      () => what,
-    );
-  return { start, kill, until, controlSocket };
-}
+import { entry, repoServer } from '../support/repo-server.ts';
 
 test('a control plane lives by a repository elsewhere: webhook, force-push, kill -9, remote away', async (t) => {
   const from = origin(t);
@@ -58,8 +23,12 @@ test('a control plane lives by a repository elsewhere: webhook, force-push, kill
   writeFileSync(secretFile, 's3cret\n', { mode: 0o600 });
   const webhookPort = await freePort();
   const repo = ['--repo', from.hub, '--branch', 'main', '--path', 'mesh', '--poll', '5m'];
-  const hook = ['--webhook-port', String(webhookPort), '--webhook-secret-file', secretFile];
-  const plane = await server(t, join(from.home.dir, 'state'), [...repo, ...hook]);
+  const [apiPort, metricsPort] = [await freePort(), await freePort()];
+  const hook = [
+    ...['--webhook-port', `${webhookPort}`, '--webhook-secret-file', secretFile],
+    ...['--api-port', `${apiPort}`, '--metrics-address', `${metricsPort}`],
+  ];
+  const plane = await repoServer(t, join(from.home.dir, 'state'), [...repo, ...hook]);
   plane.start();
   await plane.until('the first commit runs', ({ commit }) => commit === first);
   const push = async (): Promise<void> => {
@@ -68,9 +37,27 @@ test('a control plane lives by a repository elsewhere: webhook, force-push, kill
     const url = `http://127.0.0.1:${webhookPort}/v1/git/webhook`;
     assert.equal((await fetch(url, { method: 'POST', headers, body: '{}' })).status, 202);
   };
+  /** At the operators' port, as a Git server would that knows its certificate. */
+  const pushByTls = (signature: string): Promise<number> =>
+    new Promise((done, reject) => {
+      const headers = { 'x-hub-signature-256': `sha256=${signature}` };
+      const path = '/v1/git/webhook';
+      const target = { host: '127.0.0.1', port: apiPort, path, rejectUnauthorized: false };
+      const call = https.request({ ...target, method: 'POST', headers }, (response) => {
+        response.resume();
+        done(response.statusCode ?? 0);
+      });
+      call.once('error', reject);
+      call.end('{"ref": "no matter"}');
+    });
+  const signed = createHmac('sha256', 's3cret').update('{"ref": "no matter"}').digest('hex');
   const second = from.push('Second');
-  await push();
+  assert.equal(await pushByTls('0'.repeat(64)), 401);
+  assert.equal(await pushByTls(signed), 202);
   await plane.until('the webhook brings the second', ({ commit }) => commit === second);
+  const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  assert.match(metrics, /chancery_git_webhooks_total\{outcome="refused"\} 1\n/);
+  assert.match(metrics, /chancery_git_webhooks_total\{outcome="taken"\} 1\n/);
   from.work.git(['reset', '-q', '--hard', 'HEAD~1']);
   const other = from.push('Other', '--force');
   await push();
@@ -103,7 +90,10 @@ test('flags that do not fit together are said before anything starts', async () 
     ['--repo', '/x', '--dev'],
     ['--repo', '/x', '--require-signed'],
     ['--repo', '/x', '--allowed-signers', 'f'],
+    ['--require-signed'],
+    ['--dev', '--require-signed', '--allowed-signers', 'f'],
     ['--repo', '/x', '--webhook-port', '1'],
+    ['--repo', '/x', '--webhook-secret-file', 'f'],
     ['--repo', '/x', '--poll', '1ms'],
     ['--repo', 'http://git.test/x'],
     ['--repo', '/x', '--branch', '-x'],

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { StatusReply } from '../../src/serve/api/wire.ts';
 import type { CommitVerdict } from '../../src/serve/api/wire-gate.ts';
+import { documentsOf } from '../support/control-plane.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
 
 const entry = resolve('bin/chancery.js');
@@ -126,6 +127,62 @@ describe('the gate of a running mesh', () => {
     );
   });
 
+  it('a rule in use waits, with its traffic and its line, also after a control plane that was killed', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      assert.equal((await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status, 200);
+    }
+    await eventually(
+      () => documentsOf(mesh.dir, 'traffic').some((text) => /"payments".*"rules"/.test(text)),
+      30_000,
+      () => documentsOf(mesh.dir, 'traffic').join('\n'),
+    );
+    process.kill(mesh.pidOf(' server '), 'SIGKILL');
+    mesh.edit(payments, (text) =>
+      text
+        .replace(/ {2}- from: role:back-office\n.*\n.*\n/, '')
+        .replaceAll(/^.*from: reports,.*\n/gm, ''),
+    );
+    mesh.commit('reports may not read charges');
+    const waited = await wait();
+    assert.equal(waited.code, 2, waited.out);
+    assert.match(waited.err, /error\[CH4208\]: reports may not call payments any more/);
+    assert.match(waited.err, /found: \d+ requests? in the last 26 hours, the last one .* ago/);
+    assert.match(
+      waited.err,
+      /note: the rule [a-z0-9-]+, services\/payments\.yaml:13 of the commit/,
+    );
+    assert.equal((await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status, 200);
+    const approved = await chancery('approve', head(), mesh.dir);
+    assert.equal(approved.code, 0, approved.err);
+    assert.equal((await wait()).code, 0);
+    mesh.git('revert', '--no-edit', 'HEAD');
+    assert.equal((await wait()).code, 0);
+  });
+
+  it('a rule in use of an edge that stays waits, too', async () => {
+    const order = { item: 'tea', quantity: 1 };
+    await mesh.ask('checkout-v1', 'payments', 'POST', '/v1/charges', order);
+    await eventually(
+      () => documentsOf(mesh.dir, 'traffic').some((text) => /"allow-checkout-post-/.test(text)),
+      30_000,
+      () => documentsOf(mesh.dir, 'traffic').join('\n'),
+    );
+    mesh.edit(payments, (text) =>
+      text
+        .replace('to: POST /v1/charges', 'to: GET /v1/other')
+        .replaceAll(/^.*from: checkout,.*allow.*\n/gm, ''),
+    );
+    mesh.commit('checkout may do something else');
+    const waited = await wait();
+    assert.equal(waited.code, 2, waited.out);
+    assert.match(
+      waited.err,
+      /CH4208\]: checkout may not ask payments for POST \/v1\/charges any more/,
+    );
+    mesh.git('revert', '--no-edit', 'HEAD');
+    assert.equal((await wait()).code, 0);
+  });
+
   it('100 commits in 10 s: no request fails, and what is last is what every proxy has', async () => {
     const load = startLoad({
       everyMs: 20,
@@ -144,11 +201,17 @@ describe('the gate of a running mesh', () => {
     mesh.commit('the last');
     const { code, err } = await wait();
     assert.equal(code, 0, err);
-    await eventually(
-      async () => /"weight": 33\b/.test(await taken('checkout-v1')),
-      5_000,
-      () => 'checkout-v1 has not the last split',
+    for (const caller of ['checkout-v1', 'reports-v1']) {
+      await eventually(
+        async () => /"weight": 33\b/.test(await taken(caller)),
+        5_000,
+        () => `${caller} has not the last split`,
+      );
+    }
+    const behind = (await status()).workloads.filter(
+      (one) => one.proxy !== 'converged' || one.rejected.length > 0,
     );
+    assert.deepEqual(behind, []);
     const { failures } = await load.stop();
     assert.deepEqual(failures, []);
     const kinds = new Set((await verdicts()).map(({ verdict }) => verdict.kind));

@@ -27,6 +27,9 @@ const files = {
 describe('waves of a commit, on proxies under load', () => {
   let mesh: RunningMesh;
   let removeFolder = (): void => {};
+  /** The commit that is taken back, and why. */
+  let bad = '';
+  let reason = '';
   before(async () => {
     const [dir, remove] = intentFolder(files);
     removeFolder = remove;
@@ -46,6 +49,15 @@ describe('waves of a commit, on proxies under load', () => {
     const known = JSON.parse(stdout) as readonly { readonly rollout?: Rollout }[];
     return known.flatMap(({ rollout }) => rollout ?? []);
   };
+  const status = async (): Promise<string> => {
+    const words = ['bin/chancery.js', 'status', mesh.dir, '--json'];
+    const { stdout } = await run(process.execPath, words).catch(
+      (error: { stdout: string }) => error,
+    );
+    return stdout;
+  };
+  const of = async (commit: string): Promise<Rollout | undefined> =>
+    (await revisions()).find((one) => one.commit === commit);
   const newest = async (kind: Rollout['state']['kind'], withinMs: number): Promise<Rollout> => {
     let last: readonly Rollout[] = [];
     await eventually(
@@ -87,9 +99,20 @@ describe('waves of a commit, on proxies under load', () => {
     await new Promise((wake) => setTimeout(wake, 6_000));
     mesh.edit('services/api.yaml', (text) => `${text}deny:\n  - { from: "*" }\n`);
     mesh.commit('nobody may call api');
-    const { state, waves } = await newest('taken-back', 15_000);
-    assert.match(state.kind === 'taken-back' ? state.reason : '', /^api-v\d has \d+ denials/);
-    assert.equal(waves[0]?.length, 1);
+    bad = mesh.git('rev-parse', 'HEAD').trim();
+    let last: Rollout | undefined;
+    await eventually(
+      async () => {
+        last = await of(bad);
+        return last?.state.kind === 'taken-back' && last.state.branch.kind === 'written';
+      },
+      15_000,
+      () => JSON.stringify(last?.state),
+    );
+    const state = last?.state;
+    reason = state?.kind === 'taken-back' ? state.reason : '';
+    assert.match(reason, /^api-v\d has \d+ denials/);
+    assert.equal(last?.waves[0]?.length, 1);
     await new Promise((wake) => setTimeout(wake, 1_000));
     const { failures, counts } = await running.stop();
     const share =
@@ -99,7 +122,31 @@ describe('waves of a commit, on proxies under load', () => {
     assert.deepEqual([...counts.keys()].sort(), versions);
   });
 
+  it('the branch follows by a commit that says why, and that changes nothing for any proxy', async () => {
+    const [author, subject, ...body] = mesh.git('log', '-1', '--format=%an%n%B').split('\n');
+    assert.equal(author, 'chancery');
+    assert.match(subject ?? '', new RegExp(`^Take back ${bad.slice(0, 12)}: intent as of `));
+    assert.ok(body.includes(reason), body.join('\n'));
+    assert.ok(body.includes(`Taken-Back: ${bad}`));
+    assert.equal(mesh.git('rev-parse', 'HEAD~1').trim(), bad);
+    assert.equal(mesh.git('diff', 'HEAD', 'HEAD~2'), '');
+    const { waves, commit } = await newest('live', 15_000);
+    assert.deepEqual([waves, commit], [[], mesh.git('rev-parse', 'HEAD').trim()]);
+    const shown = await run(process.execPath, [
+      'bin/chancery.js',
+      'revision',
+      'show',
+      bad,
+      mesh.dir,
+    ])
+      .then(({ stdout }) => stdout)
+      .catch((error: { stdout: string }) => error.stdout);
+    assert.match(shown, new RegExp(`on the branch it is taken back by ${commit.slice(0, 12)}`));
+    assert.doesNotMatch(await status(), /CH4221/);
+  });
+
   it('the same commit is not tried again, also by a control plane that was killed', async () => {
+    mesh.git('reset', '--quiet', '--hard', bad);
     process.kill(mesh.pidOf('chancery.js server'), 'SIGKILL');
     await eventually(
       () =>
@@ -114,11 +161,7 @@ describe('waves of a commit, on proxies under load', () => {
     for (let request = 0; request < 40; request += 1) {
       assert.equal((await mesh.ask('web-v1', 'api', 'GET', '/')).status, 200);
     }
-    const words = ['bin/chancery.js', 'status', mesh.dir, '--json'];
-    const { stdout } = await run(process.execPath, words).catch(
-      (error: { stdout: string }) => error,
-    );
-    assert.match(stdout, /CH4221/);
+    assert.match(await status(), /CH4221/);
   });
 
   it('the commit that mends it goes on from what runs', async () => {

@@ -188,3 +188,12 @@ export function ledgerOf(intentDir: string): readonly string[] {
 export function readText(path: string): string {
   return readFileSync(path, 'utf8');
 }
+
+/** The documents of a kind in the store, as text. */
+export function documentsOf(intentDir: string, kind: string): readonly string[] {
+  const script =
+    "const { DatabaseSync } = require('node:sqlite');" +
+    `const db = new DatabaseSync(${JSON.stringify(join(intentDir, '.chancery', 'state.db'))}, { readOnly: true });` +
+    `for (const r of db.prepare('SELECT id, value FROM documents WHERE kind = ?').all(${JSON.stringify(kind)})) console.log(r.id, Buffer.from(r.value).toString('utf8'));`;
+  return execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }).trim().split('\n');
+}

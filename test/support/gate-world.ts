@@ -2,9 +2,10 @@ import { ControlPlane } from '../../src/app/control-plane.ts';
 import { type Candidate, compileCandidate, type Gate } from '../../src/app/gate/candidate.ts';
 import { Gatekeeper } from '../../src/app/gate/gatekeeper.ts';
 import { gates } from '../../src/app/gate/gates.ts';
-import type { EdgeTraffic } from '../../src/app/gate/guard-rails.ts';
+import type { HostShows } from '../../src/app/gate/identities.ts';
 import { Verdicts } from '../../src/app/gate/verdicts.ts';
 import type { IntentTree, TreeReading } from '../../src/app/intent-source.ts';
+import type { Traffic } from '../../src/app/traffic/traffic-log.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import type { Log } from '../../src/base/log.ts';
 import type { Inventory, Workload, WorkloadId } from '../../src/compile/inventory.ts';
@@ -69,32 +70,36 @@ export function candidateOf(
   return compileCandidate(treeOf('after', after), intentOf(after), { base, inventory });
 }
 
+export const noTraffic: Traffic = { edge: () => undefined, rule: () => undefined };
+
 /** A control plane behind its gates, without proxies; a store in memory. */
 export async function gateWorld(
   options: {
     readonly inventory?: Inventory;
     readonly gates?: readonly Gate[];
-    readonly traffic?: EdgeTraffic;
+    readonly traffic?: Traffic;
+    readonly hostShows?: HostShows;
     readonly envoy?: Gate;
     readonly onPublish?: (proxy: WorkloadId) => void;
     readonly keep?: () => Promise<boolean>;
   } = {},
 ) {
-  const { inventory = [], traffic = () => undefined, envoy, onPublish = () => {} } = options;
-  const { keep = async () => true } = options;
+  const { inventory = [], traffic = noTraffic, envoy, onPublish = () => {} } = options;
+  const { hostShows = () => undefined, keep = async () => true } = options;
   const store = await openStore(':memory:');
   const plane: ControlPlane = new ControlPlane({
     clock,
     sink: { publish: onPublish, retire: () => {} },
     inventory,
     onReady: () => {},
+    onAccepting: () => {},
     onAccepted: ({ tree, intent }) => {
       plane.publisher.propose(intent, { id: tree.commit, subject: tree.subject });
       plane.settle();
     },
   });
   const verdicts = await Verdicts.open({ store, clock, log: silent });
-  const rails = gates({ envoy, traffic, nowMs: () => clock.nowMs() });
+  const rails = gates({ envoy, traffic, hostShows, nowMs: () => clock.nowMs() });
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts, gates: options.gates ?? rails },
     ...{ keep, isLeading: () => true },

@@ -9,16 +9,21 @@ import { tetherPrefix } from '../../src/app/child.ts';
 import type { PortBook, Ports } from '../../src/app/host-plan.ts';
 import { layoutOf } from '../../src/app/layout.ts';
 
-const entry = resolve('bin/chancery.js');
+const ownEntry = resolve('bin/chancery.js');
 const greenWithinMs = 60_000;
 
 /** An intent folder in a Git repository of its own, and the mesh that `up` runs of it. */
 export class RunningMesh {
   readonly dir: string;
   readonly output: string[] = [];
+  /** For `up` and all that it starts, beside what the test has itself. */
+  readonly env: Record<string, string> = {};
+  readonly #entry: string;
   #up: ChildProcess | undefined;
 
-  constructor(source: string) {
+  /** `entry`: the program of another version. */
+  constructor(source: string, entry: string = ownEntry) {
+    this.#entry = entry;
     this.dir = join(mkdtempSync(join(tmpdir(), 'mesh-')), 'intent');
     cpSync(source, this.dir, {
       recursive: true,
@@ -50,7 +55,7 @@ export class RunningMesh {
 
   /** Resolves when what was committed last is on every proxy that it concerns; until then some have what ran before. */
   async live(): Promise<void> {
-    await promisify(execFile)(process.execPath, [entry, 'wait', 'HEAD', this.dir], {
+    await promisify(execFile)(process.execPath, [this.#entry, 'wait', 'HEAD', this.dir], {
       timeout: 60_000,
     });
   }
@@ -63,6 +68,10 @@ export class RunningMesh {
     writeFileSync(path, after);
   }
 
+  add(file: string, text: string): void {
+    writeFileSync(join(this.dir, file), text);
+  }
+
   /** Resolves when `up` says that it is green. */
   async up(...flags: readonly string[]): Promise<void> {
     this.start(...flags);
@@ -70,9 +79,16 @@ export class RunningMesh {
   }
 
   start(...flags: readonly string[]): ChildProcess {
-    const [program = '', ...args] = [...testTether(), process.execPath, entry, 'up', this.dir];
+    const [program = '', ...args] = [
+      ...testTether(),
+      process.execPath,
+      this.#entry,
+      'up',
+      this.dir,
+    ];
     const child = spawn(program, [...args, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.env },
     });
     this.#up = child;
     for (const stream of [child.stdout, child.stderr]) {
@@ -124,8 +140,9 @@ export class RunningMesh {
     method: string,
     path: string,
     body?: unknown,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<Answer> {
-    return ask(this.ports(workload).egressPort, host, method, path, body);
+    return ask(this.ports(workload).egressPort, host, method, path, body, headers);
   }
 
   /** Counters of a proxy whose names match, from its admin socket. */
@@ -213,9 +230,14 @@ export function ask(
   method: string,
   path: string,
   body?: unknown,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   return new Promise((done, reject) => {
-    const headers = { host, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const headers = {
+      ...more,
+      host,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
     const call = http.request(
       { host: '127.0.0.1', port, agent, method, path, headers },
       (response) => {

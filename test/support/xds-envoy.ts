@@ -104,7 +104,7 @@ export class XdsEnvoy {
 
   async stop(): Promise<void> {
     const envoy = this.#envoy;
-    if (envoy !== undefined && envoy.exitCode === null) {
+    if (envoy !== undefined && envoy.exitCode === null && envoy.signalCode === null) {
       const gone = new Promise((resolve) => envoy.once('exit', resolve));
       envoy.kill('SIGKILL');
       await gone;
@@ -123,6 +123,8 @@ function bootstrap(dir: string) {
   return {
     node: { id: proxy, cluster: 'test' },
     admin: { address: pipe('admin.sock') },
+    // As the bootstrap of a mesh has it.
+    stats_flush_on_admin: true,
     dynamic_resources: {
       ads_config: {
         api_type: 'DELTA_GRPC',

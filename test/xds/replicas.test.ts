@@ -30,7 +30,7 @@ async function replica(store: Store, fenced: FencedStore) {
   const fixture = await Fixture.open();
   const published = new Map<string, ReadonlyMap<string, unknown>>();
   const plane: ControlPlane = new ControlPlane({
-    ...{ clock, inventory, onReady: () => {} },
+    ...{ clock, inventory, onReady: () => {}, onAccepting: () => {} },
     sink: {
       publish: (proxy, snapshot) => {
         published.set(proxy, snapshot);
@@ -61,7 +61,7 @@ async function world() {
     fencedStore(store, () => undefined),
   );
   const running = (id: string) => ({
-    ...{ running: id, next: undefined, rollout: undefined, denialsExpected: false },
+    ...{ running: id, next: undefined, rollout: undefined, denialsExpected: false, touched: [] },
   });
   const rolloutTo = (commit: string, wave: number): Rollout => ({
     ...{ commit, subject: '', base: 'c1', startedMs: 0, waves: [[b], [a]] },
@@ -140,7 +140,12 @@ describe('control planes that share a store', () => {
     leader.plane.withdraw('c3', 'it hurts');
     const taken: Rollout = {
       ...rollout,
-      state: { kind: 'taken-back', sinceMs: 1, reason: 'it hurts' },
+      state: {
+        kind: 'taken-back',
+        sinceMs: 1,
+        reason: 'it hurts',
+        branch: { kind: 'open', problem: undefined },
+      },
     };
     await leader.revisions.write({ ...it.running('c2'), rollout: taken });
     await follower.follower.catchUp();

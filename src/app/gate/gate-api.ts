@@ -28,7 +28,7 @@ export async function gateApi(
   }
   if (method === 'GET' && path.startsWith(`${paths.verdicts}/`)) {
     const commit = decodeURIComponent(path.slice(paths.verdicts.length + 1));
-    return { kind: 'json', body: commitReply(parts, commit) };
+    return { kind: 'json', body: await commitReply(parts, commit) };
   }
   if (method === 'POST' && path === paths.approvals) {
     return approve(parts, (body ?? {}) as Partial<ApprovalRequest>);
@@ -36,7 +36,9 @@ export async function gateApi(
   return undefined;
 }
 
-function commitReply({ plane, fleet, verdicts }: GateApiParts, text: string): CommitReply {
+async function commitReply(parts: GateApiParts, text: string): Promise<CommitReply> {
+  const { plane, fleet, verdicts, source } = parts;
+  const verdict = verdicts.find(text);
   const { intent, inventory, publisher } = plane;
   const states = inventory.map(({ id }) => ({ id, ...fleet.status(id) }));
   // Who refuses something goes on with what it had: the commit is not live there.
@@ -48,7 +50,8 @@ function commitReply({ plane, fleet, verdicts }: GateApiParts, text: string): Co
   // After a restart no change is announced, and only what proxies have taken can tell.
   const known = running === undefined ? undefined : verdicts.get(running.commit)?.liveMs;
   return {
-    verdict: verdicts.find(text),
+    verdict,
+    place: verdict === undefined ? await source.place(text) : undefined,
     running,
     live:
       running !== undefined &&

@@ -262,7 +262,8 @@ export class Gatekeeper {
   #follow({ commit, state }: Rollout): void {
     const known = this.#verdicts.get(commit);
     const finding = this.#plane.takenBack(commit);
-    if (state.kind !== 'taken-back' || known === undefined || finding === undefined) return;
+    if (state.kind !== 'taken-back' || known?.verdict.kind !== 'accepted') return;
+    if (finding === undefined) return;
     const verdict = { kind: 'refused' as const, atMs: state.sinceMs, findings: [finding] };
     this.#verdicts.set({ ...known, verdict });
   }

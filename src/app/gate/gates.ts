@@ -3,27 +3,37 @@ import { ChanceryError, messageOf } from '../../base/error.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { resolveEnvoy } from '../../envoy/resolve.ts';
 import { noVerdict, validateBootstrap } from '../../envoy/validate.ts';
+import type { Traffic } from '../traffic/traffic-log.ts';
 import type { Gate } from './candidate.ts';
 import { envoyGate, type Judge } from './envoy-gate.ts';
-import { type EdgeTraffic, guardFindings } from './guard-rails.ts';
+import { guardFindings } from './guard-rails.ts';
+import { type HostShows, hostFindings, trustDomainFindings } from './identities.ts';
 import { referenceFindings } from './references.ts';
 import { testFindings } from './test-gate.ts';
 
 /** Every gate after parse and compile. What a person may let pass comes last: then nothing else is wrong with it. */
 export function gates(parts: {
   readonly envoy: Gate | undefined;
-  readonly traffic: EdgeTraffic;
+  readonly traffic: Traffic;
+  readonly hostShows: HostShows;
   readonly nowMs: () => number;
 }): readonly Gate[] {
-  const { envoy, traffic, nowMs } = parts;
+  const { envoy, traffic, hostShows, nowMs } = parts;
   return [
     { name: 'tests', onErrors: 'refuse', check: ({ intent }) => testFindings(intent) },
-    { name: 'references', onErrors: 'refuse', check: referenceFindings },
+    {
+      name: 'references',
+      onErrors: 'refuse',
+      check: (candidate) => [...referenceFindings(candidate), ...trustDomainFindings(candidate)],
+    },
     ...(envoy === undefined ? [] : [envoy]),
     {
       name: 'guard',
       onErrors: 'hold',
-      check: (candidate) => guardFindings(candidate, { traffic, nowMs: nowMs() }),
+      check: (candidate) => [
+        ...guardFindings(candidate, { traffic, nowMs: nowMs() }),
+        ...hostFindings(candidate, hostShows),
+      ],
     },
   ];
 }

@@ -4,10 +4,10 @@ import {
   candidateOf,
   type Files,
   meshFile,
+  noTraffic,
   serviceFile,
   workloadOf,
 } from '../../../test/support/gate-world.ts';
-import type { ServiceName } from '../../model/types.ts';
 import { guardFindings } from './guard-rails.ts';
 import { referenceFindings } from './references.ts';
 
@@ -27,7 +27,7 @@ function world(...called: readonly string[]): Files {
 }
 const inventory = [workloadOf('a'), workloadOf('b', 'unhealthy'), workloadOf('x')];
 const nowMs = 1_000_000_000;
-const quiet = { traffic: () => undefined, nowMs };
+const quiet = { traffic: noTraffic, nowMs };
 const codes = (
   before: Files | undefined,
   after: Files,
@@ -59,15 +59,28 @@ describe('guard rails', () => {
     assert.deepEqual(codes(world(), without('c'), quiet), []);
   });
 
-  it('an edge is held while it has traffic, and let go a day and two hours after', () => {
-    const traffic = (seenMs: number) => ({
-      traffic: (caller: ServiceName, callee: ServiceName) =>
-        caller === 'x' && callee === 'a' ? seenMs : undefined,
-      nowMs,
+  it('a service that runs does not become one of tcp, or of requests, unseen', () => {
+    const a = (protocol: string): Files => ({
+      ...world(),
+      'services/a.yaml': serviceFile('a').replace('protocol: http', `protocol: ${protocol}`),
     });
-    assert.deepEqual(codes(world('a', 'b'), world('b'), traffic(nowMs - 60_000)), ['CH4208']);
-    assert.deepEqual(codes(world('a', 'b'), world('a'), traffic(nowMs - 60_000)), []);
-    assert.deepEqual(codes(world('a', 'b'), world('b'), traffic(nowMs - 27 * 3_600_000)), []);
+    assert.deepEqual(codes(a('http'), a('tcp'), quiet), ['CH4219']);
+    assert.deepEqual(codes(a('tcp'), a('grpc'), quiet), ['CH4219']);
+    assert.deepEqual(codes(a('http'), a('http2'), quiet), []);
+    const b = { ...world(), 'services/b.yaml': serviceFile('b').replace(': http', ': tcp') };
+    assert.deepEqual(codes(world(), b, quiet), []);
+  });
+
+  it('a way in use is held, but not in files that are followed as they lie', () => {
+    const use = () => ({ requests: 1, lastMs: nowMs });
+    const busy = { traffic: { edge: use, rule: use }, nowMs };
+    const candidate = candidateOf(world('a', 'b'), world('b'), inventory);
+    assert.deepEqual(
+      guardFindings(candidate, busy).map(({ code }) => code),
+      ['CH4208'],
+    );
+    const tree = { ...candidate.tree, commit: 'working-1' };
+    assert.deepEqual(guardFindings({ ...candidate, tree }, busy), []);
   });
 });
 
@@ -91,5 +104,19 @@ describe('references', () => {
     assert.deepEqual(more, []);
     assert.equal(finding?.code, 'CH4203');
     assert.equal(finding?.at?.file, 'services/x.yaml');
+  });
+
+  it('so is one that another workload of the same host listens on; on another host it is free', () => {
+    const other = { ...workloadOf('a'), egressPort: 15_044 };
+    const files: Files = {
+      ...world(),
+      'services/t.yaml':
+        'service: t\nowner: team\nprotocol: tcp\nport: 9000\nallow:\n  - from: x\n',
+      'services/x.yaml': serviceFile('x', 'calls:\n  - { service: t, local_port: 15044 }\n'),
+    };
+    const found = (host: string) =>
+      referenceFindings(candidateOf(undefined, files, [{ ...other, host }, workloadOf('x')]));
+    assert.match(found(other.host)[0]?.message ?? '', /15044 of x-v1 for t is taken by the a-v1/);
+    assert.deepEqual(found('elsewhere'), []);
   });
 });

@@ -3,28 +3,24 @@ import type { Inventory, WorkloadId } from '../../compile/inventory.ts';
 import { type Snapshot, typeUrls } from '../../compile/resource.ts';
 import { calleesOf } from '../../model/tree.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
+import { isWorkingTree } from '../intent-source.ts';
 import type { Base, Candidate } from './candidate.ts';
-
-/** When one service last called another, as far as anybody has seen it. */
-export type EdgeTraffic = (caller: ServiceName, callee: ServiceName) => number | undefined;
+import { lostWays, type TrafficEvidence } from './lost-ways.ts';
 
 /** A larger part of what a proxy has is more likely a mistake than a plan (rule K1). */
 const removedShareMax = 0.2;
 /** In a small proxy one edge is more than that share already. */
 const removedCountMin = 3;
-/** A job of every night counts as traffic. */
-const trafficWindowMs = 26 * 3_600_000;
 
 /** What a commit takes away that somebody may still need. A person lets it pass, or the commit says that it is meant. */
-export function guardFindings(
-  candidate: Candidate,
-  evidence: { readonly traffic: EdgeTraffic; readonly nowMs: number },
-): readonly Finding[] {
-  const { base, intent, inventory } = candidate;
+export function guardFindings(candidate: Candidate, evidence: TrafficEvidence): readonly Finding[] {
+  const { base, tree, intent, inventory } = candidate;
   if (base === undefined) return [];
   return [
     ...goneServices(base.intent, intent, inventory),
-    ...goneEdges(base.intent, intent, evidence),
+    ...changedWires(base.intent, intent, inventory),
+    // Files that are followed as they lie are somebody's own try, who sees at once what it does.
+    ...(isWorkingTree(tree) ? [] : lostWays(base.intent, intent, evidence)),
     ...goneResources(base, candidate),
   ];
 }
@@ -32,7 +28,7 @@ export function guardFindings(
 function goneServices(before: Intent, after: Intent, inventory: Inventory): Finding[] {
   return [...before.services.keys()].flatMap((name) => {
     if (after.services.has(name)) return [];
-    const ready = inventory.filter(({ service, state }) => service === name && state === 'ready');
+    const ready = readyOf(name, inventory);
     if (ready.length === 0) return [];
     return [
       held(
@@ -47,29 +43,24 @@ function goneServices(before: Intent, after: Intent, inventory: Inventory): Find
   });
 }
 
-function goneEdges(
-  before: Intent,
-  after: Intent,
-  { traffic, nowMs }: { readonly traffic: EdgeTraffic; readonly nowMs: number },
-): Finding[] {
-  return [...after.services.keys()].flatMap((caller) => {
-    if (!before.services.has(caller)) return [];
-    const kept = new Set(calleesOf(after, caller));
-    return calleesOf(before, caller).flatMap((callee) => {
-      const service = after.services.get(callee);
-      const seenMs = kept.has(callee) ? undefined : traffic(caller, callee);
-      if (service === undefined || seenMs === undefined || nowMs - seenMs > trafficWindowMs) {
-        return [];
-      }
-      return [
-        held('CH4208', `${caller} may not call ${callee} any more, and it does`, {
-          at: service.at,
-          found: `its last request was ${agoText(nowMs - seenMs)} ago`,
-          help: 'let the caller stop first, or approve the removal',
-        }),
-      ];
-    });
+/** Callers reach tcp in another way than requests, and no two proxies take a commit at the same moment. */
+function changedWires(before: Intent, after: Intent, inventory: Inventory): Finding[] {
+  return [...after.services.values()].flatMap(({ name, protocol, at }) => {
+    const was = before.services.get(name)?.protocol ?? protocol;
+    const isSame = (was === 'tcp') === (protocol === 'tcp');
+    if (isSame || readyOf(name, inventory).length === 0) return [];
+    return [
+      held('CH4219', `${name} runs, and its protocol becomes ${protocol} where it was ${was}`, {
+        at,
+        found: named(readyOf(name, inventory).map(({ id }) => id)),
+        help: 'make it another service and move its callers there, or approve the gap in between',
+      }),
+    ];
   });
+}
+
+function readyOf(name: ServiceName, inventory: Inventory): Inventory {
+  return inventory.filter(({ service, state }) => service === name && state === 'ready');
 }
 
 /** All workloads of a service have the same; one that runs now tells of all. */
@@ -147,10 +138,4 @@ function named(names: readonly string[]): string {
 
 function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
-}
-
-function agoText(agoMs: number): string {
-  const minutes = Math.round(agoMs / 60_000);
-  if (minutes < 1) return 'less than a minute';
-  return minutes < 120 ? plural(minutes, 'minute') : `${Math.round(minutes / 60)} hours`;
 }

@@ -1,8 +1,12 @@
 import { systemClock as clock } from '../../base/clock.ts';
+import type { Finding } from '../../base/finding.ts';
 import type { Log } from '../../base/log.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { Store } from '../../store/store.ts';
+import { type ControlPlane, takenBackCode } from '../control-plane.ts';
+import type { HostRegistry } from '../hosts/registry.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { Replica } from '../replicas/replica.ts';
+import { TrafficLog } from '../traffic/traffic-log.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
 import { Verdicts, verdictKind } from './verdicts.ts';
@@ -11,13 +15,22 @@ import { Verdicts, verdictKind } from './verdicts.ts';
 export async function openGate(parts: {
   readonly plane: ControlPlane;
   readonly replica: Replica;
+  readonly store: Store;
+  readonly registry: HostRegistry;
   readonly keep: (tree: IntentTree) => Promise<boolean>;
   readonly log: Log;
 }) {
-  const { plane, replica, keep, log } = parts;
+  const { plane, replica, store, registry, keep, log } = parts;
   const verdicts = await Verdicts.open({ store: replica.fenced, clock, log });
+  const traffic = await TrafficLog.open({ store, clock, log });
+  const forbid = (): void => {
+    for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
+  };
+  forbid();
   replica.feed.follow(verdictKind, [], (changes) => {
-    if (!replica.isLeading) verdicts.take(changes);
+    if (replica.isLeading) return;
+    verdicts.take(changes);
+    forbid();
   });
   const envoy = realEnvoyGate({
     ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
@@ -25,10 +38,21 @@ export async function openGate(parts: {
   });
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts, keep, isLeading: () => replica.isLeading },
-    // Nobody reports yet who calls whom; the guard rail for edges in use comes to life with the first who does.
-    gates: gates({ envoy, traffic: () => undefined, nowMs: () => clock.nowMs() }),
+    gates: gates({
+      ...{ envoy, traffic, nowMs: () => clock.nowMs() },
+      hostShows: (host) => registry.shows(host),
+    }),
   });
-  return { gatekeeper, verdicts };
+  return { gatekeeper, verdicts, traffic };
+}
+
+/** What hurt once is not tried again, also when the branch is set back to it after a restart. */
+function takenBackIn({ all }: Verdicts): readonly (readonly [string, Finding])[] {
+  return all.flatMap(({ commit, verdict }) => {
+    const findings = verdict.kind === 'refused' ? verdict.findings : [];
+    const finding = findings.find(({ code }) => code === takenBackCode);
+    return finding === undefined ? [] : [[commit, finding] as const];
+  });
 }
 
 function acceptedIn({ all }: Verdicts): ReadonlySet<string> {

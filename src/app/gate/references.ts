@@ -15,7 +15,7 @@ function portFindings(intent: Intent, inventory: Inventory): Finding[] {
   return inventory.flatMap((workload) => {
     const service = intent.services.get(workload.service);
     return (service?.calls ?? []).flatMap(({ service: callee, localPort, at }) => {
-      const owner = localPort === undefined ? undefined : ownerOf(workload, localPort);
+      const owner = localPort === undefined ? undefined : ownerOf(workload, localPort, inventory);
       const key = `${at.file}:${at.line}:${at.column}`;
       if (localPort === undefined || owner === undefined || seen.has(key)) return [];
       seen.add(key);
@@ -24,12 +24,21 @@ function portFindings(intent: Intent, inventory: Inventory): Finding[] {
   });
 }
 
-/** Ports of a workload are handed out by its host, so only a running one can tell. */
-function ownerOf(workload: Workload, port: number): string | undefined {
-  if (port === workload.egressPort) return 'its own egress listener';
-  if (port === workload.appPort) return 'its own application';
-  const isLoopback = workload.address === '127.0.0.1' || workload.address === '0.0.0.0';
-  return isLoopback && port === workload.ingressPort ? 'its own ingress listener' : undefined;
+/**
+ * Ports of a workload are handed out by its host, so only those that run can tell. Two proxies may well listen on one port:
+ * they would share its connections, and Envoy would say nothing.
+ */
+function ownerOf(caller: Workload, port: number, inventory: Inventory): string | undefined {
+  for (const workload of inventory) {
+    if (workload.host !== caller.host) continue;
+    const whose =
+      workload.id === caller.id ? 'its own' : `the ${workload.id} on the same host: its`;
+    if (port === workload.egressPort) return `${whose} egress listener`;
+    if (port === workload.appPort) return `${whose} application`;
+    const isLoopback = workload.address === '127.0.0.1' || workload.address === '0.0.0.0';
+    if (isLoopback && port === workload.ingressPort) return `${whose} ingress listener`;
+  }
+  return undefined;
 }
 
 function portFinding(who: string, port: number, owner: string, at: Position): Finding {

@@ -4,9 +4,10 @@ import {
   banned,
   type HostRecord,
   type HostRefusal,
+  hostSelectors,
   used,
 } from '../../identity/hosts/host-record.ts';
-import type { HostName } from '../../model/types.ts';
+import type { HostName, Selector } from '../../model/types.ts';
 import type { Store, StoredDocument } from '../../store/store.ts';
 import type { Followed } from '../replicas/feed.ts';
 
@@ -45,6 +46,12 @@ export class HostRegistry {
 
   get all(): readonly HostRecord[] {
     return [...this.#hosts.values()].map(({ record }) => record);
+  }
+
+  /** What a host showed when it was admitted; undefined: it never was. */
+  shows(host: string): readonly Selector[] | undefined {
+    const record = this.#hosts.get(host as HostName)?.record;
+    return record && hostSelectors(record);
   }
 
   /** Hosts that may go on; the CA waits for each of them. */

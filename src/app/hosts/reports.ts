@@ -12,6 +12,7 @@ import type { Confirmations } from '../confirmations.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Followed } from '../replicas/feed.ts';
 import type { SharedSignals } from '../replicas/shared-signals.ts';
+import type { TrafficLog } from '../traffic/traffic-log.ts';
 
 export const reportKind = 'host-report';
 
@@ -37,6 +38,7 @@ export interface HostReportsParts {
   readonly store: Store;
   readonly confirmations: Confirmations;
   readonly signals: SharedSignals;
+  readonly traffic: TrafficLog;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -70,14 +72,16 @@ export class HostReports {
       });
     }
     await this.#keep(host, own, report);
+    const ids = new Set<string>(own.map(({ id }) => id));
+    for (const { id } of this.#workloadsOf(host)) if (!ids.has(id)) signals.forget(id);
     plane.report(host, own);
     const nowMs = clock.nowMs();
     this.#last.set(host, { report, seenMs: nowMs });
     confirmations.take(host, report, nowMs);
-    const ids = new Set<string>(own.map(({ id }) => id));
     for (const { workload, counters } of report.counters ?? []) {
       if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
     }
+    this.#takeTraffic(own, report.traffic ?? []);
     return { kind: 'json', body: {} };
   }
 
@@ -100,10 +104,20 @@ export class HostReports {
     }
   }
 
+  #takeTraffic(own: readonly Workload[], told: NonNullable<HostReport['traffic']>): void {
+    const { plane, traffic } = this.#parts;
+    if (plane.intent.kind !== 'running') return;
+    for (const one of told) {
+      const service = own.find(({ id }) => id === one.workload)?.service;
+      if (service !== undefined) traffic.take(service, one.traffic, plane.intent.intent);
+    }
+  }
+
   /** The host has left: callers are told of its endpoints no more. */
   forget(host: HostName): void {
-    const { plane, log } = this.#parts;
+    const { plane, signals, log } = this.#parts;
     this.#last.delete(host);
+    for (const { id } of this.#workloadsOf(host)) signals.forget(id);
     // Callers first: what is not written yet is written again by the next report, or by the next cut.
     const kept = this.#keep(host, [], undefined);
     plane.report(host, []);
@@ -121,8 +135,8 @@ export class HostReports {
     workloads: readonly Workload[],
     report: HostReport | undefined,
   ): Promise<void> {
-    const { plane, store, clock } = this.#parts;
-    const before = plane.inventory.filter((one) => one.host === host);
+    const { store, clock } = this.#parts;
+    const before = this.#workloadsOf(host);
     const isSame = JSON.stringify(workloads) === JSON.stringify(before);
     const state = store.isShared && report !== undefined ? stateOf(report) : undefined;
     const text = JSON.stringify({ workloads, state } satisfies StoredReport);
@@ -130,6 +144,10 @@ export class HostReports {
     await store.put(reportKind, host, Buffer.from(text), undefined);
     this.#kept.set(host, text);
     for (const entry of endpointChanges(before, workloads, clock.nowMs())) store.record(entry);
+  }
+
+  #workloadsOf(host: HostName): readonly Workload[] {
+    return this.#parts.plane.inventory.filter((one) => one.host === host);
   }
 
   /** A host speaks for its own workloads only, and only for services that its machine may run. */

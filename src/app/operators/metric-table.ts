@@ -61,6 +61,7 @@ export const metricTable = {
   chancery_replica_epoch: gauge('How often the lead has been taken, as it is known here.'),
   chancery_replica_feed_seconds: seconds('From hearing of a write of another one to its effect.'),
   chancery_replica_feed_behind_seconds: gauge('Age of the oldest such write without effect.'),
+  chancery_git_webhooks_total: counter('Webhooks of the Git server.', 'outcome'),
   chancery_api_requests_total: counter("Calls of the operators' API.", 'route', 'status'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 

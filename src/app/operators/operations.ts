@@ -9,6 +9,7 @@ import { paths } from '../../serve/api/wire.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import { missingCommit } from '../first-commit.ts';
 import type { HostRegistry } from '../hosts/registry.ts';
 import type { Notices } from '../notices.ts';
 import type { Fleet } from '../replicas/fleet.ts';
@@ -55,7 +56,10 @@ export function createOperations(parts: OperationsParts): Operations {
   const look = processMetrics(metrics, clock);
   plane.events.follow((event) => countMeshEvent(metrics, event));
   const probes: Readonly<Record<string, Probe>> = {
-    intent: () => (plane.intent.kind === 'running' ? undefined : 'no commit was accepted yet'),
+    intent: () => {
+      const { intent } = plane;
+      return intent.kind === 'running' ? undefined : missingCommit(intent.refused);
+    },
     store: storeProbe(store, clock),
     ca: () => caProblem(late, clock.nowMs()),
     ports: () => (late === undefined ? 'the ports are not open yet, or close' : undefined),

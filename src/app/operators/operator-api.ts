@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiUse } from '../../serve/api/guard.ts';
-import { createOperatorServer } from '../../serve/api/operator-server.ts';
+import { createOperatorServer, type RawCall } from '../../serve/api/operator-server.ts';
 import type { ApiHandler } from '../../serve/api/server.ts';
 import type { TlsMaterial } from '../../serve/grpc/server.ts';
 import type { Store } from '../../store/store.ts';
@@ -12,6 +12,7 @@ import {
   readCertificateFiles,
   watchCertificateFiles,
 } from '../federation/certificate-files.ts';
+import { webhookPath } from '../webhook-listener.ts';
 import { authenticator } from './authenticate.ts';
 
 export interface OperatorApiOptions {
@@ -34,16 +35,21 @@ export function createOperatorApi(
   options: OperatorApiOptions,
   parts: {
     readonly handler: ApiHandler;
+    /** Where intent comes from a repository elsewhere, and its pushes are told. */
+    readonly webhook: RawCall | undefined;
     readonly plane: ControlPlane;
     readonly store: Store;
     readonly clock: Clock;
     readonly log: Log;
   },
 ): OperatorApi {
-  const { handler, plane, store, clock, log } = parts;
+  const { handler, webhook, plane, store, clock, log } = parts;
   const operators = () => plane.mesh?.operators ?? new Map<never, never>();
   const authenticate = authenticator({ store, clock, operators });
-  const server = createOperatorServer({ handler, authenticate });
+  const server = createOperatorServer({
+    ...{ handler, authenticate },
+    raw: new Map(webhook === undefined ? [] : [[webhookPath, webhook]]),
+  });
   const { files } = options;
   let pair = files === undefined ? undefined : readCertificateFiles(files, use);
   let svid: TlsMaterial | undefined;

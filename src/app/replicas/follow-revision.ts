@@ -1,7 +1,7 @@
 import type { Log } from '../../base/log.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
 import { reached } from '../../rollout/rollout.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import { type ControlPlane, takenBackFinding } from '../control-plane.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
 import type { ReadRevision, RevisionStore } from './revision-store.ts';
@@ -44,11 +44,12 @@ export class RevisionFollower {
     this.#taken = revision;
   }
 
-  /** What a leader goes on with; undefined: nothing is under way. */
+  /** What a leader goes on with: what is under way, or the branch of what was taken back; undefined: nothing. */
   get underWay(): KeptRollout | undefined {
-    const { next, rollout, denialsExpected = false } = this.#taken ?? {};
-    if (next === undefined || rollout === undefined) return undefined;
-    return { rollout, denialsExpected, isSettled: false };
+    const { next, rollout, denialsExpected = false, touched = [] } = this.#taken ?? {};
+    if (rollout === undefined) return undefined;
+    if (next === undefined && rollout.state.kind !== 'taken-back') return undefined;
+    return { rollout, denialsExpected, touched, isSettled: false };
   }
 
   get rollout(): ReadRevision['rollout'] {
@@ -79,7 +80,7 @@ export class RevisionFollower {
     const { plane, moves } = this.#parts;
     const { running, next, rollout } = revision;
     const isBack = rollout?.state.kind === 'taken-back';
-    if (isBack) plane.forbid(rollout.commit, rollout.state.reason);
+    if (isBack) plane.forbid(rollout.commit, takenBackFinding(rollout.state.reason));
     const before = plane.revision;
     if (before?.next !== undefined && before.running === running && next === undefined) {
       moves.withdraw(

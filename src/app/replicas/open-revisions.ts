@@ -6,7 +6,7 @@ import type { ParsedIntent } from '../../model/parse.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
-import type { IntentTree } from '../intent-source.ts';
+import type { IntentSource, IntentTree } from '../intent-source.ts';
 import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
@@ -27,6 +27,7 @@ export interface OpenRevisionsParts {
   readonly log: Log;
   readonly watchMs: () => number;
   readonly read: (tree: IntentTree) => ParsedIntent;
+  readonly takeBack: IntentSource['takeBack'];
 }
 
 /** What the mesh runs on, in the store and at every replica: who leads writes it, the others follow. */
@@ -94,5 +95,11 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
 }
 
 function first({ commit }: IntentTree): StoredRevision {
-  return { running: commit, next: undefined, rollout: undefined, denialsExpected: false };
+  return {
+    running: commit,
+    next: undefined,
+    rollout: undefined,
+    denialsExpected: false,
+    touched: [],
+  };
 }

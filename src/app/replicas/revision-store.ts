@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import type { Rollout } from '../../rollout/rollout.ts';
+import type { TouchedProxy } from '../../rollout/waves.ts';
 import type { Store } from '../../store/store.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { FencedStore } from './fenced-store.ts';
@@ -21,6 +22,8 @@ export interface StoredRevision {
   readonly next: string | undefined;
   readonly rollout: Rollout | undefined;
   readonly denialsExpected: boolean;
+  /** Whom the commit of the rollout concerns. */
+  readonly touched: readonly TouchedProxy[];
 }
 
 /** As it was read, with the version of its document. */

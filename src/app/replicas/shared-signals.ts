@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
-import type { ProxyCounters } from '../../rollout/signals.ts';
+import type { ReportedCounters } from '../../rollout/signals.ts';
 import type { Store } from '../../store/store.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
 import type { Followed } from './feed.ts';
@@ -10,7 +10,7 @@ export const signalsKind = 'signals';
 /** As often as agents tell while a commit is looked at closely. */
 const writeEveryMs = 500;
 
-type Counted = readonly [proxy: string, counters: ProxyCounters];
+type Counted = readonly [proxy: string, counters: ReportedCounters];
 
 export interface SharedSignalsOptions {
   readonly store: Pick<Store, 'isShared' | 'put'>;
@@ -25,7 +25,7 @@ export interface SharedSignalsOptions {
  */
 export class SharedSignals {
   readonly #options: SharedSignalsOptions;
-  #pending = new Map<string, ProxyCounters>();
+  #pending = new Map<string, ReportedCounters>();
   #cancel: (() => void) | undefined;
 
   constructor(options: SharedSignalsOptions) {
@@ -33,12 +33,16 @@ export class SharedSignals {
   }
 
   /** Of a host that told it here. */
-  tell(proxy: WorkloadId, counters: ProxyCounters): void {
+  tell(proxy: WorkloadId, counters: ReportedCounters): void {
     const { store, clock, signals } = this.#options;
     signals.take(proxy, clock.nowMs(), counters);
     if (!store.isShared) return;
     this.#pending.set(proxy, counters);
     this.#cancel ??= clock.after(writeEveryMs, () => void this.#write());
+  }
+
+  forget(proxy: WorkloadId): void {
+    this.#options.signals.forget(proxy);
   }
 
   take(changes: readonly Followed[]): void {

@@ -1,17 +1,19 @@
 import type { Clock } from '../../base/clock.ts';
+import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Log } from '../../base/log.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
+import type { BranchState, Rollout } from '../../rollout/rollout.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
 import type { Fleet } from '../replicas/fleet.ts';
 import type { StoredRevision } from '../replicas/revision-store.ts';
+import type { BranchReturnOptions } from './branch-return.ts';
 import { type KeptRollout, type Proposal, type RolloutPlane, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
+import { lookCloseMs } from './watched.ts';
 
 /** While nothing is on its way: what a commit is held against. */
 const lookCalmMs = 5_000;
-/** While one is: soon enough to stop the next wave. */
-const lookCloseMs = 500;
 
 /** What a rollout does to the plane, for who leads it and for who follows; agents look closely while one is under way. */
 export function rolloutMoves(plane: ControlPlane, watchMs: () => number): RolloutPlane {
@@ -45,39 +47,54 @@ export interface OpenRolloutsParts {
   readonly log: Log;
   readonly watchMs: () => number;
   readonly write: (revision: StoredRevision) => Promise<void>;
+  /** Makes the commit that brings the branch back. */
+  readonly takeBack: BranchReturnOptions['takeBack'];
 }
 
 /** The rollouts of this control plane, over its proxies, its store and its events. */
 export function openRollouts(parts: OpenRolloutsParts): Rollouts {
-  const { plane, moves, store, signals, clock, log, watchMs, write } = parts;
+  const { plane, moves, store, signals, clock, log, watchMs, write, takeBack } = parts;
   return new Rollouts({
-    ...{ clock, log, signals, watchMs, plane: moves },
+    ...{ clock, log, signals, watchMs, takeBack, plane: moves },
     standing: (proxy) => standingOf(parts, proxy),
     emit: (event) => plane.events.emit(event),
-    keep: async (kept) => {
-      await write(revisionOf(kept));
-      if (kept.isSettled) return;
-      const { commit, state, waves } = kept.rollout;
-      store.record({
-        atMs: clock.nowMs(),
-        kind: `rollout-${state.kind}`,
-        subject: commit,
-        facts: {
-          ...('wave' in state ? { wave: state.wave + 1, waves: waves.length } : {}),
-          ...('reason' in state ? { reason: state.reason } : {}),
-          ...('by' in state ? { by: state.by } : {}),
-        },
-      });
+    keep: (kept) => write(revisionOf(kept)),
+    record: (rollout) => {
+      const { commit, state } = rollout;
+      const facts = factsOf(rollout);
+      store.record({ atMs: clock.nowMs(), kind: `rollout-${state.kind}`, subject: commit, facts });
     },
   });
 }
 
 /** What the mesh runs on while a rollout is here. */
-function revisionOf({ rollout, denialsExpected, isSettled }: KeptRollout): StoredRevision {
-  const { commit, base, state } = rollout;
-  if (isSettled) return { running: commit, next: undefined, rollout, denialsExpected };
-  const next = state.kind === 'taken-back' ? undefined : commit;
-  return { running: base, next, rollout, denialsExpected };
+function revisionOf({ isSettled, ...kept }: KeptRollout): StoredRevision {
+  const { commit, base, state } = kept.rollout;
+  if (isSettled) return { ...kept, running: commit, next: undefined };
+  return { ...kept, running: base, next: state.kind === 'taken-back' ? undefined : commit };
+}
+
+function factsOf({ state, waves }: Rollout): NewLedgerEntry['facts'] {
+  return {
+    ...('wave' in state ? { wave: state.wave + 1, waves: waves.length } : {}),
+    ...('reason' in state ? { reason: state.reason } : {}),
+    ...('by' in state ? { by: state.by } : {}),
+    ...(state.kind === 'taken-back' ? branchFacts(state.branch) : {}),
+  };
+}
+
+function branchFacts(branch: BranchState): NewLedgerEntry['facts'] {
+  switch (branch.kind) {
+    case 'written':
+    case 'as before':
+      return { branch: branch.kind, branchCommit: branch.commit };
+    case 'open':
+    case 'left':
+      return {
+        branch: branch.kind,
+        ...(branch.problem === undefined ? {} : { code: branch.problem.code }),
+      };
+  }
 }
 
 function standingOf({ fleet }: OpenRolloutsParts, proxy: WorkloadId) {

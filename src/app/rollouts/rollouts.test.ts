@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FakeClock } from '../../../test/xds/fake-clock.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
+import type { CommitId } from '../../git/commit.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
 import { type Rollout, reached } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
@@ -11,6 +12,7 @@ import { SignalLog } from './signal-log.ts';
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const intent = {} as Intent;
 const watchMs = 5_000;
+const noTrouble = { handshakeFailures: 0, retries: 0, slower: [] };
 
 /** Rollouts over a mesh of `count` proxies of one service that take what they get, unless the test says otherwise. */
 function fixture(count: number, watch = watchMs) {
@@ -43,7 +45,11 @@ function fixture(count: number, watch = watchMs) {
       ...{ connected: true, converged: true, refused: undefined },
       ...standings.get(proxy),
     }),
-    emit: () => {},
+    takeBack: async () => ({ ok: true, value: { kind: 'nothing', commit: 'c1' as CommitId } }),
+    emit: (event) => {
+      if (event.kind === 'rollout' && event.rollout.state.kind === 'taken-back') said.push('told');
+    },
+    record: () => {},
     keep: async (kept) => {
       if (store.isAway) throw new Error('the store is away');
       store.kept = kept;
@@ -69,23 +75,25 @@ function fixture(count: number, watch = watchMs) {
   /** Seconds in which every proxy gets 20 requests, of which so many are answered with errors or denials. */
   const serve = async (
     seconds: number,
-    bad: { errors?: number; denials?: number } = {},
+    bad: { errors?: number; denials?: number; clientErrors?: number; all?: boolean } = {},
   ): Promise<void> => {
     for (let second = 0; second < seconds; second += 1) {
       clock.advance(1_000);
       await kept();
       for (const { proxy } of touched) {
-        const counters = counted.get(proxy) ?? { requests: 0, errors: 0, denials: 0 };
-        const isHit = have.has(proxy);
+        const counters = counted.get(proxy) ?? { ...nothing };
+        const isHit = have.has(proxy) || bad.all === true;
         counters.requests += 20;
+        counters.clientErrors += isHit ? (bad.clientErrors ?? 0) : 0;
         counters.errors += isHit ? (bad.errors ?? 0) : 0;
         counters.denials += isHit ? (bad.denials ?? 0) : 0;
         counted.set(proxy, counters);
-        signals.take(proxy, clock.nowMs(), { ...counters, handshakeFailures: 0 });
+        signals.take(proxy, clock.nowMs(), { ...noTrouble, ...counters });
       }
     }
   };
-  const counted = new Map<string, { requests: number; errors: number; denials: number }>();
+  const nothing = { requests: 0, errors: 0, denials: 0, clientErrors: 0 };
+  const counted = new Map<string, typeof nothing>();
   return { clock, rollouts, begin, resume, serve, standings, said, store, have: () => have.size };
 }
 
@@ -126,6 +134,66 @@ describe('rollouts', () => {
     assert.equal(kindOf(rollouts.all[0]), 'taken-back');
     await serve(30);
     assert.equal(have(), 0);
+  });
+
+  it('whoever hears that it was taken back finds it withdrawn', async () => {
+    const { begin, serve, said } = fixture(20);
+    await serve(10);
+    await begin();
+    await serve(3, { errors: 10 });
+    assert.match(said.join(), /withdrawn.*,told$/);
+  });
+
+  it('answers of 404 take it back, unless those that have it not give them as well', async () => {
+    for (const all of [false, true]) {
+      const { begin, serve, rollouts } = fixture(20);
+      await serve(10);
+      await begin();
+      await serve(30, { clientErrors: 10, all });
+      assert.equal(kindOf(rollouts.all[0]), all ? 'live' : 'taken-back');
+    }
+  });
+
+  it('what it did before it was taken back is not what the next one is held against', async () => {
+    const { begin, serve, rollouts } = fixture(5);
+    await serve(10);
+    for (const id of ['c2', 'c3', 'c4']) {
+      await begin(id);
+      await serve(3, { errors: 10 });
+      assert.equal(kindOf(rollouts.all[0]), 'taken-back', id);
+      await serve(5);
+    }
+  });
+
+  it('a wave of which too little is reported is looked at three times as long, and no longer', async () => {
+    const { clock, begin, serve, have } = fixture(20);
+    await serve(10);
+    await begin();
+    clock.advance(14_000);
+    await kept();
+    assert.equal(have(), 1);
+    clock.advance(2_000);
+    await kept();
+    assert.equal(have(), 2);
+  });
+
+  it('a commit that nobody is touched by is live at once', async () => {
+    const { begin, said } = fixture(0);
+    await begin();
+    assert.deepEqual(said, ['settled']);
+  });
+
+  it('what all have is what runs: a commit that comes while it is looked at begins with one proxy', async () => {
+    const { begin, serve, have, rollouts, said } = fixture(20);
+    await serve(5);
+    await begin('c2');
+    await serve(13);
+    assert.equal(have(), 20);
+    rollouts.concede();
+    assert.deepEqual(said, ['settled']);
+    await begin('c3');
+    assert.equal(have(), 1);
+    assert.equal(rollouts.current?.base, 'c1');
   });
 
   it('denials take it back, unless they are what the commit is for', async () => {
@@ -229,6 +297,18 @@ describe('rollouts', () => {
     await serve(60);
     assert.equal(have(), 1);
     assert.ok(!(await rollouts.step({ kind: 'halt', by: 'ann' })).ok);
+  });
+
+  it('after a restart, with nothing known from before, a proxy is held against those that have it not', async () => {
+    for (const all of [false, true]) {
+      const first = fixture(20);
+      await first.begin();
+      await first.serve(2);
+      const { rollouts, resume, serve } = fixture(20);
+      await resume(first.store.kept);
+      await serve(3, { errors: 10, all });
+      assert.equal(kindOf(rollouts.all[0]), all ? 'watching' : 'taken-back');
+    }
   });
 
   it('an urgent one has one wave', async () => {

@@ -1,21 +1,25 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error.ts';
+import type { Finding } from '../../base/finding.ts';
 import type { Log } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { Intent } from '../../model/types.ts';
 import {
   advance,
+  type BranchState,
+  isEverywhere,
   isUnderWay,
   type Rollout,
   type RolloutStep,
   reached,
 } from '../../rollout/rollout.ts';
-import { hurt } from '../../rollout/signals.ts';
 import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
+import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
 import type { SignalLog } from './signal-log.ts';
+import { isHeard, signalsBefore, type Watched, whyWorse } from './watched.ts';
 
 /** How a proxy stands to what it was sent. */
 export interface ProxyStanding {
@@ -33,15 +37,16 @@ export interface RolloutsOptions {
   readonly standing: (proxy: WorkloadId) => ProxyStanding;
   /** How long a wave is looked at before the next one; 0: as soon as it is taken. */
   readonly watchMs: () => number;
+  readonly takeBack: BranchReturnOptions['takeBack'];
   readonly emit: (event: MeshEvent) => void;
+  /** For the ledger. */
+  readonly record: (rollout: Rollout) => void;
   /** Durable when it resolves; nothing of it reaches a proxy before. */
   readonly keep: (kept: KeptRollout) => Promise<void>;
 }
 
 /** What whoever leads next goes on with. */
-export interface KeptRollout {
-  readonly rollout: Rollout;
-  readonly denialsExpected: boolean;
+export interface KeptRollout extends Omit<Watched, 'since'> {
   /** It is what runs, for everybody who comes. */
   readonly isSettled: boolean;
 }
@@ -58,8 +63,10 @@ export interface RolloutPlane {
 const lookEveryMs = 100;
 /** A proxy that is there and takes nothing for this long does not take it at all. */
 const takeMs = 30_000;
-/** What a proxy counted in this time before a commit is what it is held against. */
-const beforeMs = 60_000;
+/** So much longer is a wave looked at while too little is reported of it. */
+const unheardFactorMax = 3;
+/** Until proxies have what ran before again. */
+const takenBackMs = 500;
 /** For the history in `revision list`. */
 const historyMax = 200;
 
@@ -75,6 +82,7 @@ export interface Proposal {
 
 interface Active extends KeptRollout {
   rollout: Rollout;
+  readonly since: Map<WorkloadId, number>;
   isSettled: boolean;
   /** What it is now is durable, and in effect. */
   isKept: boolean;
@@ -83,6 +91,7 @@ interface Active extends KeptRollout {
 /** Leads each accepted commit to all proxies in waves, looks at whoever has it, and takes it back when it hurts. */
 export class Rollouts {
   readonly #options: RolloutsOptions;
+  #branch: BranchReturn;
   readonly #history: Rollout[] = [];
   #active: Active | undefined;
   /** Each write waits for the one before: the last one is what holds. */
@@ -91,6 +100,13 @@ export class Rollouts {
 
   constructor(options: RolloutsOptions) {
     this.#options = options;
+    this.#branch = this.#newBranch();
+  }
+
+  #newBranch(): BranchReturn {
+    const { clock, takeBack } = this.#options;
+    const onState = (commit: string, branch: BranchState): void => this.#returned(commit, branch);
+    return new BranchReturn({ clock, takeBack, onState });
   }
 
   /** Newest first. */
@@ -102,15 +118,28 @@ export class Rollouts {
     return this.#active?.rollout;
   }
 
+  /** The branch that still holds what was taken back last, and why. */
+  get findings(): readonly Finding[] {
+    const state = this.#history.at(-1)?.state;
+    if (state?.kind !== 'taken-back' || !('problem' in state.branch)) return [];
+    return state.branch.problem === undefined ? [] : [state.branch.problem];
+  }
+
   /**
    * Goes on with what another control plane, or this one before, had under way; whoever has it keeps it. What it counted
-   * since then is new, and so is the time for which it is looked at.
+   * since then is new, and so is the time for which it is looked at. Of one that was taken back the branch is still to follow.
    */
-  resume({ rollout, denialsExpected }: KeptRollout): void {
-    const state = { ...rollout.state, sinceMs: this.#options.clock.nowMs() };
-    const next = { ...rollout, state };
+  resume({ rollout, denialsExpected, touched }: KeptRollout): void {
+    this.#branch = this.#newBranch();
+    if (rollout.state.kind === 'taken-back') {
+      this.observe(rollout);
+      this.#branch.begin(rollout);
+      return;
+    }
+    const next = { ...rollout, state: { ...rollout.state, sinceMs: this.#options.clock.nowMs() } };
     this.observe(next);
-    this.#active = { rollout: next, denialsExpected, isSettled: false, isKept: true };
+    const more = { since: new Map<WorkloadId, number>(), isSettled: false, isKept: true };
+    this.#active = { rollout: next, denialsExpected, touched, ...more };
     this.#look();
   }
 
@@ -123,20 +152,42 @@ export class Rollouts {
     if (this.#history.length > historyMax) this.#history.shift();
   }
 
+  /**
+   * What all have is what runs: a commit that comes now has waves of its own. To be called before that one is accepted; what
+   * is written down with that one says so.
+   */
+  concede(): void {
+    const active = this.#active;
+    if (active === undefined || !active.isKept || !isEverywhere(active.rollout)) return;
+    if (this.#due(active)?.kind === 'hurts') return;
+    const { state } = active.rollout;
+    if (state.kind === 'watching' && this.#step(active, { kind: 'watched' }).ok) {
+      this.#tell(active.rollout);
+    }
+    this.#active = undefined;
+    this.#options.plane.settle();
+  }
+
   /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
   begin(proposal: Proposal): void {
-    const { clock, plane } = this.#options;
+    const { clock, plane, signals } = this.#options;
     const { intent, commit, base, urgent, denialsExpected } = proposal;
     const before = this.#active?.rollout;
     const touched = plane.propose(intent, commit);
     const nowMs = clock.nowMs();
+    const requestsOf = (proxy: WorkloadId): number =>
+      signalsBefore(signals, proxy, nowMs)?.requests ?? 0;
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
-      waves: urgent ? [touched.map(({ proxy }) => proxy)] : wavesOf(touched, commit.id, before),
+      waves: urgent
+        ? [touched.map(({ proxy }) => proxy)]
+        : wavesOf(touched, commit.id, before, requestsOf),
       state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
-    const active: Active = { rollout, denialsExpected, isSettled: false, isKept: false };
+    this.#branch.overtake();
+    const more = { since: new Map<WorkloadId, number>(), isSettled: false, isKept: false };
+    const active: Active = { rollout, denialsExpected, touched, ...more };
     this.#active = active;
     this.observe(rollout);
     this.#plan();
@@ -156,6 +207,8 @@ export class Rollouts {
   stop(): void {
     this.#cancel();
     this.#active = undefined;
+    this.#branch.stop();
+    this.#branch = this.#newBranch();
   }
 
   #look(): void {
@@ -207,27 +260,30 @@ export class Rollouts {
     });
   }
 
-  #isOver({ rollout }: Active): boolean {
-    const { clock, watchMs } = this.#options;
-    return clock.nowMs() - rollout.state.sinceMs >= watchMs();
+  #isOver(active: Active): boolean {
+    const { clock, signals, watchMs } = this.#options;
+    const { waves, state } = active.rollout;
+    // Where nobody is touched there is nobody to look at.
+    if (waves.length === 0) return true;
+    const nowMs = clock.nowMs();
+    const watchedMs = nowMs - state.sinceMs;
+    if (watchedMs < watchMs()) return false;
+    // A busy host reports late; one that reports nothing holds nobody up for long.
+    return isHeard(active, { nowMs, signals }) || watchedMs >= watchMs() * unheardFactorMax;
   }
 
   /** Why the revision does not go on, and goes back; undefined: nobody does worse for it. */
   #trouble(active: Active): string | undefined {
     const { clock, standing, signals } = this.#options;
-    const { rollout, denialsExpected } = active;
-    const { state, startedMs } = rollout;
+    const { state } = active.rollout;
     const nowMs = clock.nowMs();
-    for (const proxy of reached(rollout)) {
+    for (const proxy of reached(active.rollout)) {
       const { connected, converged, refused } = standing(proxy);
       if (refused !== undefined) return `${proxy} refuses it: ${refused}`;
       if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
         return `${proxy} does not take it within ${takeMs / 1_000} s`;
       }
-      const before = signals.between(proxy, startedMs - beforeMs, startedMs);
-      const after = signals.between(proxy, startedMs, nowMs);
-      if (before === undefined || after === undefined) continue;
-      const worse = hurt(before, after, { denialsExpected });
+      const worse = whyWorse(active, { proxy, nowMs, signals });
       if (worse !== undefined) return `${proxy} has ${worse}`;
     }
     return undefined;
@@ -244,38 +300,46 @@ export class Rollouts {
 
   /** Writes down where it is, and then lets it be so. What the store does not take is written again at the next look. */
   #keep(active: Active): Promise<void> {
-    const { keep, log } = this.#options;
     this.#keeping = this.#keeping.then(async () => {
       const { rollout, isSettled, isKept } = active;
       if (isKept || this.#active !== active) return;
-      try {
-        await keep({ ...active });
-      } catch (error) {
-        const { commit } = rollout;
-        log.error('the store did not take the rollout', { commit, problem: messageOf(error) });
-        return;
-      }
+      if (!(await this.#write(active))) return;
       // While it was written a person may have taken the next step, or another commit its place.
       if (this.#active !== active) return;
       if (active.rollout === rollout && active.isSettled === isSettled) active.isKept = true;
-      this.#became(rollout, isSettled);
+      this.#became(active, rollout, isSettled);
       this.#look();
     });
     return this.#keeping;
   }
 
-  #became(rollout: Rollout, isSettled: boolean): void {
-    const { plane, emit, log } = this.#options;
+  async #write(kept: KeptRollout): Promise<boolean> {
+    const { keep, log } = this.#options;
+    const { rollout, denialsExpected, touched, isSettled } = kept;
+    try {
+      await keep({ rollout, denialsExpected, touched, isSettled });
+      return true;
+    } catch (error) {
+      const { commit } = rollout;
+      log.error('the store did not take the rollout', { commit, problem: messageOf(error) });
+      return false;
+    }
+  }
+
+  #became(active: Active, rollout: Rollout, isSettled: boolean): void {
+    const { plane, log, signals, clock } = this.#options;
     const { commit, state } = rollout;
     switch (state.kind) {
       case 'pushing':
       case 'halted':
-        plane.reach(reached(rollout));
+        this.#reach(active, reached(rollout));
         break;
       case 'taken-back':
         this.#active = undefined;
+        signals.strike({ fromMs: rollout.startedMs, toMs: clock.nowMs() + takenBackMs });
         log.warn('a revision was taken back', { commit, reason: state.reason });
         plane.withdraw(commit, state.reason);
+        this.#branch.begin(rollout);
         break;
       case 'live':
         if (!isSettled) break;
@@ -285,7 +349,44 @@ export class Rollouts {
       case 'watching':
         break;
     }
+    // Who hears of it finds it done: the verdict of a commit that was taken back is read from the plane.
+    this.#tell(rollout);
+  }
+
+  /** The mesh is on what ran before already; this is only about the branch. */
+  #returned(commit: string, branch: BranchState): void {
+    const { clock, log } = this.#options;
+    const at = this.#history.findLastIndex((one) => one.commit === commit);
+    const before = this.#history[at];
+    const next = before && advance(before, { kind: 'branch', branch }, clock.nowMs());
+    if (next?.ok !== true) return;
+    this.#history[at] = next.value;
+    if ('problem' in branch) {
+      const { code, message, found } = branch.problem ?? {};
+      log.warn('the branch still holds what was taken back', {
+        ...{ commit, code, problem: message, found, again: branch.kind === 'open' },
+      });
+    } else {
+      log.info('the branch follows what was taken back', { commit, by: branch.commit });
+    }
+    this.#tell(next.value);
+    if (this.#history.at(-1) !== next.value) return;
+    const kept = { rollout: next.value, denialsExpected: false, touched: [], isSettled: false };
+    this.#keeping = this.#keeping.then(async () => {
+      if (this.#active === undefined) await this.#write(kept);
+    });
+  }
+
+  #tell(rollout: Rollout): void {
+    const { record, emit } = this.#options;
+    record(rollout);
     emit({ kind: 'rollout', rollout });
+  }
+
+  #reach({ since }: Active, proxies: ReadonlySet<WorkloadId>): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const proxy of proxies) if (!since.has(proxy)) since.set(proxy, nowMs);
+    this.#options.plane.reach(proxies);
   }
 }
 
@@ -294,12 +395,14 @@ function wavesOf(
   touched: readonly TouchedProxy[],
   commit: string,
   before: Rollout | undefined,
+  requestsOf: (proxy: WorkloadId) => number,
 ): Rollout['waves'] {
   const ahead = before === undefined ? new Set<WorkloadId>() : reached(before);
   const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
   const planned = planWaves(
     touched.filter(({ proxy }) => !ahead.has(proxy)),
     commit,
+    requestsOf,
   );
   const [first = [], ...others] = planned;
   return [[...again, ...first], ...others].filter((wave) => wave.length > 0);

@@ -1,35 +1,73 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
-import { type ProxyCounters, type Signals, signalsBetween } from '../../rollout/signals.ts';
+import {
+  type ReportedCounters,
+  type Signals,
+  signalsBetween,
+  sumOfSignals,
+} from '../../rollout/signals.ts';
 
-interface Sample {
-  readonly atMs: number;
-  readonly counters: ProxyCounters;
+interface Span {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
-/** A minute of samples of a second each, to be held against. */
-const samplesMax = 64;
+/** What was counted from one report to the next. */
+interface Stretch extends Span {
+  readonly signals: Signals;
+}
+
+interface Known {
+  readonly atMs: number;
+  readonly counters: ReportedCounters;
+  readonly stretches: Stretch[];
+}
+
+/** A minute at the pace of a rollout under way, to be held against. */
+const stretchesMax = 128;
 
 /** What proxies counted lately, as their agents report it. */
 export class SignalLog {
-  readonly #samples = new Map<WorkloadId, Sample[]>();
+  readonly #proxies = new Map<WorkloadId, Known>();
+  #struck: Span = { fromMs: 0, toMs: 0 };
 
-  take(proxy: WorkloadId, atMs: number, counters: ProxyCounters): void {
-    const samples = this.#samples.get(proxy) ?? [];
-    this.#samples.set(proxy, samples);
-    samples.push({ atMs, counters });
-    if (samples.length > samplesMax) samples.shift();
+  take(proxy: WorkloadId, atMs: number, counters: ReportedCounters): void {
+    const known = this.#proxies.get(proxy);
+    const stretches = known?.stretches ?? [];
+    this.#proxies.set(proxy, { atMs, counters, stretches });
+    const signals = known === undefined ? undefined : signalsBetween(known, { atMs, counters });
+    if (known === undefined || signals === undefined) return;
+    const stretch = { fromMs: known.atMs, toMs: atMs, signals };
+    if (overlaps(stretch, this.#struck)) return;
+    stretches.push(stretch);
+    if (stretches.length > stretchesMax) stretches.shift();
   }
 
   forget(proxy: WorkloadId): void {
-    this.#samples.delete(proxy);
+    this.#proxies.delete(proxy);
   }
 
-  /** From the first sample not before `fromMs` to the last not after `toMs`; undefined where there are not two. */
-  between(proxy: WorkloadId, fromMs: number, toMs: number): Signals | undefined {
-    const within = (this.#samples.get(proxy) ?? []).filter(
-      ({ atMs }) => atMs >= fromMs && atMs <= toMs,
-    );
-    const [first, last] = [within[0], within.at(-1)];
-    return first === undefined || last === undefined ? undefined : signalsBetween(first, last);
+  /** What was counted while a commit hurt says nothing of how a proxy is without it. */
+  strike(span: Span): void {
+    this.#struck = span;
+    for (const { stretches } of this.#proxies.values()) {
+      const kept = stretches.filter((one) => !overlaps(one, span));
+      stretches.splice(0, stretches.length, ...kept);
+    }
   }
+
+  /** Of all stretches within; undefined where there is none. */
+  between(proxy: WorkloadId, fromMs: number, toMs: number): Signals | undefined {
+    return sumOfSignals(this.stretches(proxy, fromMs, toMs));
+  }
+
+  /** From each report to the next, oldest first. */
+  stretches(proxy: WorkloadId, fromMs: number, toMs: number): readonly Signals[] {
+    const stretches = this.#proxies.get(proxy)?.stretches ?? [];
+    const within = stretches.filter((one) => one.fromMs >= fromMs && one.toMs <= toMs);
+    return within.map(({ signals }) => signals);
+  }
+}
+
+function overlaps(a: Span, b: Span): boolean {
+  return a.fromMs < b.toMs && a.toMs > b.fromMs;
 }

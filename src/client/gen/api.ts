@@ -571,13 +571,31 @@ export interface components {
             /** @enum {unknown} */
             readonly state: "not asked for" | "to be sent" | "sent";
         };
+        readonly BranchState: {
+            /** @constant */
+            readonly kind: "open";
+            readonly problem?: components["schemas"]["Finding"];
+        } | {
+            readonly commit: string;
+            readonly filesLeft: boolean;
+            /** @constant */
+            readonly kind: "written";
+        } | {
+            readonly commit: string;
+            /** @constant */
+            readonly kind: "as before";
+        } | {
+            /** @constant */
+            readonly kind: "left";
+            readonly problem: components["schemas"]["Finding"];
+        };
         readonly CaGenerationReply: {
             readonly createdMs: number;
             readonly id: string;
             readonly intermediateNotAfterMs: number;
             readonly jwtKid: string;
             /** @enum {unknown} */
-            readonly rootKey: "ours" | "elsewhere";
+            readonly rootKey: "elsewhere" | "ours";
             readonly rootNotAfterMs: number;
             readonly rootSha256: string;
         };
@@ -599,8 +617,15 @@ export interface components {
             readonly createdMs: number;
             readonly pem: string;
         };
+        readonly CommitPlace: {
+            readonly follows: string;
+            readonly head?: string;
+            /** @enum {unknown} */
+            readonly standing: "unknown" | "newest" | "beneath" | "elsewhere";
+        };
         readonly CommitReply: {
             readonly live: boolean;
+            readonly place?: components["schemas"]["CommitPlace"];
             readonly proxies: {
                 readonly behind: readonly string[];
                 readonly inSync: number;
@@ -835,7 +860,7 @@ export interface components {
         readonly ProxyReply: {
             readonly atMs: number;
             /** @enum {unknown} */
-            readonly kind: "away" | "connected" | "unknown" | "left";
+            readonly kind: "away" | "connected" | "left" | "unknown";
             readonly proxy: string;
             readonly resources: readonly components["schemas"]["ProxyResource"][];
             readonly sinceMs: number;
@@ -926,6 +951,7 @@ export interface components {
             readonly kind: "live";
             readonly sinceMs: number;
         } | {
+            readonly branch: components["schemas"]["BranchState"];
             /** @constant */
             readonly kind: "taken-back";
             readonly reason: string;
@@ -1053,9 +1079,11 @@ export type ApiTokenInfo = components['schemas']['ApiTokenInfo'];
 export type ApiTokenReply = components['schemas']['ApiTokenReply'];
 export type ApiTokensReply = components['schemas']['ApiTokensReply'];
 export type AwaitedResource = components['schemas']['AwaitedResource'];
+export type BranchState = components['schemas']['BranchState'];
 export type CaGenerationReply = components['schemas']['CaGenerationReply'];
 export type CaReply = components['schemas']['CaReply'];
 export type CaRequestReply = components['schemas']['CaRequestReply'];
+export type CommitPlace = components['schemas']['CommitPlace'];
 export type CommitReply = components['schemas']['CommitReply'];
 export type CommitVerdict = components['schemas']['CommitVerdict'];
 export type EndpointReply = components['schemas']['EndpointReply'];

@@ -103,7 +103,8 @@ function open(target: ApiTarget, call: Call): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request =
       typeof target === 'string'
-        ? http.request({ ...options, socketPath: target })
+        ? // A kept connection may be closed at the moment in which it is used again; a new one costs nothing here.
+          http.request({ ...options, socketPath: target, agent: false })
         : https.request({ ...options, host: target.host, port: target.port, agent: target.agent });
     request.once('response', resolve);
     request.once('timeout', () => request.destroy(new Error(`no answer in ${timeout} ms`)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { Agent } from 'node:https';
+import { Agent, request } from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import { authenticator } from '../../app/operators/authenticate.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -12,7 +12,7 @@ import type { HostName, OperatorRole, ServiceName, TrustDomain } from '../../mod
 import { openSqliteStore } from '../../store/sqlite.ts';
 import { callApi } from './client.ts';
 import { createOperatorServer } from './operator-server.ts';
-import type { ApiPeer } from './server.ts';
+import { type ApiPeer, readBytes } from './server.ts';
 
 const td = 'ops.test' as TrustDomain;
 const nowMs = Date.now();
@@ -40,6 +40,14 @@ describe('the operators API by certificate', () => {
   const server = createOperatorServer({
     handler: async ({ peer }) => ({ kind: 'json', body: peer }),
     authenticate: authenticator({ store, clock: systemClock, operators: () => operators }),
+    raw: new Map([
+      [
+        '/v1/git/webhook',
+        (raw, response) => {
+          void readBytes(raw, 1024).then((bytes) => response.end(`raw ${bytes?.length}`));
+        },
+      ],
+    ]),
   });
   let port = 0;
   before(async () => {
@@ -93,6 +101,24 @@ describe('the operators API by certificate', () => {
   it('a wrong token is not made good by a certificate', async () => {
     const peer = await peerOf(identity(own, bot), `chancery-api.bot.${'A'.repeat(43)}`);
     assert.equal(peer.kind, 'anonymous');
+  });
+
+  it('a call that authenticates itself gets its bytes as they came, and nobody is asked for', async () => {
+    const post = (path: string): Promise<string> =>
+      new Promise((done, reject) => {
+        const agent = new Agent({ ca: rootPem, checkServerIdentity: () => undefined });
+        const call = request({ host: '127.0.0.1', port, agent, path, method: 'POST' }, (answer) => {
+          let text = '';
+          answer.on('data', (chunk: Buffer) => {
+            text += chunk.toString('utf8');
+          });
+          answer.once('end', () => done(text));
+        });
+        call.once('error', reject);
+        call.end('no json');
+      });
+    assert.equal(await post('/v1/git/webhook'), 'raw 7');
+    assert.match(await post('/v1/git/webhook/'), /CH5401/);
   });
 
   it('a store that is away lets nobody in', async () => {

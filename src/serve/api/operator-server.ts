@@ -28,9 +28,14 @@ const connectionsMax = 1_000;
 /** Who follows a stream and is no longer who it was is cut off within this. */
 const askAgainMs = 1_000;
 
+/** A call that is no operator's: it brings an authentication of its own, over the bytes as they came. */
+export type RawCall = (request: IncomingMessage, response: ServerResponse) => void;
+
 export function createOperatorServer(options: {
   readonly handler: ApiHandler;
   readonly authenticate: (shown: Shown) => Promise<ApiPeer>;
+  /** By path. */
+  readonly raw?: ReadonlyMap<string, RawCall>;
 }): OperatorServer {
   const certificates = new WeakMap<Socket, Shown>();
   let server: Server | undefined;
@@ -48,7 +53,9 @@ export function createOperatorServer(options: {
   return {
     listen: (address, port, tls) => {
       const secure = https.createServer({ ...tls, ...tlsOptions }, (request, response) => {
-        void serve(request, response);
+        const raw = options.raw?.get(request.url ?? '');
+        if (raw === undefined) void serve(request, response);
+        else raw(request, response);
       });
       secure.maxConnections = connectionsMax;
       secure.on('secureConnection', (socket) => {

@@ -192,7 +192,7 @@ type Body =
   | { readonly kind: 'refused'; readonly finding: Finding };
 
 async function readBody(request: IncomingMessage): Promise<Body> {
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, bodyBytesMax);
   if (bytes === undefined) return refusedBody(`a request body is at most ${bodyBytesMax} bytes`);
   if (bytes.length === 0) return { kind: 'body', value: undefined };
   try {
@@ -206,13 +206,13 @@ async function readBody(request: IncomingMessage): Promise<Body> {
  * Undefined past the limit; the rest is let go by. By events, and never paused: Node's parser takes TLS bytes that come
  * while it is paused for a broken request, and ends the connection.
  */
-function readBytes(request: IncomingMessage): Promise<Buffer | undefined> {
+export function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes <= bodyBytesMax) chunks.push(chunk);
+      if (bytes <= bytesMax) chunks.push(chunk);
       else resolve(undefined);
     });
     request.once('end', () => resolve(Buffer.concat(chunks)));

@@ -44,6 +44,8 @@ export type Verdict =
 export interface CommitReply {
   /** Undefined: the control plane has not seen such a commit. */
   readonly verdict: CommitVerdict | undefined;
+  /** Of one that it has not seen: whether it is still to come. */
+  readonly place: CommitPlace | undefined;
   readonly running: { readonly commit: string; readonly subject: string } | undefined;
   /** Whether the running commit is live on every proxy that it concerns. */
   readonly live: boolean;
@@ -53,6 +55,18 @@ export interface CommitReply {
     /** Some of those that are away or have not taken everything. */
     readonly behind: readonly string[];
   };
+}
+
+export interface CommitPlace {
+  /** What the control plane follows, in words. */
+  readonly follows: string;
+  /**
+   * `unknown`: there is none by that name yet. `newest`: it is about to be read. `beneath`: the newest contains it, and it
+   * never was the newest when the control plane looked. `elsewhere`: what is followed does not contain it.
+   */
+  readonly standing: 'unknown' | 'newest' | 'beneath' | 'elsewhere';
+  /** The newest commit, as far as it is known. */
+  readonly head: string | undefined;
 }
 
 /** POST /v1/approvals; answered with the CommitVerdict of that moment. */

@@ -8,7 +8,7 @@ import type { Trust } from '../../identity/trust.ts';
 import type { Selector } from '../../model/types.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
-import type { ProxyCounters } from '../../rollout/signals.ts';
+import type { ReportedCounters } from '../../rollout/signals.ts';
 import type { GateEvent } from './wire-gate.ts';
 
 export * from './wire-replicas.ts';
@@ -149,7 +149,15 @@ export interface HostReport {
   readonly presented: readonly { readonly holder: string; readonly issuerKeyId: string }[];
   readonly health: HostHealth;
   /** What its proxies have counted since they started; left out while nobody looks. */
-  readonly counters?: readonly { readonly workload: string; readonly counters: ProxyCounters }[];
+  readonly counters?: readonly { readonly workload: string; readonly counters: ReportedCounters }[];
+  /** What its proxies did since the last report that was heard; left out where that is nothing. */
+  readonly traffic?: readonly { readonly workload: string; readonly traffic: ServiceTraffic }[];
+}
+
+/** Requests of a proxy by the service that it called, and those that came to it by the rule that they met. */
+export interface ServiceTraffic {
+  readonly callees: Readonly<Record<string, number>>;
+  readonly rules: Readonly<Record<string, number>>;
 }
 
 /** `nothing`: it is not kept, since the key that was asked for cannot be had. */

@@ -1,5 +1,7 @@
 import type { Position } from '../../base/finding.ts';
 import { type Resource, type Snapshot, shortType, type TypeUrl } from '../../compile/resource.ts';
+import type { Present } from './exchange.ts';
+import { presentOf } from './sequencer.ts';
 import type { XdsStream } from './stream.ts';
 import type { TypeState } from './type-state.ts';
 
@@ -135,8 +137,20 @@ function messageOf(known: TypeState | undefined, resource: Resource): string {
 }
 
 function rejectedBy(stream: XdsStream, context: StatusContext): RejectedResource[] {
-  return resourcesOf(stream.snapshot).flatMap((resource) => {
-    const known = stream.types.get(resource.typeUrl);
+  const refusing = [...stream.types.entries()].filter(([type, state]) =>
+    state.refusesAnyOf(presentOf(stream.snapshot, type)),
+  );
+  return refusing.flatMap(([type, known]) =>
+    rejectedOf(presentOf(stream.snapshot, type), known, context),
+  );
+}
+
+function rejectedOf(
+  present: Present,
+  known: TypeState,
+  context: StatusContext,
+): RejectedResource[] {
+  return [...present.values()].flatMap((resource) => {
     const { state, sinceMs } = stateOf(context, known, resource);
     if (state !== 'rejected' && state !== 'quarantined') return [];
     const { name, version, from } = resource;

@@ -1,0 +1,103 @@
+import { all, type Change, edit } from './change.ts';
+import { ports } from './mesh-files.ts';
+import { api, db, mesh, route, shares, store, untested, web } from './read-kinds.ts';
+
+/** What is right in itself, and of which only requests tell that it is wrong. */
+export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
+  'deny all': [
+    all(untested, edit(api, 'allow:', 'deny:\n  - { from: "*" }\nallow:')),
+    all(untested, edit(api, 'allow:', 'deny:\n  - { from: web, to: "* /**" }\nallow:')),
+    all(untested, edit(api, 'allow:', 'deny:\n  - { from: "*", to: GET /items/** }\nallow:')),
+    edit(store, 'allow:', 'deny:\n  - { from: "*" }\nallow:'),
+    edit(db, 'allow:', 'deny:\n  - { from: web }\nallow:'),
+  ],
+  'rule too narrow': [
+    all(untested, edit(api, 'GET /**', 'GET /item/**')),
+    all(untested, edit(api, 'GET /**', 'HEAD /**')),
+    edit(store, '"* /**"', 'GET /entry'),
+    edit(store, '"* /**"', 'POST /**'),
+  ],
+  'edge cut': [
+    edit(store, '[web, api]', 'api'),
+    edit(store, '[web, api]', 'web'),
+    edit(db, 'from: web', 'from: api'),
+    all(
+      untested,
+      edit(mesh, '[web]', '[store]'),
+      edit(api, 'from: web, to: POST', 'from: store, to: POST'),
+    ),
+  ],
+  'wrong protocol': [
+    edit(api, 'protocol: http', 'protocol: http2'),
+    all(
+      untested,
+      edit(api, 'protocol: http', 'protocol: grpc'),
+      edit(api, /allow:[\s\S]*?routes:/, 'allow:\n  - { from: web }\nroutes:'),
+    ),
+    edit(store, 'protocol: http2', 'protocol: http'),
+    all(
+      edit(api, 'protocol: http', 'protocol: tcp'),
+      edit(api, /allow:[\s\S]*? {2}- split/, 'allow:\n  - { from: web }\nroutes:\n  - split'),
+      untested,
+    ),
+    all(edit(db, 'protocol: tcp', 'protocol: http'), edit(web, /calls:\n.*\n/, '')),
+  ],
+  'timeout of a millisecond': [
+    edit(api, /split(.*)\n {4}timeout: 2s/, 'split$1\n    timeout: 1ms'),
+    edit(store, '  - split: { v1: 50, v2: 50 }', '  - split: { v1: 50, v2: 50 }\n    timeout: 1ms'),
+    edit(mesh, 'timeout: 5s', 'timeout: 1ms'),
+    edit(api, 'to: v2\n    timeout: 2s', 'to: v2\n    timeout: 1ms'),
+    edit(api, 'per_try_timeout: 1s', 'per_try_timeout: 1ms'),
+  ],
+  'connect timeout of a millisecond': [edit(mesh, 'connect_timeout: 1s', 'connect_timeout: 1ms')],
+  'version that fails': [
+    shares({ failing: 100 }),
+    shares({ v1: 50, failing: 50 }),
+    shares({ v1: 45, v2: 45, failing: 10 }),
+    edit(api, 'to: v2', 'to: failing'),
+    route('{ path: /items }', 'to: failing'),
+  ],
+  'version that does not know the path': [
+    shares({ outdated: 100 }),
+    shares({ v1: 45, v2: 45, outdated: 10 }),
+    edit(api, 'to: v2', 'to: outdated'),
+    route('{ path: /items }', 'to: outdated'),
+  ],
+  'version that is slow': [
+    shares({ slow: 100 }),
+    shares({ v1: 50, slow: 50 }),
+    edit(api, 'to: v2', 'to: slow'),
+    route('{ path: /items }', 'to: slow'),
+  ],
+  'version that answers nothing': [
+    shares({ mute: 100 }),
+    shares({ v1: 50, mute: 50 }),
+    edit(api, 'to: v2', 'to: mute'),
+    route('{ path: /items }', 'to: mute'),
+  ],
+  'retries that multiply load': [
+    edit(
+      api,
+      'retry: { attempts: 1, per_try_timeout: 1s }',
+      'retry: { attempts: 5, per_try_timeout: 5ms, on: always }',
+    ),
+    all(shares({ v1: 50, failing: 50 }), edit(api, 'attempts: 1', 'attempts: 5')),
+    all(
+      shares({ v1: 80, failing: 20 }),
+      edit(api, 'attempts: 1, per_try_timeout: 1s', 'attempts: 5, on: always'),
+    ),
+  ],
+  'wrong port of the application': [
+    edit(api, `port: ${ports.api}`, 'port: 15869'),
+    edit(store, `port: ${ports.store}`, 'port: 15869'),
+  ],
+  'wrong health check': [
+    edit(api, 'health: GET /healthz', 'health: GET /nowhere'),
+    edit(api, 'health: GET /healthz', 'health: grpc'),
+    edit(store, 'health: grpc', 'health: GET /healthz'),
+  ],
+  'application that does not start': [
+    edit(store, '  v2: node app.js http2', '  v2: node nothing.js http2'),
+    edit(store, '  v2: node app.js http2', '  v2: node app.js http'),
+  ],
+};

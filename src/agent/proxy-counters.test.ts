@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { eventually } from '../../test/support/running-mesh.ts';
+import { freePort, get, XdsEnvoy } from '../../test/support/xds-envoy.ts';
+import {
+  cluster,
+  endpoints,
+  listener,
+  routes,
+  snapshot,
+} from '../../test/support/xds-resources.ts';
+import { type ProxyCounters, slowerThanMs } from '../rollout/signals.ts';
+import { proxyCounters } from './proxy-counters.ts';
+
+/** Answers what the header asks for, late if it says so. */
+const application = createServer((request, response) => {
+  const [status = '200', afterMs = '0'] = String(request.headers['x-answer'] ?? '').split(' ');
+  setTimeout(() => response.writeHead(Number(status)).end(), Number(afterMs));
+});
+
+describe('the counters of a real Envoy', { timeout: 30_000 }, () => {
+  const envoy = new XdsEnvoy();
+  let entry = 0;
+  before(async () => {
+    await new Promise<void>((resolve) => application.listen(0, '127.0.0.1', resolve));
+    entry = await freePort();
+    const { port } = application.address() as AddressInfo;
+    await envoy.serve(
+      snapshot(
+        ...[cluster('a'), endpoints('a', port), routes('r', { cluster: 'a' })],
+        // Its name is the prefix of its counters, as that of a proxy's ingress is.
+        listener('ingress', entry, 'r'),
+      ),
+    );
+    await envoy.start();
+  });
+  after(async () => {
+    await envoy.stop();
+    application.close();
+  });
+
+  it('tell errors, answers of 400 to 499 and late answers', async () => {
+    for (const answer of ['200 0', '200 0', '404 0', '503 0', '200 300']) {
+      await get(entry, { headers: { 'x-answer': answer } });
+    }
+    let counters: ProxyCounters | undefined;
+    // The workers of Envoy hand over what they counted in their own time.
+    await eventually(
+      async () => {
+        counters = await proxyCounters(envoy.admin);
+        return counters?.requests === 5 && counters.slower[0] === 1;
+      },
+      10_000,
+      () => JSON.stringify(counters),
+    );
+    assert.deepEqual(counters, {
+      ...{ requests: 5, errors: 1, clientErrors: 1, denials: 0, handshakeFailures: 0, retries: 0 },
+      slower: slowerThanMs.map((boundMs) => (boundMs < 300 ? 1 : 0)),
+    });
+  });
+
+  it('are none while the proxy does not answer', async () => {
+    await envoy.stop();
+    assert.equal(await proxyCounters(envoy.admin), undefined);
+  });
+});

@@ -1,0 +1,49 @@
+import { guarded } from '../serve/api/guard.ts';
+import { type ApiHandler, refused } from '../serve/api/server.ts';
+import { paths } from '../serve/api/wire.ts';
+import { events } from './control-api.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { missingCommit } from './first-commit.ts';
+import { type GateApiParts, gateApi } from './gate/gate-api.ts';
+import { type LedgerApiParts, ledgerApi } from './ledger-api.ts';
+import { type Operations, operationsApi } from './operators/operations.ts';
+import type { Replica } from './replicas/replica.ts';
+import { rolloutApi } from './rollouts/rollout-api.ts';
+import type { Rollouts } from './rollouts/rollouts.ts';
+import { statusApi } from './status-api.ts';
+
+export interface StartingApiParts extends GateApiParts, LedgerApiParts {
+  readonly rollouts: Rollouts;
+  readonly replica: Replica;
+  readonly operations: Operations;
+}
+
+/** What the control plane can tell before it serves: what became of the first commit, and what is missing. */
+export function startingApi(parts: StartingApiParts): ApiHandler {
+  const { source, operations } = parts;
+  const known = guarded(async (request) => {
+    const { method, path } = request;
+    const notices = { current: source.findings ?? [] };
+    if (method === 'GET' && path === paths.events) return events(parts);
+    const about =
+      (await rolloutApi(parts, request)) ??
+      (await statusApi({ ...parts, notices }, request)) ??
+      (await gateApi(parts, request)) ??
+      (await operationsApi(operations, request)) ??
+      (await ledgerApi(parts, request));
+    return about ?? notYet(parts.plane);
+  }, operations.onUse);
+  // A host that joins is to come again; that its way in is not there would be news of another kind.
+  return async (request) =>
+    request.path.startsWith(hostPaths) ? notYet(parts.plane) : known(request);
+}
+
+const hostPaths = '/v1/host/';
+
+function notYet({ intent }: ControlPlane) {
+  return refused(503, {
+    code: 'CH5444',
+    message: `the control plane does not serve yet: ${intent.kind === 'running' ? 'it is starting' : missingCommit(intent.refused)}`,
+    help: 'chancery revision list shows what is wrong with a commit; one that mends it goes on by itself',
+  });
+}

@@ -1,0 +1,150 @@
+import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/error.ts';
+import type { Log } from '../../base/log.ts';
+import type { Intent, RuleId, ServiceName } from '../../model/types.ts';
+import type { ServiceTraffic } from '../../serve/api/wire.ts';
+import type { Store } from '../../store/store.ts';
+import { type Use, type UseByHour, used, useIn } from './use.ts';
+
+/** Who called whom, and which rules let requests in, lately. */
+export interface Traffic {
+  /** Undefined: not within the window. */
+  edge(caller: ServiceName, callee: ServiceName): Use | undefined;
+  rule(service: ServiceName, rule: RuleId): Use | undefined;
+}
+
+/** Of one service: as caller its callees, as callee its rules. */
+interface ServiceUse {
+  readonly callees: Map<string, UseByHour>;
+  readonly rules: Map<string, UseByHour>;
+}
+
+export const trafficKind = 'traffic';
+/** Something is used for the first time in its hour: that it is in use must outlive a crash. */
+const keepSoonMs = 1_000;
+/** How much of it may be lost: counts of minutes, and none of an edge. */
+const keepLaterMs = 300_000;
+
+/**
+ * What proxies counted, by hours, in memory and in the store. Bounded by the intent: only services and rules that are in
+ * it are kept, each with at most as many counts as the window has hours. One document a service.
+ */
+export class TrafficLog implements Traffic {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #services = new Map<string, ServiceUse>();
+  readonly #unkept = new Set<string>();
+  #due: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  #keeping: Promise<void> = Promise.resolve();
+
+  private constructor(parts: { readonly store: Store; readonly clock: Clock; readonly log: Log }) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+  }
+
+  static async open(parts: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly log: Log;
+  }): Promise<TrafficLog> {
+    const traffic = new TrafficLog(parts);
+    for (const { id, value } of await parts.store.list(trafficKind)) {
+      traffic.#services.set(id, parse(value));
+    }
+    return traffic;
+  }
+
+  edge(caller: ServiceName, callee: ServiceName): Use | undefined {
+    return useIn(this.#services.get(caller)?.callees.get(callee), this.#clock.nowMs());
+  }
+
+  rule(service: ServiceName, rule: RuleId): Use | undefined {
+    return useIn(this.#services.get(service)?.rules.get(rule), this.#clock.nowMs());
+  }
+
+  /** What a proxy of a service tells. Names that the intent does not know are not taken. */
+  take(name: ServiceName, { callees, rules }: ServiceTraffic, intent: Intent): void {
+    const service = intent.services.get(name);
+    if (service === undefined) return;
+    const use = this.#services.get(name) ?? { callees: new Map(), rules: new Map() };
+    const known = new Set<string>(service.allow.map(({ id }) => id));
+    const isCallee = (callee: string): boolean => intent.services.has(callee as ServiceName);
+    const begins = [
+      this.#add(use.callees, callees, isCallee),
+      this.#add(use.rules, rules, (rule) => known.has(rule)),
+    ];
+    if (use.callees.size === 0 && use.rules.size === 0) return;
+    this.#services.set(name, use);
+    this.#unkept.add(name);
+    this.#keepWithin(begins.includes(true) ? keepSoonMs : keepLaterMs);
+  }
+
+  /** Resolves when everything that was taken is in the store. */
+  async flushed(): Promise<void> {
+    this.#due?.cancel();
+    this.#due = undefined;
+    this.#keeping = this.#keeping.then(() => this.#keepAll());
+    await this.#keeping;
+  }
+
+  /** Whether something was not used in this hour before. */
+  #add(
+    uses: Map<string, UseByHour>,
+    counts: Readonly<Record<string, number>>,
+    isKnown: (name: string) => boolean,
+  ): boolean {
+    const nowMs = this.#clock.nowMs();
+    let begins = false;
+    for (const [name, count] of Object.entries(counts)) {
+      if (!isKnown(name) || !Number.isSafeInteger(count) || count <= 0) continue;
+      const before = uses.get(name);
+      const after = used(before, count, nowMs);
+      begins ||= before?.counts.at(-1)?.[0] !== after.counts.at(-1)?.[0];
+      uses.set(name, after);
+    }
+    return begins;
+  }
+
+  #keepWithin(delayMs: number): void {
+    const atMs = this.#clock.monotonicMs() + delayMs;
+    if (this.#due !== undefined && this.#due.atMs <= atMs) return;
+    this.#due?.cancel();
+    this.#due = { atMs, cancel: this.#clock.after(delayMs, () => void this.flushed()) };
+  }
+
+  async #keepAll(): Promise<void> {
+    const names = [...this.#unkept];
+    this.#unkept.clear();
+    for (const name of names) {
+      try {
+        await this.#keep(name);
+      } catch (error) {
+        this.#unkept.add(name);
+        const problem = messageOf(error);
+        this.#log.error('the store did not take what was used', { service: name, problem });
+      }
+    }
+  }
+
+  async #keep(name: string): Promise<void> {
+    const use = this.#services.get(name);
+    if (use === undefined) return;
+    const nowMs = this.#clock.nowMs();
+    for (const uses of [use.callees, use.rules]) {
+      for (const [key, one] of uses) if (useIn(one, nowMs) === undefined) uses.delete(key);
+    }
+    const { callees, rules } = use;
+    const document = { callees: Object.fromEntries(callees), rules: Object.fromEntries(rules) };
+    await this.#store.put(trafficKind, name, Buffer.from(JSON.stringify(document)), undefined);
+  }
+}
+
+function parse(value: Uint8Array): ServiceUse {
+  const { callees, rules } = JSON.parse(Buffer.from(value).toString('utf8')) as {
+    readonly callees: Record<string, UseByHour>;
+    readonly rules: Record<string, UseByHour>;
+  };
+  return { callees: new Map(Object.entries(callees)), rules: new Map(Object.entries(rules)) };
+}

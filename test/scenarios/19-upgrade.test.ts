@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { callApi } from '../../src/serve/api/client.ts';
+import type { LedgerReply } from '../../src/serve/api/ledger-wire.ts';
+import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
+import { eventually, presentedSerial, RunningMesh, startLoad } from '../support/running-mesh.ts';
+
+const parts = ['bin', 'src', 'package.json'];
+
+/** The version before: the newest tag, or else the commit before this one; undefined where there is no history. */
+function versionBefore(): string | undefined {
+  const git = (...args: readonly string[]): string | undefined => {
+    try {
+      const stdio: 'pipe'[] = ['pipe', 'pipe', 'pipe'];
+      return execFileSync('git', args, { encoding: 'utf8', stdio }).trim();
+    } catch {
+      return undefined;
+    }
+  };
+  const named = process.env['CHANCERY_UPGRADE_FROM'];
+  const tag = git('describe', '--tags', '--abbrev=0', '--match', 'v*', 'HEAD');
+  return named ?? tag ?? git('rev-parse', '--verify', 'HEAD~1');
+}
+
+const from = versionBefore();
+
+/** An installation, of which the programs are replaced as a package manager does it. */
+class Installation {
+  readonly dir = mkdtempSync(join(tmpdir(), 'upgrade-'));
+  readonly #versions: Readonly<Record<'before' | 'present', string>>;
+
+  constructor(commit: string) {
+    const before = join(this.dir, 'before');
+    mkdirSync(before);
+    const tar = execFileSync('git', ['archive', commit, ...parts], { maxBuffer: 2 ** 28 });
+    execFileSync('tar', ['-x', '-C', before], { input: tar });
+    this.#versions = { before, present: resolve('.') };
+    symlinkSync(resolve('node_modules'), join(this.dir, 'node_modules'));
+    this.install('before');
+  }
+
+  get entry(): string {
+    return join(this.dir, 'bin/chancery.js');
+  }
+
+  install(version: 'before' | 'present'): void {
+    for (const part of parts) {
+      rmSync(join(this.dir, part), { recursive: true, force: true });
+      cpSync(join(this.#versions[version], part), join(this.dir, part), { recursive: true });
+    }
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+describe('an upgrade from the version before, under load', { skip: from === undefined }, () => {
+  let installation: Installation;
+  let mesh: RunningMesh;
+  before(async () => {
+    installation = new Installation(from ?? '');
+    mesh = new RunningMesh('examples/shop', installation.entry);
+    await mesh.up('--watch', '500ms');
+  });
+  after(async () => {
+    await mesh.remove();
+    installation.remove();
+  });
+
+  const status = async (): Promise<StatusReply | undefined> => {
+    const call = { method: 'GET' as const, path: paths.status };
+    const reply = callApi(mesh.layout.controlSocket, call);
+    return (await reply.catch(() => undefined)) as StatusReply | undefined;
+  };
+  const share = async (v1: number): Promise<void> => {
+    mesh.edit('services/payments.yaml', (text) =>
+      text.replace(/v1: \d+, v2: \d+/, `v1: ${v1}, v2: ${100 - v1}`),
+    );
+    mesh.commit(`v1 gets ${v1}`);
+    await mesh.live();
+  };
+  /** Ends it in order; whoever supervises it starts what is installed now. */
+  const restart = async (words: string): Promise<void> => {
+    const pid = mesh.pidOf(words);
+    process.kill(pid, 'SIGTERM');
+    await eventually(
+      () => {
+        try {
+          return mesh.pidOf(words) !== pid;
+        } catch {
+          return false;
+        }
+      },
+      15_000,
+      () => `${words} does not come back`,
+    );
+  };
+  const inSync = (): Promise<void> =>
+    eventually(
+      async () => {
+        const reply = await status();
+        return (
+          reply?.workloads.every(
+            (one) => one.proxy === 'converged' && one.workload.state === 'ready',
+          ) === true
+        );
+      },
+      30_000,
+      () => mesh.output.join(''),
+    );
+  const load = (t: TestContext) => {
+    const running = startLoad({
+      everyMs: 10,
+      requestsMax: 20_000,
+      send: () => mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges'),
+      key: () => 'ok',
+    });
+    t.after(() => running.stop());
+    return running;
+  };
+
+  it('control plane, then agent: what was known is known, commits go live, no request fails', async (t) => {
+    const running = load(t);
+    await share(70);
+    const known = await status();
+    const serial = await presentedSerial(mesh.ports('payments-v1').ingressPort);
+    installation.install('present');
+    await restart('chancery.js server');
+    await inSync();
+    assert.equal((await status())?.commit, known?.commit);
+    const call = { method: 'GET' as const, path: `${paths.ledger}?kind=commit-accepted` };
+    const { entries } = (await callApi(mesh.layout.controlSocket, call)) as LedgerReply;
+    assert.ok(entries.some(({ subject }) => subject === known?.commit));
+    await share(60);
+    await restart('chancery.js agent');
+    await inSync();
+    await share(50);
+    assert.equal(await presentedSerial(mesh.ports('payments-v1').ingressPort), serial);
+    assert.deepEqual((await running.stop()).failures, []);
+  });
+
+  it('a downgrade works, or says clearly that it does not; no request fails either way', async (t) => {
+    const running = load(t);
+    installation.install('before');
+    await restart('chancery.js server');
+    const log = join(mesh.layout.logsDir, 'control-plane.log');
+    const isRefused = (): boolean => /CH520[01]/.test(readFileSync(log, 'utf8'));
+    await eventually(
+      async () => isRefused() || (await status()) !== undefined,
+      30_000,
+      () => 'it neither serves nor says why',
+    );
+    // Of its own answers only its own commands know the shape.
+    if (!isRefused()) await share(40);
+    installation.install('present');
+    await restart('chancery.js server');
+    await inSync();
+    await share(30);
+    assert.deepEqual((await running.stop()).failures, []);
+  });
+});

@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import type { TestContext } from 'node:test';
+import { layoutOf } from '../../src/app/layout.ts';
+import { callApi } from '../../src/serve/api/client.ts';
+import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
+import { freePort } from './control-plane.ts';
+import { eventually } from './running-mesh.ts';
+
+export const entry = resolve('bin/chancery.js');
+
+/** `chancery server` over a folder that is a repository, or holds the state of one elsewhere; without proxies. */
+export async function repoServer(t: TestContext, dir: string, flags: readonly string[] = []) {
+  const ports = [await freePort(), await freePort()].map(String);
+  const [port = '', agentPort = ''] = ports;
+  let child: ChildProcess | undefined;
+  let said = '';
+  const { controlSocket } = layoutOf(dir, process.env);
+  const start = (): void => {
+    const args = ['server', '--dir', dir, '--port', port, '--agent-port', agentPort, ...flags];
+    child = spawn(process.execPath, [entry, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString('utf8');
+    });
+  };
+  const kill = async (): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  };
+  t.after(kill);
+  const get = (path: string): Promise<unknown> => callApi(controlSocket, { method: 'GET', path });
+  const until = (what: string, fits: (reply: StatusReply) => boolean): Promise<unknown> =>
+    eventually(
+      async () => {
+        const reply = await get(paths.status).catch(() => ({ commit: '', warnings: [] }));
+        return fits(reply as StatusReply);
+      },
+      20_000,
+      () => `${what}:\n${said}`,
+    );
+  const revisions = async () => ((await get(paths.revisions)) as RevisionsReply).revisions;
+  return { start, kill, get, until, revisions, controlSocket, said: () => said };
+}
