@@ -5,6 +5,7 @@ import { XdsService } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
 import { recordCommits } from './commit-ledger.ts';
 import { ControlPlane } from './control-plane.ts';
+import { logFirstRefusals } from './first-commit.ts';
 import { openGate } from './gate/open-gate.ts';
 import type { HostRegistry } from './hosts/registry.ts';
 import { reportKind, storedInventory } from './hosts/reports.ts';
@@ -67,6 +68,7 @@ export async function openPlane(parts: PlaneParts) {
   });
   const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
   const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
+  logFirstRefusals(plane, log);
   recordCommits(plane, { store, clock, isLeading: () => replica.isLeading });
   const counted = new SignalLog();
   const revisions: Revisions = openRevisions({

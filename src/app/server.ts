@@ -28,7 +28,6 @@ import {
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
-import { logFirstRefusals } from './first-commit.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
 import type { Verdicts } from './gate/verdicts.ts';
 import { Admissions } from './hosts/admissions.ts';
@@ -139,14 +138,13 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, problem: String(error) }),
   });
-  const { fleet } = revisions;
+  const { fleet, rollouts } = revisions;
   const operations = createOperations({
     ...{ store, clock, registry, plane, xds, metrics, fleet, replica },
   });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts, traffic } = gate;
-  const { rollouts } = revisions;
   const parts = {
     ...{ plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations },
     ...{ fleet, replica },
@@ -158,7 +156,6 @@ export async function startServer(options: ServerOptions): Promise<() => Promise
     watched?.closeAllConnections();
     watched?.close();
   };
-  logFirstRefusals(plane, log);
   await revisions.follower.catchUp();
   const unfollow = plane.events.follow((event) => {
     if (event.kind === 'accepted' && replica.isLeading) void source.accepted?.(event.commit);
@@ -214,7 +211,6 @@ const comeBackMs = 60_000;
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
   const { replica, revisions } = foundation;
-  const { rollouts } = revisions;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
@@ -228,10 +224,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     upstream: options.upstream,
     dir: layout.intentDir,
   });
-  const federation = new Federation({
-    ...{ store: replica.fenced, clock, log, own: () => authority.news.bundle },
-    isLeading: () => replica.isLeading,
-  });
+  const federation = openFederation(replica, authority, log);
   const unfollow = await followPeers(plane, federation, log);
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
@@ -241,7 +234,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
-      () => rollouts.findings,
+      () => revisions.rollouts.findings,
       () => ca.findings,
       () => clockNotice.findings,
       () => replica.findings,
@@ -284,6 +277,12 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     hostServer.close();
     await store.flush();
   };
+}
+
+function openFederation(replica: Replica, authority: Authority, log: Log): Federation {
+  const own = () => authority.news.bundle;
+  const isLeading = () => replica.isLeading;
+  return new Federation({ store: replica.fenced, clock, log, own, isLeading });
 }
 
 interface TrustParts {

@@ -68,10 +68,15 @@ export class ReplicaProcess {
     this.#child = child;
   }
 
-  /** Undefined while it does not answer. */
+  /** Undefined while it does not answer, or does not serve yet: then it tells of itself, but has no CA. */
   async status(): Promise<StatusReply | undefined> {
-    const call = callApi(this.layout.controlSocket, { method: 'GET', path: paths.status });
-    return (await call.catch(() => undefined)) as StatusReply | undefined;
+    const get = (path: string) => callApi(this.layout.controlSocket, { method: 'GET', path });
+    try {
+      await get(paths.ca);
+      return (await get(paths.status)) as StatusReply;
+    } catch {
+      return undefined;
+    }
   }
 
   /** The sum of a metric over its labels. */

@@ -14,7 +14,8 @@ import {
   type RolloutStep,
   reached,
 } from '../../rollout/rollout.ts';
-import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
+import type { TouchedProxy } from '../../rollout/waves.ts';
+import { wavesAfter } from '../../rollout/waves-after.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
 import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
@@ -182,7 +183,7 @@ export class Rollouts {
       startedMs: nowMs,
       waves: urgent
         ? [touched.map(({ proxy }) => proxy)]
-        : wavesOf(touched, commit.id, before, requestsOf),
+        : wavesAfter(before, touched, commit.id, requestsOf),
       state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
     this.#branch.overtake();
@@ -388,22 +389,4 @@ export class Rollouts {
     for (const proxy of proxies) if (!since.has(proxy)) since.set(proxy, nowMs);
     this.#options.plane.reach(proxies);
   }
-}
-
-/** Whoever had what was under way `before` is in the first wave, together with those who are first for this commit. */
-function wavesOf(
-  touched: readonly TouchedProxy[],
-  commit: string,
-  before: Rollout | undefined,
-  requestsOf: (proxy: WorkloadId) => number,
-): Rollout['waves'] {
-  const ahead = before === undefined ? new Set<WorkloadId>() : reached(before);
-  const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
-  const planned = planWaves(
-    touched.filter(({ proxy }) => !ahead.has(proxy)),
-    commit,
-    requestsOf,
-  );
-  const [first = [], ...others] = planned;
-  return [[...again, ...first], ...others].filter((wave) => wave.length > 0);
 }
