@@ -47,6 +47,7 @@ async function commitReply(parts: GateApiParts, text: string): Promise<CommitRep
     intent.kind === 'running'
       ? { commit: intent.tree.commit, subject: intent.tree.subject }
       : undefined;
+  const accepted = verdicts.all.find((one) => one.verdict.kind === 'accepted');
   // After a restart no change is announced, and only what proxies have taken can tell.
   const known = running === undefined ? undefined : verdicts.get(running.commit)?.liveMs;
   return {
@@ -55,6 +56,8 @@ async function commitReply(parts: GateApiParts, text: string): Promise<CommitRep
     running,
     live:
       running !== undefined &&
+      // One that follows hears of the verdict before it hears of what it is to run.
+      (accepted === undefined || accepted.commit === running.commit) &&
       publisher.pending !== running.commit &&
       (known !== undefined || behind.length === 0),
     proxies: {
