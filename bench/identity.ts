@@ -146,8 +146,7 @@ async function firstSvidMs(mesh: RunningMesh, identities: number): Promise<numbe
   const socket = join(dir, 'public', 'workload.sock');
   const host: HostFile = {
     control: {
-      host: '127.0.0.1',
-      port: agentPortOf(mesh),
+      servers: [{ host: '127.0.0.1', port: agentPortOf(mesh) }],
       proof: { kind: 'local', socket: mesh.layout.controlSocket, host: 'bench' },
       rootSha256: [],
     },

@@ -13,6 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   identity: ['base', 'model'],
   compile: ['base', 'model', 'policy', 'identity', 'gen'],
   rollout: ['base', 'model', 'compile'],
+  replica: ['base', 'compile', 'rollout'],
   explain: ['base', 'model', 'policy', 'identity', 'compile', 'rollout', 'gen'],
   store: ['base', 'model', 'identity'],
   git: ['base', 'model'],
@@ -44,7 +45,17 @@ const wiring: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Layers that do no I/O, read no clock and draw no random numbers. */
-const pure = ['base', 'client', 'model', 'policy', 'identity', 'compile', 'rollout', 'explain'];
+const pure = [
+  'base',
+  'client',
+  'model',
+  'policy',
+  'identity',
+  'compile',
+  'rollout',
+  'replica',
+  'explain',
+];
 const pureNodeModules = ['node:crypto', 'node:buffer', 'node:util'];
 
 /** Where the outside world comes in as a value; the only files of pure layers that may touch it. */

@@ -6,7 +6,7 @@ import type { Trust } from '../identity/trust.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import { paths, type SvidReply } from '../serve/api/wire.ts';
 import { type ControlTrust, controlTarget } from './control-trust.ts';
-import type { ControlAddress } from './host-file.ts';
+import type { ControlPoint } from './host-file.ts';
 import { attestHost, rejoinProver } from './join.ts';
 import { csrText, type KeyPair, keyPairFromPem, newKeyPair } from './key-pair.ts';
 import type { HostIdentity } from './link-state.ts';
@@ -18,7 +18,7 @@ export interface Admitted {
 }
 
 export interface Joining {
-  readonly address: ControlAddress;
+  readonly address: ControlPoint;
   /** What the control plane is checked with; a local host needs none, it joins by the operator's socket. */
   readonly trust: ControlTrust | undefined;
   /** A certificate that has ended; its key still says who this host is. */

@@ -79,7 +79,7 @@ export class Agent {
     this.#link = this.#openLink();
     const call = this.#link.call.bind(this.#link);
     this.#feed = new ControlFeed({
-      ...{ clock, log, link: this.#link },
+      ...{ clock, random, log, link: this.#link },
       onUpdate: (update) => this.#take(update),
     });
     this.#requests = new SvidRequests(this.#link);

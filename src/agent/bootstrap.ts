@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { http2Options } from '../compile/clusters.ts';
 import { agentCluster, controlPlaneCluster } from '../compile/names.ts';
@@ -9,6 +10,7 @@ import {
   ApiConfigSource_ApiType,
   ApiVersion,
 } from '../gen/envoy/config/core/v3/config_source_pb.js';
+import type { ServerAddress } from './host-file.ts';
 
 export interface BootstrapOptions {
   /** Node id; the control plane holds it against the SVID. */
@@ -18,8 +20,8 @@ export interface BootstrapOptions {
   readonly agentSocket: string;
   readonly adminSocket: string;
   readonly controlPlane: {
-    readonly address: string;
-    readonly port: number;
+    /** Each control plane of the mesh; any of them serves any proxy. */
+    readonly servers: readonly ServerAddress[];
     readonly spiffeId: string;
   };
 }
@@ -44,10 +46,11 @@ function bootstrapMessage(options: BootstrapOptions) {
     staticResources: {
       clusters: [
         {
-          ...staticCluster(agentCluster, pipe(options.agentSocket)),
+          ...staticCluster(agentCluster, [pipe(options.agentSocket)]),
         },
         {
-          ...staticCluster(controlPlaneCluster, tcp(controlPlane.address, controlPlane.port)),
+          ...staticCluster(controlPlaneCluster, controlPlane.servers.map(tcp)),
+          ...moveOn(controlPlane.servers),
           transportSocket: upstreamTls({
             spiffeId: controlPlane.spiffeId,
             sni: 'control-plane',
@@ -96,7 +99,33 @@ function bootstrapMessage(options: BootstrapOptions) {
   });
 }
 
-function staticCluster(name: string, address: ReturnType<typeof pipe> | ReturnType<typeof tcp>) {
+/**
+ * A stream that ends is opened again at the next control plane, round by round. One that refuses or does not answer is left out
+ * for some seconds; when all are, all are tried.
+ */
+function moveOn(servers: readonly ServerAddress[]) {
+  const isNamed = servers.some(({ host }) => isIP(host) === 0);
+  const type = isNamed ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC;
+  return {
+    clusterDiscoveryType: { case: 'type' as const, value: type },
+    ...(servers.length < 2
+      ? {}
+      : {
+          outlierDetection: {
+            consecutive5xx: 1,
+            interval: duration(1_000),
+            baseEjectionTime: duration(3_000),
+            maxEjectionTime: duration(10_000),
+            maxEjectionPercent: 100,
+          },
+        }),
+  };
+}
+
+function staticCluster(
+  name: string,
+  addresses: readonly (ReturnType<typeof pipe> | ReturnType<typeof tcp>)[],
+) {
   return {
     name,
     connectTimeout: duration(2_000),
@@ -106,7 +135,9 @@ function staticCluster(name: string, address: ReturnType<typeof pipe> | ReturnTy
       clusterName: name,
       endpoints: [
         {
-          lbEndpoints: [{ hostIdentifier: { case: 'endpoint' as const, value: { address } } }],
+          lbEndpoints: addresses.map((address) => ({
+            hostIdentifier: { case: 'endpoint' as const, value: { address } },
+          })),
         },
       ],
     },
@@ -117,7 +148,7 @@ function pipe(path: string) {
   return { address: { case: 'pipe' as const, value: { path } } };
 }
 
-function tcp(address: string, port: number) {
+function tcp({ host: address, port }: ServerAddress) {
   return {
     address: {
       case: 'socketAddress' as const,

@@ -1,12 +1,15 @@
 import type { Clock } from '../base/clock.ts';
 import { type Log, problemFields } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import { type AgentUpdate, paths } from '../serve/api/wire.ts';
 import type { ControlLink } from './control-link.ts';
 
-const reconnectMs = 300;
+/** Hosts that lost their control plane together come to the others spread over this. */
+const reconnectMs = 600;
 
 export interface ControlFeedOptions {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly link: Pick<ControlLink, 'follow' | 'state'>;
   readonly onUpdate: (update: AgentUpdate) => void;
@@ -64,7 +67,8 @@ export class ControlFeed {
   #pause(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const cancel = this.#options.clock.after(reconnectMs, resolve);
+      const { clock, random } = this.#options;
+      const cancel = clock.after(reconnectMs * random.fraction(), resolve);
       signal.addEventListener('abort', () => {
         cancel();
         resolve();

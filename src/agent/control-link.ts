@@ -7,7 +7,7 @@ import type { Trust } from '../identity/trust.ts';
 import { type ApiCall, type ApiTarget, callApi, followApi } from '../serve/api/client.ts';
 import { join, renew } from './admission.ts';
 import { type ControlTrust, controlTarget, fetchTrust, followRootLinks } from './control-trust.ts';
-import type { ControlAddress } from './host-file.ts';
+import type { ControlAddress, ControlPoint } from './host-file.ts';
 import { type KeyPair, keyPairFromPem, newKeyPair } from './key-pair.ts';
 import { type HostIdentity, type LinkState, meaningOf } from './link-state.ts';
 
@@ -32,6 +32,8 @@ export interface ControlLinkOptions {
   readonly onState: (state: LinkState) => void;
 }
 
+/** More addresses than any mesh has control planes. */
+const serversMax = 1_000;
 const retryFirstMs = 100;
 /** What a CA that is about to end signs lives shortly; it is no reason to ask without a pause. */
 const renewalMinMs = 1_000;
@@ -45,6 +47,8 @@ export class ControlLink {
   readonly #options: ControlLinkOptions;
   #state: LinkState = { kind: 'joining', problem: 'not asked yet' };
   #address: ControlAddress | undefined;
+  /** Which of the control planes is asked; each host begins with another one. */
+  #at = 0;
   #trust: ControlTrust | undefined;
   #identity: HostIdentity | undefined;
   #firstKeyPem: string | undefined;
@@ -61,6 +65,7 @@ export class ControlLink {
     this.#identity = options.kept.identity;
     this.#trust = options.kept.trust;
     this.#firstKeyPem = options.kept.firstKeyPem;
+    this.#at = Math.floor(options.random.fraction() * serversMax);
   }
 
   get state(): LinkState {
@@ -120,15 +125,31 @@ export class ControlLink {
   /** A call that was refused for who this host is says more than the call. */
   async #heard<T>(ask: (target: ApiTarget) => Promise<T>): Promise<T> {
     const asked = this.#identity;
+    const target = this.#joinedTarget();
     try {
-      return await ask(this.#joinedTarget());
+      return await ask(target);
     } catch (error) {
       const meaning = meaningOf(error);
+      if (meaning === 'away' && target === this.#target) this.#moveOn();
       // What was asked with a certificate that has been replaced since says nothing.
       const isNews = asked === this.#identity && this.#isJoined();
       if (isNews && (meaning === 'lost' || meaning === 'refused')) this.#failed(error);
       throw error;
     }
+  }
+
+  /** The next control plane is asked, also by calls that come meanwhile. */
+  #moveOn(): void {
+    this.#at += 1;
+    if ((this.#address?.servers.length ?? 0) > 1) this.#retarget();
+  }
+
+  /** Undefined before it was said where the control plane is. */
+  #here(): ControlPoint | undefined {
+    const { servers, proof, rootSha256 } = this.#address ?? { servers: [] };
+    const server = servers[this.#at % Math.max(1, servers.length)];
+    if (server === undefined || proof === undefined || rootSha256 === undefined) return undefined;
+    return { ...server, proof, rootSha256 };
   }
 
   #isJoined(): boolean {
@@ -152,7 +173,7 @@ export class ControlLink {
 
   /** One at a time: what asks for another one meanwhile gets it afterwards. */
   async #round(): Promise<void> {
-    const address = this.#address;
+    const address = this.#here();
     if (address === undefined || this.#stopped) return;
     if (this.#isBusy) return this.#again(retryFirstMs);
     this.#isBusy = true;
@@ -166,7 +187,7 @@ export class ControlLink {
   }
 
   /** Learns whom to trust, joins, takes up what was kept, or renews: whatever comes next. */
-  async #advance(address: ControlAddress): Promise<void> {
+  async #advance(address: ControlPoint): Promise<void> {
     const { clock, random, log, onTrust } = this.#options;
     if (this.#isDistrusting) await this.#relearn(address);
     if (this.#trust === undefined && address.proof.kind !== 'local') {
@@ -190,7 +211,7 @@ export class ControlLink {
   }
 
   /** The control plane shows another root than is known here. */
-  async #relearn(address: ControlAddress): Promise<void> {
+  async #relearn(address: ControlPoint): Promise<void> {
     const { clock, log } = this.#options;
     this.#isDistrusting = false;
     if (address.proof.kind === 'local') {
@@ -237,13 +258,14 @@ export class ControlLink {
 
   /** Calls that are under way end with the connections that they have. */
   #retarget(): void {
-    if (this.#address === undefined || this.#trust === undefined) return;
-    if (this.#identity === undefined) return;
-    this.#target = controlTarget(this.#address, this.#trust, this.#identity);
+    const here = this.#here();
+    if (here === undefined || this.#trust === undefined || this.#identity === undefined) return;
+    this.#target = controlTarget(here, this.#trust, this.#identity);
   }
 
   #failed(error: unknown): void {
     const { log, random } = this.#options;
+    if (meaningOf(error) === 'away') this.#moveOn();
     this.#become(this.#stateAfter(error));
     if (this.#failures === 0) {
       log.warn('this host has no certificate, or an old one', { ...problemFields(error) });

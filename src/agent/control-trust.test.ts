@@ -12,7 +12,7 @@ import { callApi } from '../serve/api/client.ts';
 import { createHostApiServer } from '../serve/api/host-server.ts';
 import { type BundleReply, paths } from '../serve/api/wire.ts';
 import { controlTarget, fetchTrust, followRootLinks } from './control-trust.ts';
-import type { ControlAddress } from './host-file.ts';
+import type { ControlPoint } from './host-file.ts';
 
 const trustDomain = 'hosts.test' as TrustDomain;
 const nowMs = Date.now();
@@ -67,7 +67,7 @@ describe('what a host checks its control plane with', () => {
     return { cert: svid.chainPem, key, ca: toPem('CERTIFICATE', today.ca.certificateDer) };
   }
 
-  const address = (...roots: readonly Root[]): ControlAddress => ({
+  const address = (...roots: readonly Root[]): ControlPoint => ({
     ...{ host: '127.0.0.1', port, proof: { kind: 'join_token', tokenFile: '' } },
     rootSha256: roots.map(({ base64 }) => rootSha256(base64)),
   });

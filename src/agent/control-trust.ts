@@ -12,7 +12,7 @@ import type { TrustDomain } from '../model/types.ts';
 import { type ApiTarget, callApi } from '../serve/api/client.ts';
 import { https } from '../serve/api/node-http.ts';
 import { type BundleReply, paths } from '../serve/api/wire.ts';
-import type { ControlAddress } from './host-file.ts';
+import type { ControlPoint } from './host-file.ts';
 
 /** What the control plane is checked with. */
 export type ControlTrust = Pick<TrustBundle, 'trustDomain' | 'x509Roots'>;
@@ -22,7 +22,7 @@ const socketsMax = 8;
 
 /** Connections to the control plane: only it may answer, and it hears who this host is where `identity` is given. */
 export function controlTarget(
-  { host, port }: Pick<ControlAddress, 'host' | 'port'>,
+  { host, port }: Pick<ControlPoint, 'host' | 'port'>,
   trust: ControlTrust,
   identity?: { readonly chainPem: string; readonly privateKeyPem: string },
 ): ApiTarget & { readonly agent: Agent } {
@@ -52,7 +52,7 @@ function notTheControlPlane(der: Uint8Array, trustDomain: TrustDomain): Error | 
  * while one of them is good, or where nothing leads on. Whoever answers need not be known: a link is good by its signature.
  */
 export async function followRootLinks(
-  address: ControlAddress,
+  address: ControlPoint,
   trust: ControlTrust,
   nowMs: number,
 ): Promise<Result<ControlTrust, string>> {
@@ -72,7 +72,7 @@ export async function followRootLinks(
  * The first contact: takes what the control plane says its roots are, as far as they are those that the operator named by
  * their hashes. Nothing else is asked over this connection.
  */
-export async function fetchTrust(address: ControlAddress): Promise<ControlTrust> {
+export async function fetchTrust(address: ControlPoint): Promise<ControlTrust> {
   const reply = await fetchBundle(address);
   const x509Roots = reply.x509Roots.filter((root) => address.rootSha256.includes(rootSha256(root)));
   if (x509Roots.length === 0) throw otherRoots(reply, address);
@@ -82,7 +82,7 @@ export async function fetchTrust(address: ControlAddress): Promise<ControlTrust>
 }
 
 /** Of whoever answers; nothing else is asked over this connection. */
-async function fetchBundle({ host, port }: ControlAddress): Promise<BundleReply> {
+async function fetchBundle({ host, port }: ControlPoint): Promise<BundleReply> {
   const agent = new https.Agent({ rejectUnauthorized: false, minVersion: 'TLSv1.3' });
   try {
     const call = { method: 'GET' as const, path: paths.bundle };
@@ -92,7 +92,7 @@ async function fetchBundle({ host, port }: ControlAddress): Promise<BundleReply>
   }
 }
 
-function otherRoots(reply: BundleReply, { rootSha256: wanted }: ControlAddress): ChanceryError {
+function otherRoots(reply: BundleReply, { rootSha256: wanted }: ControlPoint): ChanceryError {
   return new ChanceryError({
     code: 'CH3114',
     message: 'the control plane has none of the roots that this host was told to trust',

@@ -14,14 +14,24 @@ export interface HostFile {
   readonly workloads: readonly HostWorkload[];
 }
 
-export interface ControlAddress {
-  /** The control plane's API for hosts. */
+export interface ControlAddress extends ControlProof {
+  /** The API for hosts of each control plane of the mesh; any of them serves any host. */
+  readonly servers: readonly ServerAddress[];
+}
+
+export interface ServerAddress {
   readonly host: string;
   readonly port: number;
+}
+
+export interface ControlProof {
   readonly proof: ProofConfig;
   /** SHA-256 of roots to trust at the first contact, hex. A local host needs none: its socket is its proof both ways. */
   readonly rootSha256: readonly string[];
 }
+
+/** The control plane that is asked now. */
+export type ControlPoint = ServerAddress & ControlProof;
 
 /** How this machine proves which one it is. */
 export type ProofConfig =

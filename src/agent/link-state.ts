@@ -23,10 +23,10 @@ export type LinkState =
 
 /**
  * What a call that failed says about this host. `lost`: its certificate does not count any more, only a new proof helps.
- * `refused`: it was heard and is not wanted. `distrust`: whoever answered does not chain to a root that is known here.
- * `passes`: nothing about the host; the control plane is away or busy.
+ * `refused`: it was heard and is not wanted. `distrust`: whoever answered does not chain to a root that is known here. `away`:
+ * this control plane does not serve; another one may. `passes`: nothing about the host.
  */
-export type Meaning = 'lost' | 'refused' | 'distrust' | 'passes';
+export type Meaning = 'lost' | 'refused' | 'distrust' | 'away' | 'passes';
 
 export function meaningOf(error: unknown): Meaning {
   if (!(error instanceof ChanceryError)) return 'passes';
@@ -41,6 +41,11 @@ export function meaningOf(error: unknown): Meaning {
     case 'CH3114':
     case 'CH3116':
       return 'refused';
+    case 'CH5402':
+      return isDistrust(error.cause) ? 'distrust' : 'away';
+    case 'CH5400':
+    case 'CH5456':
+      return 'away';
     default:
       return isDistrust(error.cause) ? 'distrust' : 'passes';
   }

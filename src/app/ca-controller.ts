@@ -47,6 +47,7 @@ const stepsMax = 8;
 export class CaController {
   readonly #options: CaControllerOptions;
   #cancel = (): void => {};
+  #isLeading = false;
   #moving: Promise<unknown> = Promise.resolve();
   #looking: Promise<void> | undefined;
   #again = false;
@@ -56,14 +57,20 @@ export class CaController {
 
   constructor(options: CaControllerOptions) {
     this.#options = options;
-    options.confirmations.onChange(() => void this.look());
+    options.confirmations.onChange(() => {
+      if (this.#isLeading) void this.look();
+    });
   }
 
   /** Resolves when everything that is due and open now has been done: what has ended is mended before anything is signed. */
   async start(): Promise<void> {
+    this.#isLeading = true;
+    // What the replica before it has moved.
+    await this.#options.authority.refresh();
     await this.#options.upstream?.look();
     await this.look();
     const round = (): void => {
+      if (!this.#isLeading) return;
       this.#cancel = this.#options.clock.after(lookEveryMs, round);
       void this.look();
     };
@@ -71,6 +78,7 @@ export class CaController {
   }
 
   stop(): void {
+    this.#isLeading = false;
     this.#cancel();
   }
 

@@ -8,8 +8,16 @@ import { caReply } from './ca-reply.ts';
 const stateKind = 'ca-state';
 
 /** Notes what the CA is now and after each step, so that it can be asked for later. No key is in it. */
-export function recordCa(authority: Authority, store: Store, clock: Clock): () => void {
+export function recordCa(parts: {
+  readonly authority: Authority;
+  readonly store: Pick<Store, 'record'>;
+  readonly clock: Clock;
+  /** One of the replicas notes it. */
+  readonly isLeading: () => boolean;
+}): () => void {
+  const { authority, store, clock, isLeading } = parts;
   const note = (): void => {
+    if (!isLeading()) return;
     const state = { ...authority.state, request: undefined };
     const reply = caReply(state, { waitingFor: [], upstream: undefined, warnings: [] });
     const facts = { state: JSON.stringify(reply) };

@@ -8,11 +8,23 @@ import type { ControlPlane } from './control-plane.ts';
 const filesMax = 200;
 
 /** What became of each commit: accepted with the files that it changed, refused with its codes, live on its proxies. */
-export function recordCommits(plane: ControlPlane, store: Store, clock: Clock): void {
+export function recordCommits(
+  plane: ControlPlane,
+  {
+    store,
+    clock,
+    isLeading,
+  }: {
+    readonly store: Store;
+    readonly clock: Clock;
+    /** One of the replicas writes it down. */
+    readonly isLeading: () => boolean;
+  },
+): void {
   let files: ReadonlyMap<string, string> = new Map();
   plane.events.follow((event) => {
     const record = (kind: string, facts: Readonly<Record<string, string | number>>): void => {
-      if (!('commit' in event)) return;
+      if (!('commit' in event) || !isLeading()) return;
       store.record({ atMs: clock.nowMs(), kind, subject: event.commit, facts });
     };
     switch (event.kind) {

@@ -41,7 +41,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
     if (method === 'POST' && path === paths.caRequests) return caRequest(parts, request);
     if (method === 'POST' && path === paths.caImports) return caImport(parts, request);
     const about =
-      rolloutApi(parts, request) ??
+      (await rolloutApi(parts, request)) ??
       (await statusApi(parts, request)) ??
       (await hostAdmin(parts, request)) ??
       (await federationApi(parts, request)) ??

@@ -98,6 +98,16 @@ export class ControlPlane {
     return this.#inventory;
   }
 
+  /** The commit that runs, and the one that is on its way; undefined before there is one. */
+  get revision(): { readonly running: string; readonly next: string | undefined } | undefined {
+    if (this.#intent.kind === 'empty') return undefined;
+    const { commit } = this.#intent.tree;
+    const previous = this.#previous?.tree.commit;
+    return previous === undefined
+      ? { running: commit, next: undefined }
+      : { running: previous, next: commit };
+  }
+
   /** What mesh.yaml of the running commit says; undefined before there is one. */
   get mesh(): Mesh | undefined {
     return this.#intent.kind === 'running' ? this.#intent.intent.mesh : undefined;
@@ -162,9 +172,16 @@ export class ControlPlane {
 
   /** Takes a host's whole report. False when nothing changed. */
   report(host: string, workloads: readonly Workload[]): boolean {
+    return this.reports([[host, workloads]]);
+  }
+
+  /** Takes those of several hosts as one change. */
+  reports(given: readonly (readonly [host: string, workloads: readonly Workload[]])[]): boolean {
     const hosts = new Map(this.#hosts);
-    if (workloads.length === 0) hosts.delete(host);
-    else hosts.set(host, workloads);
+    for (const [host, workloads] of given) {
+      if (workloads.length === 0) hosts.delete(host);
+      else hosts.set(host, workloads);
+    }
     const inventory = sortInventory([...hosts.values()].flat());
     if (sameInventory(inventory, this.#inventory)) return false;
     this.#hosts = hosts;
@@ -185,7 +202,12 @@ export class ControlPlane {
     return () => this.#subscribers.delete(listener);
   }
 
-  /** How many watches a host has open. */
+  /** Hosts that have a watch open here. */
+  get watchingHosts(): readonly string[] {
+    return [...new Set([...this.#subscribers.values()].map(({ host }) => host))].sort();
+  }
+
+  /** How many watches a host has open here. */
   watchers(host: string): number {
     return [...this.#subscribers.values()].filter((one) => one.host === host).length;
   }
@@ -209,10 +231,13 @@ export class ControlPlane {
     this.publisher.settle();
   }
 
-  /** What was to run hurts: what ran before runs again, and the commit is not taken again. */
-  withdraw(commit: string, reason: string): void {
-    const finding = takenBackFinding(reason);
-    this.forbid(commit, finding);
+  /**
+   * What was to run is not to: what ran before runs again. With a reason it hurts, and the commit is not taken again; without
+   * one it was never led anywhere.
+   */
+  withdraw(commit: string, reason: string | undefined): void {
+    const finding = reason === undefined ? undefined : takenBackFinding(reason);
+    if (finding !== undefined) this.forbid(commit, finding);
     const previous = this.#previous;
     if (this.#policies !== undefined) this.#policies = both(this.#policies.base);
     this.#previous = undefined;
@@ -220,7 +245,8 @@ export class ControlPlane {
     this.#tellPolicies();
     this.publisher.withdraw();
     if (previous === undefined) return;
-    this.#intent = { ...previous, refused: { commit, findings: [finding] } };
+    const refused = finding && { commit, findings: [finding] };
+    this.#intent = { ...previous, refused };
     this.#tell(previous.entries);
   }
 

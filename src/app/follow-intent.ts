@@ -1,27 +1,31 @@
 import type { Clock } from '../base/clock.ts';
+import type { ControlPlane } from './control-plane.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
-import type { IntentSource } from './intent-source.ts';
+import type { IntentSource, TreeReading } from './intent-source.ts';
 import type { Noticed } from './tracing/arrival.ts';
 
 /** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */
-export async function followIntent(
-  source: IntentSource,
-  gatekeeper: Pick<Gatekeeper, 'offer'>,
-  clock: Clock,
-): Promise<() => void> {
+export async function followIntent(parts: {
+  readonly source: IntentSource;
+  readonly gatekeeper: Pick<Gatekeeper, 'offer'>;
+  readonly plane: ControlPlane;
+  readonly clock: Clock;
+}): Promise<() => void> {
+  const { source, gatekeeper, plane, clock } = parts;
   let next: Noticed | undefined;
   let isReading = false;
+  let isOver = false;
   const read = async (noticed: Noticed): Promise<void> => {
     // What is noticed while something is read is read after it, once for all.
     next = noticed;
     if (isReading) return;
     isReading = true;
-    for (let now: Noticed | undefined = next; now !== undefined; now = next) {
+    for (let now: Noticed | undefined = next; now !== undefined && !isOver; now = next) {
       next = undefined;
       const startMs = clock.nowMs();
       const reading = await source.read();
       const arrival = { ...now, read: { startMs, endMs: clock.nowMs() } };
-      gatekeeper.offer(reading, { arrival });
+      if (!isOver && saysSomething(reading, source, plane)) gatekeeper.offer(reading, { arrival });
     }
     isReading = false;
   };
@@ -29,6 +33,17 @@ export async function followIntent(
     ...{ by, atMs: clock.nowMs(), fetched: undefined, traceparent: undefined },
   });
   const unwatch = source.watch((noticed) => void read(noticed ?? unsaid('watch')));
-  await read(unsaid('start'));
-  return unwatch;
+  // A remote that does not answer holds nothing else up.
+  const first = read(unsaid('start'));
+  if (plane.intent.kind === 'empty') await first;
+  return () => {
+    isOver = true;
+    unwatch();
+  };
+}
+
+/** A repository that is away says nothing about a commit: what runs goes on, and the warnings say why. */
+function saysSomething(reading: TreeReading, source: IntentSource, plane: ControlPlane): boolean {
+  if (reading.kind !== 'unreadable' || plane.intent.kind !== 'running') return true;
+  return (source.findings ?? []).length === 0;
 }

@@ -66,6 +66,8 @@ export interface IntentSource {
   takeBack(request: TakeBackRequest): Promise<Result<TakenBack, Finding>>;
   /** Hears which commit was accepted; a later one must stand on it. */
   accepted?(commit: string): Promise<void>;
+  /** What runs when it begins to be followed: what comes must stand on it, and what was read before counts no more. */
+  stand?(commit: string): void;
   /** Reads the newest commit though the branch was rewound to it. Undefined: it was not refused for that. */
   approve?(commit: string, by: string): Promise<TreeReading | undefined>;
   /** What keeps it from being up to date now, while what was accepted goes on. */

@@ -1,10 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { proxyBootstrap } from '../agent/bootstrap.ts';
 import { type HostFile, type HostWorkload, replaceFile } from '../agent/host-file.ts';
 import type { Clock } from '../base/clock.ts';
-import { controlPlaneId } from '../identity/spiffe-id.ts';
 import type { Intent } from '../model/types.ts';
 import { type Child, type ChildSpec, type ChildState, createChild } from './child.ts';
 import {
@@ -17,15 +15,14 @@ import {
   planHost,
   portBookOf,
 } from './host-plan.ts';
-import { adminSocket, type Layout, proxyDir, workloadAgentSocket } from './layout.ts';
+import { adminSocket, type Layout, workloadAgentSocket } from './layout.ts';
+import { appSpec, proxySpec, textEnv } from './workload-processes.ts';
 
 const stopGraceMs = 3_000;
 /** An agent allocates little at a time; a large young generation is memory that every host pays for. */
 const agentFlags = ['--max-semi-space-size=2'];
 /** Callers' proxies have taken a removal long before; its processes end after that. */
 const leaveDelayMs = 1_500;
-const proxyDrainSeconds = 10;
-const accessLogFlushMs = 200;
 
 export interface LocalMeshOptions {
   readonly layout: Layout;
@@ -136,8 +133,7 @@ export class LocalMesh {
     });
     const host: HostFile = {
       control: {
-        host: '127.0.0.1',
-        port: this.#plan.agentPort,
+        servers: [{ host: '127.0.0.1', port: this.#plan.agentPort }],
         proof: { kind: 'local', socket: layout.controlSocket, host: localHost },
         rootSha256: [],
       },
@@ -149,14 +145,17 @@ export class LocalMesh {
   }
 
   #startWorkload(intent: Intent, planned: PlannedWorkload): void {
-    this.#run(this.#proxySpec(intent, planned));
-    this.#run(this.#appSpec(planned));
+    const { controlPlanePort: port } = this.#plan;
+    const { trustDomain } = intent.mesh;
+    const servers = [{ host: '127.0.0.1', port }];
+    this.#run(proxySpec(this.#options, planned.workload, { servers, trustDomain }));
+    this.#run(appSpec(this.#options, planned));
   }
 
   async #restartApp(planned: PlannedWorkload): Promise<void> {
     const name = `app ${planned.workload.id}`;
     await this.#children.get(name)?.stop(stopGraceMs);
-    this.#run(this.#appSpec(planned));
+    this.#run(appSpec(this.#options, planned));
   }
 
   async #stopWorkload(id: string): Promise<void> {
@@ -208,72 +207,10 @@ export class LocalMesh {
       logFile: join(layout.logsDir, `${name.replaceAll(' ', '-')}.log`),
     };
   }
-
-  #proxySpec(intent: Intent, { workload }: PlannedWorkload): ChildSpec {
-    const { layout, envoyPath, env } = this.#options;
-    const dir = proxyDir(layout, workload.id);
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const bootstrap = proxyBootstrap({
-      workload: workload.id,
-      service: workload.service,
-      agentSocket: workloadAgentSocket(layout, workload.id),
-      adminSocket: adminSocket(layout, workload.id),
-      controlPlane: {
-        address: '127.0.0.1',
-        port: this.#plan.controlPlanePort,
-        spiffeId: controlPlaneId(intent.mesh.trustDomain),
-      },
-    });
-    writeFileSync(join(dir, 'bootstrap.pb'), bootstrap);
-    return {
-      name: `proxy ${workload.id}`,
-      command: [
-        ...[envoyPath, '-c', 'bootstrap.pb', '--disable-hot-restart', '--concurrency', '1'],
-        ...['--log-level', 'warning', '--file-flush-interval-msec', String(accessLogFlushMs)],
-        ...['--drain-time-s', String(proxyDrainSeconds)],
-      ],
-      cwd: dir,
-      env: textEnv(env),
-      logFile: join(layout.logsDir, `proxy-${workload.id}.log`),
-    };
-  }
-
-  #appSpec({ workload, command, env }: PlannedWorkload): ChildSpec {
-    const { layout } = this.#options;
-    const proxy = `http://127.0.0.1:${workload.egressPort}`;
-    return {
-      name: `app ${workload.id}`,
-      command,
-      cwd: layout.intentDir,
-      env: {
-        ...textEnv(this.#options.env),
-        PATH: searchPath(this.#options.env),
-        PORT: String(workload.appPort),
-        HTTP_PROXY: proxy,
-        http_proxy: proxy,
-        NO_PROXY: 'localhost,127.0.0.1',
-        SERVICE_VERSION: workload.version,
-        SPIFFE_ENDPOINT_SOCKET: `unix://${layout.workloadSocket}`,
-        ...Object.fromEntries(env),
-      },
-      logFile: join(layout.logsDir, `app-${workload.id}.log`),
-    };
-  }
-}
-
-/** `node` in a `run:` line is the Node that runs chancery, also where an older one is installed. */
-export function searchPath(env: NodeJS.ProcessEnv): string {
-  return [dirname(process.execPath), env['PATH'] ?? ''].join(delimiter);
 }
 
 function commandKey(planned: PlannedWorkload): string {
   return JSON.stringify([planned.command, [...planned.env], planned.workload.appPort]);
-}
-
-function textEnv(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
 }
 
 /** A missing or broken book only means that ports are handed out anew. */

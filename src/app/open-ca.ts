@@ -13,6 +13,7 @@ import { CaController } from './ca-controller.ts';
 import { recordCa } from './ca-history.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { ControlPlane } from './control-plane.ts';
+import type { FencedStore } from './replicas/fenced-store.ts';
 import { UpstreamClient } from './upstream-client.ts';
 import { type UpstreamFiles, upstreamFiles } from './upstream-files.ts';
 
@@ -20,6 +21,9 @@ export interface OpenCaParts {
   readonly plane: ControlPlane;
   readonly trustDomain: TrustDomain;
   readonly store: Store;
+  /** For what only the leader writes. */
+  readonly fenced: FencedStore;
+  readonly isLeading: () => boolean;
   readonly kek: KeyEncryption;
   readonly confirmations: Confirmations;
   /** Hosts that the mesh knows: each must confirm. */
@@ -37,7 +41,9 @@ export interface OpenedCa {
 
 /** The CA and what drives it; with a CA of the company's when one is plugged in. */
 export async function openCa(parts: OpenCaParts): Promise<OpenedCa> {
-  const { plane, trustDomain, store, kek, upstream: files, ...rest } = parts;
+  const { plane, trustDomain, kek, isLeading, upstream: files, ...rest } = parts;
+  const { isShared } = parts.store;
+  const store = caStore(parts);
   const lifetimes = (): CaLifetimes => plane.mesh?.ca ?? caUnlessSaid;
   const common = { trustDomain, lifetimes, clock, random };
   const upstream =
@@ -49,10 +55,21 @@ export async function openCa(parts: OpenCaParts): Promise<OpenedCa> {
           svidTtlSeconds: () => (plane.mesh?.defaults ?? defaultsUnlessSaid).svidTtlSeconds,
         });
   const first = upstream === undefined ? undefined : () => firstGeneration(upstream);
-  const authority = await openAuthority({ ...common, store, kek, first });
-  recordCa(authority, store, clock);
+  const authority = await openAuthority({ ...common, store, kek, first, isShared });
+  recordCa({ authority, store: parts.store, clock, isLeading });
   const ca = new CaController({ ...rest, authority, lifetimes, upstream, clock });
   return { authority, ca };
+}
+
+/** Steps are of the leader. The very first state is whoever's: there is one at most, and all open it. */
+function caStore({ store, fenced }: Pick<OpenCaParts, 'store' | 'fenced'>): FencedStore {
+  return {
+    ...fenced,
+    put: (kind, id, value, ifVersion) =>
+      ifVersion === 0
+        ? store.put(kind, id, value, ifVersion)
+        : fenced.put(kind, id, value, ifVersion),
+  };
 }
 
 /** A new mesh with a CA of the company's never has a root of its own: without that CA it does not begin. */

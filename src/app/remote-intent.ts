@@ -121,12 +121,20 @@ export class RemoteIntent implements IntentSource {
   }
 
   watch(onChange: (noticed: Noticed) => void): () => void {
+    this.#stopped = false;
     this.#onChange = onChange;
     void this.refresh();
     return () => {
       this.#stopped = true;
+      this.#onChange = () => {};
       this.#cancel();
     };
+  }
+
+  stand(commit: string): void {
+    this.#accepted = parseCommitId(commit) ?? this.#accepted;
+    this.#resumed = true;
+    this.#seen = undefined;
   }
 
   async accepted(commit: string): Promise<void> {
@@ -135,6 +143,8 @@ export class RemoteIntent implements IntentSource {
     if (id === undefined) return;
     // What is read before it is on disk must stand on it as well.
     this.#accepted = id;
+    // It is in the store; this mirror gets it with the next fetch.
+    if (!(await mirror.commit(id)).ok) return;
     const problem = await mirror.accept(id);
     if (problem === undefined) return;
     const fields = findingFields(problem);
@@ -232,14 +242,12 @@ export class RemoteIntent implements IntentSource {
     const subject = reading.kind === 'tree' ? reading.tree.subject : reading.subject;
     const refuse = (findings: readonly Finding[]): TreeReading =>
       unreadable(head, findings, subject);
-    this.#rewound = undefined;
     if (before !== undefined && !allowRewind && this.#approved !== head) {
       const stands = await mirror.contains(head, before);
       if (!stands.ok) return refuse([stands.error]);
-      if (!stands.value) {
-        this.#rewound = head;
-        return refuse([historyRewound(before, head)]);
-      }
+      // Said at once with the answer: who approves it meanwhile must find the one before, or this one.
+      this.#rewound = stands.value ? undefined : head;
+      if (!stands.value) return refuse([historyRewound(before, head)]);
     }
     if (signers !== undefined) {
       const findings = await checkSignatures(mirror, signers, { head, accepted: before });

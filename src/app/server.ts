@@ -1,9 +1,7 @@
 import { systemClock as clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { type Log, problemFields } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
 import { systemRandom as random } from '../base/random.ts';
-import type { Workload } from '../compile/inventory.ts';
 import type { Authority } from '../identity/authority.ts';
 import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
@@ -12,19 +10,16 @@ import { guarded } from '../serve/api/guard.ts';
 import { createHostApiServer } from '../serve/api/host-server.ts';
 import type { RawCall } from '../serve/api/operator-server.ts';
 import type { ApiHandler } from '../serve/api/server.ts';
-import type { HostReport } from '../serve/api/wire.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
-import { XdsService } from '../serve/xds/service.ts';
+import type { XdsService } from '../serve/xds/service.ts';
 import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
-import type { Store, StoredDocument } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { CaController } from './ca-controller.ts';
 import { ClockNotice } from './clock-notice.ts';
-import { recordCommits } from './commit-ledger.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
-import { type Accepted, ControlPlane } from './control-plane.ts';
-import { logMeshEvent } from './event-log.ts';
+import type { ControlPlane } from './control-plane.ts';
 import {
   type BundleEndpoint,
   type BundleEndpointOptions,
@@ -32,26 +27,23 @@ import {
 } from './federation/bundle-endpoint.ts';
 import { Federation } from './federation/federation.ts';
 import { followPeers } from './federation/follow-peers.ts';
-import { followIntent } from './follow-intent.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
-import { openGate, restoreLast } from './gate/open-gate.ts';
 import type { Verdicts } from './gate/verdicts.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
 import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
-import { HostRegistry } from './hosts/registry.ts';
-import { HostReports, reportKind } from './hosts/reports.ts';
+import { HostRegistry, hostKind } from './hosts/registry.ts';
+import { HostReports } from './hosts/reports.ts';
 import type { IntentSource, Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
-import { MemoryReturn, mallocTrim } from './memory-return.ts';
 import { Notices } from './notices.ts';
 import { openCa } from './open-ca.ts';
+import { openPlane } from './open-plane.ts';
 import type { RemoteOptions } from './open-remote.ts';
 import { openSource } from './open-source.ts';
-import type { MetricName } from './operators/metric-table.ts';
 import { listenForMetrics, type MetricsAddress } from './operators/metrics-listener.ts';
 import { createOperations, newMetrics, type Operations } from './operators/operations.ts';
 import {
@@ -59,21 +51,20 @@ import {
   type OperatorApiOptions,
   operatorAudit,
 } from './operators/operator-api.ts';
-import { countXdsEvent } from './operators/self-metrics.ts';
 import { timedStore } from './operators/timed-store.ts';
-import { proxyAuthorizer } from './proxy-authority.ts';
-import { ProxyLedger } from './proxy-ledger.ts';
-import { openRollouts, proposalOf } from './rollouts/open-rollouts.ts';
-import type { Rollouts } from './rollouts/rollouts.ts';
-import { SignalLog } from './rollouts/signal-log.ts';
+import { leadIntent } from './replicas/lead-intent.ts';
+import type { Revisions } from './replicas/open-revisions.ts';
+import { Orders } from './replicas/orders.ts';
+import { Replica } from './replicas/replica.ts';
+import { shareReplica } from './replicas/share.ts';
+import type { SharedSignals } from './replicas/shared-signals.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { startingApi } from './starting-api.ts';
 import { withTracing } from './tracing/open-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
 import type { TrafficLog } from './traffic/traffic-log.ts';
-import { Trouble } from './trouble.ts';
+import type { Trouble } from './trouble.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
-import { xdsEventSink } from './xds-events.ts';
 
 export interface ServerOptions {
   readonly layout: Layout;
@@ -116,8 +107,9 @@ interface Foundation {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
   readonly grpc: GrpcServer;
-  readonly signals: SignalLog;
-  readonly rollouts: Rollouts;
+  readonly signals: SharedSignals;
+  readonly revisions: Revisions;
+  readonly replica: Replica;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly operations: Operations;
@@ -137,27 +129,30 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const opened = await openStore(options.store ?? layout.database);
   const store = timedStore(opened, metrics, clock);
-  const registry = await HostRegistry.open({ store, clock, log });
+  const replica = new Replica({ store, port: options.port, clock, random, log, metrics });
+  await replica.start();
+  const registry = await HostRegistry.open({ store, clock });
+  replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
   const { source, webhook, stop: closeSource } = await openSource(options, metrics);
-  const { plane, xds, ready, signals, rollouts, proxies, trouble } = await openPlane(
-    store,
-    registry,
-    log,
-    () => options.watchMs,
-    metrics,
-    (request) => source.takeBack(request),
-    tracing,
-  );
+  const { plane, xds, ready, signals, revisions, proxies, gate, trouble } = await openPlane({
+    ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
+    takeBack: (request) => source.takeBack(request),
+  });
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
   });
-  const operations = createOperations({ store, clock, registry, plane, xds, metrics });
+  const { fleet, rollouts } = revisions;
+  const operations = createOperations({
+    ...{ store, clock, registry, plane, xds, metrics, fleet, replica },
+  });
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const gate = await openGate({ plane, store, registry, tracing, log });
   const { gatekeeper, verdicts, traffic } = gate;
-  const parts = { plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations };
+  const parts = {
+    ...{ plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations },
+    ...{ fleet, replica },
+  };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
     closeSource();
@@ -165,15 +160,16 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     watched?.closeAllConnections();
     watched?.close();
   };
-  await restoreLast({ plane, store, source, gatekeeper, verdicts, rollouts, log });
+  await revisions.follower.catchUp();
   const unfollow = plane.events.follow((event) => {
-    if (event.kind === 'accepted') void source.accepted?.(event.commit);
+    if (event.kind === 'accepted' && replica.isLeading) void source.accepted?.(event.commit);
   });
-  const unwatch = await followIntent(source, gatekeeper, clock);
+  replica.feed.start();
+  void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
   await ready;
   const stop = await serve({
-    ...{ options, source, store, kek, registry, plane, xds, grpc, signals, rollouts },
-    ...{ gatekeeper, verdicts, operations, door, traffic, webhook, trouble, tracing },
+    ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
+    ...{ gatekeeper, verdicts, operations, replica, door, traffic, webhook, trouble, tracing },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -182,72 +178,20 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   proxies.start();
   return async () => {
     operations.serving(undefined);
-    unwatch();
     unfollow();
+    await replica.leave();
+    await replica.drain(xds);
     closeDoors();
-    await gatekeeper.settled();
-    rollouts.stop();
     proxies.stop();
-    await verdicts.flushed();
     await traffic.flushed();
     await stop();
     await grpc.close();
+    fleet.stop();
+    signals.stop();
+    await replica.stop();
     await store.close();
     await tracing.stop();
   };
-}
-
-async function openPlane(
-  store: Store,
-  registry: HostRegistry,
-  log: Log,
-  watchMs: () => number,
-  metrics: Metrics<MetricName>,
-  takeBack: IntentSource['takeBack'],
-  tracing: Tracing,
-) {
-  let start = (): void => {};
-  const ready = new Promise<void>((resolve) => {
-    start = resolve;
-  });
-  const memory = new MemoryReturn({ clock, trim: mallocTrim() });
-  const trouble: Trouble = new Trouble({ store, clock, status: (proxy) => xds.status(proxy) });
-  const xds: XdsService = new XdsService({
-    clock,
-    authorize: proxyAuthorizer({
-      workload: (id) => plane.workload(id),
-      intent: () => plane.intent,
-      host: (name) => registry.get(name),
-    }),
-    onEvent: (event) => {
-      if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
-      countXdsEvent(metrics, event);
-      trouble.follow(event);
-      if (event.kind === 'converged') tracing.converged(event.proxy);
-      onXdsEvent(event);
-    },
-  });
-  let begin = (_accepted: Accepted): void => {};
-  const proxies = new ProxyLedger({ store, clock });
-  const plane: ControlPlane = new ControlPlane({
-    clock,
-    onAccepting: () => rollouts.concede(),
-    onAccepted: (accepted) => begin(accepted),
-    sink: proxies.sink(xds),
-    inventory: inventoryOf(await store.list(reportKind)),
-    onReady: start,
-  });
-  const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
-  const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
-  recordCommits(plane, store, clock);
-  plane.events.follow((event) => tracing.onEvent(event));
-  plane.events.follow((event) => logMeshEvent(log, event));
-  const signals = new SignalLog();
-  const rollouts: Rollouts = openRollouts({
-    ...{ plane, xds, store, signals, clock, log, watchMs, takeBack },
-  });
-  begin = (accepted) => rollouts.begin(proposalOf(accepted));
-  return { plane, xds, ready, signals, rollouts, proxies, trouble };
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */
@@ -255,20 +199,22 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, source, store, kek, registry, plane, grpc, rollouts, operations } = foundation;
+  const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
+  const { replica, revisions } = foundation;
   const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
   const confirmations = new Confirmations();
   const { authority, ca } = await openCa({
-    ...{ plane, store, kek, trustDomain, confirmations, log },
+    ...{ plane, store, fenced: replica.fenced, kek, trustDomain, confirmations, log },
+    isLeading: () => replica.isLeading,
     hosts: () => registry.active.map(({ name }) => name),
     partnersNoticeMs: () => endpoint?.noticeMs ?? 0,
     upstream: options.upstream,
     dir: layout.intentDir,
   });
-  const federation = new Federation({ store, clock, log, own: () => authority.news.bundle });
+  const federation = openFederation(replica, authority, log);
   const unfollow = await followPeers(plane, federation, log);
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
@@ -278,9 +224,10 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
-      () => [...rollouts.findings, ...foundation.tracing.findings],
+      () => [...revisions.rollouts.findings, ...foundation.tracing.findings],
       () => ca.findings,
       () => clockNotice.findings,
+      () => replica.findings,
       () => foundation.trouble.look(),
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
@@ -293,7 +240,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
   registry.onCut((host) => hostServer.cut(host));
   // What has ended is mended first: then there is something to sign with.
-  await ca.start();
+  await shareReplica({ replica, reports, signals, authority, ca, federation });
   const tcp =
     options.operatorApi &&
     createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
@@ -309,20 +256,23 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   operations.serving({ authority, notices });
   notices.start();
   clockNotice.start();
-  registry.start();
   log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });
   return async () => {
     identity.stop();
-    ca.stop();
     notices.stop();
     clockNotice.stop();
-    registry.stop();
     for (const server of also) server.close();
     unfollow();
     await federation.stop();
     hostServer.close();
     await store.flush();
   };
+}
+
+function openFederation(replica: Replica, authority: Authority, log: Log): Federation {
+  const own = () => authority.news.bundle;
+  const isLeading = () => replica.isLeading;
+  return new Federation({ store: replica.fenced, clock, log, own, isLeading });
 }
 
 interface TrustParts {
@@ -340,14 +290,17 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     options,
     source,
     store,
+    kek,
     registry,
     plane,
     xds,
-    rollouts,
+    revisions,
+    replica,
     gatekeeper,
     verdicts,
     operations,
   } = foundation;
+  const { rollouts, fleet } = revisions;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -357,19 +310,21 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     ttlSeconds: () => plane.mesh?.defaults.svidTtlSeconds ?? 0,
   });
   const attestors = hostAttestors({ store, random, registry, admission });
-  const parts = { plane, authority, federation, store, clock, registry, admissions, reports };
+  const parts = {
+    ...{ plane, authority, federation, store, clock, registry, admissions, reports },
+    watches: replica.watches,
+  };
   const address = { host: advertise, port: agentPort };
   const audit = operatorAudit({ store, clock });
-  const control = guarded(
-    controlApi({
-      ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
-      ...{ gatekeeper, verdicts, operations },
-    }),
-    (use) => {
-      operations.onUse(use);
-      audit(use);
-    },
-  );
+  const all = controlApi({
+    ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
+    ...{ gatekeeper, verdicts, operations, fleet, replica },
+  });
+  const orders = new Orders({ store, kek, clock, random, log, replica, handler: all });
+  const control = guarded(orders.handle, (use) => {
+    operations.onUse(use);
+    audit(use);
+  });
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
   return { control, operators, hosts: hostApi(parts, attestors.remote) };
@@ -382,10 +337,4 @@ function hostFindings(
 ): readonly Finding[] {
   const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
   return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
-}
-
-function inventoryOf(reports: readonly StoredDocument[]): Workload[] {
-  return reports.flatMap(
-    ({ value }) => (JSON.parse(Buffer.from(value).toString('utf8')) as HostReport).workloads,
-  );
 }

@@ -7,12 +7,14 @@ import { missingCommit } from './first-commit.ts';
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type LedgerApiParts, ledgerApi } from './ledger-api.ts';
 import { type Operations, operationsApi } from './operators/operations.ts';
+import type { Replica } from './replicas/replica.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { statusApi } from './status-api.ts';
 
 export interface StartingApiParts extends GateApiParts, LedgerApiParts {
   readonly rollouts: Rollouts;
+  readonly replica: Replica;
   readonly operations: Operations;
 }
 
@@ -24,7 +26,7 @@ export function startingApi(parts: StartingApiParts): ApiHandler {
     const notices = { current: source.findings ?? [] };
     if (method === 'GET' && path === paths.events) return events(parts);
     const about =
-      rolloutApi(parts, request) ??
+      (await rolloutApi(parts, request)) ??
       (await statusApi({ ...parts, notices }, request)) ??
       (await gateApi(parts, request)) ??
       (await operationsApi(operations, request)) ??

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { Position } from '../base/finding.ts';
+import type { Finding, Position } from '../base/finding.ts';
 import type { Workload } from '../compile/inventory.ts';
 import { shortType } from '../compile/resource.ts';
 import { numberOf } from '../serve/api/query-shape.ts';
@@ -7,6 +7,7 @@ import type { ApiReply, ApiRequest } from '../serve/api/server.ts';
 import {
   type AwaitedResource,
   paths,
+  type RefusedCommit,
   type StatusReply,
   type WithheldResource,
   type WorkloadStatus,
@@ -16,14 +17,20 @@ import type { XdsService } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
+import type { Verdicts } from './gate/verdicts.ts';
 import type { Notices } from './notices.ts';
+import type { Fleet } from './replicas/fleet.ts';
+import type { Replica } from './replicas/replica.ts';
 import { statusAt } from './status-at.ts';
 
 export interface StatusApiParts {
   readonly plane: ControlPlane;
   readonly xds: XdsService;
+  readonly fleet: Fleet;
+  readonly replica: Replica;
   readonly notices: Pick<Notices, 'current'>;
   readonly gatekeeper: Gatekeeper;
+  readonly verdicts: Verdicts;
   readonly store: Store;
   readonly clock: Clock;
 }
@@ -46,9 +53,8 @@ export async function statusApi(
 }
 
 function status(parts: StatusApiParts): StatusReply {
-  const { plane, xds, notices, gatekeeper, clock } = parts;
+  const { plane, xds, replica, notices, clock } = parts;
   const { intent } = plane;
-  const { refused } = intent;
   const running = intent.kind === 'running' ? intent : undefined;
   const { types: _, ...counters } = xds.counters;
   return {
@@ -57,13 +63,9 @@ function status(parts: StatusApiParts): StatusReply {
     trustDomain: running?.intent.mesh.trustDomain ?? '',
     commit: running?.tree.commit ?? '',
     subject: running?.tree.subject ?? '',
-    refused: refused && {
-      commit: refused.commit,
-      codes: [...new Set(refused.findings.map(({ code }) => code))],
-      findings: refused.findings.slice(0, findingsMax),
-    },
-    waiting: waitingOf(gatekeeper.waiting),
-    workloads: plane.inventory.map((workload) => workloadStatus(xds, workload)),
+    ...openCommits(parts),
+    replicas: replica.statuses,
+    workloads: plane.inventory.map((workload) => workloadStatus(parts, workload)),
     withheld: withheld(xds),
     warnings: notices.current,
     recent: plane.events.recent.slice(-recentMax),
@@ -71,11 +73,43 @@ function status(parts: StatusApiParts): StatusReply {
   };
 }
 
-function workloadStatus(xds: XdsService, workload: Workload): WorkloadStatus {
-  const { state: proxy, sinceMs, rejected: refusals } = xds.status(workload.id);
+/** Who leads knows what it has judged; the others what it said of it. */
+function openCommits({
+  plane,
+  replica,
+  gatekeeper,
+  verdicts,
+}: StatusApiParts): Pick<StatusReply, 'refused' | 'waiting'> {
+  if (!replica.isLeading) {
+    const { refused, waiting } = verdicts;
+    const findings = refused?.verdict.kind === 'refused' ? refused.verdict.findings : [];
+    return {
+      refused: refused && refusedCommit(refused.commit, findings),
+      waiting: waitingOf(waiting),
+    };
+  }
+  const { refused } = plane.intent;
+  return {
+    refused: refused && refusedCommit(refused.commit, refused.findings),
+    waiting: waitingOf(gatekeeper.waiting),
+  };
+}
+
+function refusedCommit(commit: string, findings: readonly Finding[]): RefusedCommit {
+  const codes = [...new Set(findings.map(({ code }) => code))];
+  return { commit, codes, findings: findings.slice(0, findingsMax) };
+}
+
+function workloadStatus(
+  { xds, fleet, replica }: StatusApiParts,
+  workload: Workload,
+): WorkloadStatus {
+  const { state: proxy, sinceMs, rejected: refusals, ...at } = fleet.status(workload.id);
   const rejected = refusals.map((one) => ({ ...one, from: placesOf(one.from) }));
   const isOpen = proxy === 'converging' || proxy === 'stuck';
-  return { workload, proxy, sinceMs, rejected, waitsFor: isOpen ? awaited(xds, workload.id) : [] };
+  const servedBy = at.connected ? (at.replica ?? replica.name) : undefined;
+  const waitsFor = isOpen ? awaited(xds, workload.id) : [];
+  return { workload, proxy, sinceMs, rejected, waitsFor, servedBy };
 }
 
 function awaited(xds: XdsService, proxy: string): AwaitedResource[] {

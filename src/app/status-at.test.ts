@@ -37,7 +37,7 @@ describe('the status of a past time', () => {
     assert.deepEqual(workloads, [
       {
         workload: { id: 'a-v1', service: 'a', version: 'v1', host: 'h', state: 'ready' },
-        ...{ proxy: 'connected', sinceMs: 3, rejected: [], waitsFor: [] },
+        ...{ proxy: 'connected', sinceMs: 3, rejected: [], waitsFor: [], servedBy: undefined },
       },
     ]);
   });

@@ -29,7 +29,7 @@ export async function statusAt(
     subject: running?.subject ?? '',
     refused: turnedDown && { ...turnedDown, findings: [] },
     ...{ waiting, workloads },
-    ...{ withheld: [], warnings: [], recent: [], counters: undefined },
+    ...{ replicas: [], withheld: [], warnings: [], recent: [], counters: undefined },
   };
   return { kind: 'json', body };
 }
@@ -67,6 +67,7 @@ async function workloadAt(
     sinceMs: state.sinceMs,
     rejected,
     waitsFor: [],
+    servedBy: undefined,
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type ProofConfig,
   proofIn,
   replaceFile,
+  type ServerAddress,
 } from '../agent/host-file.ts';
 import { type HostKeyKind, hostKeyKinds, type TpmSealer } from '../agent/host-key.ts';
 import { keepMemorySmall } from '../agent/process-memory.ts';
@@ -28,7 +29,7 @@ const usage = {
   text: [
     'Runs the agent of this host until SIGTERM: identities of its processes, policy desk and readiness of its workloads.',
     '',
-    '  --server HOST:PORT       the control plane (its port for hosts)',
+    '  --server HOST:PORT       the control plane (its port for hosts); given again for each that shares its store',
     '  --root SHA256            hash of its root; given again for more than one. `chancery host token` prints all of this',
     '  --join-token-file FILE   PROOF: the token that an operator made for this machine',
     '  --host-cert FILE --host-key FILE   or PROOF: a certificate that this machine has already (hosts: x509pop)',
@@ -46,7 +47,7 @@ const usage = {
 
 export const agentOptions = {
   'host-file': { type: 'string' },
-  server: { type: 'string' },
+  server: { type: 'string', multiple: true },
   root: { type: 'string', multiple: true },
   'join-token-file': { type: 'string' },
   'host-cert': { type: 'string' },
@@ -100,9 +101,8 @@ function hostFileOf(values: Values): string {
     if (server !== undefined) throw usageError('--host-file says all; --server is in it', usage);
     return named;
   }
-  if (typeof server !== 'string') throw usageError('agent needs --server or --host-file', usage);
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(server) ?? [];
-  if (host === undefined) throw usageError('--server is HOST:PORT', usage);
+  if (!Array.isArray(server)) throw usageError('agent needs --server or --host-file', usage);
+  const servers = server.map(serverOf);
   const rootSha256 = values['root'];
   if (!Array.isArray(rootSha256) || !rootSha256.every((hash) => /^[0-9a-f]{64}$/.test(hash))) {
     throw usageError('--root is the SHA-256 of a root, 64 hex digits', usage);
@@ -111,7 +111,7 @@ function hostFileOf(values: Values): string {
   mkdirSync(join(state, 'logs'), { recursive: true, mode: 0o700 });
   chmodSync(state, 0o700);
   const file: HostFile = {
-    control: { host, port: Number(port), proof: proofOf(values), rootSha256 },
+    control: { servers, proof: proofOf(values), rootSha256 },
     agentSocket: join(state, 'agent.sock'),
     workloadSocket: resolve(String(values['socket'] ?? socketUnlessSaid)),
     workloads: [],
@@ -119,6 +119,12 @@ function hostFileOf(values: Values): string {
   const path = join(state, 'host.json');
   replaceFile(path, file);
   return path;
+}
+
+function serverOf(text: string): ServerAddress {
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined) throw usageError('--server is HOST:PORT', usage);
+  return { host, port: Number(port) };
 }
 
 function sealKindOf(text: Values[string]): HostKeyKind | undefined {

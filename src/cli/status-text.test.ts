@@ -19,7 +19,7 @@ function text(more: Partial<StatusReply>, options = { dir: 'mesh', all: false })
   const reply: StatusReply = {
     ...{ atMs: nowMs, isPast: false, mesh: 'shop', trustDomain: 'shop.test' },
     ...{ commit: 'a'.repeat(40), subject: 'a change', workloads: [workload('web')] },
-    ...{ withheld: [], warnings: [], recent: [] },
+    ...{ replicas: [], withheld: [], warnings: [], recent: [] },
     ...more,
   };
   return statusText(reply, options, look).split('\n');
@@ -40,6 +40,22 @@ describe('chancery status', () => {
     assert.equal(lines[3], '  cannot bind');
     const table = lines.findIndex((line) => line.startsWith('workload'));
     assert.match(lines[table + 1] ?? '', /^pay +h +ready +refusing +10 min$/);
+  });
+
+  it('of several control planes each is named, with who leads and which proxies it serves', () => {
+    const replica = { startedMs: nowMs, heardMs: 0, isThis: true } as const;
+    const lines = text({
+      replicas: [
+        { ...replica, name: 'cp-1:15010', state: 'serving', leadsSinceMs: nowMs - 180_000 },
+        { ...replica, name: 'cp-2:15010', state: 'silent', heardMs: 9_000, isThis: false },
+      ],
+      workloads: [workload('web', { servedBy: 'cp-1:15010' })],
+    });
+    const all = lines.join('\n');
+    assert.match(all, /cp-1:15010 +serving +leads for 3 min/);
+    assert.match(all, /cp-2:15010 +silent .* 9 s ago/);
+    assert.match(all, /web +h +ready +converged +10 min +cp-1:15010/);
+    assert.ok(!text({}).join().includes('control plane  '));
   });
 
   it('what is withheld from all, and what a proxy waits for, are named', () => {

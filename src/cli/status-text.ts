@@ -40,6 +40,7 @@ export function statusText(
     ...warned(reply.warnings, look),
     ...withheldLines(reply, look),
     ...workloads.flatMap((one) => troubleLines(one, reply, dir, look)),
+    ...replicaLines(reply, look),
     '',
     ...workloadLines(workloads, all, reply, look),
     ...countsLines(reply, look),
@@ -113,6 +114,26 @@ function troubleLines(
   return [...refusals, ...goesOn, paint(look, hues[proxy], head), ...more];
 }
 
+/** Only where there are several. */
+function replicaLines({ replicas, atMs }: StatusReply, look: Look): string[] {
+  if (replicas.length < 2) return [];
+  const rows = replicas.map(({ name, state, startedMs, heardMs, leadsSinceMs, isThis }) => [
+    name,
+    paint(look, replicaHues[state], state),
+    leadsSinceMs === undefined ? '' : `leads for ${span(atMs - leadsSinceMs)}`,
+    span(atMs - startedMs),
+    isThis ? 'this one' : `${Math.round(heardMs / 1_000)} s ago`,
+  ]);
+  const header = ['control plane', 'state', 'role', 'up for', 'heard of'];
+  return ['', table({ header, rows, width: look.width })];
+}
+
+const replicaHues: Readonly<Record<StatusReply['replicas'][number]['state'], Hue>> = {
+  serving: 'green',
+  draining: 'yellow',
+  silent: 'red',
+};
+
 function placeText(place: { readonly file: string; readonly line: number } | undefined): string {
   return place === undefined ? '' : ` (${place.file}:${place.line})`;
 }
@@ -123,22 +144,25 @@ const fineMax = 40;
 function workloadLines(
   workloads: readonly WorkloadStatus[],
   all: boolean,
-  { atMs }: StatusReply,
+  { atMs, replicas }: StatusReply,
   look: Look,
 ): string[] {
+  const isShared = replicas.length > 1;
   const fine = workloads.filter(isFine);
   const isCut = !all && fine.length > fineMax;
   const shown = isCut ? workloads.filter((one) => !isFine(one)) : workloads;
   const rows = shown
     .toSorted((a, b) => standings.indexOf(a.proxy) - standings.indexOf(b.proxy))
-    .map(({ workload, proxy, sinceMs }) => [
+    .map(({ workload, proxy, sinceMs, servedBy }) => [
       workload.id,
       workload.host,
       paint(look, workload.state === 'ready' ? 'green' : 'yellow', workload.state),
       paint(look, hues[proxy], proxy),
       span(atMs - sinceMs),
+      ...(isShared ? [servedBy ?? ''] : []),
     ]);
-  const header = ['workload', 'host', 'application', 'proxy', 'for'];
+  const served = isShared ? ['control plane'] : [];
+  const header = ['workload', 'host', 'application', 'proxy', 'for', ...served];
   return [
     ...(rows.length === 0 ? [] : [table({ header, rows, width: look.width })]),
     ...(isCut ? [`${fine.length} more are fine; --all shows them`] : []),

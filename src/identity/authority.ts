@@ -68,6 +68,8 @@ const ttlSecondsMax = 24 * 3_600;
 /** A token cannot be taken back: it is short (rule J41). */
 export const jwtTtlSeconds = 300;
 const jwtIdBytes = 12;
+/** A control plane hears of a step within a moment; one that the store does not reach cannot write down what it signs. */
+const hearWithinMs = 10_000;
 
 export interface AuthorityOptions {
   readonly store: AuthorityStore;
@@ -75,6 +77,8 @@ export interface AuthorityOptions {
   readonly trustDomain: TrustDomain;
   readonly clock: Clock;
   readonly random: Random;
+  /** Other control planes sign tokens with the same keys, and what each signed last is not known here. */
+  readonly isShared?: boolean;
   /** For what is made next; as mesh.yaml has it when it says nothing when left out. */
   readonly lifetimes?: () => CaLifetimes;
   /** Makes the first generation of a new store; a root of our own when left out. */
@@ -253,8 +257,15 @@ export class Authority {
   waitingFor(hosts: readonly HostConfirmation[]): readonly Waiting[] {
     const { rotation } = this.state;
     const oldKid = 'old' in rotation ? rotation.old.jwt.kid : '';
-    const oldTokensEndMs = this.#tokensEndMs.get(oldKid) ?? 0;
+    const oldTokensEndMs = Math.max(this.#tokensEndMs.get(oldKid) ?? 0, this.#othersTokensEndMs());
     return waitingFor(this.state, hosts, { nowMs: this.#options.clock.nowMs(), oldTokensEndMs });
+  }
+
+  /** The last that another control plane may have signed with the old key, before it heard of the new one. */
+  #othersTokensEndMs(): number {
+    const { rotation } = this.state;
+    if (this.#options.isShared !== true || !('old' in rotation)) return 0;
+    return rotation.sinceMs + jwtTtlSeconds * 1_000 + hearWithinMs;
   }
 
   /** Takes over what another replica wrote. */

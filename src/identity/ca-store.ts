@@ -60,7 +60,9 @@ export interface CaStoreParts {
   readonly random: Random;
 }
 
+export const sealedKind = 'sealed';
 const stateName = 'ca/state';
+export const caStateId = stateName;
 /** The single root of the first versions; it becomes the first generation. */
 const rootName = 'ca/root';
 

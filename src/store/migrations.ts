@@ -55,6 +55,26 @@ export const migrations: readonly Migration[] = [
        places TEXT NOT NULL, bytes BYTEA NOT NULL);
      CREATE INDEX resources_seen ON resources (seen_ms);`,
   },
+  {
+    sqlite: `CREATE TABLE lease (
+       name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, version INTEGER NOT NULL, holder TEXT NOT NULL);`,
+    // By triggers, so that what replicas of the version before write is heard as well. 7000: a payload is below 8000 bytes.
+    postgres: `CREATE TABLE lease (
+       name TEXT COLLATE "C" PRIMARY KEY, epoch BIGINT NOT NULL, version BIGINT NOT NULL, holder TEXT NOT NULL);
+     CREATE FUNCTION documents_changed() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN
+         IF TG_OP = 'DELETE' THEN PERFORM pg_notify('chancery', left('document ' || OLD.kind || ' ' || OLD.id, 7000));
+         ELSE PERFORM pg_notify('chancery', left('document ' || NEW.kind || ' ' || NEW.id, 7000));
+         END IF;
+         RETURN NULL;
+       END $$;
+     CREATE TRIGGER documents_changed AFTER INSERT OR UPDATE OR DELETE ON documents
+       FOR EACH ROW EXECUTE FUNCTION documents_changed();
+     CREATE FUNCTION lease_changed() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN PERFORM pg_notify('chancery', 'lease'); RETURN NULL; END $$;
+     CREATE TRIGGER lease_changed AFTER INSERT OR UPDATE ON lease
+       FOR EACH ROW EXECUTE FUNCTION lease_changed();`,
+  },
 ];
 
 /** A store that a later version of the program has migrated is left alone: what it added may be what keeps it right. */

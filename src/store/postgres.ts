@@ -8,7 +8,11 @@ import {
 } from '../base/ledger.ts';
 import { LedgerBuffer, ledgerAgeMaxMs, ledgerEntriesMax, resourcesMax } from './ledger-buffer.ts';
 import { laterSchema, type Migration, migrations } from './migrations.ts';
+import { PostgresListener } from './postgres-listener.ts';
 import {
+  documentVersion,
+  fencedPut,
+  leaseStatement,
   ledgerEntry,
   ledgerStatement,
   madeResource,
@@ -16,11 +20,22 @@ import {
   type Parameter,
   putStatement,
   type Row,
+  removeStatement,
+  type Statement,
   statements,
   storedDocument,
+  storedLease,
   touchStatements,
+  versionsStatement,
 } from './statements.ts';
-import type { LedgerQuery, Store, StoredDocument } from './store.ts';
+import type {
+  DocumentVersion,
+  LedgerQuery,
+  Store,
+  StoreChange,
+  StoredDocument,
+  StoredLease,
+} from './store.ts';
 
 /** Enough to overlap round trips; a replica must not use up the server's default of 100. */
 const connectionsMax = 8;
@@ -40,14 +55,17 @@ export async function openPostgresStore(
   url: string,
   steps: readonly Migration[] = migrations,
 ): Promise<Store> {
-  const pool = new pg.Pool({
+  const settings: pg.ClientConfig = {
     connectionString: url,
-    max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
+    // A server that is cut off without a goodbye says nothing: neither answers nor notifications.
+    query_timeout: statementTimeoutMs,
+    keepAlive: true,
     application_name: 'chancery',
     options: '-c synchronous_commit=on',
-  });
+  };
+  const pool = new pg.Pool({ ...settings, max: connectionsMax });
   // A connection that breaks while nobody uses it is replaced at the next use.
   pool.on('error', () => {});
   try {
@@ -64,7 +82,7 @@ export async function openPostgresStore(
       { cause },
     );
   }
-  return new PostgresStore(pool);
+  return new PostgresStore(pool, settings);
 }
 
 /** One replica at a time; the others wait at the lock and then find nothing left to do. */
@@ -94,7 +112,10 @@ function withoutPassword(url: string): string {
 }
 
 class PostgresStore implements Store {
+  readonly isShared = true;
   readonly #pool: pg.Pool;
+  readonly #settings: pg.ClientConfig;
+  readonly #listeners = new Set<PostgresListener>();
   readonly #ledger = new LedgerBuffer<NewLedgerEntry>(
     (entries) => this.#append(entries),
     async (newestMs) =>
@@ -105,8 +126,9 @@ class PostgresStore implements Store {
     async () => void (await this.#run(statements.pruneResources, [pruneMax, resourcesMax])),
   );
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: pg.Pool, settings: pg.ClientConfig) {
     this.#pool = pool;
+    this.#settings = settings;
   }
 
   async #run(
@@ -133,13 +155,50 @@ class PostgresStore implements Store {
     id: string,
     value: Uint8Array,
     ifVersion: number | undefined,
+    epoch?: number,
   ): Promise<number | undefined> {
-    const { rows } = await this.#run(...putStatement(kind, id, value, ifVersion));
+    return this.#version(
+      epoch === undefined
+        ? putStatement(kind, id, value, ifVersion)
+        : fencedPut(kind, id, value, ifVersion, { epoch, lock: ' FOR SHARE' }),
+    );
+  }
+
+  async remove(kind: string, id: string, epoch?: number): Promise<boolean> {
+    const fence = epoch === undefined ? undefined : ({ epoch, lock: ' FOR SHARE' } as const);
+    return (await this.#run(...removeStatement(kind, id, fence))).rowCount === 1;
+  }
+
+  /** Of a row that was written; undefined when none was. */
+  async #version(statement: Statement): Promise<number | undefined> {
+    const { rows } = await this.#run(...statement);
     return rows[0] === undefined ? undefined : Number(rows[0]['version']);
   }
 
-  async remove(kind: string, id: string): Promise<boolean> {
-    return (await this.#run(statements.remove, [kind, id])).rowCount === 1;
+  async versions(kinds: readonly string[]): Promise<readonly DocumentVersion[]> {
+    const { rows } = await this.#run(...versionsStatement(kinds));
+    return rows.map(documentVersion);
+  }
+
+  async lease(): Promise<StoredLease | undefined> {
+    const { rows } = await this.#run(statements.lease, []);
+    return rows[0] === undefined ? undefined : storedLease(rows[0]);
+  }
+
+  putLease(
+    lease: Pick<StoredLease, 'epoch' | 'holder'>,
+    ifVersion: number,
+  ): Promise<number | undefined> {
+    return this.#version(leaseStatement(lease, ifVersion));
+  }
+
+  watch(onChange: (change: StoreChange) => void): () => void {
+    const listener = new PostgresListener(this.#settings, onChange);
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      listener.stop();
+    };
   }
 
   record(entry: NewLedgerEntry): void {
@@ -212,6 +271,7 @@ class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
+    for (const listener of this.#listeners) listener.stop();
     try {
       await this.#resources.close();
       await this.#ledger.close();

@@ -4,17 +4,24 @@ import type { LedgerEntry, MadeResource, NewLedgerEntry } from '../base/ledger.t
 import { LedgerBuffer, ledgerAgeMaxMs, ledgerEntriesMax, resourcesMax } from './ledger-buffer.ts';
 import { laterSchema, type Migration, migrations } from './migrations.ts';
 import {
+  documentVersion,
+  fencedPut,
   keepParameters,
+  leaseStatement,
   ledgerEntry,
   ledgerStatement,
   madeResource,
   putStatement,
   type Row,
+  removeStatement,
+  type Statement,
   statements,
   storedDocument,
+  storedLease,
   touchStatements,
+  versionsStatement,
 } from './statements.ts';
-import type { LedgerQuery, Store, StoredDocument } from './store.ts';
+import type { DocumentVersion, LedgerQuery, Store, StoredDocument, StoredLease } from './store.ts';
 
 /** SQLite of the runtime, WAL with synchronous=FULL: what was acknowledged survives a kill -9 and a power cut. */
 export function openSqliteStore(path: string, steps: readonly Migration[] = migrations): Store {
@@ -33,6 +40,7 @@ export function openSqliteStore(path: string, steps: readonly Migration[] = migr
 }
 
 class SqliteStore implements Store {
+  readonly isShared = false;
   readonly #db: DatabaseSync;
   readonly #ledger = new LedgerBuffer<NewLedgerEntry>(
     async (entries) => this.#append(entries),
@@ -88,14 +96,49 @@ class SqliteStore implements Store {
     id: string,
     value: Uint8Array,
     ifVersion: number | undefined,
+    epoch?: number,
   ): Promise<number | undefined> {
-    const [sql, parameters] = putStatement(kind, id, value, ifVersion);
+    return this.#version(
+      epoch === undefined
+        ? putStatement(kind, id, value, ifVersion)
+        : fencedPut(kind, id, value, ifVersion, { epoch, lock: '' }),
+    );
+  }
+
+  async remove(kind: string, id: string, epoch?: number): Promise<boolean> {
+    const fence = epoch === undefined ? undefined : ({ epoch, lock: '' } as const);
+    const [sql, parameters] = removeStatement(kind, id, fence);
+    return Number(this.#db.prepare(sql).run(...parameters).changes) === 1;
+  }
+
+  /** Of a row that was written; undefined when none was. */
+  #version([sql, parameters]: Statement): number | undefined {
     const row: Row | undefined = this.#db.prepare(sql).get(...parameters);
     return row === undefined ? undefined : Number(row['version']);
   }
 
-  async remove(kind: string, id: string): Promise<boolean> {
-    return Number(this.#db.prepare(statements.remove).run(kind, id).changes) === 1;
+  async versions(kinds: readonly string[]): Promise<readonly DocumentVersion[]> {
+    const [sql, parameters] = versionsStatement(kinds);
+    return this.#db
+      .prepare(sql)
+      .all(...parameters)
+      .map(documentVersion);
+  }
+
+  async lease(): Promise<StoredLease | undefined> {
+    const row: Row | undefined = this.#db.prepare(statements.lease).get();
+    return row === undefined ? undefined : storedLease(row);
+  }
+
+  async putLease(
+    lease: Pick<StoredLease, 'epoch' | 'holder'>,
+    ifVersion: number,
+  ): Promise<number | undefined> {
+    return this.#version(leaseStatement(lease, ifVersion));
+  }
+
+  watch(): () => void {
+    return () => {};
   }
 
   record(entry: NewLedgerEntry): void {

@@ -1,5 +1,5 @@
 import { type LedgerEntry, type MadeResource, resourceId } from '../base/ledger.ts';
-import type { LedgerQuery, StoredDocument } from './store.ts';
+import type { DocumentVersion, LedgerQuery, StoredDocument, StoredLease } from './store.ts';
 
 /**
  * The statements of both backends: the subset of SQL in which SQLite and PostgreSQL mean the same. Parameters are `?`
@@ -15,6 +15,11 @@ export const statements = {
   update:
     'UPDATE documents SET value = ?, version = version + 1 WHERE kind = ? AND id = ? AND version = ? RETURNING version',
   remove: 'DELETE FROM documents WHERE kind = ? AND id = ?',
+  lease: "SELECT epoch, version, holder FROM lease WHERE name = 'leader'",
+  firstLease:
+    "INSERT INTO lease (name, epoch, version, holder) VALUES ('leader', ?, 1, ?) ON CONFLICT DO NOTHING RETURNING version",
+  nextLease:
+    "UPDATE lease SET epoch = ?, holder = ?, version = version + 1 WHERE name = 'leader' AND version = ? RETURNING version",
   record: 'INSERT INTO ledger (at_ms, kind, subject, facts) VALUES (?, ?, ?, ?)',
   prune: 'DELETE FROM ledger WHERE seq <= (SELECT MAX(seq) FROM ledger) - ? OR at_ms < ?',
   resource: 'SELECT id, at_ms, commit_id, places, bytes FROM resources WHERE id = ?',
@@ -34,13 +39,84 @@ export function numbered(sql: string): string {
 
 export type Row = Readonly<Record<string, unknown>>;
 
+/** A statement and its parameters. */
+export type Statement = readonly [sql: string, parameters: readonly Parameter[]];
+
+/**
+ * The same statement, which does something only while the lease has this epoch. `lock` keeps the lease from changing
+ * between the look and the write, where statements run beside each other.
+ */
+export interface Fence {
+  readonly epoch: number;
+  readonly lock: '' | ' FOR SHARE';
+}
+
+function fence({ epoch, lock }: Fence): Statement {
+  const look = `SELECT epoch FROM lease WHERE name = 'leader' AND epoch = ?${lock}`;
+  return [`WITH fence AS (${look}) `, [epoch]];
+}
+
+/** The statement of a `put` behind a fence. */
+export function fencedPut(
+  kind: string,
+  id: string,
+  value: Uint8Array,
+  ifVersion: number | undefined,
+  given: Fence,
+): Statement {
+  const [look, epoch] = fence(given);
+  if (ifVersion === undefined || ifVersion === 0) {
+    const conflict =
+      ifVersion === 0
+        ? 'DO NOTHING'
+        : '(kind, id) DO UPDATE SET value = excluded.value, version = documents.version + 1';
+    const insert = `INSERT INTO documents (kind, id, version, value) SELECT ?, ?, 1, ? FROM fence WHERE true ON CONFLICT ${conflict} RETURNING version`;
+    return [look + insert, [...epoch, kind, id, value]];
+  }
+  const update =
+    'UPDATE documents SET value = ?, version = version + 1 FROM fence WHERE kind = ? AND id = ? AND version = ? RETURNING version';
+  return [look + update, [...epoch, value, kind, id, ifVersion]];
+}
+
+export function removeStatement(kind: string, id: string, given: Fence | undefined): Statement {
+  if (given === undefined) return [statements.remove, [kind, id]];
+  const [look, epoch] = fence(given);
+  return [`${look}${statements.remove} AND EXISTS (SELECT 1 FROM fence)`, [...epoch, kind, id]];
+}
+
+export function versionsStatement(kinds: readonly string[]): Statement {
+  const list = kinds.map(() => '?').join(', ');
+  return [`SELECT kind, id, version FROM documents WHERE kind IN (${list})`, kinds];
+}
+
+export function leaseStatement(
+  { epoch, holder }: Pick<StoredLease, 'epoch' | 'holder'>,
+  ifVersion: number,
+): Statement {
+  return ifVersion === 0
+    ? [statements.firstLease, [epoch, holder]]
+    : [statements.nextLease, [epoch, holder, ifVersion]];
+}
+
+export function storedLease(row: Row): StoredLease {
+  return {
+    epoch: Number(row['epoch']),
+    version: Number(row['version']),
+    holder: String(row['holder']),
+  };
+}
+
+export function documentVersion(row: Row): DocumentVersion {
+  return { kind: String(row['kind']), id: String(row['id']), version: Number(row['version']) };
+}
+
 /** The statement of a `put` and its parameters. */
 export function putStatement(
   kind: string,
   id: string,
   value: Uint8Array,
   ifVersion: number | undefined,
-): readonly [sql: string, parameters: readonly Parameter[]] {
+): Statement {
   if (ifVersion === 0) return [statements.insert, [kind, id, value]];
   if (ifVersion === undefined) return [statements.replace, [kind, id, value]];
   return [statements.update, [value, kind, id, ifVersion]];

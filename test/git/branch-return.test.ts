@@ -7,7 +7,7 @@ import { callApi } from '../../src/serve/api/client.ts';
 import { paths } from '../../src/serve/api/wire.ts';
 import { meshFile, serviceFile } from '../support/gate-world.ts';
 import { type Origin, origin } from '../support/mirrored.ts';
-import { repoServer } from '../support/repo-server.ts';
+import { rememberProxy, repoServer } from '../support/repo-server.ts';
 import { eventually } from '../support/running-mesh.ts';
 
 const watch = ['--watch', '600s'];
@@ -23,8 +23,8 @@ function goodOrigin(t: TestContext): Origin & { readonly good: string } {
 
 /** A commit that a person takes back while it is watched. */
 function bad(from: Origin): string {
-  from.work.write('services/carts.yaml', serviceFile('carts'));
-  return from.push('Carts');
+  from.work.write('services/payments.yaml', serviceFile('payments', 'routes: [{ timeout: 1s }]\n'));
+  return from.push('Hasten payments');
 }
 
 type Plane = Awaited<ReturnType<typeof repoServer>>;
@@ -55,6 +55,7 @@ async function branchIs(plane: Plane, commit: string, kind: BranchState['kind'])
 
 /** From a good commit to one that is taken back, until the commit that does so runs like any other. */
 async function takenBack(from: ReturnType<typeof goodOrigin>, plane: Plane, dir: string) {
+  await rememberProxy(plane.dir, 'payments');
   plane.start();
   await plane.until('the good commit runs', ({ commit }) => commit === from.good);
   const id = bad(from);

@@ -70,7 +70,13 @@ describe('federation with go-spiffe as it is', {
     );
     const store = openSqliteStore(':memory:');
     const own = () => shop.authority.news.bundle;
-    const federation = new Federation({ store, clock: systemClock, log: silentLog, own });
+    const federation = new Federation({
+      isLeading: () => true,
+      store,
+      clock: systemClock,
+      log: silentLog,
+      own,
+    });
     const auth = { profile: 'https_spiffe', endpointId: id } as const;
     const peer = partner.peer(`https://127.0.0.1:${port}/`, { auth });
     await federation.apply(new Map([[partner.name, peer]]));

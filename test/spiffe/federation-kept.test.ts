@@ -39,7 +39,7 @@ describe('federation, what is kept (SPIFFE Federation sections 4.2 and 6)', () =
 
   async function federate(...peers: readonly TrustPeer[]): Promise<Federation> {
     const own = () => shop.authority.news.bundle;
-    const federation = new Federation({ store, clock, log: silentLog, own });
+    const federation = new Federation({ isLeading: () => true, store, clock, log: silentLog, own });
     running.push(federation);
     await federation.apply(mapOf(peers));
     return federation;
@@ -163,7 +163,13 @@ describe('federation, what is kept (SPIFFE Federation sections 4.2 and 6)', () =
     const own = () => shop.authority.news.bundle;
     const full: Store = Object.create(store, { put: { value: put } });
     Object.assign(full, { get: store.get.bind(store), list: store.list.bind(store) });
-    const federation = new Federation({ store: full, clock, log: silentLog, own });
+    const federation = new Federation({
+      isLeading: () => true,
+      store: full,
+      clock,
+      log: silentLog,
+      own,
+    });
     running.push(federation);
     await federation.apply(mapOf([partner.peer(endpoint.url, { bundle: numbered(1) })]));
     served = numbered(8);

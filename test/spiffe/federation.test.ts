@@ -42,7 +42,7 @@ describe('federation, the client (SPIFFE Federation)', () => {
 
   async function federate(...peers: readonly TrustPeer[]): Promise<Federation> {
     const own = () => shop.authority.news.bundle;
-    const federation = new Federation({ store, clock, log: silentLog, own });
+    const federation = new Federation({ isLeading: () => true, store, clock, log: silentLog, own });
     running.push(federation);
     await federation.apply(mapOf(peers));
     return federation;

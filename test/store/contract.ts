@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { it } from 'node:test';
 import type { Migration } from '../../src/store/migrations.ts';
 import type { Store } from '../../src/store/store.ts';
+import { leaseContract } from './lease-contract.ts';
 
 /** How the suite gets at one backend. */
 export interface Backend {
@@ -27,6 +28,7 @@ export function storeContract(backend: Backend): void {
   ledgerContract(backend);
   queryContract(backend);
   migrationContract(backend);
+  leaseContract(backend);
   it('no acknowledged write is lost, whenever the writer is killed', async () => {
     for (let round = 0; round < crashes; round += 1) await crash(backend, round);
   });

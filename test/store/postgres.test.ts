@@ -3,7 +3,9 @@ import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
 import { migrations } from '../../src/store/migrations.ts';
 import { openPostgresStore } from '../../src/store/postgres.ts';
+import type { StoreChange } from '../../src/store/store.ts';
 import { noPostgres, PostgresServer } from '../support/postgres.ts';
+import { eventually } from '../support/running-mesh.ts';
 import { storeContract } from './contract.ts';
 
 describe('the store in PostgreSQL', { skip: noPostgres() ?? false }, () => {
@@ -31,6 +33,30 @@ describe('the store in PostgreSQL', { skip: noPostgres() ?? false }, () => {
     assert.equal((await store.list('k')).length, 50);
     assert.equal((await store.ledger({ limit: 10 }))[0]?.subject, 'recorded while it was away');
     await store.close();
+  });
+
+  it('whoever watches hears what another process writes, and of a gap after the server was away', async () => {
+    const url = await server.database();
+    const [writer, watcher] = [await openPostgresStore(url), await openPostgresStore(url)];
+    const heard: StoreChange[] = [];
+    const said = (kind: StoreChange['kind'], count: number) => (): boolean =>
+      heard.filter((one) => one.kind === kind).length === count;
+    const stop = watcher.watch((change) => heard.push(change));
+    // What is written before a watcher listens is in the gap that it begins with.
+    await eventually(said('gap', 1), 10_000, () => 'no gap at first');
+    await writer.put('host-report', 'a host', Uint8Array.of(1), 0);
+    await writer.remove('host-report', 'a host');
+    await writer.putLease({ epoch: 1, holder: 'x' }, 0);
+    await eventually(said('lease', 1), 10_000, () => 'the lease was not told');
+    const document = { kind: 'document', of: 'host-report', id: 'a host' };
+    assert.deepEqual(heard.slice(1), [document, document, { kind: 'lease' }]);
+    await server.kill();
+    await server.start();
+    await eventually(said('gap', 2), 10_000, () => 'no gap after the server was away');
+    await writer.put('k', 'later', Uint8Array.of(1), 0);
+    await eventually(said('document', 3), 10_000, () => 'nothing is heard after a gap');
+    stop();
+    await Promise.all([writer.close(), watcher.close()]);
   });
 
   it('what the ledger holds cannot be changed, whatever holds the database', async () => {

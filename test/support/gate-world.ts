@@ -83,10 +83,11 @@ export async function gateWorld(
     readonly envoy?: Gate;
     readonly onPublish?: (proxy: WorkloadId) => void;
     readonly tracing?: Tracing;
+    readonly keep?: () => Promise<boolean>;
   } = {},
 ) {
   const { inventory = [], traffic = noTraffic, envoy, onPublish = () => {} } = options;
-  const { hostShows = () => undefined } = options;
+  const { hostShows = () => undefined, keep = async () => true } = options;
   const store = await openStore(':memory:');
   const plane: ControlPlane = new ControlPlane({
     clock,
@@ -103,8 +104,10 @@ export async function gateWorld(
   const rails = gates({ envoy, traffic, hostShows, nowMs: () => clock.nowMs() });
   const tracing = options.tracing ?? noTracing;
   plane.events.follow((event) => tracing.onEvent(event));
-  const passed = options.gates ?? rails;
-  const gatekeeper = new Gatekeeper({ plane, clock, verdicts, gates: passed, tracing });
+  const gatekeeper = new Gatekeeper({
+    ...{ plane, clock, verdicts, gates: options.gates ?? rails, tracing },
+    ...{ keep, isLeading: () => true },
+  });
   return {
     ...{ store, plane, verdicts, gatekeeper },
     running: () => (plane.intent.kind === 'running' ? plane.intent.tree.commit : undefined),

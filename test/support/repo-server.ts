@@ -2,11 +2,30 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
-import { layoutOf } from '../../src/app/layout.ts';
+import { reportKind } from '../../src/app/hosts/reports.ts';
+import { layoutOf, makeLayout } from '../../src/app/layout.ts';
+import type { Workload, WorkloadId } from '../../src/compile/inventory.ts';
+import type { ServiceName, VersionName } from '../../src/model/types.ts';
 import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
+import { openStore } from '../../src/store/open.ts';
 import { freePort } from './control-plane.ts';
 import { eventually } from './running-mesh.ts';
+
+/** A proxy that a host once reported and that is away now: whose wave a commit waits in, since nobody tells how it does. */
+export async function rememberProxy(dir: string, service: string): Promise<void> {
+  const layout = layoutOf(dir, process.env);
+  makeLayout(layout);
+  const store = await openStore(layout.database);
+  const workload: Workload = {
+    ...{ id: `${service}-1` as WorkloadId, service: service as ServiceName, host: 'away' },
+    ...{ version: 'v1' as VersionName, address: '127.1.1.1', state: 'ready' },
+    ...{ ingressPort: 20_000, egressPort: 15_001, appPort: 10_000 },
+  };
+  const report = Buffer.from(JSON.stringify({ workloads: [workload] }));
+  await store.put(reportKind, workload.host, report, 0);
+  await store.close();
+}
 
 export const entry = resolve('bin/chancery.js');
 
@@ -42,5 +61,5 @@ export async function repoServer(t: TestContext, dir: string, flags: readonly st
       () => `${what}:\n${said}`,
     );
   const revisions = async () => ((await get(paths.revisions)) as RevisionsReply).revisions;
-  return { start, kill, get, until, revisions, controlSocket, said: () => said };
+  return { dir, start, kill, get, until, revisions, controlSocket, said: () => said };
 }

@@ -69,7 +69,7 @@ describe('xDS rules of streams and acknowledgements', { timeout: 20_000 }, () =>
       service: 's',
       agentSocket: '/a.sock',
       adminSocket: '/b.sock',
-      controlPlane: { address: '127.0.0.1', port: 1, spiffeId: 'spiffe://t/c' },
+      controlPlane: { servers: [{ host: '127.0.0.1', port: 1 }], spiffeId: 'spiffe://t/c' },
     });
     const ads = fromBinary(BootstrapSchema, bytes).dynamicResources?.adsConfig;
     const target = ads?.grpcServices[0]?.targetSpecifier;

@@ -10,6 +10,8 @@ export interface FederationOptions {
   readonly store: PeerStore;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether this replica fetches; the others take from the store what the one that leads has fetched. */
+  readonly isLeading: () => boolean;
   /** The mesh's own bundle, for a peer whose endpoint this mesh has given an SVID. */
   readonly own: () => TrustBundle;
 }
@@ -46,13 +48,38 @@ export class Federation {
    * plane that has restarted does not take back for a moment what hosts trust.
    */
   apply(peers: ReadonlyMap<TrustDomain, TrustPeer>): Promise<void> {
-    const run = this.#applying.then(() => this.#apply(peers));
+    return this.#inTurn(() => this.#apply(peers, this.#pollers));
+  }
+
+  /** Another replica leads than before: whoever fetched ceases to, and the one that leads begins. */
+  changed(): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = [...this.#pollers.values()];
+      await Promise.all(before.map((poller) => poller.stop()));
+      const peers = new Map(before.map(({ peer }) => [peer.trustDomain, peer]));
+      await this.#apply(peers, new Map());
+    });
+  }
+
+  /** Another replica has fetched. */
+  reload(): Promise<void> {
+    if (this.#options.isLeading()) return Promise.resolve();
+    return this.#inTurn(async () => {
+      for (const poller of this.#pollers.values()) await poller.open();
+      this.#tell();
+    });
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const run = this.#applying.then(step);
     this.#applying = run.catch(() => {});
     return run;
   }
 
-  async #apply(peers: ReadonlyMap<TrustDomain, TrustPeer>): Promise<void> {
-    const before = this.#pollers;
+  async #apply(
+    peers: ReadonlyMap<TrustDomain, TrustPeer>,
+    before: ReadonlyMap<TrustDomain, PeerPoller>,
+  ): Promise<void> {
     const after = new Map<TrustDomain, PeerPoller>();
     const fresh: PeerPoller[] = [];
     for (const [trustDomain, peer] of peers) {
@@ -70,9 +97,10 @@ export class Federation {
     this.#pollers = after;
     // Dropped before anything else is waited for: a peer that is taken out is believed no longer.
     this.#tell();
-    for (const poller of fresh) poller.start();
+    const isLeading = this.#options.isLeading();
+    if (isLeading) for (const poller of fresh) poller.start();
     await Promise.all([...before].map(([name, one]) => (peers.has(name) ? undefined : one.stop())));
-    await forgetOthers(this.#options.store, peers);
+    if (isLeading) await forgetOthers(this.#options.store, peers);
   }
 
   /** Fetches the bundle of a peer now. Undefined: there is no such peer. */

@@ -15,7 +15,7 @@ export interface HeldBundle {
 
 export type PeerStore = Pick<Store, 'get' | 'put' | 'list' | 'remove'>;
 
-const kind = 'peer-bundle';
+export const peerKind = 'peer-bundle';
 
 interface StoredBundle {
   /** Hash of the seed that it came after. */
@@ -29,7 +29,7 @@ interface StoredBundle {
  * person has said what the bundle is, and that is the latest until the next fetch (SPIFFE Federation section 4.2).
  */
 export async function readHeld(store: PeerStore, peer: TrustPeer): Promise<HeldBundle | undefined> {
-  const stored = await store.get(kind, peer.trustDomain);
+  const stored = await store.get(peerKind, peer.trustDomain);
   if (stored === undefined) return undefined;
   const value = JSON.parse(Buffer.from(stored.value).toString('utf8')) as StoredBundle;
   if (value.seed !== seedHash(peer)) return undefined;
@@ -38,14 +38,14 @@ export async function readHeld(store: PeerStore, peer: TrustPeer): Promise<HeldB
   return document.ok ? { source: 'fetched', fetchedMs, document: document.value, text } : undefined;
 }
 
-/** Durable when it resolves. Replicas poll alike; what one writes last is as good as what another does. */
+/** Durable when it resolves. */
 export async function writeHeld(
   store: PeerStore,
   peer: TrustPeer,
   { text, fetchedMs }: { readonly text: string; readonly fetchedMs: number },
 ): Promise<void> {
   const value: StoredBundle = { seed: seedHash(peer), document: text, fetchedMs };
-  await store.put(kind, peer.trustDomain, Buffer.from(JSON.stringify(value)), undefined);
+  await store.put(peerKind, peer.trustDomain, Buffer.from(JSON.stringify(value)), undefined);
 }
 
 /** Forgets the bundles of all that are no peers. */
@@ -53,8 +53,8 @@ export async function forgetOthers(
   store: PeerStore,
   peers: ReadonlyMap<TrustDomain, TrustPeer>,
 ): Promise<void> {
-  for (const { id } of await store.list(kind)) {
-    if (!peers.has(id as TrustDomain)) await store.remove(kind, id);
+  for (const { id } of await store.list(peerKind)) {
+    if (!peers.has(id as TrustDomain)) await store.remove(peerKind, id);
   }
 }
 

@@ -1,15 +1,15 @@
 import { type ApiReply, type ApiRequest, refused } from '../../serve/api/server.ts';
 import { paths } from '../../serve/api/wire.ts';
 import type { ApprovalRequest, CommitReply } from '../../serve/api/wire-gate.ts';
-import type { XdsService } from '../../serve/xds/service.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { IntentSource } from '../intent-source.ts';
+import type { Fleet } from '../replicas/fleet.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export interface GateApiParts {
   readonly plane: ControlPlane;
-  readonly xds: XdsService;
+  readonly fleet: Fleet;
   readonly source: IntentSource;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
@@ -37,16 +37,17 @@ export async function gateApi(
 }
 
 async function commitReply(parts: GateApiParts, text: string): Promise<CommitReply> {
-  const { plane, xds, verdicts, source } = parts;
+  const { plane, fleet, verdicts, source } = parts;
   const verdict = verdicts.find(text);
   const { intent, inventory, publisher } = plane;
-  const states = inventory.map(({ id }) => ({ id, ...xds.status(id) }));
+  const states = inventory.map(({ id }) => ({ id, ...fleet.status(id) }));
   // Who refuses something goes on with what it had: the commit is not live there.
-  const behind = states.filter(({ state }) => state !== 'converged');
+  const behind = states.filter(({ state, converged }) => state !== 'converged' || !converged);
   const running =
     intent.kind === 'running'
       ? { commit: intent.tree.commit, subject: intent.tree.subject }
       : undefined;
+  const accepted = verdicts.all.find((one) => one.verdict.kind === 'accepted');
   // After a restart no change is announced, and only what proxies have taken can tell.
   const known = running === undefined ? undefined : verdicts.get(running.commit)?.liveMs;
   return {
@@ -55,6 +56,8 @@ async function commitReply(parts: GateApiParts, text: string): Promise<CommitRep
     running,
     live:
       running !== undefined &&
+      // One that follows hears of the verdict before it hears of what it is to run.
+      (accepted === undefined || accepted.commit === running.commit) &&
       publisher.pending !== running.commit &&
       (known !== undefined || behind.length === 0),
     proxies: {

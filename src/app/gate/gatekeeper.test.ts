@@ -6,7 +6,6 @@ import {
   readingOf,
   serviceFile,
   silent,
-  treeOf,
   workloadOf,
 } from '../../../test/support/gate-world.ts';
 import { systemClock as clock } from '../../base/clock.ts';
@@ -154,7 +153,7 @@ describe('the gatekeeper', () => {
     assert.equal(world.verdict('one'), 'accepted');
   });
 
-  it('verdicts outlive the process, and what ran last comes back without a gate', async () => {
+  it('verdicts outlive the process, and are known to whoever follows', async () => {
     const world = await gateWorld();
     for (const [commit, files] of [
       ['one', good],
@@ -165,17 +164,24 @@ describe('the gatekeeper', () => {
     }
     await world.verdicts.flushed();
     const again = await Verdicts.open({ store: world.store, clock, log: silent });
-    assert.equal(again.lastAccepted?.commit, 'one');
-    assert.equal(again.get('two')?.verdict.kind, 'refused');
-    const never: Gate = {
-      name: 'envoy',
-      onErrors: 'refuse',
-      check: () => {
-        throw new Error('asked');
-      },
-    };
-    const fresh = await gateWorld({ gates: [never] });
-    fresh.gatekeeper.restore(treeOf('one', good), false);
-    assert.equal(fresh.running(), 'one');
+    assert.equal(again.get('one')?.verdict.kind, 'accepted');
+    assert.equal(again.refused?.commit, 'two');
+    world.gatekeeper.offer(readingOf('three', good));
+    await world.gatekeeper.settled();
+    await world.verdicts.flushed();
+    again.take([{ id: 'three', document: await world.store.get('verdict', 'three') }]);
+    assert.deepEqual(
+      again.all.map(({ commit }) => commit),
+      ['three', 'two', 'one'],
+    );
+    assert.equal(again.refused, undefined);
+  });
+
+  it('what the store does not take since another replica leads is not accepted', async () => {
+    const world = await gateWorld({ keep: async () => false });
+    world.gatekeeper.offer(readingOf('one', good));
+    await world.gatekeeper.settled();
+    assert.equal(world.running(), undefined);
+    assert.equal(world.verdict('one'), 'checking');
   });
 });

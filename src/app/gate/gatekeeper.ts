@@ -64,10 +64,11 @@ export class Gatekeeper {
   readonly #gates: readonly Gate[];
   readonly #verdicts: Verdicts;
   readonly #tracing: Pick<Tracing, 'begin'>;
+  readonly #keep: (tree: IntentTree) => Promise<boolean>;
   #checking: Offer | undefined;
   #next: Offer | undefined;
   #held: Held | undefined;
-  /** What was read and compiled last, good or not: the next commit costs what differs from it. */
+  /** What was read and compiled last, good or not. */
   #parsed: ParsedIntent | undefined;
   #compiled: Compiled | undefined;
   #overtaken = 0;
@@ -79,19 +80,25 @@ export class Gatekeeper {
     readonly gates: readonly Gate[];
     readonly verdicts: Verdicts;
     readonly tracing?: Pick<Tracing, 'begin'>;
+    /** Makes what is accepted durable; false when this control plane does not lead any more. */
+    readonly keep: (tree: IntentTree) => Promise<boolean>;
+    /** Only the leader judges, and says what became of a commit. */
+    readonly isLeading: () => boolean;
   }) {
+    this.#keep = parts.keep;
     this.#plane = parts.plane;
     this.#clock = parts.clock;
     this.#gates = parts.gates;
     this.#verdicts = parts.verdicts;
     this.#tracing = parts.tracing ?? noTracing;
     parts.plane.events.follow((event) => {
+      if (!parts.isLeading()) return;
       if (event.kind === 'live') this.#verdicts.live(event.commit);
       if (event.kind === 'rollout') this.#follow(event.rollout);
     });
   }
 
-  /** The commit that only waits for somebody to approve it. */
+  /** The commit that only waits for somebody to approve it here. */
   get waiting(): CommitVerdict | undefined {
     return this.#held && this.#verdicts.get(commitOf(this.#held.offer.reading));
   }
@@ -101,15 +108,8 @@ export class Gatekeeper {
     return this.#settled;
   }
 
-  /** What ran before a restart: it passed the gates then, and the control plane must come up without any of them. */
-  restore(tree: IntentTree, approved: boolean): void {
-    const { intent, findings } = this.#read(tree);
-    if (intent !== undefined) {
-      this.#plane.accept(tree, intent, { warnings: findings, approved });
-    }
-  }
-
-  #read(tree: IntentTree): ParsedIntent {
+  /** Of what passed the gates before, and of what comes: the next one costs what differs from it. */
+  read(tree: IntentTree): ParsedIntent {
     this.#parsed = readIntent(tree.files, this.#clock.nowMs(), this.#parsed);
     return this.#parsed;
   }
@@ -176,10 +176,10 @@ export class Gatekeeper {
       say({ kind: 'checking' });
       this.#plane.events.emit({ kind: 'gate', commit: commitOf(reading), ...gate });
     });
-    this.#settle(offer, outcome, say);
+    await this.#settle(offer, outcome, say);
   }
 
-  #settle(offer: Offer, outcome: Outcome, say: (verdict: Verdict) => void): void {
+  async #settle(offer: Offer, outcome: Outcome, say: (verdict: Verdict) => void): Promise<void> {
     const { reading } = offer;
     if (outcome.kind === 'overtaken') {
       this.#overtaken += 1;
@@ -187,6 +187,8 @@ export class Gatekeeper {
       return;
     }
     this.#overtaken = 0;
+    // Whoever leads now reads it again, and judges it.
+    if (outcome.kind === 'passed' && !(await this.#keep(outcome.tree))) return;
     this.#release(commitOf(reading));
     const atMs = this.#clock.nowMs();
     switch (outcome.kind) {
@@ -214,7 +216,7 @@ export class Gatekeeper {
     const takenBack = this.#plane.takenBack(tree.commit);
     if (takenBack !== undefined) return refusal([takenBack]);
     const parsed = await this.#pass('parse', passed, () => {
-      const { intent, findings } = this.#read(tree);
+      const { intent, findings } = this.read(tree);
       return { findings, value: intent };
     });
     const { value: intent } = parsed;

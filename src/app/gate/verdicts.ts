@@ -1,9 +1,11 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { CommitVerdict } from '../../serve/api/wire-gate.ts';
-import type { Store } from '../../store/store.ts';
+import type { StoredDocument } from '../../store/store.ts';
+import type { Followed } from '../replicas/feed.ts';
+import type { FencedStore } from '../replicas/fenced-store.ts';
 
-const verdictKind = 'verdict';
+export const verdictKind = 'verdict';
 /** For `chancery revision list` and for whoever waits; the ledger keeps what became of each commit for good. */
 const verdictsMax = 500;
 /** Enough of an id that two commits of a mesh's intent do not share it. */
@@ -11,31 +13,49 @@ const prefixCharactersMin = 6;
 
 /** What became of each commit: in memory to be asked, and in the store to outlive the process. */
 export class Verdicts {
-  readonly #store: Store;
+  readonly #store: FencedStore;
   readonly #clock: Clock;
   readonly #log: Log;
   /** Oldest first. */
   readonly #known = new Map<string, CommitVerdict>();
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(parts: { readonly store: Store; readonly clock: Clock; readonly log: Log }) {
+  private constructor(parts: {
+    readonly store: FencedStore;
+    readonly clock: Clock;
+    readonly log: Log;
+  }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#log = parts.log;
   }
 
   static async open(parts: {
-    readonly store: Store;
+    readonly store: FencedStore;
     readonly clock: Clock;
     readonly log: Log;
   }): Promise<Verdicts> {
     const verdicts = new Verdicts(parts);
-    const stored = (await parts.store.list(verdictKind)).map(
-      ({ value }) => JSON.parse(Buffer.from(value).toString('utf8')) as CommitVerdict,
-    );
-    for (const one of stored.sort((a, b) => a.seenMs - b.seenMs))
-      verdicts.#known.set(one.commit, one);
+    verdicts.#put((await parts.store.list(verdictKind)).map(verdictOf));
     return verdicts;
+  }
+
+  /** What the leader wrote. */
+  take(changes: readonly Followed[]): void {
+    for (const { id, document } of changes) if (document === undefined) this.#known.delete(id);
+    this.#put(
+      changes.flatMap(({ document }) => (document === undefined ? [] : verdictOf(document))),
+    );
+  }
+
+  #put(verdicts: readonly CommitVerdict[]): void {
+    for (const one of verdicts.toSorted((a, b) => a.seenMs - b.seenMs)) this.#keepKnown(one);
+  }
+
+  /** A commit that comes again is the newest again. */
+  #keepKnown(one: CommitVerdict): void {
+    if (this.#known.get(one.commit)?.seenMs !== one.seenMs) this.#known.delete(one.commit);
+    this.#known.set(one.commit, one);
   }
 
   /** Newest first. */
@@ -54,17 +74,20 @@ export class Verdicts {
     return this.all.find(({ commit }) => commit.startsWith(text));
   }
 
-  /** The commit that ran last, as far as it is known; what a control plane comes back with. */
-  get lastAccepted(): CommitVerdict | undefined {
-    const accepted = this.all.filter(({ verdict }) => verdict.kind === 'accepted');
-    return accepted.sort((a, b) => decidedMs(b) - decidedMs(a))[0];
+  /** The newest commit, where it was refused. */
+  get refused(): CommitVerdict | undefined {
+    const [newest] = this.all;
+    return newest?.verdict.kind === 'refused' ? newest : undefined;
+  }
+
+  /** The commit that only waits for somebody to approve it. */
+  get waiting(): CommitVerdict | undefined {
+    return this.all.find(({ verdict }) => verdict.kind === 'waiting');
   }
 
   /** Kept in memory at once; a verdict that ends a check is also written, and goes to the ledger. */
   set(next: CommitVerdict): void {
-    // A commit that comes again is the newest again.
-    if (this.#known.get(next.commit)?.seenMs !== next.seenMs) this.#known.delete(next.commit);
-    this.#known.set(next.commit, next);
+    this.#keepKnown(next);
     if (next.verdict.kind === 'checking') return;
     const { commit, subject, verdict } = next;
     const facts = { subject, verdict: verdict.kind, ...reasonOf(next) };
@@ -105,8 +128,8 @@ export class Verdicts {
   }
 }
 
-function decidedMs({ verdict, seenMs }: CommitVerdict): number {
-  return verdict.kind === 'checking' ? seenMs : verdict.atMs;
+function verdictOf({ value }: StoredDocument): CommitVerdict {
+  return JSON.parse(Buffer.from(value).toString('utf8')) as CommitVerdict;
 }
 
 function reasonOf({ verdict }: CommitVerdict): Record<string, string> {

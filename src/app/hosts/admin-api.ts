@@ -16,6 +16,7 @@ import {
 } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { Fleet } from '../replicas/fleet.ts';
 import type { HostRegistry } from './registry.ts';
 import type { HostReports } from './reports.ts';
 
@@ -23,6 +24,7 @@ export interface HostAdminParts {
   readonly registry: HostRegistry;
   readonly reports: HostReports;
   readonly plane: ControlPlane;
+  readonly fleet: Fleet;
   readonly authority: Authority;
   readonly store: Store;
   readonly clock: Clock;
@@ -49,19 +51,20 @@ export async function hostAdmin(
   return undefined;
 }
 
-function hosts({ registry, reports, plane }: HostAdminParts, name: string): ApiReply {
+function hosts(parts: HostAdminParts, name: string): ApiReply {
+  const { registry } = parts;
   const found = registry.all.filter((record) => name === '' || record.name === name);
   if (name !== '' && found.length === 0) return noSuchHost(name);
-  const body = { hosts: found.map((record) => hostReply(record, reports, plane)) };
+  const body = { hosts: found.map((record) => hostReply(record, parts)) };
   return { kind: 'json', body };
 }
 
-function hostReply(record: HostRecord, reports: HostReports, plane: ControlPlane): HostReply {
+function hostReply(record: HostRecord, { reports, plane, fleet }: HostAdminParts): HostReply {
   const { name, method, anchor, selectors, attestedMs, notBeforeMs, notAfterMs, standing } = record;
   const last = reports.last(name);
   return {
     ...{ name, method, anchor, selectors, attestedMs, notBeforeMs, notAfterMs, standing },
-    connections: plane.watchers(name),
+    connections: fleet.watchers(name),
     seenMs: last?.seenMs,
     trustSequence: last?.report.trustSequence,
     workloads: plane.inventory.filter((one) => one.host === name).map(({ id }) => id),
@@ -75,10 +78,10 @@ async function hostStep(
   host: HostName,
   { by, reason }: HostStepRequest,
 ): Promise<ApiReply> {
-  const { registry, reports, plane } = parts;
+  const { registry } = parts;
   const result = await registry[step](host, by, reason);
   if (!result.ok) return noSuchHost(host);
-  const body = { hosts: [hostReply(result.value, reports, plane)] };
+  const body = { hosts: [hostReply(result.value, parts)] };
   return { kind: 'json', body };
 }
 

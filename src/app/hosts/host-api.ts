@@ -19,6 +19,7 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { Federation } from '../federation/federation.ts';
 import { issueJwtSvid, issueSvids } from '../identity-api.ts';
 import type { Admissions } from './admissions.ts';
+import type { OpenWatches } from './open-watches.ts';
 import type { HostRegistry } from './registry.ts';
 import type { HostReports } from './reports.ts';
 import { watch } from './watch.ts';
@@ -32,6 +33,7 @@ export interface HostApiParts {
   readonly registry: HostRegistry;
   readonly admissions: Admissions;
   readonly reports: HostReports;
+  readonly watches: OpenWatches;
 }
 
 /** A call of a host whose certificate counts now. */
@@ -53,6 +55,7 @@ export function hostApi(
 ): ApiHandler {
   return async (request) => {
     const { method, path } = request;
+    if (parts.watches.refusal !== undefined) return parts.watches.refusal;
     if (method === 'GET' && path === paths.bundle) return bundle(parts);
     const joining = await join(parts, attestors, request);
     if (joining !== undefined) return joining;

@@ -12,7 +12,6 @@ import type { Store } from '../../store/store.ts';
 import { HostRegistry } from './registry.ts';
 
 const host = 'web-1' as HostName;
-const log = { info: () => {}, warn: () => {}, error: () => {} };
 
 describe('the registry of hosts, of two control planes on one store', () => {
   let dir = '';
@@ -25,13 +24,11 @@ describe('the registry of hosts, of two control planes on one store', () => {
     clock = new FakeClock();
     stores = [0, 1].map(() => openSqliteStore(join(dir, 'state.db')));
     [first, second] = (await Promise.all(
-      stores.map((store) => HostRegistry.open({ store, clock, log })),
+      stores.map((store) => HostRegistry.open({ store, clock })),
     )) as [HostRegistry, HostRegistry];
     await admitTo(first, 'k1');
   });
   afterEach(async () => {
-    first.stop();
-    second.stop();
     await Promise.all(stores.map((store) => store.close()));
     rmSync(dir, { recursive: true });
   });
@@ -48,10 +45,10 @@ describe('the registry of hosts, of two control planes on one store', () => {
     assert.ok(result.ok);
   }
 
-  /** A round of looking at the store, and what it leads to. */
-  async function settle(): Promise<void> {
-    clock.advance(400);
-    for (let turn = 0; turn < 20; turn += 1) await new Promise((wake) => setImmediate(wake));
+  /** What the feed brings to the second one after a write of the first one. */
+  async function told(): Promise<void> {
+    const store = stores[1] ?? assert.fail();
+    second.take([{ id: host, document: await store.get('host', host) }]);
   }
 
   it('a host that came by the other one is known when it calls', async () => {
@@ -67,28 +64,26 @@ describe('the registry of hosts, of two control planes on one store', () => {
     assert.ok(!(await first.use(host, 'k0')).ok);
   });
 
-  it('a ban by the other one cuts here within a second, and holds after a restart', async () => {
+  it('a ban by the other one cuts here as soon as it is told, and holds after a restart', async () => {
     assert.ok((await second.use(host, 'k1')).ok);
-    second.start();
     const cut: string[] = [];
     second.onCut((name) => cut.push(name));
     assert.ok((await first.ban(host, 'ann', 'stolen')).ok);
-    await settle();
+    await told();
     assert.deepEqual(cut, [host]);
     assert.ok(!(await second.use(host, 'k1')).ok);
     const store = stores[0] ?? assert.fail();
-    const restarted = await HostRegistry.open({ store, clock, log });
+    const restarted = await HostRegistry.open({ store, clock });
     assert.equal(restarted.get(host)?.standing.kind, 'banned');
     assert.deepEqual(restarted.active, []);
   });
 
   it('an eviction by the other one cuts here, and the name is free again', async () => {
     assert.ok((await second.use(host, 'k1')).ok);
-    second.start();
     const cut: string[] = [];
     second.onCut((name) => cut.push(name));
     assert.ok((await first.evict(host, 'ann', '')).ok);
-    await settle();
+    await told();
     assert.deepEqual(cut, [host]);
     await admitTo(second, 'k9');
     assert.ok((await first.use(host, 'k9')).ok);

@@ -1,5 +1,4 @@
 import type { Clock } from '../../base/clock.ts';
-import { type Log, problemFields } from '../../base/log.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import {
   banned,
@@ -10,13 +9,9 @@ import {
 } from '../../identity/hosts/host-record.ts';
 import type { HostName, Selector } from '../../model/types.ts';
 import type { Store, StoredDocument } from '../../store/store.ts';
+import type { Followed } from '../replicas/feed.ts';
 
-const hostKind = 'host';
-/** Counts bans and evictions, so that other control planes of the same store notice them by one small read. */
-const cutsKind = 'host-cuts';
-const cutsId = 'count';
-/** A ban holds on every control plane within this and the time of a read. */
-const lookEveryMs = 400;
+export const hostKind = 'host';
 const writesMax = 4;
 
 interface Known {
@@ -27,7 +22,6 @@ interface Known {
 export interface RegistryOptions {
   readonly store: Store;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** The hosts of the mesh, in the store and in memory. A record is written over only as it was read. */
@@ -35,8 +29,6 @@ export class HostRegistry {
   readonly #options: RegistryOptions;
   readonly #hosts = new Map<HostName, Known>();
   readonly #listeners = new Set<(host: HostName) => void>();
-  #cuts = 0;
-  #cancel = (): void => {};
 
   private constructor(options: RegistryOptions) {
     this.#options = options;
@@ -44,9 +36,12 @@ export class HostRegistry {
 
   static async open(options: RegistryOptions): Promise<HostRegistry> {
     const registry = new HostRegistry(options);
-    registry.#cuts = await registry.#readCuts();
-    await registry.#readAll();
+    for (const one of await options.store.list(hostKind)) registry.#take(one);
     return registry;
+  }
+
+  get versions(): readonly { readonly id: string; readonly version: number }[] {
+    return [...this.#hosts].map(([id, { version }]) => ({ id, version }));
   }
 
   get all(): readonly HostRecord[] {
@@ -132,57 +127,27 @@ export class HostRegistry {
     return ok(record);
   }
 
-  start(): void {
-    const round = async (): Promise<void> => {
-      await this.#look().catch((error: unknown) =>
-        this.#options.log.warn('hosts cannot be read from the store; what is known holds', {
-          ...problemFields(error),
-        }),
-      );
-      this.#cancel = this.#options.clock.after(lookEveryMs, () => void round());
-    };
-    this.#cancel = this.#options.clock.after(lookEveryMs, () => void round());
-  }
-
-  stop(): void {
-    this.#cancel();
+  /** What other control planes wrote: whoever they banned or evicted is cut here as well. */
+  take(changes: readonly Followed[]): void {
+    const before = new Set(this.active.map(({ name }) => name));
+    for (const { id, document } of changes) {
+      if (document === undefined) this.#hosts.delete(id as HostName);
+      else this.#take(document);
+      const isCut =
+        before.has(id as HostName) && this.get(id as HostName)?.standing.kind !== 'active';
+      if (isCut) for (const listener of this.#listeners) listener(id as HostName);
+    }
   }
 
   async #cut(host: HostName, kind: string, by: string, reason: string): Promise<void> {
     const { store, clock } = this.#options;
     for (const listener of this.#listeners) listener(host);
     store.record({ atMs: clock.nowMs(), kind, subject: host, facts: { by, reason } });
-    await store.put(cutsKind, cutsId, new Uint8Array(), undefined);
     await store.flush();
-  }
-
-  /** What other control planes cut off. */
-  async #look(): Promise<void> {
-    const cuts = await this.#readCuts();
-    if (cuts === this.#cuts) return;
-    this.#cuts = cuts;
-    const before = this.active;
-    await this.#readAll();
-    for (const { name } of before) {
-      if (this.get(name)?.standing.kind === 'active') continue;
-      for (const listener of this.#listeners) listener(name);
-    }
-  }
-
-  async #readCuts(): Promise<number> {
-    return (await this.#options.store.get(cutsKind, cutsId))?.version ?? 0;
-  }
-
-  async #readAll(): Promise<void> {
-    const stored = await this.#options.store.list(hostKind);
-    const present = new Set(stored.map(({ id }) => id));
-    for (const name of this.#hosts.keys()) if (!present.has(name)) this.#hosts.delete(name);
-    for (const one of stored) this.#take(one);
   }
 
   #take({ id, version, value }: StoredDocument): void {
     const host = id as HostName;
-    if ((this.#hosts.get(host)?.version ?? 0) >= version) return;
     const record = JSON.parse(Buffer.from(value).toString('utf8')) as HostRecord;
     this.#hosts.set(host, { record, version });
   }

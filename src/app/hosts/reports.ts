@@ -6,19 +6,37 @@ import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/h
 import type { HostName } from '../../model/types.ts';
 import { type ApiReply, refused } from '../../serve/api/server.ts';
 import type { HostReport } from '../../serve/api/wire.ts';
-import type { Store } from '../../store/store.ts';
+import type { Store, StoredDocument } from '../../store/store.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { SignalLog } from '../rollouts/signal-log.ts';
+import type { Followed } from '../replicas/feed.ts';
+import type { SharedSignals } from '../replicas/shared-signals.ts';
 import type { TrafficLog } from '../traffic/traffic-log.ts';
 
 export const reportKind = 'host-report';
+
+/** As it lies in the store. */
+interface StoredReport {
+  readonly workloads: readonly Workload[];
+  readonly state: Pick<HostReport, 'trustSequence' | 'presented' | 'health'> | undefined;
+}
+
+/** What runs in the mesh by what hosts reported last. */
+export function storedInventory(reports: readonly StoredDocument[]): Workload[] {
+  return reports.flatMap(
+    ({ value }) => (JSON.parse(Buffer.from(value).toString('utf8')) as StoredReport).workloads,
+  );
+}
+
+function stateOf({ trustSequence, presented, health }: HostReport): StoredReport['state'] {
+  return { trustSequence, presented, health };
+}
 
 export interface HostReportsParts {
   readonly plane: ControlPlane;
   readonly store: Store;
   readonly confirmations: Confirmations;
-  readonly signals: SignalLog;
+  readonly signals: SharedSignals;
   readonly traffic: TrafficLog;
   readonly clock: Clock;
   readonly log: Log;
@@ -27,6 +45,8 @@ export interface HostReportsParts {
 /** Takes what hosts say of themselves, as far as it is theirs to say. */
 export class HostReports {
   readonly #parts: HostReportsParts;
+  /** What the store holds of each host. */
+  readonly #kept = new Map<string, string>();
   readonly #last = new Map<HostName, { readonly report: HostReport; readonly seenMs: number }>();
 
   constructor(parts: HostReportsParts) {
@@ -50,7 +70,7 @@ export class HostReports {
         help: `the service's \`identity: { host: … }\` says on which hosts it runs; each workload has a name of its own in the mesh`,
       });
     }
-    await this.#keep(host, own);
+    await this.#keep(host, own, report);
     const ids = new Set<string>(own.map(({ id }) => id));
     for (const { id } of this.#workloadsOf(host)) if (!ids.has(id)) signals.forget(id);
     plane.report(host, own);
@@ -58,10 +78,29 @@ export class HostReports {
     this.#last.set(host, { report, seenMs: nowMs });
     confirmations.take(host, report, nowMs);
     for (const { workload, counters } of report.counters ?? []) {
-      if (ids.has(workload)) signals.take(workload as WorkloadId, nowMs, counters);
+      if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
     }
     this.#takeTraffic(own, report.traffic ?? []);
     return { kind: 'json', body: {} };
+  }
+
+  /** What hosts told other replicas; it was looked at there. */
+  follow(changes: readonly Followed[]): void {
+    const { plane, confirmations, clock } = this.#parts;
+    const nowMs = clock.nowMs();
+    const told = changes.flatMap(({ id, document }) => {
+      if (document === undefined) return [];
+      const text = Buffer.from(document.value).toString('utf8');
+      this.#kept.set(id, text);
+      return [[id, JSON.parse(text) as StoredReport] as const];
+    });
+    plane.reports(told.map(([host, { workloads }]) => [host, workloads]));
+    for (const [host, { workloads, state }] of told) {
+      if (workloads.length === 0) this.#last.delete(host as HostName);
+      if (state === undefined) continue;
+      this.#last.set(host as HostName, { report: { workloads, ...state }, seenMs: nowMs });
+      confirmations.take(host, state, nowMs);
+    }
   }
 
   #takeTraffic(own: readonly Workload[], told: NonNullable<HostReport['traffic']>): void {
@@ -79,20 +118,30 @@ export class HostReports {
     this.#last.delete(host);
     for (const { id } of this.#workloadsOf(host)) signals.forget(id);
     // Callers first: what is not written yet is written again by the next report, or by the next cut.
-    const kept = this.#keep(host, []);
+    const kept = this.#keep(host, [], undefined);
     plane.report(host, []);
     kept.catch((error: unknown) =>
       log.error('the store did not take that a host has left', { host, ...problemFields(error) }),
     );
   }
 
-  /** Durable first: a control plane that comes back must not forget endpoints that it told callers of. */
-  async #keep(host: HostName, workloads: readonly Workload[]): Promise<void> {
+  /**
+   * Durable first: a control plane that comes back must not forget endpoints that it told callers of. What a host has
+   * confirmed is written only where another replica reads it.
+   */
+  async #keep(
+    host: HostName,
+    workloads: readonly Workload[],
+    report: HostReport | undefined,
+  ): Promise<void> {
     const { store, clock } = this.#parts;
     const before = this.#workloadsOf(host);
-    if (JSON.stringify(workloads) === JSON.stringify(before)) return;
-    const document = Buffer.from(JSON.stringify({ workloads }));
-    await store.put(reportKind, host, document, undefined);
+    const isSame = JSON.stringify(workloads) === JSON.stringify(before);
+    const state = store.isShared && report !== undefined ? stateOf(report) : undefined;
+    const text = JSON.stringify({ workloads, state } satisfies StoredReport);
+    if (isSame && (state === undefined || text === this.#kept.get(host))) return;
+    await store.put(reportKind, host, Buffer.from(text), undefined);
+    this.#kept.set(host, text);
     for (const entry of endpointChanges(before, workloads, clock.nowMs())) store.record(entry);
   }
 

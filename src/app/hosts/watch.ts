@@ -10,10 +10,10 @@ type Entries = AgentUpdate & { readonly kind: 'entries' };
 
 /** What one host is to know: trust, policy, and of the entries those that it may serve; first all, then what changes. */
 export function watch(
-  parts: Pick<HostApiParts, 'plane' | 'authority' | 'federation' | 'clock'>,
+  parts: Pick<HostApiParts, 'plane' | 'authority' | 'federation' | 'clock' | 'watches'>,
   { record, notAfterMs }: Pick<HostCall, 'record' | 'notAfterMs'>,
 ): ApiReply {
-  const { plane, clock } = parts;
+  const { plane, clock, watches } = parts;
   const shown = hostSelectors(record);
   return {
     kind: 'stream',
@@ -32,7 +32,9 @@ export function watch(
       const unsubscribe = plane.subscribe(record.name, tell);
       // A stream ends with the certificate that it was opened with.
       const cancel = clock.after(Math.max(0, notAfterMs - clock.nowMs()), end);
+      const ended = watches.opened(end);
       return () => {
+        ended();
         cancel();
         unsubscribe();
         unfollow();

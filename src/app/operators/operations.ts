@@ -12,6 +12,8 @@ import type { ControlPlane } from '../control-plane.ts';
 import { missingCommit } from '../first-commit.ts';
 import type { HostRegistry } from '../hosts/registry.ts';
 import type { Notices } from '../notices.ts';
+import type { Fleet } from '../replicas/fleet.ts';
+import type { Replica } from '../replicas/replica.ts';
 import { type Probe, readiness, storeProbe } from './health.ts';
 import { type MetricName, metricTable } from './metric-table.ts';
 import { countMeshEvent, processMetrics } from './self-metrics.ts';
@@ -24,6 +26,8 @@ export interface OperationsParts {
   readonly registry: HostRegistry;
   readonly plane: ControlPlane;
   readonly xds: XdsService;
+  readonly fleet: Fleet;
+  readonly replica: Replica;
   readonly metrics: Metrics<MetricName>;
 }
 
@@ -69,6 +73,7 @@ export function createOperations(parts: OperationsParts): Operations {
     metricsText: async () => {
       look();
       setFleet(parts);
+      setReplicas(parts);
       if (late !== undefined) setTrust(metrics, late, clock.nowMs());
       for (const { name, holds } of (await ready()).checks) {
         metrics.set('chancery_ready', holds ? 1 : 0, { check: name });
@@ -88,7 +93,7 @@ function caProblem(late: ServingParts | undefined, nowMs: number): string | unde
   return isUsable(late.authority.state.active, nowMs) ? undefined : 'the CA cannot sign now';
 }
 
-function setFleet({ metrics, plane, registry, xds, store }: OperationsParts): void {
+function setFleet({ metrics, plane, registry, xds, fleet, store }: OperationsParts): void {
   const statuses = [...xds.statuses().values()];
   const there = statuses.filter(({ streams }) => streams > 0);
   const inSync = there.filter(({ converged, rejected }) => converged && rejected.length === 0);
@@ -102,16 +107,27 @@ function setFleet({ metrics, plane, registry, xds, store }: OperationsParts): vo
   proxies('in_sync', inSync.length);
   proxies('refusing', refusing.length);
   proxies('behind', there.length - inSync.length - refusing.length);
-  proxies('away', statuses.length - there.length);
+  proxies('away', plane.inventory.filter(({ id }) => !fleet.status(id).connected).length);
   setXdsCounters(metrics, xds.counters);
   const services = plane.intent.kind === 'running' ? plane.intent.intent.services.size : 0;
   metrics.set('chancery_intent_services', services);
   const { all, active } = registry;
-  const present = active.filter(({ name }) => plane.watchers(name) > 0).length;
+  const present = active.filter(({ name }) => fleet.watchers(name) > 0).length;
   metrics.set('chancery_hosts', present, { state: 'present' });
   metrics.set('chancery_hosts', active.length - present, { state: 'away' });
   metrics.set('chancery_hosts', all.length - active.length, { state: 'banned' });
   metrics.set('chancery_ledger_dropped_total', store.ledgerDropped);
+}
+
+function setReplicas({ metrics, replica }: OperationsParts): void {
+  const { statuses, leadership, isLeading, feed } = replica;
+  for (const state of ['serving', 'draining', 'silent'] as const) {
+    const count = statuses.filter((one) => one.state === state).length;
+    metrics.set('chancery_replicas', count, { state });
+  }
+  metrics.set('chancery_replica_leads', isLeading ? 1 : 0);
+  metrics.set('chancery_replica_epoch', leadership.seenEpoch ?? 0);
+  metrics.set('chancery_replica_feed_behind_seconds', feed.behindMs / 1_000);
 }
 
 function setTrust(

@@ -4,7 +4,9 @@ import type { Metrics } from '../../base/metrics.ts';
 import type { Store } from '../../store/store.ts';
 import type { MetricName } from './metric-table.ts';
 
-const timed: readonly PropertyKey[] = ['get', 'list', 'put', 'remove', 'flush', 'ledger'];
+const timed: readonly PropertyKey[] = [
+  ...['get', 'list', 'put', 'remove', 'flush', 'ledger', 'versions', 'lease', 'putLease'],
+];
 
 /** The same store, with what its calls took and what was recorded counted. */
 export function timedStore(store: Store, metrics: Metrics<MetricName>, clock: Clock): Store {

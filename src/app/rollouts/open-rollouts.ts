@@ -3,66 +3,75 @@ import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Log } from '../../base/log.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { BranchState, Rollout } from '../../rollout/rollout.ts';
-import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
-import { type Accepted, type ControlPlane, takenBackFinding } from '../control-plane.ts';
+import type { Accepted, ControlPlane } from '../control-plane.ts';
+import type { Fleet } from '../replicas/fleet.ts';
+import type { StoredRevision } from '../replicas/revision-store.ts';
 import type { BranchReturnOptions } from './branch-return.ts';
-import { type Proposal, Rollouts } from './rollouts.ts';
+import { type KeptRollout, type Proposal, type RolloutPlane, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 import { lookCloseMs } from './watched.ts';
 
-const rolloutKind = 'rollout';
-const currentId = 'current';
 /** While nothing is on its way: what a commit is held against. */
 const lookCalmMs = 5_000;
 
+/** What a rollout does to the plane, for who leads it and for who follows; agents look closely while one is under way. */
+export function rolloutMoves(plane: ControlPlane, watchMs: () => number): RolloutPlane {
+  const look = (isUnderWay: boolean): void =>
+    plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
+  look(false);
+  return {
+    propose: (intent, commit) => plane.publisher.propose(intent, commit),
+    reach: (proxies) => {
+      look(true);
+      plane.reach(proxies);
+    },
+    settle: () => {
+      look(false);
+      plane.settle();
+    },
+    withdraw: (commit, reason) => {
+      look(false);
+      plane.withdraw(commit, reason);
+    },
+  };
+}
+
 export interface OpenRolloutsParts {
   readonly plane: ControlPlane;
-  readonly xds: XdsService;
-  readonly store: Store;
+  readonly moves: RolloutPlane;
+  readonly fleet: Pick<Fleet, 'status'>;
+  readonly store: Pick<Store, 'record'>;
   readonly signals: SignalLog;
   readonly clock: Clock;
   readonly log: Log;
   readonly watchMs: () => number;
+  readonly write: (revision: StoredRevision) => Promise<void>;
   /** Makes the commit that brings the branch back. */
   readonly takeBack: BranchReturnOptions['takeBack'];
 }
 
 /** The rollouts of this control plane, over its proxies, its store and its events. */
 export function openRollouts(parts: OpenRolloutsParts): Rollouts {
-  const { plane, store, signals, clock, log, watchMs, takeBack } = parts;
-  const look = (isUnderWay: boolean): void =>
-    plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
-  look(false);
+  const { plane, moves, store, signals, clock, log, watchMs, write, takeBack } = parts;
   return new Rollouts({
-    ...{ clock, log, signals, watchMs, takeBack },
-    plane: {
-      propose: (intent, commit) => plane.publisher.propose(intent, commit),
-      reach: (proxies) => {
-        look(true);
-        plane.reach(proxies);
-      },
-      settle: () => {
-        look(false);
-        plane.settle();
-      },
-      withdraw: (commit, reason) => {
-        look(false);
-        plane.withdraw(commit, reason);
-      },
-    },
+    ...{ clock, log, signals, watchMs, takeBack, plane: moves },
     standing: (proxy) => standingOf(parts, proxy),
     emit: (event) => plane.events.emit(event),
+    keep: (kept) => write(revisionOf(kept)),
     record: (rollout) => {
       const { commit, state } = rollout;
       const facts = factsOf(rollout);
       store.record({ atMs: clock.nowMs(), kind: `rollout-${state.kind}`, subject: commit, facts });
     },
-    keep: async (rollout) => {
-      const document = Buffer.from(JSON.stringify(rollout));
-      await store.put(rolloutKind, currentId, document, undefined);
-    },
   });
+}
+
+/** What the mesh runs on while a rollout is here. */
+function revisionOf({ isSettled, ...kept }: KeptRollout): StoredRevision {
+  const { commit, base, state } = kept.rollout;
+  if (isSettled) return { ...kept, running: commit, next: undefined };
+  return { ...kept, running: base, next: state.kind === 'taken-back' ? undefined : commit };
 }
 
 function factsOf({ state, waves }: Rollout): NewLedgerEntry['facts'] {
@@ -88,34 +97,16 @@ function branchFacts(branch: BranchState): NewLedgerEntry['facts'] {
   }
 }
 
-function standingOf({ xds }: OpenRolloutsParts, proxy: WorkloadId) {
-  const { streams, converged, rejected } = xds.status(proxy);
+function standingOf({ fleet }: OpenRolloutsParts, proxy: WorkloadId) {
+  const { connected, converged, rejected } = fleet.status(proxy);
   const [first] = rejected;
   const place = first?.from[0];
   const at = place === undefined ? '' : ` (${place.file}:${place.line})`;
   return {
-    connected: streams > 0,
+    connected,
     converged,
     refused: first === undefined ? undefined : `${first.resource}${at}: ${first.message}`,
   };
-}
-
-/** The rollout that did not come to its end before a restart. What was taken back stays so, although the branch may hold it. */
-export async function unfinished(plane: ControlPlane, store: Store): Promise<Rollout | undefined> {
-  const stored = await store.get(rolloutKind, currentId);
-  if (stored === undefined) return undefined;
-  const rollout = withBranch(JSON.parse(Buffer.from(stored.value).toString('utf8')) as Rollout);
-  const { commit, state } = rollout;
-  if (state.kind === 'taken-back') plane.forbid(commit, takenBackFinding(state.reason));
-  return state.kind === 'live' ? undefined : rollout;
-}
-
-/** One that an earlier version has taken back: nobody has looked at the branch yet. */
-function withBranch(rollout: Rollout): Rollout {
-  const { state } = rollout;
-  if (state.kind !== 'taken-back') return rollout;
-  const branch = (state.branch as BranchState | undefined) ?? { kind: 'open', problem: undefined };
-  return { ...rollout, state: { ...state, branch } };
 }
 
 const urgentTrailer = 'chancery';

@@ -4,10 +4,10 @@ import { paths, type RevisionStepRequest } from '../../serve/api/wire.ts';
 import type { Rollouts } from './rollouts.ts';
 
 /** What operators ask about revisions; undefined when the request is about something else. */
-export function rolloutApi(
+export async function rolloutApi(
   { rollouts }: { readonly rollouts: Rollouts },
   { method, path, body }: ApiRequest,
-): ApiReply | undefined {
+): Promise<ApiReply | undefined> {
   if (method === 'GET' && path === paths.revisions) return list(rollouts);
   if (method === 'POST' && path === paths.revisionSteps) {
     return step(rollouts, body as RevisionStepRequest);
@@ -19,7 +19,10 @@ function list(rollouts: Rollouts): ApiReply {
   return { kind: 'json', body: { revisions: rollouts.all } };
 }
 
-function step(rollouts: Rollouts, { step, commit, by }: RevisionStepRequest): ApiReply {
+async function step(
+  rollouts: Rollouts,
+  { step, commit, by }: RevisionStepRequest,
+): Promise<ApiReply> {
   const current = rollouts.current;
   if (commit !== undefined && current?.commit.startsWith(commit) !== true) {
     return refused(409, {
@@ -28,7 +31,7 @@ function step(rollouts: Rollouts, { step, commit, by }: RevisionStepRequest): Ap
       expected: current === undefined ? 'no revision is under way' : current.commit,
     });
   }
-  const result = rollouts.step(stepOf(step, by));
+  const result = await rollouts.step(stepOf(step, by));
   if (!result.ok) return refused(409, { code: 'CH4222', message: result.error });
   return list(rollouts);
 }

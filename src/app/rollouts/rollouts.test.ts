@@ -4,9 +4,9 @@ import { FakeClock } from '../../../test/xds/fake-clock.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { CommitId } from '../../git/commit.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
-import type { Rollout } from '../../rollout/rollout.ts';
+import { type Rollout, reached } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
-import { type ProxyStanding, Rollouts } from './rollouts.ts';
+import { type KeptRollout, type ProxyStanding, Rollouts } from './rollouts.ts';
 import { SignalLog } from './signal-log.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -24,6 +24,9 @@ function fixture(count: number, watch = watchMs) {
   });
   const standings = new Map<string, Partial<ProxyStanding>>();
   const said: string[] = [];
+  const store: { kept: KeptRollout | undefined; isAway: boolean } = {
+    ...{ kept: undefined, isAway: false },
+  };
   let have: ReadonlySet<WorkloadId> = new Set();
   const rollouts = new Rollouts({
     ...{ clock, log, signals, watchMs: () => watch },
@@ -46,20 +49,37 @@ function fixture(count: number, watch = watchMs) {
     emit: (event) => {
       if (event.kind === 'rollout' && event.rollout.state.kind === 'taken-back') said.push('told');
     },
-    ...{ record: () => {}, keep: async () => {} },
+    record: () => {},
+    keep: async (kept) => {
+      if (store.isAway) throw new Error('the store is away');
+      store.kept = kept;
+    },
   });
-  const begin = (id = 'c2', more: { urgent?: boolean; denialsExpected?: boolean } = {}): void =>
+  const begin = (
+    id = 'c2',
+    more: { urgent?: boolean; denialsExpected?: boolean } = {},
+  ): Promise<void> => {
     rollouts.begin({
       ...{ intent, commit: { id, subject: '' }, base: { id: 'c1', subject: '' } },
       ...{ urgent: false, denialsExpected: false, ...more },
     });
+    return kept();
+  };
+  /** Goes on where `before` was when it ended. */
+  const resume = (before: KeptRollout | undefined): Promise<void> => {
+    assert.ok(before !== undefined);
+    have = reached(before.rollout);
+    rollouts.resume(before);
+    return kept();
+  };
   /** Seconds in which every proxy gets 20 requests, of which so many are answered with errors or denials. */
-  const serve = (
+  const serve = async (
     seconds: number,
     bad: { errors?: number; denials?: number; clientErrors?: number; all?: boolean } = {},
-  ): void => {
+  ): Promise<void> => {
     for (let second = 0; second < seconds; second += 1) {
       clock.advance(1_000);
+      await kept();
       for (const { proxy } of touched) {
         const counters = counted.get(proxy) ?? { ...nothing };
         const isHit = have.has(proxy) || bad.all === true;
@@ -74,7 +94,12 @@ function fixture(count: number, watch = watchMs) {
   };
   const nothing = { requests: 0, errors: 0, denials: 0, clientErrors: 0 };
   const counted = new Map<string, typeof nothing>();
-  return { clock, rollouts, begin, serve, standings, said, have: () => have.size };
+  return { clock, rollouts, begin, resume, serve, standings, said, store, have: () => have.size };
+}
+
+/** Everything that waits for the store has been written, and has had its effect. */
+function kept(): Promise<void> {
+  return new Promise((done) => setImmediate(done));
 }
 
 function kindOf(rollout: Rollout | undefined): string | undefined {
@@ -82,224 +107,240 @@ function kindOf(rollout: Rollout | undefined): string | undefined {
 }
 
 describe('rollouts', () => {
-  it('each wave is watched before the next one gets it; then it is what runs', () => {
+  it('each wave is watched before the next one gets it; then it is what runs', async () => {
     const { begin, serve, have, said, rollouts } = fixture(20);
-    serve(10);
-    begin();
+    await serve(10);
+    await begin();
     assert.equal(have(), 1);
-    serve(4);
+    await serve(4);
     assert.equal(have(), 1);
-    serve(2);
+    await serve(2);
     assert.equal(have(), 2);
-    serve(6);
+    await serve(6);
     assert.equal(have(), 20);
-    serve(12);
+    await serve(12);
     assert.deepEqual(said, ['settled']);
     assert.equal(kindOf(rollouts.all[0]), 'live');
     assert.equal(rollouts.current, undefined);
   });
 
-  it('errors of the first proxy take it back before another one gets it', () => {
+  it('errors of the first proxy take it back before another one gets it', async () => {
     const { begin, serve, have, said, rollouts } = fixture(20);
-    serve(10);
-    begin();
-    serve(3, { errors: 10 });
+    await serve(10);
+    await begin();
+    await serve(3, { errors: 10 });
     assert.equal(have(), 0);
     assert.match(said[0] ?? '', /^c2 withdrawn: web-\d\d has \d+ answers of 500 and above/);
     assert.equal(kindOf(rollouts.all[0]), 'taken-back');
-    serve(30);
+    await serve(30);
     assert.equal(have(), 0);
   });
 
-  it('whoever hears that it was taken back finds it withdrawn', () => {
+  it('whoever hears that it was taken back finds it withdrawn', async () => {
     const { begin, serve, said } = fixture(20);
-    serve(10);
-    begin();
-    serve(3, { errors: 10 });
+    await serve(10);
+    await begin();
+    await serve(3, { errors: 10 });
     assert.match(said.join(), /withdrawn.*,told$/);
   });
 
-  it('answers of 404 take it back, unless those that have it not give them as well', () => {
+  it('answers of 404 take it back, unless those that have it not give them as well', async () => {
     for (const all of [false, true]) {
       const { begin, serve, rollouts } = fixture(20);
-      serve(10);
-      begin();
-      serve(30, { clientErrors: 10, all });
+      await serve(10);
+      await begin();
+      await serve(30, { clientErrors: 10, all });
       assert.equal(kindOf(rollouts.all[0]), all ? 'live' : 'taken-back');
     }
   });
 
-  it('what it did before it was taken back is not what the next one is held against', () => {
+  it('what it did before it was taken back is not what the next one is held against', async () => {
     const { begin, serve, rollouts } = fixture(5);
-    serve(10);
+    await serve(10);
     for (const id of ['c2', 'c3', 'c4']) {
-      begin(id);
-      serve(3, { errors: 10 });
+      await begin(id);
+      await serve(3, { errors: 10 });
       assert.equal(kindOf(rollouts.all[0]), 'taken-back', id);
-      serve(5);
+      await serve(5);
     }
   });
 
-  it('a wave of which too little is reported is looked at three times as long, and no longer', () => {
+  it('a wave of which too little is reported is looked at three times as long, and no longer', async () => {
     const { clock, begin, serve, have } = fixture(20);
-    serve(10);
-    begin();
+    await serve(10);
+    await begin();
     clock.advance(14_000);
+    await kept();
     assert.equal(have(), 1);
     clock.advance(2_000);
+    await kept();
     assert.equal(have(), 2);
   });
 
-  it('a commit that nobody is touched by is live at once', () => {
+  it('a commit that nobody is touched by is live at once', async () => {
     const { begin, said } = fixture(0);
-    begin();
+    await begin();
     assert.deepEqual(said, ['settled']);
   });
 
-  it('what all have is what runs: a commit that comes while it is looked at begins with one proxy', () => {
+  it('what all have is what runs: a commit that comes while it is looked at begins with one proxy', async () => {
     const { begin, serve, have, rollouts, said } = fixture(20);
-    serve(5);
-    begin('c2');
-    serve(13);
+    await serve(5);
+    await begin('c2');
+    await serve(13);
     assert.equal(have(), 20);
     rollouts.concede();
     assert.deepEqual(said, ['settled']);
-    begin('c3');
+    await begin('c3');
     assert.equal(have(), 1);
     assert.equal(rollouts.current?.base, 'c1');
   });
 
-  it('denials take it back, unless they are what the commit is for', () => {
+  it('denials take it back, unless they are what the commit is for', async () => {
     for (const denialsExpected of [false, true]) {
       const { begin, serve, rollouts } = fixture(5);
-      serve(10);
-      begin('c2', { denialsExpected });
-      serve(30, { denials: 10 });
+      await serve(10);
+      await begin('c2', { denialsExpected });
+      await serve(30, { denials: 10 });
       assert.equal(kindOf(rollouts.all[0]), denialsExpected ? 'live' : 'taken-back');
     }
   });
 
-  it('what the first proxy refuses reaches nobody else, without watching', () => {
+  it('what the first proxy refuses reaches nobody else, without watching', async () => {
     const { begin, serve, standings, said, have } = fixture(20, 0);
     for (let index = 0; index < 20; index += 1) {
       const refused = 'Listener egress (services/web.yaml:9): bad regex';
       standings.set(`web-${String(index).padStart(2, '0')}`, { converged: true, refused });
     }
-    begin();
-    serve(1);
+    await begin();
+    await serve(1);
     assert.equal(have(), 0);
     assert.match(said[0] ?? '', /refuses it: Listener egress \(services\/web.yaml:9\)/);
   });
 
-  it('a proxy that is away holds nobody up; one that is there and takes nothing does, and in the end takes it back', () => {
+  it('a proxy that is away holds nobody up; one that is there and takes nothing does, and in the end takes it back', async () => {
     const away = fixture(1, 0);
     away.standings.set('web-00', { connected: false, converged: false });
-    away.begin();
+    await away.begin();
     assert.deepEqual(away.said, ['settled']);
     const mute = fixture(1, 0);
     mute.standings.set('web-00', { connected: true, converged: false });
-    mute.begin();
-    mute.serve(29);
+    await mute.begin();
+    await mute.serve(29);
     assert.deepEqual(mute.said, []);
-    mute.serve(3);
+    await mute.serve(3);
     assert.match(mute.said[0] ?? '', /does not take it within 30 s/);
   });
 
-  it('without a time to watch all have it at once, and trouble of live commits is not looked for', () => {
+  it('without a time to watch all have it at once, and trouble of live commits is not looked for', async () => {
     const { begin, have, said } = fixture(20, 0);
-    begin();
+    await begin();
     assert.equal(have(), 20);
     assert.deepEqual(said, ['settled']);
   });
 
-  it('after a restart whoever had it keeps it from the first moment, and the others follow in waves', () => {
+  it('whoever leads next goes on where it was: who has it keeps it, and the others follow in their waves', async () => {
     const first = fixture(20);
-    first.begin();
-    first.serve(7);
+    await first.begin();
+    await first.serve(7);
     assert.equal(first.have(), 2);
-    const { rollouts, begin, have, serve, said } = fixture(20);
-    const [interrupted] = first.rollouts.all;
-    assert.ok(interrupted !== undefined);
-    rollouts.recover(interrupted);
-    begin();
+    const { resume, have, serve, said } = fixture(20);
+    await resume(first.store.kept);
+    await serve(4);
     assert.equal(have(), 2);
-    assert.deepEqual(
-      [...(rollouts.current?.waves[0] ?? [])].sort(),
-      interrupted.waves.slice(0, 2).flat().sort(),
-    );
-    serve(4);
-    assert.equal(have(), 2);
-    serve(30);
+    await serve(30);
     assert.equal(have(), 20);
     assert.deepEqual(said, ['settled']);
   });
 
-  it('after a restart, with nothing known from before, a proxy is held against those that have it not', () => {
+  it('what was halted is halted for whoever leads next; another commit goes its own way', async () => {
+    const first = fixture(20);
+    await first.begin();
+    await first.rollouts.step({ kind: 'halt', by: 'ann' });
+    const again = fixture(20);
+    await again.resume(first.store.kept);
+    await again.serve(60);
+    assert.equal(again.have(), 1);
+    assert.equal(kindOf(again.rollouts.current), 'halted');
+    assert.ok((await again.rollouts.step({ kind: 'resume' })).ok);
+    await again.serve(60);
+    assert.equal(again.have(), 20);
+    const other = fixture(20);
+    await other.resume(first.store.kept);
+    await other.begin('c3');
+    assert.equal(kindOf(other.rollouts.current), 'watching');
+  });
+
+  it('no proxy gets what the store has not taken; it goes on when the store is there again', async () => {
+    const { begin, serve, have, store, rollouts } = fixture(20);
+    store.isAway = true;
+    await begin();
+    await serve(20);
+    assert.equal(have(), 0);
+    store.isAway = false;
+    await serve(1);
+    assert.equal(have(), 1);
+    store.isAway = true;
+    await serve(20);
+    assert.equal(have(), 1);
+    assert.equal(store.kept?.rollout.state.kind, 'watching');
+    store.isAway = false;
+    await serve(60);
+    assert.equal(have(), 20);
+    assert.equal(rollouts.current, undefined);
+  });
+
+  it('one that ceased to lead moves nothing any more', async () => {
+    const { begin, serve, have, rollouts } = fixture(20);
+    await begin();
+    rollouts.stop();
+    await serve(60);
+    assert.equal(have(), 1);
+    assert.ok(!(await rollouts.step({ kind: 'halt', by: 'ann' })).ok);
+  });
+
+  it('after a restart, with nothing known from before, a proxy is held against those that have it not', async () => {
     for (const all of [false, true]) {
       const first = fixture(20);
-      first.begin();
-      first.serve(2);
-      const [interrupted] = first.rollouts.all;
-      assert.ok(interrupted !== undefined);
-      const { rollouts, begin, serve } = fixture(20);
-      rollouts.recover(interrupted);
-      begin();
-      serve(3, { errors: 10, all });
+      await first.begin();
+      await first.serve(2);
+      const { rollouts, resume, serve } = fixture(20);
+      await resume(first.store.kept);
+      await serve(3, { errors: 10, all });
       assert.equal(kindOf(rollouts.all[0]), all ? 'watching' : 'taken-back');
     }
   });
 
-  it('what was halted is halted after a restart; another commit goes its own way', () => {
-    const first = fixture(20);
-    first.begin();
-    first.rollouts.step({ kind: 'halt', by: 'ann' });
-    const [halted] = first.rollouts.all;
-    assert.ok(halted !== undefined);
-    const again = fixture(20);
-    again.rollouts.recover(halted);
-    again.begin();
-    again.serve(60);
-    assert.equal(again.have(), 1);
-    assert.equal(kindOf(again.rollouts.current), 'halted');
-    assert.ok(again.rollouts.step({ kind: 'resume' }).ok);
-    again.serve(60);
-    assert.equal(again.have(), 20);
-    const other = fixture(20);
-    other.rollouts.recover(halted);
-    other.begin('c3');
-    assert.equal(kindOf(other.rollouts.current), 'watching');
-  });
-
-  it('an urgent one has one wave', () => {
+  it('an urgent one has one wave', async () => {
     const { begin, have } = fixture(20);
-    begin('c2', { urgent: true });
+    await begin('c2', { urgent: true });
     assert.equal(have(), 20);
   });
 
-  it('a newer commit takes its place, from whoever had the one before', () => {
+  it('a newer commit takes its place, from whoever had the one before', async () => {
     const { begin, serve, have, rollouts } = fixture(20);
-    serve(5);
-    begin('c2');
-    serve(6);
+    await serve(5);
+    await begin('c2');
+    await serve(6);
     assert.equal(have(), 2);
-    begin('c3');
+    await begin('c3');
     assert.equal(have(), 3);
     assert.equal(rollouts.current?.base, 'c1');
-    serve(3, { errors: 10 });
+    await serve(3, { errors: 10 });
     assert.equal(have(), 0);
   });
 
-  it('a person halts it, lets it go on, and takes it back', () => {
+  it('a person halts it, lets it go on, and takes it back', async () => {
     const { begin, serve, have, rollouts } = fixture(20);
-    begin();
-    assert.ok(rollouts.step({ kind: 'halt', by: 'ann' }).ok);
-    serve(60);
+    await begin();
+    assert.ok((await rollouts.step({ kind: 'halt', by: 'ann' })).ok);
+    await serve(60);
     assert.equal(have(), 1);
-    assert.ok(rollouts.step({ kind: 'resume' }).ok);
-    serve(7);
+    assert.ok((await rollouts.step({ kind: 'resume' })).ok);
+    await serve(7);
     assert.equal(have(), 2);
-    assert.ok(rollouts.step({ kind: 'roll-back', by: 'ann' }).ok);
+    assert.ok((await rollouts.step({ kind: 'roll-back', by: 'ann' })).ok);
     assert.equal(have(), 0);
-    assert.ok(!rollouts.step({ kind: 'halt', by: 'ann' }).ok);
+    assert.ok(!(await rollouts.step({ kind: 'halt', by: 'ann' })).ok);
   });
 });

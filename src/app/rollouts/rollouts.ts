@@ -13,7 +13,8 @@ import {
   type RolloutStep,
   reached,
 } from '../../rollout/rollout.ts';
-import { planWaves, type TouchedProxy } from '../../rollout/waves.ts';
+import type { TouchedProxy } from '../../rollout/waves.ts';
+import { wavesAfter } from '../../rollout/waves-after.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
 import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
@@ -40,8 +41,14 @@ export interface RolloutsOptions {
   readonly emit: (event: MeshEvent) => void;
   /** For the ledger. */
   readonly record: (rollout: Rollout) => void;
-  /** The newest one, for a restart. Durable when it resolves. */
-  readonly keep: (rollout: Rollout) => Promise<void>;
+  /** Durable when it resolves; nothing of it reaches a proxy before. */
+  readonly keep: (kept: KeptRollout) => Promise<void>;
+}
+
+/** What whoever leads next goes on with. */
+export interface KeptRollout extends Omit<Watched, 'since'> {
+  /** It is what runs, for everybody who comes. */
+  readonly isSettled: boolean;
 }
 
 /** What a rollout does to the mesh. */
@@ -50,7 +57,7 @@ export interface RolloutPlane {
   propose(intent: Intent, commit: Commit): readonly TouchedProxy[];
   reach(proxies: ReadonlySet<WorkloadId>): void;
   settle(): void;
-  withdraw(commit: string, reason: string): void;
+  withdraw(commit: string, reason: string | undefined): void;
 }
 
 const lookEveryMs = 100;
@@ -73,26 +80,33 @@ export interface Proposal {
   readonly denialsExpected: boolean;
 }
 
-interface Active extends Watched {
+interface Active extends KeptRollout {
   rollout: Rollout;
   readonly since: Map<WorkloadId, number>;
+  isSettled: boolean;
+  /** What it is now is durable, and in effect. */
+  isKept: boolean;
 }
 
 /** Leads each accepted commit to all proxies in waves, looks at whoever has it, and takes it back when it hurts. */
 export class Rollouts {
   readonly #options: RolloutsOptions;
-  readonly #branch: BranchReturn;
+  #branch: BranchReturn;
   readonly #history: Rollout[] = [];
   #active: Active | undefined;
-  /** What was under way when the control plane ended; until its commit comes again. */
-  #interrupted: Rollout | undefined;
+  /** Each write waits for the one before: the last one is what holds. */
+  #keeping: Promise<void> = Promise.resolve();
   #cancel = (): void => {};
 
   constructor(options: RolloutsOptions) {
     this.#options = options;
-    const { clock, takeBack } = options;
+    this.#branch = this.#newBranch();
+  }
+
+  #newBranch(): BranchReturn {
+    const { clock, takeBack } = this.#options;
     const onState = (commit: string, branch: BranchState): void => this.#returned(commit, branch);
-    this.#branch = new BranchReturn({ clock, takeBack, onState });
+    return new BranchReturn({ clock, takeBack, onState });
   }
 
   /** Newest first. */
@@ -112,37 +126,55 @@ export class Rollouts {
   }
 
   /**
-   * The commit of this rollout goes on from whoever has it, and stays halted if it was; of one that was taken back the
-   * branch is still to follow. To be called before `begin`.
+   * Goes on with what another control plane, or this one before, had under way; whoever has it keeps it. What it counted
+   * since then is new, and so is the time for which it is looked at. Of one that was taken back the branch is still to follow.
    */
-  recover(rollout: Rollout): void {
-    if (rollout.state.kind !== 'taken-back') {
-      this.#interrupted = rollout;
+  resume({ rollout, denialsExpected, touched }: KeptRollout): void {
+    this.#branch = this.#newBranch();
+    if (rollout.state.kind === 'taken-back') {
+      this.observe(rollout);
+      this.#branch.begin(rollout);
       return;
     }
-    this.#history.push(rollout);
-    this.#branch.begin(rollout);
+    const next = { ...rollout, state: { ...rollout.state, sinceMs: this.#options.clock.nowMs() } };
+    this.observe(next);
+    const more = { since: new Map<WorkloadId, number>(), isSettled: false, isKept: true };
+    this.#active = { rollout: next, denialsExpected, touched, ...more };
+    this.#look();
   }
 
-  /** What all have is what runs: a commit that comes now has waves of its own. To be called before that one is accepted. */
+  /** For the history: where a rollout is that another control plane leads. */
+  observe(rollout: Rollout): void {
+    const last = this.#history.at(-1);
+    const isSame = last?.commit === rollout.commit && last.startedMs === rollout.startedMs;
+    if (isSame) this.#history.pop();
+    this.#history.push(rollout);
+    if (this.#history.length > historyMax) this.#history.shift();
+  }
+
+  /**
+   * What all have is what runs: a commit that comes now has waves of its own. To be called before that one is accepted; what
+   * is written down with that one says so.
+   */
   concede(): void {
     const active = this.#active;
-    if (active === undefined) return;
-    this.#advance(active);
-    if (this.#active !== active || !isEverywhere(active.rollout)) return;
-    if (active.rollout.state.kind === 'watching') this.#step(active, { kind: 'watched' });
-    this.#settle();
+    if (active === undefined || !active.isKept || !isEverywhere(active.rollout)) return;
+    if (this.#due(active)?.kind === 'hurts') return;
+    const { state } = active.rollout;
+    if (state.kind === 'watching' && this.#step(active, { kind: 'watched' }).ok) {
+      this.#tell(active.rollout);
+    }
+    this.#active = undefined;
+    this.#options.plane.settle();
   }
 
   /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
   begin(proposal: Proposal): void {
     const { clock, plane, signals } = this.#options;
     const { intent, commit, base, urgent, denialsExpected } = proposal;
-    const before = this.#active?.rollout ?? this.#interruptedOf(commit);
-    const isSame = before?.commit === commit.id;
+    const before = this.#active?.rollout;
     const touched = plane.propose(intent, commit);
     const nowMs = clock.nowMs();
-    const pushing = { kind: 'pushing' as const, wave: 0, sinceMs: nowMs };
     const requestsOf = (proxy: WorkloadId): number =>
       signalsBefore(signals, proxy, nowMs)?.requests ?? 0;
     const rollout: Rollout = {
@@ -150,51 +182,58 @@ export class Rollouts {
       startedMs: nowMs,
       waves: urgent
         ? [touched.map(({ proxy }) => proxy)]
-        : wavesOf(touched, commit.id, before, requestsOf),
-      state: isSame && before.state.kind === 'halted' ? { ...before.state, wave: 0 } : pushing,
+        : wavesAfter(before, touched, commit.id, requestsOf),
+      state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
     this.#branch.overtake();
-    this.#active = { rollout, denialsExpected, touched, since: new Map() };
-    this.#history.push(rollout);
-    if (this.#history.length > historyMax) this.#history.shift();
-    this.#became(rollout);
-    this.#look();
+    const more = { since: new Map<WorkloadId, number>(), isSettled: false, isKept: false };
+    const active: Active = { rollout, denialsExpected, touched, ...more };
+    this.#active = active;
+    this.observe(rollout);
+    this.#plan();
+    void this.#keep(active);
   }
 
-  #interruptedOf({ id }: Commit): Rollout | undefined {
-    const interrupted = this.#interrupted;
-    this.#interrupted = undefined;
-    return interrupted?.commit === id ? interrupted : undefined;
-  }
-
-  /** A person's step. Errors: why it cannot come. */
-  step(step: RolloutStep): Result<Rollout, string> {
+  /** A person's step, durable when it resolves. Errors: why it cannot come. */
+  async step(step: RolloutStep): Promise<Result<Rollout, string>> {
     const active = this.#active;
     if (active === undefined) return { ok: false, error: 'no revision is under way' };
-    return this.#step(active, step);
+    const result = this.#step(active, step);
+    if (result.ok) await this.#keep(active);
+    return result;
   }
 
+  /** This control plane does not lead (any more); what is under way is another one's. */
   stop(): void {
     this.#cancel();
+    this.#active = undefined;
     this.#branch.stop();
+    this.#branch = this.#newBranch();
   }
 
   #look(): void {
     this.#cancel();
     const active = this.#active;
     if (active === undefined) return;
-    this.#advance(active);
-    if (this.#active !== undefined) {
-      this.#cancel = this.#options.clock.after(lookEveryMs, () => this.#look());
-    }
+    this.#plan();
+    if (active.isKept) this.#advance(active);
+    else void this.#keep(active);
   }
 
-  /** As far as it goes now: waves that need no watching follow each other at once. */
+  #plan(): void {
+    this.#cancel();
+    this.#cancel = this.#options.clock.after(lookEveryMs, () => this.#look());
+  }
+
+  /** One step; when it is durable the next look follows at once, so that waves that need no watching do not wait. */
   #advance(active: Active): void {
-    for (let step = this.#due(active); step !== undefined; step = this.#due(active)) {
-      if (!this.#step(active, step).ok || this.#active !== active) return;
-    }
-    if (active.rollout.state.kind === 'live' && this.#isOver(active)) this.#settle();
+    const step = this.#due(active);
+    if (step === undefined) {
+      if (active.rollout.state.kind !== 'live' || !this.#isOver(active)) return;
+      active.isSettled = true;
+      active.isKept = false;
+    } else if (!this.#step(active, step).ok) return;
+    void this.#keep(active);
   }
 
   #due(active: Active): RolloutStep | undefined {
@@ -254,18 +293,46 @@ export class Rollouts {
     const next = advance(active.rollout, step, this.#options.clock.nowMs());
     if (!next.ok) return next;
     active.rollout = next.value;
-    this.#history[this.#history.length - 1] = next.value;
-    this.#became(next.value);
+    active.isKept = false;
+    this.observe(next.value);
     return next;
   }
 
-  #became(rollout: Rollout): void {
+  /** Writes down where it is, and then lets it be so. What the store does not take is written again at the next look. */
+  #keep(active: Active): Promise<void> {
+    this.#keeping = this.#keeping.then(async () => {
+      const { rollout, isSettled, isKept } = active;
+      if (isKept || this.#active !== active) return;
+      if (!(await this.#write(active))) return;
+      // While it was written a person may have taken the next step, or another commit its place.
+      if (this.#active !== active) return;
+      if (active.rollout === rollout && active.isSettled === isSettled) active.isKept = true;
+      this.#became(active, rollout, isSettled);
+      this.#look();
+    });
+    return this.#keeping;
+  }
+
+  async #write(kept: KeptRollout): Promise<boolean> {
+    const { keep, log } = this.#options;
+    const { rollout, denialsExpected, touched, isSettled } = kept;
+    try {
+      await keep({ rollout, denialsExpected, touched, isSettled });
+      return true;
+    } catch (error) {
+      const { commit } = rollout;
+      log.error('the store did not take the rollout', { commit, ...problemFields(error) });
+      return false;
+    }
+  }
+
+  #became(active: Active, rollout: Rollout, isSettled: boolean): void {
     const { plane, signals, clock } = this.#options;
     const { commit, state } = rollout;
     switch (state.kind) {
       case 'pushing':
       case 'halted':
-        this.#reach(reached(rollout));
+        this.#reach(active, reached(rollout));
         break;
       case 'taken-back':
         this.#active = undefined;
@@ -274,6 +341,10 @@ export class Rollouts {
         this.#branch.begin(rollout);
         break;
       case 'live':
+        if (!isSettled) break;
+        this.#active = undefined;
+        plane.settle();
+        return;
       case 'watching':
         break;
     }
@@ -298,50 +369,22 @@ export class Rollouts {
       log.info('the branch follows what was taken back', { commit, by: branch.commit });
     }
     this.#tell(next.value);
+    if (this.#history.at(-1) !== next.value) return;
+    const kept = { rollout: next.value, denialsExpected: false, touched: [], isSettled: false };
+    this.#keeping = this.#keeping.then(async () => {
+      if (this.#active === undefined) await this.#write(kept);
+    });
   }
 
   #tell(rollout: Rollout): void {
-    const { record, keep, emit, log } = this.#options;
-    const { commit } = rollout;
+    const { record, emit } = this.#options;
     record(rollout);
     emit({ kind: 'rollout', rollout });
-    if (this.#history.at(-1) !== rollout) return;
-    keep(rollout).catch((error: unknown) =>
-      log.error('the store did not take the rollout', { commit, ...problemFields(error) }),
-    );
   }
 
-  #reach(proxies: ReadonlySet<WorkloadId>): void {
+  #reach({ since }: Active, proxies: ReadonlySet<WorkloadId>): void {
     const nowMs = this.#options.clock.nowMs();
-    const since = this.#active?.since;
-    for (const proxy of proxies) if (since?.has(proxy) === false) since.set(proxy, nowMs);
+    for (const proxy of proxies) if (!since.has(proxy)) since.set(proxy, nowMs);
     this.#options.plane.reach(proxies);
   }
-
-  #settle(): void {
-    this.#active = undefined;
-    this.#options.plane.settle();
-  }
-}
-
-/**
- * Whoever had what was under way `before` is in the first wave: of a newer commit together with those who are first for it,
- * of the same commit alone, for the others come after it as they did.
- */
-function wavesOf(
-  touched: readonly TouchedProxy[],
-  commit: string,
-  before: Rollout | undefined,
-  requestsOf: (proxy: WorkloadId) => number,
-): Rollout['waves'] {
-  const ahead = before === undefined ? new Set<WorkloadId>() : reached(before);
-  const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
-  const planned = planWaves(
-    touched.filter(({ proxy }) => !ahead.has(proxy)),
-    commit,
-    requestsOf,
-  );
-  const [first = [], ...others] = planned;
-  const waves = before?.commit === commit ? [again, ...planned] : [[...again, ...first], ...others];
-  return waves.filter((wave) => wave.length > 0);
 }

@@ -911,6 +911,15 @@ export interface components {
             readonly state: "rejected" | "quarantined";
             readonly version: string;
         };
+        readonly ReplicaStatus: {
+            readonly heardMs: number;
+            readonly isThis: boolean;
+            readonly leadsSinceMs?: number;
+            readonly name: string;
+            readonly startedMs: number;
+            /** @enum {unknown} */
+            readonly state: "serving" | "draining" | "silent";
+        };
         readonly RevisionsReply: {
             readonly revisions: readonly components["schemas"]["Rollout"][];
         };
@@ -969,6 +978,7 @@ export interface components {
             readonly mesh: string;
             readonly recent: readonly components["schemas"]["MeshEvent"][];
             readonly refused?: components["schemas"]["RefusedCommit"];
+            readonly replicas: readonly components["schemas"]["ReplicaStatus"][];
             readonly subject: string;
             readonly trustDomain: string;
             readonly waiting?: components["schemas"]["WaitingCommit"];
@@ -1024,6 +1034,7 @@ export interface components {
         readonly WorkloadStatus: {
             readonly proxy: components["schemas"]["ProxyStanding"];
             readonly rejected: readonly components["schemas"]["RejectedResource"][];
+            readonly servedBy?: string;
             readonly sinceMs: number;
             readonly waitsFor: readonly components["schemas"]["AwaitedResource"][];
             readonly workload: {
@@ -1035,7 +1046,7 @@ export interface components {
                 readonly ingressPort?: number;
                 readonly service: string;
                 /** @enum {unknown} */
-                readonly state: "ready" | "unhealthy" | "draining";
+                readonly state: "draining" | "ready" | "unhealthy";
                 readonly version: string;
             };
         };
@@ -1101,6 +1112,7 @@ export type ReadyReply = components['schemas']['ReadyReply'];
 export type RefusedCommit = components['schemas']['RefusedCommit'];
 export type RefusedReply = components['schemas']['RefusedReply'];
 export type RejectedResource = components['schemas']['RejectedResource'];
+export type ReplicaStatus = components['schemas']['ReplicaStatus'];
 export type RevisionsReply = components['schemas']['RevisionsReply'];
 export type Rollout = components['schemas']['Rollout'];
 export type RolloutState = components['schemas']['RolloutState'];

@@ -2,6 +2,7 @@ import type { Finding, Position } from '../../base/finding.ts';
 import type { Workload } from '../../compile/inventory.ts';
 import type { MeshEvent } from './wire.ts';
 import type { WaitingCommit } from './wire-gate.ts';
+import type { ReplicaStatus } from './wire-replicas.ts';
 
 /** GET /v1/status, with at in milliseconds: as it was then, without what the ledger does not hold. */
 export interface StatusReply {
@@ -15,6 +16,8 @@ export interface StatusReply {
   readonly refused: RefusedCommit | undefined;
   /** The commit that goes on once a person approves it, if any. */
   readonly waiting: WaitingCommit | undefined;
+  /** The control planes that share the store, first the one that answers. Not of a past time. */
+  readonly replicas: readonly ReplicaStatus[];
   readonly workloads: readonly WorkloadStatus[];
   /** What no proxy gets that does not have it, since several refused it. Not of a past time. */
   readonly withheld: readonly WithheldResource[];
@@ -41,8 +44,10 @@ export interface WorkloadStatus {
   readonly sinceMs: number;
   /** What it refused, or is spared since others did. It goes on with the version before. */
   readonly rejected: readonly RejectedResource[];
-  /** The first of what it has not taken yet. Not of a past time. */
+  /** The first of what it has not taken yet, at the control plane that answers. Not of a past time. */
   readonly waitsFor: readonly AwaitedResource[];
+  /** The name of the control plane that it is connected to. Not of a past time. */
+  readonly servedBy: string | undefined;
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Rollout } from '../../rollout/rollout.ts';
 import type { ReportedCounters } from '../../rollout/signals.ts';
 import type { GateEvent } from './wire-gate.ts';
 
+export * from './wire-replicas.ts';
 export * from './wire-status.ts';
 export * from './wire-trust.ts';
 

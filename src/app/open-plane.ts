@@ -1,0 +1,88 @@
+import { systemClock as clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import { XdsService } from '../serve/xds/service.ts';
+import type { Store } from '../store/store.ts';
+import { recordCommits } from './commit-ledger.ts';
+import { ControlPlane } from './control-plane.ts';
+import { logMeshEvent } from './event-log.ts';
+import { openGate } from './gate/open-gate.ts';
+import type { HostRegistry } from './hosts/registry.ts';
+import { reportKind, storedInventory } from './hosts/reports.ts';
+import type { IntentSource } from './intent-source.ts';
+import { MemoryReturn, mallocTrim } from './memory-return.ts';
+import type { MetricName } from './operators/metric-table.ts';
+import { countXdsEvent } from './operators/self-metrics.ts';
+import { proxyAuthorizer } from './proxy-authority.ts';
+import { ProxyLedger } from './proxy-ledger.ts';
+import { openRevisions, type Revisions } from './replicas/open-revisions.ts';
+import type { Replica } from './replicas/replica.ts';
+import { SharedSignals } from './replicas/shared-signals.ts';
+import { SignalLog } from './rollouts/signal-log.ts';
+import type { Tracing } from './tracing/tracing.ts';
+import { Trouble } from './trouble.ts';
+import { xdsEventSink } from './xds-events.ts';
+
+export interface PlaneParts {
+  readonly store: Store;
+  readonly registry: HostRegistry;
+  readonly replica: Replica;
+  readonly log: Log;
+  readonly metrics: Metrics<MetricName>;
+  readonly tracing: Tracing;
+  readonly watchMs: () => number;
+  readonly takeBack: IntentSource['takeBack'];
+}
+
+/** What proxies are told, and who hears of what they do; not yet of any intent. */
+export async function openPlane(parts: PlaneParts) {
+  const { store, registry, replica, log, metrics, tracing } = parts;
+  let start = (): void => {};
+  const ready = new Promise<void>((resolve) => {
+    start = resolve;
+  });
+  const memory = new MemoryReturn({ clock, trim: mallocTrim() });
+  const trouble: Trouble = new Trouble({ store, clock, status: (proxy) => xds.status(proxy) });
+  const xds: XdsService = new XdsService({
+    clock,
+    authorize: proxyAuthorizer({
+      workload: (id) => plane.workload(id),
+      intent: () => plane.intent,
+      host: (name) => registry.get(name),
+    }),
+    onEvent: (event) => {
+      if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
+      countXdsEvent(metrics, event);
+      trouble.follow(event);
+      if (event.kind === 'converged') tracing.converged(event.proxy);
+      onXdsEvent(event);
+      revisions.fleet.moved();
+    },
+  });
+  const proxies = new ProxyLedger({ store, clock });
+  const reports = await store.list(reportKind);
+  const plane: ControlPlane = new ControlPlane({
+    clock,
+    onAccepting: () => revisions.rollouts.concede(),
+    onAccepted: (accepted) => revisions.accepted(accepted),
+    sink: proxies.sink(xds),
+    inventory: storedInventory(reports),
+    onReady: start,
+  });
+  const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
+  const onXdsEvent = xdsEventSink({ plane, store, clock, proxies, refuses });
+  plane.events.follow((event) => tracing.onEvent(event));
+  plane.events.follow((event) => logMeshEvent(log, event));
+  recordCommits(plane, { store, clock, isLeading: () => replica.isLeading });
+  const counted = new SignalLog();
+  const revisions: Revisions = openRevisions({
+    ...{ ...parts, plane, xds, signals: counted, clock },
+    read: (tree) => gate.gatekeeper.read(tree),
+  });
+  const gate = await openGate({
+    ...{ plane, replica, store, registry, tracing, log },
+    keep: (tree) => revisions.keep(tree),
+  });
+  const signals = new SharedSignals({ store, clock, signals: counted, replica: replica.id });
+  return { plane, xds, ready, signals, revisions, proxies, gate, trouble };
+}

@@ -1,0 +1,114 @@
+import type { Log } from '../../base/log.ts';
+import type { ParsedIntent } from '../../model/parse.ts';
+import { reached } from '../../rollout/rollout.ts';
+import { type ControlPlane, takenBackFinding } from '../control-plane.ts';
+import type { IntentTree } from '../intent-source.ts';
+import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
+import type { ReadRevision, RevisionStore } from './revision-store.ts';
+
+export interface RevisionFollowerParts {
+  readonly plane: ControlPlane;
+  /** What rollouts do to the plane; the same for who leads and who follows. */
+  readonly moves: RolloutPlane;
+  readonly revisions: RevisionStore;
+  readonly read: (tree: IntentTree) => ParsedIntent;
+  readonly log: Log;
+}
+
+/**
+ * Brings the plane to where the store says that the mesh is. The same way for a replica that follows, for one that comes
+ * back, and for one that begins to lead: whoever had what was under way keeps it.
+ */
+export class RevisionFollower {
+  readonly #parts: RevisionFollowerParts;
+  #taken: ReadRevision | undefined;
+  #taking: Promise<void> = Promise.resolve();
+  #isTaking = false;
+
+  constructor(parts: RevisionFollowerParts) {
+    this.#parts = parts;
+  }
+
+  /** Version of what is in effect here; proxies that have converged have this. */
+  get version(): number {
+    return this.#taken?.version ?? 0;
+  }
+
+  /** What the plane accepts now is what the store says, and nothing that this replica is to lead. */
+  get isTaking(): boolean {
+    return this.#isTaking;
+  }
+
+  /** The leader is where it has just written. */
+  wrote(revision: ReadRevision): void {
+    this.#taken = revision;
+  }
+
+  /** What a leader goes on with: what is under way, or the branch of what was taken back; undefined: nothing. */
+  get underWay(): KeptRollout | undefined {
+    const { next, rollout, denialsExpected = false, touched = [] } = this.#taken ?? {};
+    if (rollout === undefined) return undefined;
+    if (next === undefined && rollout.state.kind !== 'taken-back') return undefined;
+    return { rollout, denialsExpected, touched, isSettled: false };
+  }
+
+  get rollout(): ReadRevision['rollout'] {
+    return this.#taken?.rollout;
+  }
+
+  /** Resolves when the plane is where the store says. Rejects when the store cannot be read. */
+  catchUp(): Promise<void> {
+    const run = this.#taking.then(async () => {
+      const revision = await this.#parts.revisions.read();
+      if (revision === undefined || this.#isThere(revision)) return;
+      this.#isTaking = true;
+      await this.#take(revision).finally(() => {
+        this.#isTaking = false;
+      });
+    });
+    this.#taking = run.catch(() => {});
+    return run;
+  }
+
+  /** By what the plane runs, too: a leader that lost its lease may have accepted what it could not write. */
+  #isThere({ version, running, next }: ReadRevision): boolean {
+    const { revision } = this.#parts.plane;
+    return version === this.version && revision?.running === running && revision.next === next;
+  }
+
+  async #take(revision: ReadRevision): Promise<void> {
+    const { plane, moves } = this.#parts;
+    const { running, next, rollout } = revision;
+    const isBack = rollout?.state.kind === 'taken-back';
+    if (isBack) plane.forbid(rollout.commit, takenBackFinding(rollout.state.reason));
+    const before = plane.revision;
+    if (before?.next !== undefined && before.running === running && next === undefined) {
+      moves.withdraw(
+        before.next,
+        isBack && rollout.commit === before.next ? rollout.state.reason : undefined,
+      );
+    }
+    if (plane.revision?.running !== running) {
+      if (plane.revision?.next !== running) await this.#accept(running);
+      if (plane.revision?.next === running) moves.settle();
+    }
+    if (next !== undefined) {
+      if (plane.revision?.next !== next) await this.#accept(next);
+      if (rollout !== undefined && plane.revision?.next === next) moves.reach(reached(rollout));
+    }
+    this.#taken = revision;
+  }
+
+  async #accept(commit: string): Promise<void> {
+    const { plane, revisions, read, log } = this.#parts;
+    const tree = await revisions.tree(commit);
+    const { intent, findings } =
+      tree === undefined ? { intent: undefined, findings: [] } : read(tree);
+    if (tree === undefined || intent === undefined) {
+      // It passed the gates of whoever accepted it: what ran here before goes on until the next commit.
+      const problem = findings.map((finding) => finding.message).join('; ');
+      return log.error('what the mesh runs cannot be read here', { commit, problem });
+    }
+    plane.accept(tree, intent, { warnings: findings, approved: false });
+  }
+}

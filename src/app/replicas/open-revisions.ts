@@ -1,0 +1,105 @@
+import type { Clock } from '../../base/clock.ts';
+import { sleep } from '../../base/clock.ts';
+import { ChanceryError } from '../../base/error.ts';
+import { type Log, problemFields } from '../../base/log.ts';
+import type { ParsedIntent } from '../../model/parse.ts';
+import type { XdsService } from '../../serve/xds/service.ts';
+import type { Store } from '../../store/store.ts';
+import type { Accepted, ControlPlane } from '../control-plane.ts';
+import type { IntentSource, IntentTree } from '../intent-source.ts';
+import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollouts.ts';
+import type { Rollouts } from '../rollouts/rollouts.ts';
+import type { SignalLog } from '../rollouts/signal-log.ts';
+import { Fleet, standingKind } from './fleet.ts';
+import { RevisionFollower } from './follow-revision.ts';
+import type { Replica } from './replica.ts';
+import { RevisionStore, revisionKind, type StoredRevision } from './revision-store.ts';
+
+const retryMs = 500;
+
+export interface OpenRevisionsParts {
+  readonly replica: Replica;
+  readonly plane: ControlPlane;
+  readonly xds: XdsService;
+  readonly store: Store;
+  readonly signals: SignalLog;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly watchMs: () => number;
+  readonly read: (tree: IntentTree) => ParsedIntent;
+  readonly takeBack: IntentSource['takeBack'];
+}
+
+/** What the mesh runs on, in the store and at every replica: who leads writes it, the others follow. */
+export interface Revisions {
+  readonly rollouts: Rollouts;
+  readonly follower: RevisionFollower;
+  readonly fleet: Fleet;
+  /** Makes a tree that passed the gates durable. False: this replica does not lead any more. */
+  keep(tree: IntentTree): Promise<boolean>;
+  /** Leads what the plane has accepted, or has it ready for whoever it reaches elsewhere. */
+  accepted(accepted: Accepted): void;
+}
+
+export function openRevisions(parts: OpenRevisionsParts): Revisions {
+  const { replica, plane, xds, store, clock, log, watchMs, read } = parts;
+  const revisions = new RevisionStore(store, replica.fenced);
+  const moves = rolloutMoves(plane, watchMs);
+  const follower = new RevisionFollower({ plane, moves, revisions, read, log });
+  const fleet = new Fleet({
+    ...{ store, clock, xds, plane, replica: replica.id },
+    revision: () => follower.version,
+    nameOf: (id) => replica.presence.nameOf(id),
+  });
+  const write = async (revision: StoredRevision): Promise<void> => {
+    follower.wrote({ ...revision, version: await revisions.write(revision) });
+    fleet.revised();
+  };
+  const rollouts = openRollouts({ ...parts, moves, fleet, write });
+  replica.onBeat = () => fleet.moved();
+  replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
+  replica.feed.follow(revisionKind, [], async () => {
+    // Who leads is where it has written, or stops to lead.
+    if (replica.isLeading) return;
+    await follower.catchUp();
+    const { rollout } = follower;
+    if (rollout !== undefined && rollout !== rollouts.all[0]) {
+      rollouts.observe(rollout);
+      plane.events.emit({ kind: 'rollout', rollout });
+    }
+    fleet.revised();
+  });
+  return {
+    ...{ rollouts, follower, fleet },
+    keep: async (tree) => {
+      while (replica.isLeading) {
+        try {
+          await revisions.keepTree(tree);
+          if (plane.revision === undefined) await write(first(tree));
+          return true;
+        } catch (error) {
+          if (error instanceof ChanceryError && error.code === 'CH5450') return false;
+          const { commit } = tree;
+          log.error('the store did not take a commit', { commit, ...problemFields(error) });
+          await sleep(clock, retryMs);
+        }
+      }
+      return false;
+    },
+    accepted: (accepted) => {
+      const { intent, tree } = accepted;
+      if (!follower.isTaking) return rollouts.begin(proposalOf(accepted));
+      moves.propose(intent, { id: tree.commit, subject: tree.subject });
+    },
+  };
+}
+
+function first({ commit }: IntentTree): StoredRevision {
+  return {
+    running: commit,
+    next: undefined,
+    rollout: undefined,
+    denialsExpected: false,
+    touched: [],
+  };
+}

@@ -1,0 +1,207 @@
+import type { Clock } from '../../base/clock.ts';
+
+import type { Finding } from '../../base/finding.ts';
+import { type Log, problemFields } from '../../base/log.ts';
+import type { Store, StoredDocument } from '../../store/store.ts';
+import type { Followed } from './feed.ts';
+
+export const replicaKind = 'replica';
+
+const beatEveryMs = 2_000;
+/** Three beats that did not come. */
+const silentMs = 7_000;
+/** Long enough for a person to read in `status` who is gone; then the leader forgets it. */
+const forgetMs = 600_000;
+
+/** A replica as it tells of itself. */
+export interface ReplicaAbout {
+  /** Of one process. */
+  readonly replica: string;
+  /** Where it runs: what comes after it in the same place has the same name. */
+  readonly name: string;
+  readonly startedMs: number;
+  readonly state: 'serving' | 'draining';
+}
+
+export interface SeenReplica {
+  readonly about: ReplicaAbout;
+  /** It has not been heard of for three beats: it is dead, or cut off from the store. */
+  readonly isSilent: boolean;
+  /** How long ago it was heard of last. */
+  readonly heardMs: number;
+}
+
+interface Seen {
+  readonly about: ReplicaAbout;
+  /** By the own monotonic clock. */
+  atMs: number;
+  isSilent: boolean;
+}
+
+export interface PresenceOptions {
+  readonly store: Pick<Store, 'isShared' | 'put' | 'remove' | 'list'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly replica: string;
+  readonly name: string;
+  /** After each beat, and when another one is heard of or left. */
+  readonly onChange: () => void;
+}
+
+/** Which control planes share the store. Each writes that it lives; the others see the write, by their own clock. */
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #seen = new Map<string, Seen>();
+  #about: ReplicaAbout;
+  /** Since when the store has taken every beat; undefined: it did not take the last one. */
+  #reachedSinceMs: number | undefined;
+  #awaySinceMs: number | undefined;
+  #cancel = (): void => {};
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+    const { replica, name, clock } = options;
+    this.#about = { replica, name, startedMs: clock.nowMs(), state: 'serving' };
+  }
+
+  /** Itself first, the others by name. */
+  get replicas(): readonly SeenReplica[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    const others = [...this.#seen.values()].map(({ about, isSilent, atMs }) => ({
+      ...{ about, isSilent, heardMs: nowMs - atMs },
+    }));
+    others.sort((a, b) => (a.about.name < b.about.name ? -1 : 1));
+    return [{ about: this.#about, isSilent: false, heardMs: 0 }, ...others];
+  }
+
+  /** Whether there is anybody who could serve in its place. */
+  get hasOthers(): boolean {
+    return this.replicas
+      .slice(1)
+      .some(({ about, isSilent }) => !isSilent && about.state === 'serving');
+  }
+
+  /** Its name where it is there, and undefined where it is not heard of. */
+  nameOf(replica: string): string | undefined {
+    const seen = this.#seen.get(replica);
+    return seen === undefined || seen.isSilent ? undefined : seen.about.name;
+  }
+
+  /** Since when the store is away, in milliseconds since the epoch; undefined: it is there. */
+  get awaySinceMs(): number | undefined {
+    return this.#awaySinceMs;
+  }
+
+  get findings(): readonly Finding[] {
+    const silent = this.replicas.filter(({ isSilent }) => isSilent);
+    return [
+      ...(this.#awaySinceMs === undefined ? [] : [storeAway(this.#awaySinceMs)]),
+      ...silent.map(({ about }) => replicaSilent(about.name)),
+    ];
+  }
+
+  /** Resolves after the first beat. What ran in the same place before is gone. */
+  async start(): Promise<void> {
+    const { store, replica, name } = this.#options;
+    if (!store.isShared) return;
+    const before = await store.list(replicaKind);
+    this.take(before.map((document) => ({ id: document.id, document })));
+    for (const { about } of this.replicas) {
+      if (about.name === name && about.replica !== replica) await this.forget(about.replica);
+    }
+    await this.#beat();
+    this.#plan();
+  }
+
+  /** Tells the others that it is about to leave. */
+  async drain(): Promise<void> {
+    this.#about = { ...this.#about, state: 'draining' };
+    if (this.#options.store.isShared) await this.#beat();
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel();
+    if (this.#options.store.isShared) await this.forget(this.#about.replica).catch(() => {});
+  }
+
+  take(changes: readonly Followed[]): void {
+    for (const { id, document } of changes) {
+      if (id === this.#about.replica) continue;
+      if (document === undefined) this.#seen.delete(id);
+      else this.#heard(document);
+    }
+    this.#options.onChange();
+  }
+
+  /** Those that have been silent for long; only for the leader. */
+  get forgettable(): readonly string[] {
+    return this.replicas.flatMap(({ about, isSilent, heardMs }) =>
+      isSilent && heardMs > forgetMs ? [about.replica] : [],
+    );
+  }
+
+  async forget(replica: string): Promise<void> {
+    this.#seen.delete(replica);
+    for (const kind of [replicaKind, ...replicaKinds])
+      await this.#options.store.remove(kind, replica);
+  }
+
+  #heard({ id, value }: StoredDocument): void {
+    const about = JSON.parse(Buffer.from(value).toString('utf8')) as ReplicaAbout;
+    this.#seen.set(id, { about, atMs: this.#options.clock.monotonicMs(), isSilent: false });
+  }
+
+  #plan(): void {
+    this.#cancel = this.#options.clock.after(beatEveryMs, () => {
+      void this.#beat();
+      this.#plan();
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const { store, clock, log } = this.#options;
+    const value = Buffer.from(JSON.stringify(this.#about));
+    try {
+      await store.put(replicaKind, this.#about.replica, value, undefined);
+      this.#reachedSinceMs ??= clock.monotonicMs();
+      this.#awaySinceMs = undefined;
+      this.#listen(this.#reachedSinceMs);
+      this.#options.onChange();
+    } catch (error) {
+      this.#reachedSinceMs = undefined;
+      this.#awaySinceMs ??= clock.nowMs();
+      log.warn('the store did not take that this replica lives', problemFields(error));
+    }
+  }
+
+  /** While the store was away nobody could be heard of, and nobody is silent for that. */
+  #listen(reachedSinceMs: number): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const seen of this.#seen.values()) {
+      if (seen.isSilent || nowMs - Math.max(seen.atMs, reachedSinceMs) <= silentMs) continue;
+      seen.isSilent = true;
+      this.#options.log.warn('a replica is not heard of any more', { replica: seen.about.name });
+    }
+  }
+}
+
+/** What else a replica writes under its own id. */
+export const replicaKinds = ['standing', 'signals'] as const;
+
+function storeAway(sinceMs: number): Finding {
+  return {
+    code: 'CH5453',
+    severity: 'error',
+    message: `the store does not answer since ${new Date(sinceMs).toISOString()}; what is known goes on, and nothing new is taken`,
+    help: 'look at the database; each control plane comes back by itself when it is there',
+  };
+}
+
+function replicaSilent(name: string): Finding {
+  return {
+    code: 'CH5454',
+    severity: 'warning',
+    message: `the control plane ${name} is not heard of any more; its proxies and hosts move to the others`,
+    help: 'start it again; what does not come back is forgotten after 10 minutes',
+  };
+}
