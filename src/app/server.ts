@@ -143,16 +143,12 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
   });
   const { fleet, rollouts } = revisions;
-  const operations = createOperations({
-    ...{ store, clock, registry, plane, xds, metrics, fleet, replica },
-  });
+  const counted = { store, clock, registry, plane, xds, metrics, fleet, replica };
+  const operations = createOperations(counted);
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts, traffic } = gate;
-  const parts = {
-    ...{ plane, xds, source, store, clock, gatekeeper, verdicts, rollouts, operations },
-    ...{ fleet, replica },
-  };
+  const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
     closeSource();
