@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { type MetricName, metricTable } from '../src/app/operators/metric-table.ts';
 import { createMetrics } from '../src/base/metrics.ts';
-import { freePort, LoneControlPlane } from './support/control-plane.ts';
+import { LoneControlPlane } from './support/control-plane.ts';
+import { freePort } from './support/free-port.ts';
 import { readPrometheusText } from './support/prometheus-text.ts';
 import { eventually } from './support/running-mesh.ts';
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { LedgerEntry } from '../src/base/ledger.ts';
 import type { ApiTokensReply } from '../src/serve/api/operator-wire.ts';
-import { freePort, LoneControlPlane, ledgerOf } from './support/control-plane.ts';
+import { LoneControlPlane, ledgerOf } from './support/control-plane.ts';
+import { freePort } from './support/free-port.ts';
 import { eventually } from './support/running-mesh.ts';
 
 const files = {

@@ -9,10 +9,11 @@ import { createInterface } from 'node:readline';
 import { reportKind } from '../../src/app/hosts/reports.ts';
 import { layoutOf, makeLayout } from '../../src/app/layout.ts';
 import { openStore } from '../../src/store/open.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { progress } from '../line.ts';
 import { hostRecord } from './host-record.ts';
 import { intentFiles, inventory, serviceName, weightAtFirst } from './mesh.ts';
-import { freePort, type Target } from './tools.ts';
+import type { Target } from './tools.ts';
 
 /** The first reading compiles everything and has the real Envoy judge all of it. */
 const startMs = 120_000;

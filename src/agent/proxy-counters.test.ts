@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { freePort } from '../../test/support/free-port.ts';
 import { eventually } from '../../test/support/running-mesh.ts';
-import { freePort, get, XdsEnvoy } from '../../test/support/xds-envoy.ts';
+import { get, XdsEnvoy } from '../../test/support/xds-envoy.ts';
 import {
   cluster,
   endpoints,

@@ -158,6 +158,9 @@ async function headSource(dir: string, clock: Clock, signing: Signing): Promise<
     accepted: async (commit) => {
       accepted = parseCommitId(commit);
     },
+    stand: (commit) => {
+      accepted = parseCommitId(commit);
+    },
   };
 }
 

@@ -23,8 +23,9 @@ function goodOrigin(t: TestContext): Origin & { readonly good: string } {
 
 /** A commit that a person takes back while it is watched. */
 function bad(from: Origin): string {
-  from.work.write('services/payments.yaml', serviceFile('payments', 'routes: [{ timeout: 1s }]\n'));
-  return from.push('Hasten payments');
+  const open = 'allow: [{ from: "*", to: "* /**" }]\n';
+  from.work.write('services/payments.yaml', serviceFile('payments', open));
+  return from.push('Open payments');
 }
 
 type Plane = Awaited<ReturnType<typeof repoServer>>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { temporaryFolder } from '../../src/git/temporary-repository.ts';
-import { freePort } from '../support/control-plane.ts';
+import { freePort } from '../support/free-port.ts';
 import { meshFile, serviceFile } from '../support/gate-world.ts';
 import { repoServer } from '../support/repo-server.ts';
 import { eventually } from '../support/running-mesh.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
-import { freePort } from '../support/control-plane.ts';
+import { freePort } from '../support/free-port.ts';
 import { origin } from '../support/mirrored.ts';
 import { entry, repoServer } from '../support/repo-server.ts';
 

@@ -86,7 +86,7 @@ describe('a mesh whose CA is sealed anew while it runs', () => {
       20_000,
       () => logOf('control-plane'),
     );
-    assert.match(logOf('control-plane'), /expected: what it was sealed under: pkcs11:token=mesh/);
+    assert.match(logOf('control-plane'), /"expected":"what it was sealed under: pkcs11:token=mesh/);
     const charges = await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges');
     assert.equal(charges.status, 200, 'what runs goes on');
     await mesh.end();

@@ -5,8 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../src/compile/pack.ts';
 import { type Resource, type Snapshot, shortType, typeUrls } from '../../src/compile/resource.ts';
 import type { XdsEvent } from '../../src/serve/xds/events.ts';
+import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/running-mesh.ts';
-import { backend, freePort, get, XdsEnvoy } from '../support/xds-envoy.ts';
+import { backend, get, XdsEnvoy } from '../support/xds-envoy.ts';
 import {
   cluster,
   endpoints,

@@ -3,8 +3,9 @@ import https from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import { duration } from '../../src/compile/pack.ts';
 import { type Resource, shortType } from '../../src/compile/resource.ts';
+import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/running-mesh.ts';
-import { backend, freePort, XdsEnvoy } from '../support/xds-envoy.ts';
+import { backend, XdsEnvoy } from '../support/xds-envoy.ts';
 import { cluster, endpoints, routes, snapshot } from '../support/xds-resources.ts';
 import { leaf, pemOf, policy, root, secrets, tlsListener } from '../support/xds-tls.ts';
 

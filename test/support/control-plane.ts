@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { layoutOf } from '../../src/app/layout.ts';
 import type { HostReply, HostsReply, JoinTokenReply } from '../../src/serve/api/wire.ts';
+import { freePort } from './free-port.ts';
 import { eventually } from './running-mesh.ts';
 
 const entry = resolve('bin/chancery.js');
@@ -165,15 +165,6 @@ export class LoneAgent {
     child.kill('SIGKILL');
     await gone;
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** The kinds and subjects of the newest entries of the ledger, newest first. */

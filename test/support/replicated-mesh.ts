@@ -24,7 +24,7 @@ import type { Intent } from '../../src/model/types.ts';
 import { callApi } from '../../src/serve/api/client.ts';
 import type { ReadyReply } from '../../src/serve/api/operator-wire.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
-import { freePort } from './control-plane.ts';
+import { freePort } from './free-port.ts';
 import { PostgresServer } from './postgres.ts';
 import { type Answer, ask, eventually } from './running-mesh.ts';
 

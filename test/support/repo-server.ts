@@ -9,7 +9,7 @@ import type { ServiceName, VersionName } from '../../src/model/types.ts';
 import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
 import { openStore } from '../../src/store/open.ts';
-import { freePort } from './control-plane.ts';
+import { freePort } from './free-port.ts';
 import { eventually } from './running-mesh.ts';
 
 /** A proxy that a host once reported and that is away now: whose wave a commit waits in, since nobody tells how it does. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tetherPrefix } from '../../src/app/child.ts';
@@ -165,14 +165,6 @@ export async function backend(name: string): Promise<readonly [number, () => voi
     server.closeAllConnections();
   };
   return [(server.address() as AddressInfo).port, stop];
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Status and body of one request on a connection of its own, or on the agent's. Status 0: the connection failed. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { freePort } from '../../../test/support/control-plane.ts';
+import { freePort } from '../../../test/support/free-port.ts';
 import {
   gateWorld,
   meshFile,
