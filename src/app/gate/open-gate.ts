@@ -7,7 +7,7 @@ import type { HostRegistry } from '../hosts/registry.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { Replica } from '../replicas/replica.ts';
 import type { Tracing } from '../tracing/tracing.ts';
-import { TrafficLog } from '../traffic/traffic-log.ts';
+import { TrafficLog, trafficKind } from '../traffic/traffic-log.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
 import { Verdicts, verdictKind } from './verdicts.ts';
@@ -24,7 +24,8 @@ export async function openGate(parts: {
 }) {
   const { plane, replica, store, registry, keep, tracing, log } = parts;
   const verdicts = await Verdicts.open({ store: replica.fenced, clock, log });
-  const traffic = await TrafficLog.open({ store, clock, log });
+  const traffic = await TrafficLog.open({ store, clock, log, replica: replica.name });
+  replica.feed.follow(trafficKind, [], (changes) => traffic.hear(changes));
   const forbid = (): void => {
     for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
   };

@@ -22,7 +22,7 @@ const hourMs = 3_600_000;
 async function world() {
   const store = await openStore(':memory:');
   const clock = new FakeClock();
-  const traffic = await TrafficLog.open({ store, clock, log: silent });
+  const traffic = await TrafficLog.open({ store, clock, log: silent, replica: 'a:1' });
   const call = (requests: number): void =>
     traffic.take(web, { callees: { pay: requests }, rules: {} }, intent);
   return { store, clock, traffic, call };
@@ -66,7 +66,7 @@ describe('what was used lately', () => {
     const { store, clock, traffic, call } = await world();
     const writes = async (): Promise<number> => {
       for (let turn = 0; turn < 5; turn += 1) await new Promise((done) => setImmediate(done));
-      return (await store.get(trafficKind, web))?.version ?? 0;
+      return (await store.get(trafficKind, `a:1/${web}`))?.version ?? 0;
     };
     call(1);
     clock.advance(1_000);
@@ -80,8 +80,22 @@ describe('what was used lately', () => {
     assert.equal(await writes(), 2);
     call(1);
     await traffic.flushed();
-    const again = await TrafficLog.open({ store, clock, log: silent });
+    const again = await TrafficLog.open({ store, clock, log: silent, replica: 'a:1' });
     assert.deepEqual(again.edge(web, pay), traffic.edge(web, pay));
     assert.equal(again.edge(web, pay)?.requests, 6);
+  });
+
+  it('what another control plane was told counts with it, and neither writes over the other', async () => {
+    const { store, clock, traffic, call } = await world();
+    const other = await TrafficLog.open({ store, clock, log: silent, replica: 'b:1' });
+    call(2);
+    other.take(web, { callees: { pay: 3 }, rules: {} }, intent);
+    await Promise.all([traffic.flushed(), other.flushed()]);
+    const id = `b:1/${web}`;
+    const document = await store.get(trafficKind, id);
+    traffic.hear([{ id, document }]);
+    assert.equal(traffic.edge(web, pay)?.requests, 5);
+    const again = await TrafficLog.open({ store, clock, log: silent, replica: 'a:1' });
+    assert.equal(again.edge(web, pay)?.requests, 5);
   });
 });

@@ -4,7 +4,8 @@ import type { Log } from '../../base/log.ts';
 import type { Intent, RuleId, ServiceName } from '../../model/types.ts';
 import type { ServiceTraffic } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
-import { type Use, type UseByHour, used, useIn } from './use.ts';
+import type { Followed } from '../replicas/feed.ts';
+import { together, type Use, type UseByHour, used, useIn } from './use.ts';
 
 /** Who called whom, and which rules let requests in, lately. */
 export interface Traffic {
@@ -19,6 +20,13 @@ interface ServiceUse {
   readonly rules: Map<string, UseByHour>;
 }
 
+interface TrafficParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly replica: string;
+}
+
 export const trafficKind = 'traffic';
 /** Something is used for the first time in its hour: that it is in use must outlive a crash. */
 const keepSoonMs = 1_000;
@@ -27,41 +35,71 @@ const keepLaterMs = 300_000;
 
 /**
  * What proxies counted, by hours, in memory and in the store. Bounded by the intent: only services and rules that are in
- * it are kept, each with at most as many counts as the window has hours. One document a service.
+ * it are kept, each with at most as many counts as the window has hours. One document for each service and control plane,
+ * which adds up what its own hosts tell and reads what the others were told.
  */
 export class TrafficLog implements Traffic {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
+  /** The name of this control plane, the same after a restart. */
+  readonly #replica: string;
+  /** By service, what was told here. */
   readonly #services = new Map<string, ServiceUse>();
+  /** By service and then control plane, what was told elsewhere. */
+  readonly #elsewhere = new Map<string, Map<string, ServiceUse>>();
   readonly #unkept = new Set<string>();
   #due: { readonly atMs: number; readonly cancel: () => void } | undefined;
   #keeping: Promise<void> = Promise.resolve();
 
-  private constructor(parts: { readonly store: Store; readonly clock: Clock; readonly log: Log }) {
+  private constructor(parts: TrafficParts) {
     this.#store = parts.store;
+    this.#replica = parts.replica;
     this.#clock = parts.clock;
     this.#log = parts.log;
   }
 
-  static async open(parts: {
-    readonly store: Store;
-    readonly clock: Clock;
-    readonly log: Log;
-  }): Promise<TrafficLog> {
+  static async open(parts: TrafficParts): Promise<TrafficLog> {
     const traffic = new TrafficLog(parts);
     for (const { id, value } of await parts.store.list(trafficKind)) {
-      traffic.#services.set(id, parse(value));
+      const { replica, service } = partsOf(id);
+      if (replica === parts.replica) traffic.#services.set(service, parse(value));
+      else traffic.#hear(replica, service, value);
     }
     return traffic;
   }
 
+  /** What other control planes wrote. */
+  hear(changes: readonly Followed[]): void {
+    for (const { id, document } of changes) {
+      const { replica, service } = partsOf(id);
+      if (replica !== this.#replica) this.#hear(replica, service, document?.value);
+    }
+  }
+
+  #hear(replica: string, service: string, value: Uint8Array | undefined): void {
+    const told = this.#elsewhere.get(service) ?? new Map<string, ServiceUse>();
+    if (value === undefined) told.delete(replica);
+    else told.set(replica, parse(value));
+    this.#elsewhere.set(service, told);
+  }
+
   edge(caller: ServiceName, callee: ServiceName): Use | undefined {
-    return useIn(this.#services.get(caller)?.callees.get(callee), this.#clock.nowMs());
+    return this.#useOf(caller, ({ callees }) => callees.get(callee));
   }
 
   rule(service: ServiceName, rule: RuleId): Use | undefined {
-    return useIn(this.#services.get(service)?.rules.get(rule), this.#clock.nowMs());
+    return this.#useOf(service, ({ rules }) => rules.get(rule));
+  }
+
+  #useOf(service: ServiceName, of: (use: ServiceUse) => UseByHour | undefined): Use | undefined {
+    const own = this.#services.get(service);
+    const told = [
+      ...(own === undefined ? [] : [own]),
+      ...(this.#elsewhere.get(service)?.values() ?? []),
+    ];
+    const nowMs = this.#clock.nowMs();
+    return together(told.map((use) => useIn(of(use), nowMs)));
   }
 
   /** What a proxy of a service tells. Names that the intent does not know are not taken. */
@@ -137,8 +175,15 @@ export class TrafficLog implements Traffic {
     }
     const { callees, rules } = use;
     const document = { callees: Object.fromEntries(callees), rules: Object.fromEntries(rules) };
-    await this.#store.put(trafficKind, name, Buffer.from(JSON.stringify(document)), undefined);
+    const id = `${this.#replica}/${name}`;
+    await this.#store.put(trafficKind, id, Buffer.from(JSON.stringify(document)), undefined);
   }
+}
+
+/** `<control plane>/<service>`; no name of a service has a slash. */
+function partsOf(id: string): { readonly replica: string; readonly service: string } {
+  const at = id.lastIndexOf('/');
+  return { replica: id.slice(0, Math.max(0, at)), service: id.slice(at + 1) };
 }
 
 function parse(value: Uint8Array): ServiceUse {

@@ -35,3 +35,13 @@ export function useIn(use: UseByHour | undefined, nowMs: number): Use | undefine
   const requests = use.counts.reduce((sum, [hour, count]) => (hour < from ? sum : sum + count), 0);
   return { requests, lastMs: use.lastMs };
 }
+
+/** What several were told of the same. */
+export function together(uses: readonly (Use | undefined)[]): Use | undefined {
+  const seen = uses.filter((use) => use !== undefined);
+  if (seen.length === 0) return undefined;
+  return {
+    requests: seen.reduce((sum, { requests }) => sum + requests, 0),
+    lastMs: Math.max(...seen.map(({ lastMs }) => lastMs)),
+  };
+}
