@@ -7,7 +7,9 @@ import { goodKinds } from './bad-commits/good-commits.ts';
 import { meshFiles } from './bad-commits/mesh-files.ts';
 import { readKinds } from './bad-commits/read-kinds.ts';
 import { trafficKinds } from './bad-commits/traffic-kinds.ts';
-import { median, print, progress } from './line.ts';
+import { figuresOf, median, progress } from './line.ts';
+
+const line = figuresOf('bad-commits');
 
 /** What a commit is held against. */
 const calmMs = 15_000;
@@ -92,15 +94,4 @@ function isHarmless(outcome: Outcome): boolean {
 
 function isSpread(outcome: Outcome): boolean {
   return Math.max(0, ...Object.values(outcome.reached)) > 1 && isHarmful(outcome);
-}
-
-function line(
-  metric: string,
-  value: number,
-  unit: string,
-  better: 'lower' | 'higher',
-  reference: number | string,
-  runs: number,
-): void {
-  print({ bench: 'bad-commits', metric, value, unit, better, reference, runs });
 }

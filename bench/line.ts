@@ -14,6 +14,18 @@ export function print(figure: Figure): void {
   process.stdout.write(`${JSON.stringify({ ...figure, value })}\n`);
 }
 
+/** Prints figures of one bench. */
+export function figuresOf(bench: string) {
+  return (
+    metric: string,
+    value: number,
+    unit: string,
+    better: Figure['better'],
+    reference: Figure['reference'],
+    runs: number,
+  ): void => print({ bench, metric, value, unit, better, reference, runs });
+}
+
 export function progress(text: string): void {
   process.stderr.write(`bench: ${text}\n`);
 }

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveEnvoy } from '../src/envoy/resolve.ts';
 import { ask, eventually, RunningMesh } from '../test/support/running-mesh.ts';
-import { median, print, progress } from './line.ts';
+import { figuresOf, median, progress } from './line.ts';
 import { type Load, measure } from './load.ts';
 import { startMinimalPair } from './minimal-pair.ts';
+
+const line = figuresOf('mesh');
 
 const rounds = 7;
 const requests = 2_000;
@@ -45,17 +47,6 @@ export async function run(): Promise<void> {
     await mesh.remove();
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-function line(
-  metric: string,
-  value: number,
-  unit: string,
-  better: 'lower' | 'higher',
-  reference: number | string,
-  runs: number,
-): void {
-  print({ bench: 'mesh', metric, value, unit, better, reference, runs });
 }
 
 /** Rounds of the three ways take turns, so that what disturbs the machine disturbs all alike. */

@@ -13,8 +13,6 @@ export type MetricSpec =
       readonly buckets: readonly number[];
     };
 
-export type MetricTable = Readonly<Record<string, MetricSpec>>;
-
 export type LabelValues = Readonly<Record<string, string>>;
 
 export interface Metrics<Name extends string> {

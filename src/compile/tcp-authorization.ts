@@ -7,7 +7,8 @@ import { ActionSchema, RBAC_Action } from '../gen/envoy/config/rbac/v3/rbac_pb.j
 import { RBACSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { workloadId } from '../identity/spiffe-id.ts';
-import type { Intent, Principal, Rule, Service, ServiceName } from '../model/types.ts';
+import { namesCaller } from '../model/principal.ts';
+import type { Intent, Rule, Service } from '../model/types.ts';
 import { any, type Init, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 
@@ -57,27 +58,12 @@ interface Verdict {
 function verdicts(intent: Intent, service: Service): Verdict[] {
   return [...intent.services.keys()].sort().flatMap((caller) => {
     const rule =
-      service.deny.find((deny) => names(deny, caller)) ??
-      service.allow.find((allow) => names(allow, caller));
+      service.deny.find((deny) => namesCaller(deny, caller)) ??
+      service.allow.find((allow) => namesCaller(allow, caller));
     return rule === undefined
       ? []
       : [{ spiffeId: workloadId(intent.mesh.trustDomain, caller), rule }];
   });
-}
-
-function names(rule: Rule, caller: ServiceName): boolean {
-  return rule.from.some((principal) => includes(principal, caller));
-}
-
-function includes(principal: Principal, caller: ServiceName): boolean {
-  switch (principal.kind) {
-    case 'any':
-      return true;
-    case 'service':
-      return principal.service === caller;
-    case 'role':
-      return principal.services.includes(caller);
-  }
 }
 
 function rbac(known: readonly Verdict[], fallback: string): Any {

@@ -1,14 +1,8 @@
 import type { Finding, Position } from '../../base/finding.ts';
 import { coversPath } from '../../model/path-pattern.ts';
+import { namesCaller } from '../../model/principal.ts';
 import { calleesOf } from '../../model/tree.ts';
-import type {
-  Intent,
-  Operation,
-  Principal,
-  Rule,
-  Service,
-  ServiceName,
-} from '../../model/types.ts';
+import type { Intent, Operation, Rule, Service, ServiceName } from '../../model/types.ts';
 import type { Traffic } from '../traffic/traffic-log.ts';
 import { trafficWindowMinutes, type Use } from '../traffic/use.ts';
 
@@ -56,7 +50,7 @@ function lostEdge(edge: Edge): Finding {
     const removed = place(before.at, `the service ${before.name}`);
     return held(edge, `${caller} calls ${before.name}, which is removed`, [removed]);
   }
-  const rules = before.allow.filter((rule) => names(rule, caller));
+  const rules = before.allow.filter((rule) => namesCaller(rule, caller));
   const removed = rules.map((rule) => rulePlace(rule, after));
   return held(edge, `${caller} may not call ${before.name} any more, and it does`, removed);
 }
@@ -77,9 +71,9 @@ function lostCall(edge: Edge, old: Service, service: Service): readonly Finding[
 function lostRules(edge: Edge, traffic: Traffic): readonly Finding[] {
   const { caller, before, after } = edge;
   if (after === undefined) return [];
-  const allowed = after.allow.filter((rule) => names(rule, caller)).flatMap(({ to }) => to);
+  const allowed = after.allow.filter((rule) => namesCaller(rule, caller)).flatMap(({ to }) => to);
   return before.allow.flatMap((rule) => {
-    if (!names(rule, caller)) return [];
+    if (!namesCaller(rule, caller)) return [];
     const lost = rule.to.filter((operation) => !allowed.some((one) => covers(one, operation)));
     const use = lost.length === 0 ? undefined : traffic.rule(before.name, rule.id);
     if (use === undefined) return [];
@@ -115,21 +109,6 @@ function operationText(operation: Operation): string {
       return `${operation.service}/${operation.method}`;
     case 'connect':
       return 'a connection';
-  }
-}
-
-function names({ from }: Rule, caller: ServiceName): boolean {
-  return from.some((principal) => includes(principal, caller));
-}
-
-function includes(principal: Principal, caller: ServiceName): boolean {
-  switch (principal.kind) {
-    case 'any':
-      return true;
-    case 'service':
-      return principal.service === caller;
-    case 'role':
-      return principal.services.includes(caller);
   }
 }
 

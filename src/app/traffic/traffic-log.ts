@@ -1,6 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/error.ts';
-import type { Log } from '../../base/log.ts';
+import { type Log, problemFields } from '../../base/log.ts';
 import type { Intent, RuleId, ServiceName } from '../../model/types.ts';
 import type { ServiceTraffic } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
@@ -160,8 +159,8 @@ export class TrafficLog implements Traffic {
         await this.#keep(name);
       } catch (error) {
         this.#unkept.add(name);
-        const problem = messageOf(error);
-        this.#log.error('the store did not take what was used', { service: name, problem });
+        const fields = problemFields(error);
+        this.#log.error('the store did not take what was used', { service: name, ...fields });
       }
     }
   }
