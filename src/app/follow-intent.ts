@@ -2,9 +2,12 @@ import type { Clock } from '../base/clock.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Gatekeeper } from './gate/gatekeeper.ts';
 import type { IntentSource, TreeReading } from './intent-source.ts';
-import type { Noticed } from './tracing/arrival.ts';
+import type { Arrival, Noticed } from './tracing/arrival.ts';
 
-/** Reads now and whenever the source says so; one reading at a time, and the last change is never missed. */
+/**
+ * Reads now and whenever the source says so; one reading at a time, and the last change is never missed. What is read
+ * twice in a row is offered once: a source may tell of what the reading before already saw.
+ */
 export async function followIntent(parts: {
   readonly source: IntentSource;
   readonly gatekeeper: Pick<Gatekeeper, 'offer'>;
@@ -15,6 +18,14 @@ export async function followIntent(parts: {
   let next: Noticed | undefined;
   let isReading = false;
   let isOver = false;
+  let offered: string | undefined;
+  const offer = (reading: TreeReading, arrival: Arrival): void => {
+    const commit = reading.kind === 'tree' ? reading.tree.commit : undefined;
+    const isRepeated = commit !== undefined && commit === offered;
+    offered = commit;
+    if (isRepeated || !saysSomething(reading, source, plane)) return;
+    gatekeeper.offer(reading, { arrival });
+  };
   const read = async (noticed: Noticed): Promise<void> => {
     // What is noticed while something is read is read after it, once for all.
     next = noticed;
@@ -25,7 +36,7 @@ export async function followIntent(parts: {
       const startMs = clock.nowMs();
       const reading = await source.read();
       const arrival = { ...now, read: { startMs, endMs: clock.nowMs() } };
-      if (!isOver && saysSomething(reading, source, plane)) gatekeeper.offer(reading, { arrival });
+      if (!isOver) offer(reading, arrival);
     }
     isReading = false;
   };

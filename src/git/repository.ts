@@ -46,8 +46,8 @@ export interface Repository {
   takeBack(order: TakeBack, signingKey?: string): Promise<Result<TakenBack, Finding>>;
   /**
    * Calls back whenever HEAD has come to rest on another commit, within some 200 ms. `since`: the commit the caller
-   * has, so that a change between reading and watching is not lost; without it, begin the watch and then read. The
-   * returned function ends the watch.
+   * has; without it, where HEAD rests when the watch begins is told as well, so that a change between reading and
+   * watching is not lost. The returned function ends the watch.
    */
   watchHead(
     onChange: (state: HeadState) => void,

@@ -66,6 +66,16 @@ function idOf(value: string): CommitId {
   return id;
 }
 
+test('without a commit to begin at, where HEAD rests is told, so that none is missed before the first look', async (t) => {
+  const folder = temporaryRepository(t);
+  const opened = await openRepository(folder.dir);
+  assert.ok(opened.ok);
+  // Begun before the commit is made; its first look may come before it or after it.
+  const heard = listen(t, (onChange) => opened.value.watchHead(onChange, { clock: systemClock }));
+  folder.write('mesh.yaml', 'mesh: next\n');
+  await heard.until(folder.commitAll('Made while the watch begins'));
+});
+
 test('a commit is noticed, typically within 200 ms', async (t) => {
   const folder = temporaryRepository(t);
   const heard = await watchRepository(t, folder);

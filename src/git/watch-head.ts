@@ -16,6 +16,7 @@ const quietMs = 60;
 
 export interface WatchHeadOptions {
   readonly clock: Clock;
+  /** Where the caller knows HEAD to be; left out, the first state seen is told as well. */
   readonly since?: CommitId;
   /** Asks git, for refs that only git can read. */
   readonly resolve: () => Promise<HeadState>;
@@ -105,10 +106,8 @@ class HeadWatch {
     const confirmed = state.kind === 'commit' || this.#suspected === state.kind;
     this.#suspected = state.kind;
     if (!confirmed || sameState(this.#told, state)) return;
-    // Without `since` the first commit seen is where the caller stands.
-    const first = this.#told === undefined;
     this.#told = state;
-    if (!first) this.#onChange(state);
+    this.#onChange(state);
   }
 }
 
