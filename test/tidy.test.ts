@@ -8,10 +8,11 @@ import ts from 'typescript';
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   client: ['base'],
-  model: ['base'],
-  policy: ['base', 'model'],
+  cel: ['base'],
+  model: ['base', 'cel'],
+  policy: ['base', 'model', 'cel'],
   identity: ['base', 'model'],
-  compile: ['base', 'model', 'policy', 'identity', 'gen'],
+  compile: ['base', 'cel', 'model', 'policy', 'identity', 'gen'],
   rollout: ['base', 'model', 'compile'],
   replica: ['base', 'compile', 'rollout'],
   explain: ['base', 'model', 'policy', 'identity', 'compile', 'rollout', 'gen'],
@@ -48,6 +49,7 @@ const wiring: Readonly<Record<string, readonly string[]>> = {
 const pure = [
   'base',
   'client',
+  'cel',
   'model',
   'policy',
   'identity',
