@@ -3,7 +3,9 @@ import type { Intent, IntentTest } from '../model/types.ts';
 import { canonicalize } from '../policy/canonical.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { decide } from '../policy/decide.ts';
+import { answerOf } from '../policy/decision.ts';
 import { policyDocument } from '../policy/document.ts';
+import { testFacts } from './test-facts.ts';
 
 export interface DecidedTest {
   readonly test: IntentTest;
@@ -41,7 +43,14 @@ function decideRequest(
   if (!request.ok) return { got: 'deny', rule: undefined, reason: request.error.reason };
   const { caller, method, path } = request.value;
   const action = { kind: 'http' as const, method, path };
-  const decision = decide(policyOf(intent), { caller, callee: test.to, action });
+  const decision = answerOf(
+    decide(policyOf(intent), {
+      caller,
+      callee: test.to,
+      action,
+      facts: testFacts(intent, test, request.value),
+    }),
+  );
   return decision.kind === 'allow'
     ? { got: 'allow', rule: decision.rule.id, reason: undefined }
     : { got: 'deny', rule: decision.rule?.id, reason: `${decision.code} ${decision.reason}` };

@@ -58,12 +58,16 @@ interface Verdict {
 function verdicts(intent: Intent, service: Service): Verdict[] {
   return [...intent.services.keys()].sort().flatMap((caller) => {
     const rule =
-      service.deny.find((deny) => namesCaller(deny, caller)) ??
-      service.allow.find((allow) => namesCaller(allow, caller));
+      service.deny.find((deny) => isEnforced(deny) && namesCaller(deny, caller)) ??
+      service.allow.find((allow) => isEnforced(allow) && namesCaller(allow, caller));
     return rule === undefined
       ? []
       : [{ spiffeId: workloadId(intent.mesh.trustDomain, caller), rule }];
   });
+}
+
+function isEnforced({ mode }: Rule): boolean {
+  return mode === 'enforce';
 }
 
 function rbac(known: readonly Verdict[], fallback: string): Any {

@@ -43,20 +43,19 @@ export function buildIntent(
   const ofMesh: Finding[] = [];
   const reportMesh = (finding: Finding): number => ofMesh.push(finding);
   const resolved = resolveRoles(mesh, drafts, reportMesh);
-  const roles = keepRoles(known?.intent.mesh.roles, resolved);
-  const operators = keepMap(
-    known?.intent.mesh.operators,
-    resolveOperators(mesh, drafts, reportMesh),
-  );
+  const before = known?.intent.mesh;
+  const roles = keepRoles(before?.roles, resolved.roles);
+  const guests = keepRoles(before?.guests, resolved.guests);
+  const operators = keepMap(before?.operators, resolveOperators(mesh, drafts, reportMesh));
   const clashes =
     known !== undefined && claimsAreSame(known, changes) ? [] : findClashes(drafts.values());
   const services = forkMap(known?.services);
   for (const name of changes.removed) services.delete(name);
   const rebuilt: Service[] = [];
-  for (const draft of staleDrafts(known, roles, drafts, changes)) {
+  for (const draft of staleDrafts(known, { mesh, roles, guests }, drafts, changes)) {
     const findings: Finding[] = [];
     const report = (finding: Finding): number => findings.push(finding);
-    const service = buildService(draft, { mesh, roles, drafts, report });
+    const service = buildService(draft, { mesh, roles, guests, drafts, report });
     services.set(draft.name, { draft, service, findings });
     rebuilt.push(service);
   }
@@ -65,7 +64,7 @@ export function buildIntent(
   return {
     mesh,
     drafts,
-    intent: intentOf(mesh, { roles, operators }, { built: services, rebuilt, known }),
+    intent: intentOf(mesh, { roles, guests, operators }, { built: services, rebuilt, known }),
     findings: [...ofMesh, ...clashes, ...broken],
     clashes,
     broken,
@@ -116,14 +115,20 @@ function claimsAreSame(known: BuiltIntent, { changed, sameNames }: DraftChanges)
 /** Those to build again. One with findings always is: they may name what is near in the tree. */
 function staleDrafts(
   known: BuiltIntent | undefined,
-  roles: Mesh['roles'],
+  now: Pick<Mesh, 'roles' | 'guests'> & { readonly mesh: MeshDraft },
   drafts: Drafts,
   { changed, turned, removed }: DraftChanges,
 ): Iterable<ServiceDraft> {
-  if (known === undefined) return drafts.values();
+  // What conditions may name is declared in mesh.yaml, and a change of it is rare.
+  if (known === undefined || declarations(known.mesh) !== declarations(now.mesh)) {
+    return drafts.values();
+  }
   const changedRoles = new Set<RoleName>();
-  for (const [name, members] of known.intent.mesh.roles)
-    if (roles.get(name) !== members) changedRoles.add(name);
+  for (const kind of ['roles', 'guests'] as const) {
+    const before = known.intent.mesh[kind];
+    for (const name of new Set([...before.keys(), ...now[kind].keys()]))
+      if (now[kind].get(name) !== before.get(name)) changedRoles.add(name);
+  }
   const reach = turned.size + removed.size + changedRoles.size;
   if (reach === 0 && known.broken.length === 0) return changed;
   return [...drafts.values()].filter((draft) => {
@@ -150,8 +155,26 @@ function namesAny(
   );
 }
 
+const declared = new WeakMap<MeshDraft, string>();
+
+/** What a service file is read by beside the names of others. */
+function declarations(mesh: MeshDraft): string {
+  const known =
+    declared.get(mesh) ??
+    JSON.stringify([
+      [...mesh.attributes].map(([name, { type }]) => [name, type]),
+      [...mesh.issuers.values()].map(({ name, issuer, audiences }) => [name, issuer, audiences]),
+      [...mesh.peers.keys()],
+    ]);
+  declared.set(mesh, known);
+  return known;
+}
+
 /** The roles from before where they come to the same, so that what names them is not built again. */
-function keepRoles(before: Mesh['roles'] | undefined, after: Mesh['roles']): Mesh['roles'] {
+function keepRoles<T>(
+  before: ReadonlyMap<RoleName, readonly T[]> | undefined,
+  after: ReadonlyMap<RoleName, readonly T[]>,
+): ReadonlyMap<RoleName, readonly T[]> {
   if (before === undefined) return after;
   const kept = new Map(
     [...after].map(([name, members]) => {
@@ -174,7 +197,7 @@ function keepMap<K, V>(
 
 function intentOf(
   draft: MeshDraft,
-  { roles, operators }: Pick<Mesh, 'roles' | 'operators'>,
+  { roles, guests, operators }: Pick<Mesh, 'roles' | 'guests' | 'operators'>,
   parts: {
     readonly built: BuiltIntent['services'];
     readonly rebuilt: readonly Service[];
@@ -182,14 +205,13 @@ function intentOf(
   },
 ): Intent {
   const { built, rebuilt, known } = parts;
-  const { at, name, trustDomain, defaults, hosts, ca, peers } = draft;
+  const { roles: _drafts, operators: _drafted, ...rest } = draft;
   const isSame =
     known?.mesh === draft &&
     known.intent.mesh.roles === roles &&
+    known.intent.mesh.guests === guests &&
     known.intent.mesh.operators === operators;
-  const mesh = isSame
-    ? known.intent.mesh
-    : { at, name, trustDomain, roles, defaults, hosts, ca, peers, operators };
+  const mesh = isSame ? known.intent.mesh : { ...rest, roles, guests, operators };
   const services = servicesOf(built, rebuilt, known?.intent.services);
   if (mesh === known?.intent.mesh && services === known.intent.services) return known.intent;
   return { mesh, services };

@@ -50,6 +50,8 @@ function ruledAnew(
         return names.has(who.service);
       case 'role':
         return roles.has(who.role) || who.services.some((name) => names.has(name));
+      case 'guest':
+        return false;
     }
   };
   const isRuled = ({ allow, deny }: Service): boolean =>
@@ -60,11 +62,14 @@ function ruledAnew(
 }
 
 function changedRoles(before: Intent, after: Intent): ReadonlySet<RoleName> {
-  if (before.mesh.roles === after.mesh.roles) return new Set();
-  const names = new Set([...before.mesh.roles.keys(), ...after.mesh.roles.keys()]);
+  const [old, now] = [before.mesh, after.mesh];
+  if (old.roles === now.roles && old.guests === now.guests) return new Set();
+  const names = new Set([...old.roles.keys(), ...now.roles.keys()]);
   return new Set(
     [...names].filter(
-      (name) => !sameItems(before.mesh.roles.get(name) ?? [], after.mesh.roles.get(name) ?? []),
+      (name) =>
+        !sameItems(old.roles.get(name) ?? [], now.roles.get(name) ?? []) ||
+        !sameItems(old.guests.get(name) ?? [], now.guests.get(name) ?? []),
     ),
   );
 }

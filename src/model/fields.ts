@@ -8,12 +8,12 @@ import {
   later,
   name,
   object,
-  oneOrMany,
   port,
   text,
   textMap,
 } from './field-spec.ts';
 import { hostsFields } from './hosts-fields.ts';
+import { issuerFields, ruleFields, testTokenFields } from './rule-fields.ts';
 
 export const defaultsFields: FieldTable = {
   timeout: {
@@ -101,7 +101,8 @@ export const meshFields: FieldTable = {
   },
   description: { description: 'for people', example: 'what this mesh is for', schema: text },
   roles: {
-    description: 'groups of services: each role lists services and other roles (role:NAME)',
+    description:
+      'groups: each role lists services, other roles (role:NAME), spiffe://PARTNER/NAME of peers and people (person:NAME)',
     example: '{ support: [reports] }',
     schema: { type: 'object', additionalProperties: { type: 'array', items: text, minItems: 1 } },
   },
@@ -120,7 +121,25 @@ export const meshFields: FieldTable = {
     example: '{ root_ttl: 365d, intermediate_ttl: 90d }',
     schema: object(() => caFields),
   },
-  issuers: later('token issuers'),
+  issuers: {
+    description: 'whose tokens are believed: names for rules, and what their tokens are like',
+    example: '{ acme-login: { issuer: https://login.acme.test, audience: shop, jwks: … } }',
+    schema: { type: 'object', additionalProperties: object(() => issuerFields) },
+  },
+  attributes: {
+    description:
+      'what services say of themselves, for conditions: a name and its type (string, int, bool, strings, or the list of its values)',
+    example: '{ team: string, tier: int, environment: [production, staging] }',
+    schema: {
+      type: 'object',
+      additionalProperties: {
+        anyOf: [
+          { enum: ['string', 'int', 'bool', 'strings'] },
+          { type: 'array', items: text, minItems: 1 },
+        ],
+      },
+    },
+  },
   operators: {
     description:
       "services, or SPIFFE IDs of this trust domain, that may use the operators' API with their certificate",
@@ -132,30 +151,6 @@ export const meshFields: FieldTable = {
     example: '{ partner.test: { endpoint: https://bundle.partner.test/, profile: https_web } }',
     schema: { type: 'object', additionalProperties: object(() => peerFields) },
   },
-};
-
-export const ruleFields: FieldTable = {
-  from: {
-    description: 'who: a service, a list of them, role:NAME, or "*" for every service',
-    example: 'checkout',
-    required: true,
-    schema: oneOrMany(text),
-  },
-  to: {
-    description:
-      'what: "METHOD PATH" with * and **, or "pkg.Service/Method" for gRPC; everything when left out',
-    example: 'GET /v1/charges/*',
-    schema: oneOrMany(text),
-  },
-  id: {
-    description: 'a stable name of the rule; derived from its content when left out',
-    example: 'read-charges',
-    schema: name,
-  },
-  description: { description: 'why the rule is there', example: 'monthly report', schema: text },
-  when: later('a condition in CEL'),
-  token: later('what the request token must hold'),
-  mode: later('enforce or audit'),
 };
 
 export const matchFields: FieldTable = {
@@ -250,6 +245,11 @@ export const testFields: FieldTable = {
     schema: text,
   },
   headers: { description: 'headers of the request', example: '{ x-beta: "1" }', schema: textMap },
+  token: {
+    description: 'the claims of a token that counts as verified; none when left out',
+    example: '{ scopes: [charges.read] }',
+    schema: object(() => testTokenFields),
+  },
   expect: {
     description: 'allow or deny',
     example: 'allow',
@@ -294,6 +294,16 @@ export const serviceFields: FieldTable = {
       'what a process must show to be this service (unix, systemd, container, cgroup, parent), and its host (host)',
     example: '{ unix: { user: payments } }',
     schema: { type: 'object', additionalProperties: textMap },
+  },
+  attributes: {
+    description: 'what it says of itself, for conditions; mesh.yaml declares which there are',
+    example: '{ team: payments, tier: 1 }',
+    schema: {
+      type: 'object',
+      additionalProperties: {
+        anyOf: [{ type: ['string', 'number', 'boolean'] }, { type: 'array', items: text }],
+      },
+    },
   },
   allow: {
     description: 'who may call what; nobody unless named',

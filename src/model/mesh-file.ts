@@ -1,8 +1,10 @@
 import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
+import { readDeclarations } from './attributes-file.ts';
 import { readCa } from './ca-section.ts';
 import { defaultsFields, meshFields } from './fields.ts';
 import { readAdmission } from './hosts-file.ts';
+import { readIssuers } from './issuers-file.ts';
 import { type OperatorDraft, readOperators } from './operators-file.ts';
 import { readPeers } from './peers-file.ts';
 import { readDurationMs, readLabel, readTrustDomain } from './scalars.ts';
@@ -10,6 +12,7 @@ import type {
   Admission,
   CaLifetimes,
   Defaults,
+  Mesh,
   RoleName,
   TrustDomain,
   TrustPeer,
@@ -26,6 +29,8 @@ export interface MeshDraft {
   readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
   readonly ca: CaLifetimes;
   readonly operators: readonly OperatorDraft[];
+  readonly attributes: Mesh['attributes'];
+  readonly issuers: Mesh['issuers'];
 }
 
 export interface RoleDraft {
@@ -54,9 +59,11 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const ca = readCa(file, fields.get('ca'), defaults.svidTtlSeconds);
   const peers = readPeers(file, fields.get('peers'), trustDomain);
   const operators = readOperators(file, fields.get('operators'));
+  const attributes = readDeclarations(file, fields.get('attributes'));
+  const issuers = readIssuers(file, fields.get('issuers'));
   if (name === undefined || trustDomain === undefined) return undefined;
-  const at = file.at(nameNode);
-  return { at, name, trustDomain, roles, defaults, hosts, ca, peers, operators };
+  const said = { roles, defaults, hosts, ca, peers, operators, attributes, issuers };
+  return { at: file.at(nameNode), name, trustDomain, ...said };
 }
 
 function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDraft> {
@@ -70,7 +77,7 @@ function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDr
     const name = readLabel(file, keyNode, 'the name of a role') as RoleName | undefined;
     const items = file.list(value, 'a role lists its members', false) ?? [];
     const members = items.flatMap((item) => {
-      const text = file.text(item, 'a service or role:NAME');
+      const text = file.text(item, 'a service, role:NAME, spiffe://PARTNER/NAME or person:NAME');
       return text === undefined ? [] : [{ text, at: file.at(item) }];
     });
     if (name !== undefined) roles.set(name, { at: file.at(keyNode), members });

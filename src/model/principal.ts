@@ -13,5 +13,7 @@ function includes(principal: Principal, caller: ServiceName): boolean {
       return principal.service === caller;
     case 'role':
       return principal.services.includes(caller);
+    case 'guest':
+      return false;
   }
 }

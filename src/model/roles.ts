@@ -1,22 +1,32 @@
 import type { Finding, Position } from '../base/finding.ts';
 import { nearestName } from '../base/nearest.ts';
+import type { Guest } from './condition-types.ts';
+import { isGuest, readGuest } from './guest.ts';
 import type { MeshDraft } from './mesh-file.ts';
-import type { RoleName, ServiceName } from './types.ts';
+import type { Mesh, RoleName, ServiceName } from './types.ts';
 
 const rolePrefix = 'role:';
 
-/** Each role with the services it comes to, roles inside roles resolved. Cycles and unknown names are findings. */
+/** Whom a role comes to, roles inside roles resolved. */
+interface Members {
+  readonly services: readonly ServiceName[];
+  readonly guests: readonly Guest[];
+}
+
+const nobody: Members = { services: [], guests: [] };
+
+/** Each role with whom it comes to, roles inside roles resolved. Cycles and unknown names are findings. */
 export function resolveRoles(
   mesh: MeshDraft,
   known: ReadonlyMap<string, unknown>,
   report: Report,
-): ReadonlyMap<RoleName, readonly ServiceName[]> {
-  const resolved = new Map<RoleName, readonly ServiceName[]>();
-  const visit = (name: RoleName, path: readonly RoleName[]): readonly ServiceName[] => {
+): Pick<Mesh, 'roles' | 'guests'> {
+  const resolved = new Map<RoleName, Members>();
+  const visit = (name: RoleName, path: readonly RoleName[]): Members => {
     const done = resolved.get(name);
     if (done !== undefined) return done;
     const role = mesh.roles.get(name);
-    if (role === undefined) return [];
+    if (role === undefined) return nobody;
     if (path.includes(name)) {
       report({
         code: 'CH1032',
@@ -26,26 +36,42 @@ export function resolveRoles(
         found: [...path, name].join(' -> '),
         help: 'take one of these out',
       });
-      resolved.set(name, []);
-      return [];
+      resolved.set(name, nobody);
+      return nobody;
     }
-    const members = role.members.flatMap(({ text, at }) => {
+    const members = role.members.map(({ text, at }): Members => {
       if (text.startsWith(rolePrefix)) {
         const inner = text.slice(rolePrefix.length) as RoleName;
         if (mesh.roles.has(inner)) return visit(inner, [...path, name]);
         report(unknownRole(mesh, at, inner));
-        return [];
+        return nobody;
       }
-      if (known.has(text)) return [text as ServiceName];
+      if (isGuest(text)) {
+        const guest = readGuest({ text, at }, mesh, report);
+        return guest === undefined ? nobody : { services: [], guests: [guest] };
+      }
+      if (known.has(text)) return { services: [text as ServiceName], guests: [] };
       report(unknownService(at, text, known.keys()));
-      return [];
+      return nobody;
     });
-    const unique = [...new Set(members)].sort();
-    resolved.set(name, unique);
-    return unique;
+    const all = {
+      services: sortedOnce(members.flatMap(({ services }) => services)),
+      guests: sortedOnce(members.flatMap(({ guests }) => guests)),
+    };
+    resolved.set(name, all);
+    return all;
   };
   for (const name of mesh.roles.keys()) visit(name, []);
-  return new Map([...resolved].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const sorted = [...resolved].sort(([a], [b]) => (a < b ? -1 : 1));
+  const guests = sorted.filter(([, members]) => members.guests.length > 0);
+  return {
+    roles: new Map(sorted.map(([name, members]) => [name, members.services])),
+    guests: new Map(guests.map(([name, members]) => [name, members.guests])),
+  };
+}
+
+function sortedOnce<T extends string>(items: readonly T[]): readonly T[] {
+  return [...new Set(items)].sort();
 }
 
 /** Takes findings that one file has because of another; each has its place. */

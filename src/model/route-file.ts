@@ -128,7 +128,7 @@ function readMatch(file: YamlFile, node: YamlNode): RouteMatch {
   };
 }
 
-function readValues(
+export function readValues(
   file: YamlFile,
   node: YamlNode,
   nameOf: (name: string) => string,

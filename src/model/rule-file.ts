@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Position } from '../base/finding.ts';
-import { ruleFields } from './fields.ts';
+import { type ConditionsDraft, readConditions, readTarget } from './condition-file.ts';
 import { everything, operationText, parseOperation } from './operation.ts';
-import { readLabel } from './scalars.ts';
+import { ruleFields } from './rule-fields.ts';
+import { readLabel, readWord } from './scalars.ts';
 import type { Operation, Protocol, RuleId } from './types.ts';
 import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
 
@@ -15,6 +16,8 @@ export interface RuleDraft {
   readonly effect: 'allow' | 'deny';
   readonly from: readonly { readonly text: string; readonly at: Position }[];
   readonly to: readonly Operation[];
+  readonly conditions: ConditionsDraft | undefined;
+  readonly mode: 'enforce' | 'audit';
   readonly description: string | undefined;
 }
 
@@ -39,23 +42,31 @@ function readRule(
   const fields = file.fields(node, ruleFields, `a rule of \`${effect}\``);
   if (fields === undefined) return undefined;
   const from = readFrom(file, fields.get('from'));
-  const to = readTo(file, fields.get('to'), protocol);
+  const target = readTarget(file, fields.get('to'));
+  const to = readTo(
+    file,
+    target === undefined ? fields.get('to') : target.get('request'),
+    protocol,
+  );
+  const conditions = readConditions(file, fields, target);
+  if (conditions !== undefined && protocol === 'tcp') reportNoRequest(file, fields);
+  const mode = readWord(file, fields.get('mode'), ['enforce', 'audit']) ?? 'enforce';
   const idNode = fields.get('id');
   const given = idNode === undefined ? undefined : readLabel(file, idNode, 'the id of a rule');
   const descriptionNode = fields.get('description');
   const description =
     descriptionNode === undefined ? undefined : file.text(descriptionNode, 'a text');
   if (from.length === 0 || to.length === 0) return undefined;
-  const id = (given ?? derivedId(effect, from, to)) as RuleId;
+  const id = (given ?? derivedId(effect, { from, to, conditions, mode })) as RuleId;
   const named = idNode !== undefined;
-  return { id, named, at: file.at(node), effect, from, to, description };
+  return { id, named, at: file.at(node), effect, from, to, conditions, mode, description };
 }
 
 function readFrom(file: YamlFile, node: YamlNode): RuleDraft['from'] {
   if (node === undefined) return [];
   const items = file.list(node, '`from` names who', true) ?? [];
   return items.flatMap((item) => {
-    const text = file.text(item, 'a service, role:NAME or "*"');
+    const text = file.text(item, 'a service, role:NAME, "*", spiffe://PARTNER/NAME or person:NAME');
     return text === undefined ? [] : [{ text, at: file.at(item) }];
   });
 }
@@ -87,11 +98,45 @@ function expectedOperation(protocol: Protocol): string {
   }
 }
 
+/** Of a rule with a name of its own; one that is derived names what it asks for. */
+function conditionWords({ headers, hosts, token, when }: ConditionsDraft): readonly string[] {
+  const issuers = token?.issuers.map(({ text }) => text) ?? [];
+  return [
+    ...headers.map(({ name, value }) => `${name}=${value.kind === 'exact' ? value.text : '*'}`),
+    ...hosts,
+    ...(token === undefined ? [] : ['token', ...issuers, ...token.audiences, ...token.scopes]),
+    ...(token?.claims ?? []).map(({ name, values }) => `${name}=${values.join('|')}`),
+    ...(when === undefined ? [] : ['when', when.text]),
+  ];
+}
+
+/** A connection has neither headers nor tokens, and the proxy alone decides about it. */
+function reportNoRequest(file: YamlFile, rule: Fields): void {
+  const field = ['token', 'when', 'to'].find((name) => rule.get(name) !== undefined) ?? 'to';
+  file.report(
+    'CH1112',
+    rule.key(field),
+    `a tcp service has no requests to hold \`${field}\` against`,
+    {
+      expected: 'only `from`, `id`, `mode` and `description`',
+      help: 'take it out, or declare the protocol that the service speaks',
+    },
+  );
+}
+
 const idCharactersMax = 63;
 
 /** From the content alone: it stays when rules around it move, and changes when the rule means something else. */
-function derivedId(effect: string, from: RuleDraft['from'], to: readonly Operation[]): string {
-  const words = [effect, ...from.map((who) => who.text), ...to.map(operationText)];
+function derivedId(
+  effect: string,
+  rule: Pick<RuleDraft, 'from' | 'to' | 'conditions' | 'mode'>,
+): string {
+  const { from, to, conditions, mode } = rule;
+  const words = [
+    ...(mode === 'audit' ? [mode] : []),
+    ...[effect, ...from.map((who) => who.text), ...to.map(operationText)],
+    ...(conditions === undefined ? [] : conditionWords(conditions)),
+  ];
   const exact = words.join(' ');
   const readable = exact
     .toLowerCase()

@@ -1,3 +1,7 @@
+import { buildAttributes } from './attributes-file.ts';
+import { buildConditions } from './condition-build.ts';
+import type { Guest } from './condition-types.ts';
+import { isGuest, readGuest } from './guest.ts';
 import type { MeshDraft } from './mesh-file.ts';
 import { coversPath } from './path-pattern.ts';
 import { type Report, unknownRole, unknownService } from './roles.ts';
@@ -22,6 +26,7 @@ import type {
 export interface Tree {
   readonly mesh: MeshDraft;
   readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
+  readonly guests: ReadonlyMap<RoleName, readonly Guest[]>;
   readonly drafts: ReadonlyMap<ServiceName, ServiceDraft>;
   readonly report: Report;
 }
@@ -38,6 +43,7 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     port: draft.port,
     health: draft.health,
     identity: buildIdentity(draft),
+    attributes: buildAttributes(draft.attributes, tree.mesh.attributes, tree.report),
     allow: draft.allow.map((rule) => buildRule(rule, tree)),
     deny: draft.deny.map((rule) => buildRule(rule, tree)),
     routes: buildRoutes(draft, versions, tree.report),
@@ -62,9 +68,10 @@ function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[],
 }
 
 function buildRule(rule: RuleDraft, tree: Tree): Rule {
-  const { id, at, effect, to, description } = rule;
+  const { id, at, effect, to, mode, description } = rule;
   const from = rule.from.flatMap((who) => buildPrincipal(who, tree) ?? []);
-  return { id, at, effect, from, to, description };
+  const conditions = rule.conditions && buildConditions(rule.conditions, tree.mesh, tree.report);
+  return { id, at, effect, from, to, conditions, mode, description };
 }
 
 function buildPrincipal(who: RuleDraft['from'][number], tree: Tree): Principal | undefined {
@@ -73,9 +80,14 @@ function buildPrincipal(who: RuleDraft['from'][number], tree: Tree): Principal |
   if (text.startsWith('role:')) {
     const role = text.slice('role:'.length) as RoleName;
     const services = tree.roles.get(role);
-    if (services !== undefined) return { kind: 'role', role, services };
+    const guests = tree.guests.get(role) ?? [];
+    if (services !== undefined) return { kind: 'role', role, services, guests };
     tree.report(unknownRole(tree.mesh, at, role));
     return undefined;
+  }
+  if (isGuest(text)) {
+    const guest = readGuest(who, tree.mesh, tree.report);
+    return guest === undefined ? undefined : { kind: 'guest', guest };
   }
   const service = text as ServiceName;
   if (tree.drafts.has(service)) return { kind: 'service', service };

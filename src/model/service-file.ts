@@ -1,8 +1,11 @@
 import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
+import { type AttributeDraft, readAttributes } from './attributes-file.ts';
+import { readWords } from './condition-file.ts';
 import { callFields, serviceFields, testFields } from './fields.ts';
 import { parseOperation } from './operation.ts';
 import { type RouteDraft, readRoutes } from './route-file.ts';
+import { testTokenFields } from './rule-fields.ts';
 import { type RuleDraft, readRules } from './rule-file.ts';
 import { readRun, readTexts } from './run-file.ts';
 import { readLabel, readPort, readServiceName, readWord } from './scalars.ts';
@@ -12,6 +15,7 @@ import type {
   RunCommand,
   Selector,
   ServiceName,
+  TestToken,
   VersionName,
 } from './types.ts';
 import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
@@ -27,6 +31,7 @@ export interface ServiceDraft {
   readonly health: HealthCheck | undefined;
   readonly identityAt: Position | undefined;
   readonly selectors: readonly Selector[];
+  readonly attributes: ReadonlyMap<string, AttributeDraft>;
   readonly allow: readonly RuleDraft[];
   readonly deny: readonly RuleDraft[];
   readonly routes: readonly RouteDraft[];
@@ -51,6 +56,7 @@ export interface TestDraft {
   readonly method: string;
   readonly path: string;
   readonly headers: ReadonlyMap<string, string>;
+  readonly token: TestToken | undefined;
   readonly expect: 'allow' | 'deny';
 }
 
@@ -74,6 +80,7 @@ export function readServiceFile(file: YamlFile): ServiceDraft | undefined {
     health: readHealth(file, fields.get('health')),
     identityAt: placeOf(file, fields.key('identity')),
     selectors: readSelectors(file, fields.get('identity')),
+    attributes: readAttributes(file, fields.get('attributes')),
   };
   if (name === undefined || protocol === undefined || port === undefined) return undefined;
   const portAt = file.at(fields.get('port'));
@@ -206,7 +213,26 @@ function readTest(file: YamlFile, node: YamlNode, protocol: Protocol): TestDraft
     fromAt: file.at(fromNode),
     ...request,
     headers: readTexts(file, fields.get('headers')),
+    token: readTestToken(file, fields.get('token')),
     expect,
+  };
+}
+
+function readTestToken(file: YamlFile, node: YamlNode): TestToken | undefined {
+  const fields = node === undefined ? undefined : file.fields(node, testTokenFields, 'a token');
+  if (fields === undefined) return undefined;
+  const text = (name: string): string | undefined => {
+    const value = fields.get(name);
+    return value === undefined ? undefined : file.text(value, 'a text');
+  };
+  const texts = (name: string): readonly string[] =>
+    readWords(file, fields.get(name), 'a text').map((word) => word.text);
+  return {
+    issuer: text('issuer'),
+    subject: text('subject'),
+    audiences: texts('audience'),
+    scopes: texts('scopes'),
+    claims: readTexts(file, fields.get('claims')),
   };
 }
 

@@ -99,5 +99,8 @@ function membersOf(intent: Intent, principal: Principal): Iterable<ServiceName> 
       return [principal.service];
     case 'role':
       return principal.services;
+    // Not in this mesh, or carried by whoever may call anyway.
+    case 'guest':
+      return [];
   }
 }

@@ -1,5 +1,12 @@
 import type { Brand } from '../base/brand.ts';
 import type { Position } from '../base/finding.ts';
+import type {
+  AttributeDeclaration,
+  AttributeValue,
+  Conditions,
+  Guest,
+  TokenIssuer,
+} from './condition-types.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 
 /** DNS-label-like: `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, at most 63 characters. */
@@ -30,6 +37,12 @@ export interface Mesh {
   readonly trustDomain: TrustDomain;
   /** Role name to its services, roles inside roles resolved; sorted. */
   readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
+  /** Those of a role that are no services of this mesh; roles without any are not there. */
+  readonly guests: ReadonlyMap<RoleName, readonly Guest[]>;
+  /** What services may say of themselves, for conditions; sorted by name. */
+  readonly attributes: ReadonlyMap<string, AttributeDeclaration>;
+  /** Whose tokens are believed; sorted by name. */
+  readonly issuers: ReadonlyMap<string, TokenIssuer>;
   readonly defaults: Defaults;
   readonly hosts: Admission;
   readonly ca: CaLifetimes;
@@ -122,6 +135,8 @@ export interface Service {
   readonly port: number;
   readonly health: HealthCheck | undefined;
   readonly identity: Identity;
+  /** Of those that mesh.yaml declares; sorted by name. */
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
   readonly allow: readonly Rule[];
   readonly deny: readonly Rule[];
   /** In file order: the first match wins. Always ends with a route that matches everything. */
@@ -162,14 +177,24 @@ export interface Rule {
   readonly from: readonly Principal[];
   /** A request matches the rule when it matches any of these; never empty. */
   readonly to: readonly Operation[];
+  /** Undefined: who and what is all that counts. */
+  readonly conditions: Conditions | undefined;
+  /** `audit`: it decides nothing, and says what it would have done. */
+  readonly mode: 'enforce' | 'audit';
   readonly description: string | undefined;
 }
 
-/** Who. A role is kept by name (for the reason) next to its members. */
+/** Who. A role is kept by name (for the reason) next to its members. `any`: every service of this mesh. */
 export type Principal =
   | { readonly kind: 'any' }
   | { readonly kind: 'service'; readonly service: ServiceName }
-  | { readonly kind: 'role'; readonly role: RoleName; readonly services: readonly ServiceName[] };
+  | {
+      readonly kind: 'role';
+      readonly role: RoleName;
+      readonly services: readonly ServiceName[];
+      readonly guests: readonly Guest[];
+    }
+  | { readonly kind: 'guest'; readonly guest: Guest };
 
 /** What. `tcp` services have only `{ kind: 'connect' }`. */
 export type Operation =
@@ -257,5 +282,17 @@ export interface IntentTest {
   /** Path with query, as sent. */
   readonly path: string;
   readonly headers: ReadonlyMap<string, string>;
+  /** The claims of a token that counts as verified; none: the request carries no token. */
+  readonly token: TestToken | undefined;
   readonly expect: 'allow' | 'deny';
+}
+
+/** Stands for a token that an issuer of mesh.yaml has signed. */
+export interface TestToken {
+  /** A name of `issuers`; the only one when left out. */
+  readonly issuer: string | undefined;
+  readonly subject: string | undefined;
+  readonly audiences: readonly string[];
+  readonly scopes: readonly string[];
+  readonly claims: ReadonlyMap<string, string>;
 }

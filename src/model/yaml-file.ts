@@ -86,6 +86,26 @@ export class YamlFile {
     return range ? this.#range(range[0], range[1]) : this.#range(0, 1);
   }
 
+  /** Where each part of a text stands, so that a place inside it can be told when the file is gone. */
+  places(node: YamlNode, text: string): TextPlaces {
+    const range = node?.range;
+    if (!range) return [];
+    const places: TextPlace[] = [];
+    let raw = range[0];
+    for (let at = 0; at < text.length; at += 1) {
+      const found = this.#text.indexOf(text[at] ?? '', raw);
+      // A line break that was folded reads as a space, an escape as what it stands for.
+      const isSpace = text[at] === ' ' || text[at] === '\n';
+      const next = found < 0 || found >= range[1] || (isSpace && found > raw + 1) ? raw : found;
+      const { line, column } = this.#range(next, next + 1);
+      const last = places.at(-1);
+      const follows = last?.line === line && last.column + (at - last.from) === column;
+      if (!follows) places.push({ from: at, file: this.file, line, column });
+      raw = next + 1;
+    }
+    return places;
+  }
+
   #range(start: number, end: number): Position {
     const from = Math.min(start, this.#text.length);
     const line = this.#lineOf(from);
@@ -194,6 +214,23 @@ export interface Entry {
   readonly key: string;
   readonly keyNode: YamlNode;
   readonly value: YamlNode;
+}
+
+/** A run of characters that stand side by side in the file as well; `from` counts in the text. */
+export interface TextPlace {
+  readonly from: number;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export type TextPlaces = readonly TextPlace[];
+
+export function placeInText(places: TextPlaces, offset: number, length: number): Position {
+  const run = places.findLast(({ from }) => from <= offset);
+  if (run === undefined) return { file: '', line: 1, column: 1, length: 1 };
+  const { file, line, column, from } = run;
+  return { file, line, column: column + offset - from, length: Math.max(1, length) };
 }
 
 /** The fields of one map, by name. */

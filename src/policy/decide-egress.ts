@@ -1,6 +1,6 @@
 import type { CompiledPolicy, CompiledService } from './compiled-policy.ts';
-import { knownPrincipals, unknownCaller, unknownService } from './decide.ts';
-import { type Action, type Decision, deny } from './decision.ts';
+import { unknownCaller, unknownService } from './decide.ts';
+import { type Action, type Deny, deny } from './decision.ts';
 import { allowSuggestion } from './suggestion.ts';
 
 /** What an application asked of its own proxy, for which the proxy has no route. */
@@ -16,9 +16,9 @@ export interface EgressRequest {
  * Why a caller's proxy has no way to a host. Never an allow: a proxy has routes to exactly the services that its
  * service may call, so a question about any of these means that the route is not there yet.
  */
-export function decideEgress(policy: CompiledPolicy, request: EgressRequest): Decision {
+export function decideEgress(policy: CompiledPolicy, request: EgressRequest): Deny {
   const caller = { trustDomain: policy.trustDomain, name: request.caller };
-  const principals = knownPrincipals(policy, caller);
+  const principals = policy.callers.get(request.caller)?.allow;
   if (principals === undefined) return unknownCaller(policy, caller);
   const service = policy.services.get(request.host);
   if (service === undefined) return unknownService(policy, request.host);
@@ -26,7 +26,7 @@ export function decideEgress(policy: CompiledPolicy, request: EgressRequest): De
   return mayCall ? noWayYet(service, request) : notNamed(service, request);
 }
 
-function notNamed(service: CompiledService, { caller, action }: EgressRequest): Decision {
+function notNamed(service: CompiledService, { caller, action }: EgressRequest): Deny {
   const { name, file } = service.policy;
   return deny({
     code: 'CH2103',
@@ -35,7 +35,7 @@ function notNamed(service: CompiledService, { caller, action }: EgressRequest): 
   });
 }
 
-function noWayYet(service: CompiledService, { caller }: EgressRequest): Decision {
+function noWayYet(service: CompiledService, { caller }: EgressRequest): Deny {
   const { name, protocol } = service.policy;
   if (protocol === 'tcp') {
     return deny({

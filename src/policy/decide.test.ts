@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
-import { actionText, type Decision } from './decision.ts';
+import { type Answer, answerOf } from './decision.ts';
 import { type Sketch, sketchPolicy } from './policy.fixture.ts';
 
 const shop: Sketch = {
@@ -27,15 +27,17 @@ const shop: Sketch = {
 };
 const policy = compilePolicy(sketchPolicy(shop));
 
-function ask(caller: string, callee: string, method: string, path = '/'): Decision {
+function ask(caller: string, callee: string, method: string, path = '/'): Answer {
   const action =
     method === 'connect'
       ? ({ kind: 'connect' } as const)
       : ({ kind: 'http', method, path } as const);
-  return decide(policy, { caller: { trustDomain: 'acme', name: caller }, callee, action });
+  return answerOf(
+    decide(policy, { caller: { trustDomain: 'acme', name: caller }, callee, action }),
+  );
 }
 
-function brief(decision: Decision): string {
+function brief(decision: Answer): string {
   const rule = decision.rule === undefined ? '' : ` ${decision.rule.service}/${decision.rule.id}`;
   return `${decision.kind === 'allow' ? 'allow' : decision.code}${rule}`;
 }
@@ -110,11 +112,14 @@ describe('rules', () => {
 
   const action = { kind: 'http', method: 'GET', path: '/public/x' } as const;
   test('a caller without identity is denied even where anyone may come', () => {
-    assert.equal(brief(decide(policy, { caller: undefined, callee: 'open', action })), 'CH2105');
+    assert.equal(
+      brief(answerOf(decide(policy, { caller: undefined, callee: 'open', action }))),
+      'CH2105',
+    );
   });
   test('a service of another trust domain is denied even where anyone may come', () => {
     const caller = { trustDomain: 'other', name: 'cart' };
-    assert.equal(brief(decide(policy, { caller, callee: 'open', action })), 'CH2105');
+    assert.equal(brief(answerOf(decide(policy, { caller, callee: 'open', action }))), 'CH2105');
   });
 });
 
@@ -130,13 +135,13 @@ test('of two roles that let a caller in, the same one is named whatever their or
     ['blue', 'red'],
   ]) {
     const roles = Object.fromEntries(names.map((name) => [name, ['cart']]));
-    const found = decide(compilePolicy(sketchPolicy({ services, roles })), request);
+    const found = answerOf(decide(compilePolicy(sketchPolicy({ services, roles })), request));
     assert.equal(found.rule?.id, 'r2', names.join());
   }
 });
 
 describe('reasons', () => {
-  function denied(decision: Decision) {
+  function denied(decision: Answer) {
     assert.equal(decision.kind, 'deny');
     if (decision.kind !== 'deny') throw new Error('unreachable');
     return decision;

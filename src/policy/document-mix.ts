@@ -17,11 +17,12 @@ export function mixDocuments(
   ahead: ReadonlySet<ServiceName>,
 ): PolicyDocument {
   if (ahead.size === 0) return base;
-  const membersBefore = new Map(base.roles.map((role) => [role.name, role.services.join()]));
+  const membersBefore = new Map(base.roles.map((role) => [role.name, membersOf(role)]));
   const renamed = new Map<RoleName, RoleName>();
-  for (const { name, services } of next.roles) {
+  for (const role of next.roles) {
+    const { name } = role;
     const before = membersBefore.get(name);
-    if (before !== undefined && before !== services.join()) {
+    if (before !== undefined && before !== membersOf(role)) {
       renamed.set(name, `${name}${nextMark}` as RoleName);
     }
   }
@@ -33,11 +34,20 @@ export function mixDocuments(
   const added = next.roles
     .filter(({ name }) => renamed.has(name) || !membersBefore.has(name))
     .map((role): PolicyRole => ({ ...role, name: nameOf(role.name) }));
+  const issuers = [...(base.issuers ?? [])];
+  const known = new Set(issuers.map(({ name }) => name));
+  issuers.push(...(next.issuers ?? []).filter(({ name }) => !known.has(name)));
   return {
     ...base,
+    version: base.version > next.version ? base.version : next.version,
+    ...(issuers.length === 0 ? {} : { issuers }),
     roles: [...base.roles, ...added].sort((a, b) => compareText(a.name, b.name)),
     services: [...fromBase, ...fromNext].sort((a, b) => compareText(a.name, b.name)),
   };
+}
+
+function membersOf({ services, guests }: PolicyRole): string {
+  return [...services, ...(guests ?? [])].join();
 }
 
 /** No role name holds it. */

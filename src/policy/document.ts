@@ -1,3 +1,4 @@
+import type { AttributeValue, Conditions, Guest, TokenIssuer } from '../model/condition-types.ts';
 import type {
   Intent,
   Operation,
@@ -11,23 +12,31 @@ import type {
   TrustDomain,
 } from '../model/types.ts';
 
-/** Raised when a reader of the older form would decide otherwise. */
-export const documentVersion = 1;
+/**
+ * Raised when a reader of the older form would decide otherwise. A document is of the oldest version that can say it, so
+ * that an agent of before takes it for as long as nothing in it is new.
+ */
+export type DocumentVersion = 1 | 2;
 
 /**
  * All that deciding needs, as plain JSON: the control plane hands it to every policy desk. Equal intents give equal
  * documents: services, roles and rules are sorted.
  */
 export interface PolicyDocument {
-  readonly version: typeof documentVersion;
+  readonly version: DocumentVersion;
   readonly trustDomain: TrustDomain;
+  /** Whose tokens are believed; none in version 1. */
+  readonly issuers?: readonly PolicyIssuer[];
   readonly roles: readonly PolicyRole[];
   readonly services: readonly ServicePolicy[];
 }
 
+export type PolicyIssuer = Omit<TokenIssuer, 'at'>;
+
 export interface PolicyRole {
   readonly name: RoleName;
   readonly services: readonly ServiceName[];
+  readonly guests?: readonly Guest[];
 }
 
 export interface ServicePolicy {
@@ -35,6 +44,8 @@ export interface ServicePolicy {
   readonly protocol: Protocol;
   /** The file that grants access to this service. */
   readonly file: string;
+  /** What it says of itself, for conditions. */
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
   readonly rules: readonly PolicyRule[];
 }
 
@@ -43,6 +54,9 @@ export interface PolicyRule {
   readonly effect: 'allow' | 'deny';
   readonly from: readonly PolicyPrincipal[];
   readonly to: readonly Operation[];
+  readonly conditions?: Conditions;
+  /** It decides nothing, and says what it would have done. */
+  readonly mode?: 'audit';
   readonly at: Place;
 }
 
@@ -55,17 +69,48 @@ export interface Place {
 export type PolicyPrincipal =
   | { readonly kind: 'any' }
   | { readonly kind: 'service'; readonly service: ServiceName }
-  | { readonly kind: 'role'; readonly role: RoleName };
+  | { readonly kind: 'role'; readonly role: RoleName }
+  | { readonly kind: 'guest'; readonly guest: Guest };
 
 export function policyDocument(intent: Intent): PolicyDocument {
-  return {
-    version: documentVersion,
-    trustDomain: intent.mesh.trustDomain,
-    roles: [...intent.mesh.roles]
-      .map(([name, services]) => ({ name, services }))
-      .sort((a, b) => compareText(a.name, b.name)),
-    services: sortedByName([...intent.services.values()].map(servicePolicy)),
-  };
+  const { mesh } = intent;
+  const services = sortedByName([...intent.services.values()].map(servicePolicy));
+  const version = mesh.guests.size > 0 || services.some(isNewer) ? 2 : 1;
+  const roles = [...mesh.roles]
+    .map(([name, members]): PolicyRole => {
+      const guests = mesh.guests.get(name);
+      return { name, services: members, ...(guests === undefined ? {} : { guests }) };
+    })
+    .sort((a, b) => compareText(a.name, b.name));
+  const { trustDomain } = mesh;
+  if (version === 1) return { version, trustDomain, roles, services: services.map(plainService) };
+  const issuers = [...mesh.issuers.values()].map(({ at: _, ...issuer }) => issuer);
+  return { version, trustDomain, issuers, roles, services };
+}
+
+const newer = new WeakMap<ServicePolicy, boolean>();
+
+/** Whether a reader of version 1 would decide otherwise about it. */
+function isNewer(service: ServicePolicy): boolean {
+  const known =
+    newer.get(service) ??
+    service.rules.some(
+      ({ conditions, mode, from }) =>
+        conditions !== undefined || mode !== undefined || from.some(({ kind }) => kind === 'guest'),
+    );
+  newer.set(service, known);
+  return known;
+}
+
+const plain = new WeakMap<ServicePolicy, ServicePolicy>();
+
+/** Without what only conditions look at. */
+function plainService(service: ServicePolicy): ServicePolicy {
+  if (service.attributes === undefined) return service;
+  const { attributes: _, ...rest } = service;
+  const known = plain.get(service) ?? rest;
+  plain.set(service, known);
+  return known;
 }
 
 /** A look is cheaper than a sort, and services mostly are in order. */
@@ -93,6 +138,9 @@ function newPolicy(service: Service): ServicePolicy {
     name: service.name,
     protocol: service.protocol,
     file: service.at.file,
+    ...(service.attributes.size === 0
+      ? {}
+      : { attributes: Object.fromEntries(service.attributes) }),
     rules: [...service.allow, ...service.deny]
       .map(policyRule)
       .sort((a, b) => compareText(a.id, b.id)),
@@ -105,6 +153,8 @@ function policyRule(rule: Rule): PolicyRule {
     effect: rule.effect,
     from: rule.from.map(policyPrincipal),
     to: rule.to,
+    ...(rule.conditions === undefined ? {} : { conditions: rule.conditions }),
+    ...(rule.mode === 'audit' ? { mode: rule.mode } : {}),
     at: { file: rule.at.file, line: rule.at.line },
   };
 }

@@ -1,8 +1,10 @@
 import type { Operation } from '../model/types.ts';
-import { type CompiledService, requestOf, ruleRef } from './compiled-policy.ts';
+import { requestOf, ruleRef } from './compiled-policy.ts';
 import { type Action, clip, type NearMiss } from './decision.ts';
 import type { PolicyPrincipal, PolicyRule } from './document.ts';
+import { failedCondition } from './failed-condition.ts';
 import { matchesSegments } from './path-index.ts';
+import type { Question } from './question.ts';
 
 /** Two are read at a glance. */
 export const nearMissesMax = 2;
@@ -13,11 +15,9 @@ const namesShownMax = 5;
 /** How much each clause counts. A rule for the same path by another method is nearer than the other way about. */
 const weights = { from: 2, path: 2, method: 1 } as const;
 
-interface Asked {
-  readonly service: CompiledService;
-  readonly caller: string;
-  readonly principals: readonly string[];
-  readonly action: Action;
+interface Asked extends Question {
+  /** What the caller is called. */
+  readonly name: string;
 }
 
 interface Candidate {
@@ -58,7 +58,7 @@ function rulesToLookAt({ service, principals }: Asked): Map<PolicyRule, boolean>
       if (!found.has(rule)) found.set(rule, named);
     }
   };
-  for (const principal of principals) take(service.allowRules.get(principal), true);
+  for (const principal of principals.allow) take(service.allowRules.get(principal), true);
   take(service.allAllowRules, false);
   return found;
 }
@@ -102,16 +102,20 @@ function sharedPart(pattern: readonly string[], path: readonly string[]): number
 
 function failedClause(
   { rule, named, operation }: Candidate,
-  { action, caller }: Asked,
+  asked: Asked,
   segments: readonly string[],
 ): Omit<NearMiss, 'rule'> {
-  if (!named) return { clause: 'from', wanted: fromText(rule.from), got: caller };
+  const { action, name } = asked;
+  if (!named) return { clause: 'from', wanted: fromText(rule.from), got: name };
   if (operation.kind === 'connect' || action.kind === 'connect') {
     return { clause: 'protocol', wanted: kindText(operation.kind), got: kindText(action.kind) };
   }
   const wanted = requestOf(operation);
   if (wanted.method !== '*' && wanted.method !== action.method) {
     return { clause: 'method', wanted: wanted.method, got: action.method };
+  }
+  if (matchesSegments(wanted.segments, segments) && rule.conditions !== undefined) {
+    return failedCondition(rule.conditions, asked);
   }
   const path = operation.kind === 'http' ? operation.path.text : `/${wanted.segments.join('/')}`;
   return { clause: 'path', wanted: path, got: clip(`/${segments.join('/')}`) };
@@ -135,5 +139,7 @@ function principalText(principal: PolicyPrincipal): string {
       return principal.service;
     case 'role':
       return `role:${principal.role}`;
+    case 'guest':
+      return principal.guest;
   }
 }

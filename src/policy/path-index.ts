@@ -22,18 +22,37 @@ interface Growing<T> {
   rest: T | undefined;
 }
 
-/** Of entries with the same pattern the first is kept. */
+/** Of entries with the same pattern the first is kept, unless `merge` makes one of two. */
 export function buildPathIndex<T>(
   entries: Iterable<readonly [segments: readonly string[], value: T]>,
+  merge: (before: T, next: T) => T = (before) => before,
 ): PathIndex<T> {
   const root: Growing<T> = emptyNode();
-  for (const [segments, value] of entries) insert(root, segments, value);
+  for (const [segments, value] of entries) insert(root, segments, value, merge);
   return { root };
 }
 
 /** Of several patterns that match, the most specific at the first segment where they differ. */
 export function findPath<T>(index: PathIndex<T>, path: string): T | undefined {
   return walk(index.root, path, 1);
+}
+
+/** Every pattern that matches, not only the most specific. */
+export function eachPath<T>(index: PathIndex<T>, path: string, visit: (value: T) => void): void {
+  walkAll(index.root, path, 1, visit);
+}
+
+function walkAll<T>(node: PathNode<T>, path: string, at: number, visit: (value: T) => void): void {
+  if (node.rest !== undefined) visit(node.rest);
+  if (at > path.length) {
+    if (node.end !== undefined) visit(node.end);
+    return;
+  }
+  const slash = path.indexOf('/', at);
+  const stop = slash === -1 ? path.length : slash;
+  const literal = node.literals.size === 0 ? undefined : node.literals.get(path.slice(at, stop));
+  if (literal !== undefined) walkAll(literal, path, stop + 1, visit);
+  if (node.anySegment !== undefined && stop !== at) walkAll(node.anySegment, path, stop + 1, visit);
 }
 
 /** One pattern against the segments of one path; the same answer as an index of that pattern. */
@@ -58,16 +77,21 @@ function emptyNode<T>(): Growing<T> {
   return { literals: new Map(), anySegment: undefined, end: undefined, rest: undefined };
 }
 
-function insert<T>(root: Growing<T>, segments: readonly string[], value: T): void {
+function insert<T>(
+  root: Growing<T>,
+  segments: readonly string[],
+  value: T,
+  merge: (before: T, next: T) => T,
+): void {
   let node = root;
   for (const segment of segments) {
     if (segment === '**') {
-      node.rest ??= value;
+      node.rest = node.rest === undefined ? value : merge(node.rest, value);
       return;
     }
     node = child(node, segment);
   }
-  node.end ??= value;
+  node.end = node.end === undefined ? value : merge(node.end, value);
 }
 
 function child<T>(node: Growing<T>, segment: string): Growing<T> {

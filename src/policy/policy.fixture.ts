@@ -1,10 +1,5 @@
 import type { Operation, PathPattern, RuleId, ServiceName } from '../model/types.ts';
-import {
-  documentVersion,
-  type PolicyDocument,
-  type PolicyPrincipal,
-  type PolicyRule,
-} from './document.ts';
+import type { PolicyDocument, PolicyPrincipal, PolicyRule } from './document.ts';
 import { parsePolicyDocument } from './document-parse.ts';
 
 /** Test shorthand: `payments: ['allow checkout POST /v1/charges']`; a rule's id is its position, `r1` the first. */
@@ -16,7 +11,7 @@ export interface Sketch {
 
 export function sketchPolicy(sketch: Sketch): PolicyDocument {
   const document = {
-    version: documentVersion,
+    version: 1,
     trustDomain: 'acme',
     roles: Object.entries(sketch.roles ?? {}).map(([name, services]) => ({ name, services })),
     services: Object.entries(sketch.services).map(([name, rules]) => ({

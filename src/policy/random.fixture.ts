@@ -7,12 +7,7 @@ import type {
   TrustDomain,
 } from '../model/types.ts';
 import type { Action } from './decision.ts';
-import {
-  documentVersion,
-  type PolicyDocument,
-  type PolicyPrincipal,
-  type PolicyRule,
-} from './document.ts';
+import type { PolicyDocument, PolicyPrincipal, PolicyRule } from './document.ts';
 import { sketchPattern } from './policy.fixture.ts';
 
 /** A number in [0, 1). */
@@ -40,7 +35,7 @@ const words = ['x', 'y', 'z', 'xy'];
 /** Five services with up to a dozen rules each. */
 export function randomPolicy(random: RandomNumber): PolicyDocument {
   return {
-    version: documentVersion,
+    version: 1,
     trustDomain: 'acme' as TrustDomain,
     roles: roles.map((name) => ({
       name,

@@ -1,4 +1,4 @@
-import { principalKey, requestOf } from './compiled-policy.ts';
+import { isPlain, principalKey, requestOf } from './compiled-policy.ts';
 import {
   compareText,
   type PolicyDocument,
@@ -118,7 +118,7 @@ function lookup(document: PolicyDocument): Lookup {
 }
 
 function guards(document: PolicyDocument, { rules }: ServicePolicy): Guard[] {
-  const allows = rules.filter((rule) => rule.effect === 'allow');
+  const allows = rules.filter((rule) => rule.effect === 'allow' && isPlain(rule));
   const found: Guard[] = [{ input: 'path', unless: canonicalPath, verdict: unusualPath }];
   // Only a rule for any method can let an odd method in.
   if (allows.some((rule) => rule.to.some((to) => to.kind === 'http' && to.method === '*'))) {
@@ -152,6 +152,8 @@ function stage(
 }
 
 function addRule(leaves: PathLeaves, document: PolicyDocument, rule: PolicyRule): void {
+  // A deny with conditions is asked about wherever it may hold; an allow with conditions is not in the tree.
+  if (rule.mode === 'audit' || (rule.effect === 'allow' && !isPlain(rule))) return;
   const verdict: Verdict = { kind: rule.effect === 'allow' ? 'allow' : 'ask', id: rule.id };
   const callers = callersOf(document, rule);
   for (const operation of rule.to) {
@@ -249,6 +251,8 @@ function callersOf(document: PolicyDocument, rule: PolicyRule): readonly string[
   const names = rule.from.flatMap((who): readonly string[] => {
     if (who.kind === 'any') return [];
     if (who.kind === 'service') return [who.service];
+    // Guests are not told apart in the proxy: they are asked about.
+    if (who.kind === 'guest') return [];
     return roles.get(who.role) ?? [];
   });
   // A name that is no service has no identity that `decide` would take.

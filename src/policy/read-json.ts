@@ -22,6 +22,32 @@ export const positiveInteger: Read<number> = (value, at) =>
     ? ok(value)
     : err(`${at} is not a positive whole number`);
 
+/** A field that may be left out. */
+export function optional<T>(read: Read<T>): Read<T | undefined> {
+  return (value, at) => (value === undefined ? ok(undefined) : read(value, at));
+}
+
+export const flag: Read<boolean> = (value, at) =>
+  typeof value === 'boolean' ? ok(value) : err(`${at} is neither true nor false`);
+
+/** Texts, numbers and the like under names of their own. */
+export function record<T>(item: Read<T>, entriesMax: number): Read<Readonly<Record<string, T>>> {
+  return (value, at) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return err(`${at} is not an object`);
+    }
+    const entries = Object.entries(value);
+    if (entries.length > entriesMax) return err(`${at} has more than ${entriesMax} fields`);
+    const result: [string, T][] = [];
+    for (const [name, entry] of entries) {
+      const read = item(entry, `${at}.${name}`);
+      if (!read.ok) return read;
+      result.push([name, read.value]);
+    }
+    return ok(Object.fromEntries(result));
+  };
+}
+
 export function list<T>(
   item: Read<T>,
   length: { readonly min: number; readonly max: number },
@@ -42,7 +68,11 @@ export function list<T>(
 }
 
 /** Exactly these fields: one that is not known could narrow what the others grant. */
-export function object<T extends object>(fields: { readonly [K in keyof T]: Read<T[K]> }): Read<T> {
+export function object<T extends object>(
+  fields: {
+    readonly [K in keyof T]-?: Read<T[K]>;
+  },
+): Read<T> {
   const known = new Map<string, Read<unknown>>(Object.entries(fields));
   return (value, at) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -56,7 +86,7 @@ export function object<T extends object>(fields: { readonly [K in keyof T]: Read
     for (const [name, read] of known) {
       const field = read(given.get(name), `${at}.${name}`);
       if (!field.ok) return field;
-      result.push([name, field.value]);
+      if (field.value !== undefined) result.push([name, field.value]);
     }
     return ok(Object.fromEntries(result) as T);
   };

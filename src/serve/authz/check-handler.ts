@@ -7,8 +7,10 @@ import { canonicalCaller } from '../../policy/canonical-principal.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
 import { decide } from '../../policy/decide.ts';
 import { decideEgress } from '../../policy/decide-egress.ts';
-import { type Action, type Decision, deny } from '../../policy/decision.ts';
-import { type CheckFacts, headerOf, readCheckRequest } from './check-request.ts';
+import { type Action, type Answer, answerOf, deny } from '../../policy/decision.ts';
+import { nothingKnown } from '../../policy/facts.ts';
+import { requestFacts } from '../../policy/request-facts.ts';
+import { type CheckFacts, type HttpFacts, headerOf, readCheckRequest } from './check-request.ts';
 import { type CheckAnswer, type Metadata, writeCheckResponse } from './check-response.ts';
 import { denialAnswer, type Side } from './denial.ts';
 
@@ -55,7 +57,7 @@ export interface DecisionRecord {
   readonly host: string;
   /** `x-request-id`, which joins the decision with the access log. */
   readonly requestId: string | undefined;
-  readonly kind: Decision['kind'];
+  readonly kind: Answer['kind'];
   readonly code: Code | undefined;
   readonly rule: string | undefined;
   /** What was thrown, when the desk failed. */
@@ -75,7 +77,7 @@ export type CheckHandler = (
 ) => Result<Uint8Array, DeskUnavailable>;
 
 interface Outcome {
-  readonly decision: Decision;
+  readonly decision: Answer;
   readonly facts: CheckFacts | undefined;
   readonly fault: string | undefined;
 }
@@ -109,12 +111,13 @@ function safely(policy: CompiledPolicy, request: Uint8Array, service: string): O
   }
 }
 
-function decisionOf(policy: CompiledPolicy, facts: CheckFacts, service: string): Decision {
+function decisionOf(policy: CompiledPolicy, facts: CheckFacts, service: string): Answer {
   if (facts.http === undefined) {
     // Envoy's network filter asks at ingress only and has no extensions.
     const caller = canonicalCaller(facts.principal);
     if (!caller.ok) return deny(caller.error);
-    return decide(policy, { caller: caller.value, callee: service, action: { kind: 'connect' } });
+    const action: Action = { kind: 'connect' };
+    return answerOf(decide(policy, { caller: caller.value, callee: service, action }));
   }
   const side = sideOf(facts);
   if (side === undefined) {
@@ -122,18 +125,32 @@ function decisionOf(policy: CompiledPolicy, facts: CheckFacts, service: string):
   }
   const canonical = canonicalize({ ...facts.http, principal: facts.principal });
   if (!canonical.ok) return deny(canonical.error);
-  return decideSide(policy, { side, service, request: canonical.value });
+  const request = canonical.value;
+  if (side === 'egress') {
+    const { method, path, host } = request;
+    const action: Action = { kind: 'http', method, path };
+    return decideEgress(policy, { caller: service, host, action });
+  }
+  return decideIngress(policy, { service, request, http: facts.http });
 }
 
-function decideSide(
+function decideIngress(
   policy: CompiledPolicy,
-  asked: { readonly side: Side; readonly service: string; readonly request: CanonicalRequest },
-): Decision {
-  const { caller, method, path, host } = asked.request;
+  asked: {
+    readonly service: string;
+    readonly request: CanonicalRequest;
+    readonly http: HttpFacts;
+  },
+): Answer {
+  const { service, request, http } = asked;
+  const { caller, method, path } = request;
   const action: Action = { kind: 'http', method, path };
-  return asked.side === 'ingress'
-    ? decide(policy, { caller, callee: asked.service, action })
-    : decideEgress(policy, { caller: asked.service, host, action });
+  // Most rules look at nothing else, and then nothing else is read.
+  if (policy.services.get(service)?.conditional === undefined) {
+    return answerOf(decide(policy, { caller, callee: service, action }));
+  }
+  const facts = requestFacts(http, request, nothingKnown);
+  return answerOf(decide(policy, { caller, callee: service, action, facts }));
 }
 
 function sideOf(facts: CheckFacts | undefined): Side | undefined {
@@ -150,7 +167,7 @@ function answer(id: string, { decision, facts }: Outcome): CheckAnswer {
   return denialAnswer({ decision, id, side: sideOf(facts), isGrpc, metadata });
 }
 
-function metadataOf(id: string, decision: Decision): Metadata {
+function metadataOf(id: string, decision: Answer): Metadata {
   const metadata: [string, string][] = [
     ['decision', id],
     ['kind', decision.kind],

@@ -1,0 +1,106 @@
+import { createPublicKey, type webcrypto } from 'node:crypto';
+import { isMap } from 'yaml';
+import { readWords } from './condition-file.ts';
+import type { TokenIssuer } from './condition-types.ts';
+import { issuerFields } from './rule-fields.ts';
+import { readLabel } from './scalars.ts';
+import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
+
+/** Each token is held against one of these; a mesh with more has another problem. */
+const issuersMax = 50;
+/** An issuer has its present key, the next and the last; what is longer is a mistake. */
+const keysMax = 50;
+const claimName = /^[^\s"'\\]{1,256}$/;
+
+/** `issuers` of mesh.yaml: whose tokens are believed here. */
+export function readIssuers(file: YamlFile, node: YamlNode): ReadonlyMap<string, TokenIssuer> {
+  const found = new Map<string, TokenIssuer>();
+  if (node === undefined) return found;
+  if (!isMap(node)) {
+    file.wrongType(node, 'names of issuers and what their tokens are like');
+    return found;
+  }
+  for (const { keyNode, value } of file.entries(node)) {
+    const name = readLabel(file, keyNode, 'the name of an issuer');
+    const fields = file.fields(value, issuerFields, 'an issuer');
+    if (name === undefined || fields === undefined) continue;
+    const issuer = readIssuer(file, fields, keyNode, name);
+    if (issuer === undefined) continue;
+    const twin = [...found.values()].find((other) => other.issuer === issuer.issuer);
+    if (twin !== undefined) {
+      file.report('CH1116', fields.get('issuer'), `${twin.name} and ${name} are one issuer`, {
+        related: [{ at: twin.at, message: 'the other one' }],
+        help: 'join the two: a token is held against one entry',
+      });
+    }
+    found.set(name, issuer);
+  }
+  if (found.size > issuersMax) {
+    file.report('CH1116', node, `there are ${found.size} issuers`, {
+      expected: `at most ${issuersMax}`,
+    });
+  }
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function readIssuer(
+  file: YamlFile,
+  fields: Fields,
+  keyNode: YamlNode,
+  name: string,
+): TokenIssuer | undefined {
+  const issuerNode = fields.get('issuer');
+  const issuer =
+    issuerNode === undefined ? undefined : file.text(issuerNode, 'what tokens have as `iss`');
+  const audiences = readWords(file, fields.get('audience'), 'an audience').map(({ text }) => text);
+  const jwks = readKeys(file, fields.get('jwks'));
+  const personNode = fields.get('person');
+  const person = personNode === undefined ? 'sub' : file.text(personNode, 'the name of a claim');
+  if (person !== undefined && !claimName.test(person)) {
+    file.report('CH1116', personNode, `"${person}" is no name of a claim`);
+  }
+  if (issuer === undefined || issuer === '' || audiences.length === 0 || jwks === undefined) {
+    return undefined;
+  }
+  return { at: file.at(keyNode), name, issuer, audiences, jwks, subjectClaim: person ?? 'sub' };
+}
+
+function readKeys(file: YamlFile, node: YamlNode): string | undefined {
+  const text = node === undefined ? undefined : file.text(node, 'a JSON Web Key Set');
+  if (text === undefined) return undefined;
+  const problem = keysProblem(text);
+  if (problem === undefined) return text;
+  file.report('CH1116', node, `these are no public keys: ${problem}`, {
+    expected: 'a JSON Web Key Set (RFC 7517), as the issuer publishes it under `jwks_uri`',
+  });
+  return undefined;
+}
+
+/** Keys of kinds that are not known are passed over, as RFC 7517 section 5 says; one must be of use. */
+function keysProblem(text: string): string | undefined {
+  let keys: unknown;
+  try {
+    keys = (JSON.parse(text) as { readonly keys?: unknown } | null)?.keys;
+  } catch {
+    return 'not JSON';
+  }
+  if (!Array.isArray(keys)) return 'there is no list `keys`';
+  if (keys.length > keysMax) return `more than ${keysMax} keys`;
+  const usable = keys.filter(isVerifying);
+  if (keys.some((key) => typeof key === 'object' && key !== null && 'd' in key)) {
+    return 'one is a private key, which is not to be written down here';
+  }
+  return usable.length === 0 ? 'none is an RSA, EC or Ed25519 key' : undefined;
+}
+
+function isVerifying(key: unknown): boolean {
+  try {
+    const { asymmetricKeyType } = createPublicKey({
+      key: key as webcrypto.JsonWebKey,
+      format: 'jwk',
+    });
+    return ['rsa', 'ec', 'ed25519'].includes(asymmetricKeyType ?? '');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,176 @@
+import {
+  absent,
+  type CelFault,
+  type CelMap,
+  type CelRead,
+  type CelUnknown,
+  type CelValue,
+  celFault,
+  celFromJson,
+  celTimestamp,
+  celUnknown,
+} from '../cel/value.ts';
+import type { AttributeValue } from '../model/condition-types.ts';
+import type { Action } from './decision.ts';
+import {
+  type HeaderLines,
+  type Known,
+  type RequestFacts,
+  type TokenFacts,
+  unknown,
+} from './facts.ts';
+
+type Read = ReturnType<CelRead>;
+
+/** One end of a request, as conditions see it. */
+export interface Party {
+  readonly service: string;
+  readonly trustDomain: string;
+  readonly principal: string;
+  readonly roles: readonly string[];
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+}
+
+export interface Asked {
+  readonly source: Party;
+  readonly destination: Party;
+  readonly action: Action;
+  readonly facts: RequestFacts;
+}
+
+/** What a condition reads of one request. The same name gives the same answer throughout. */
+export function readOf(asked: Asked): CelRead {
+  const { source, destination, action, facts } = asked;
+  return (name) => {
+    switch (name) {
+      case 'request.method':
+        return action.kind === 'http' ? action.method : absent;
+      case 'request.path':
+        return action.kind === 'http' ? action.path : absent;
+      case 'request.host':
+        return known(name, facts.host);
+      case 'request.scheme':
+        return known(name, facts.scheme);
+      case 'request.query':
+        return mapped(name, facts.query, queryMap);
+      case 'request.headers':
+        return mapped(name, facts.headers, headerMap);
+      case 'request.header_values':
+        return mapped(name, facts.headers, headerListMap);
+      case 'request.id':
+        return known(name, facts.id);
+      case 'time':
+      case 'request.time':
+        return mapped('time', facts.timeMs, celTimestamp);
+      case 'source.address':
+        return known(name, facts.address);
+      case 'source.service':
+        return source.service;
+      case 'source.trust_domain':
+        return source.trustDomain;
+      case 'source.principal':
+        return source.principal;
+      case 'source.roles':
+        return source.roles;
+      case 'destination.service':
+        return destination.service;
+      case 'destination.roles':
+        return destination.roles;
+      default:
+        return byGroup(name, asked);
+    }
+  };
+}
+
+function byGroup(name: string, { source, destination, facts }: Asked): Read {
+  if (name === 'token' || name.startsWith('token.')) return tokenRead(name, facts);
+  const [group, field = ''] = name.split('.', 2);
+  const party = group === 'source' ? source : destination;
+  return Object.hasOwn(party.attributes, field) ? (party.attributes[field] ?? absent) : absent;
+}
+
+function tokenRead(name: string, { token }: RequestFacts): Read {
+  if (token === unknown) return celUnknown('token');
+  if (token.kind !== 'valid') return absent;
+  return name === 'token' ? true : tokenField(name, token.token);
+}
+
+function tokenField(name: string, token: TokenFacts): Read {
+  switch (name) {
+    case 'token.issuer':
+      return token.issuer;
+    case 'token.subject':
+      return token.subject;
+    case 'token.audiences':
+      return token.audiences;
+    case 'token.scopes':
+      return token.scopes;
+    case 'token.claims':
+      return celFromJson(token.claims);
+    case 'token.expires':
+      return celTimestamp(token.expiresMs);
+    default:
+      return absent;
+  }
+}
+
+function known<T extends CelValue>(name: string, value: Known<T>): T | CelUnknown {
+  return value === unknown ? celUnknown(name) : value;
+}
+
+function mapped<T>(name: string, value: Known<T>, to: (value: T) => CelValue): Read {
+  return value === unknown ? celUnknown(name) : to(value);
+}
+
+/** Which of two values counts is for nobody to guess: the application may take the other one. */
+function single(what: string, values: readonly string[]): string | CelFault | undefined {
+  return values.length > 1 ? celFault(`${what} came ${values.length} times`) : values[0];
+}
+
+function textMap(
+  entries: HeaderLines,
+  what: (name: string) => string,
+  get: (values: readonly string[], what: string) => ReturnType<CelMap['get']>,
+): CelMap {
+  const byName = new Map<string, string[]>();
+  for (const [name, value] of entries) {
+    const values = byName.get(name);
+    if (values === undefined) byName.set(name, [value]);
+    else values.push(value);
+  }
+  return {
+    size: byName.size,
+    has: (key) => typeof key === 'string' && byName.has(key),
+    get: (key) => {
+      const values = typeof key === 'string' ? byName.get(key) : undefined;
+      return values === undefined ? undefined : get(values, what(String(key)));
+    },
+    keys: () => byName.keys(),
+  };
+}
+
+function headerMap(lines: HeaderLines): CelMap {
+  return textMap(
+    lines,
+    (name) => `the header ${name}`,
+    (values, what) => single(what, values),
+  );
+}
+
+function headerListMap(lines: HeaderLines): CelMap {
+  return textMap(
+    lines,
+    (name) => name,
+    (values) => values,
+  );
+}
+
+/** As browsers and servers read it (the URL standard, application/x-www-form-urlencoded). */
+function queryMap(query: string): CelMap {
+  const entries = [...new URLSearchParams(query)];
+  return textMap(
+    entries,
+    (name) => `the parameter ${name}`,
+    (values, what) => single(what, values),
+  );
+}

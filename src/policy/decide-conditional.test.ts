@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseIntent } from '../model/parse.ts';
+import { compilePolicy } from './compiled-policy.ts';
+import { decide } from './decide.ts';
+import type { Decision } from './decision.ts';
+import { policyDocument } from './document.ts';
+import { parsePolicyDocument } from './document-parse.ts';
+import { noToken, nothingKnown, type RequestFacts, type TokenFacts, unknown } from './facts.ts';
+
+const keys = JSON.stringify({
+  keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
+});
+const mesh = `
+mesh: shop
+trust_domain: acme
+attributes: { team: string, tier: int }
+issuers:
+  login: { issuer: https://login.test, audience: shop, person: email, jwks: '${keys}' }
+peers:
+  partner.test: { endpoint: https://bundle.partner.test/, profile: https_web }
+roles:
+  support: [reports, "person:alice@acme.test", spiffe://partner.test/desk]
+`;
+
+function service(name: string, rules: string, more = ''): [string, string] {
+  const text = `service: ${name}\nowner: us\nprotocol: http\nport: 8080\n${more}${rules}`;
+  return [`services/${name}.yaml`, text];
+}
+
+/** Through the parser, the document and its reader, as a desk gets it. */
+function policyOf(rules: string) {
+  const files = new Map([
+    ['mesh.yaml', mesh],
+    service('payments', rules, 'attributes: { team: money, tier: 1 }\n'),
+    service('cart', '', 'attributes: { team: money }\n'),
+    service('reports', '', ''),
+  ]);
+  const { intent, findings } = parseIntent(files);
+  assert.ok(intent, JSON.stringify(findings, null, 1));
+  const document = parsePolicyDocument(JSON.parse(JSON.stringify(policyDocument(intent))));
+  assert.ok(document.ok, JSON.stringify(document));
+  assert.deepEqual(document.value, policyDocument(intent));
+  return compilePolicy(document.value);
+}
+
+const sent: RequestFacts = {
+  host: 'payments',
+  scheme: 'http',
+  query: '',
+  headers: [],
+  token: noToken,
+  timeMs: 1_764_400_000_000,
+  address: '10.0.0.7',
+  id: 'r-1',
+};
+
+const token: TokenFacts = {
+  issuerName: 'login',
+  issuer: 'https://login.test',
+  subject: 'u-1',
+  person: 'alice@acme.test',
+  audiences: ['shop'],
+  scopes: ['charges.read'],
+  claims: { department: 'finance', level: 3 },
+  expiresMs: 1_764_500_000_000,
+};
+const valid = { kind: 'valid', token } as const;
+
+interface Sent extends Partial<RequestFacts> {
+  readonly from?: string;
+  readonly trustDomain?: string;
+  readonly path?: string;
+}
+
+function ask(rules: string, given: Sent = {}): Decision {
+  const { from = 'cart', trustDomain = 'acme', path = '/v1/charges', ...facts } = given;
+  return decide(policyOf(rules), {
+    caller: { trustDomain, name: from },
+    callee: 'payments',
+    action: { kind: 'http', method: 'GET', path },
+    facts: { ...sent, ...facts },
+  });
+}
+
+function brief(decision: Decision): string {
+  switch (decision.kind) {
+    case 'allow':
+      return `allow ${decision.rule.id}`;
+    case 'deny':
+      return decision.rule === undefined ? decision.code : `${decision.code} ${decision.rule.id}`;
+    case 'depends':
+      return `depends on ${decision.on.join(', ')}, else ${brief(decision.otherwise)}`;
+  }
+}
+
+function rule(fields: string, effect = 'allow'): string {
+  return `${effect}:\n  - { id: r1, from: [cart, reports], ${fields} }\n`;
+}
+
+describe('headers', () => {
+  const rules = rule('to: { headers: { x-tenant: acme } }');
+  const cases: readonly (readonly [string, RequestFacts['headers'], string])[] = [
+    ['the value that is wanted', [['x-tenant', 'acme']], 'allow r1'],
+    ['another value', [['x-tenant', 'other']], 'CH2101'],
+    ['no header', [], 'CH2101'],
+    [
+      'two values, one of them wanted',
+      [
+        ['x-tenant', 'acme'],
+        ['x-tenant', 'other'],
+      ],
+      'CH2101',
+    ],
+    [
+      'the wanted value twice',
+      [
+        ['x-tenant', 'acme'],
+        ['x-tenant', 'acme'],
+      ],
+      'CH2101',
+    ],
+    ['a list that holds it', [['x-tenant', 'acme, other']], 'CH2101'],
+    ['not known', unknown, 'depends on header x-tenant, else CH2101'],
+  ];
+  for (const [name, headers, expected] of cases) {
+    test(`an allow: ${name}`, () => assert.equal(brief(ask(rules, { headers })), expected));
+  }
+
+  const denies = `allow: [{ id: a, from: cart }]\n${rule('to: { headers: { x-tenant: acme } }', 'deny')}`;
+  const denied: readonly (readonly [string, RequestFacts['headers'], string])[] = [
+    ['the value that is meant', [['x-tenant', 'acme']], 'CH2102 r1'],
+    [
+      'one of two values',
+      [
+        ['x-tenant', 'ok'],
+        ['x-tenant', 'acme'],
+      ],
+      'CH2102 r1',
+    ],
+    ['an item of a list', [['x-tenant', 'ok, acme']], 'CH2102 r1'],
+    ['another value', [['x-tenant', 'ok']], 'allow a'],
+    ['not known', unknown, 'depends on header x-tenant, else allow a'],
+  ];
+  for (const [name, headers, expected] of denied) {
+    test(`a deny: ${name}`, () => assert.equal(brief(ask(denies, { headers })), expected));
+  }
+});
+
+describe('hosts', () => {
+  const rules = rule('to: { request: "GET /v1/**", host: [payments, pay.acme.test] }');
+  test('one of those that are named', () => {
+    assert.equal(brief(ask(rules, { host: 'pay.acme.test' })), 'allow r1');
+  });
+  test('another one', () => {
+    const decision = ask(rules, { host: 'other' });
+    assert.equal(brief(decision), 'CH2101');
+    assert.match(decision.kind === 'deny' ? decision.reason : '', /wants the host payments or pay/);
+  });
+});
+
+describe('tokens', () => {
+  const rules = rule('token: { issuer: login, audience: shop, scopes: [charges.read] }');
+  test('one that has all', () => assert.equal(brief(ask(rules, { token: valid })), 'allow r1'));
+  test('none: the answer says what kind is wanted', () => {
+    const decision = ask(rules);
+    assert.equal(brief(decision), 'CH2108');
+    assert.match(
+      decision.kind === 'deny' ? decision.reason : '',
+      /rule "r1" \(services\/payments.yaml:7\) wants a token of login for shop with the scopes charges.read$/,
+    );
+  });
+  test('one that does not verify counts as none, with its own code', () => {
+    const bad = { kind: 'invalid', code: 'CH2109', reason: 'it has expired' } as const;
+    assert.equal(brief(ask(rules, { token: bad })), 'CH2109');
+  });
+  test('one without the scope', () => {
+    const without = { kind: 'valid', token: { ...token, scopes: [] } } as const;
+    const decision = ask(rules, { token: without });
+    assert.equal(brief(decision), 'CH2101');
+    assert.equal(
+      decision.kind === 'deny' ? decision.closest[0]?.got : '',
+      'a token without scope charges.read',
+    );
+  });
+  test('not known', () => {
+    assert.equal(brief(ask(rules, { token: unknown })), 'depends on token, else CH2101');
+  });
+  test('claims of any of the values, numbers as texts', () => {
+    const claims = rule('token: { claims: { department: [hr, finance], level: 3 } }');
+    assert.equal(brief(ask(claims, { token: valid })), 'allow r1');
+    assert.equal(brief(ask(rule('token: { claims: { level: 4 } }'), { token: valid })), 'CH2101');
+    const inherited = rule('token: { claims: { constructor: x } }');
+    assert.equal(brief(ask(inherited, { token: valid })), 'CH2101');
+  });
+});
+
+describe('conditions', () => {
+  const same = rule('when: source.team == destination.team');
+  test('attributes of both ends', () => assert.equal(brief(ask(same)), 'allow r1'));
+  test('an attribute that the caller has not: an error does not allow', () => {
+    const decision = ask(same, { from: 'reports' });
+    assert.equal(brief(decision), 'CH2101');
+    assert.equal(decision.noted?.faults.length, 1);
+  });
+  test('an error in a deny denies, with its own code', () => {
+    const rules = `allow: [{ id: a, from: reports }]\n${rule('when: source.team != "money"', 'deny')}`;
+    const decision = ask(rules, { from: 'reports' });
+    assert.equal(brief(decision), 'CH2110 r1');
+    assert.equal(decision.noted?.faults.length, 1);
+  });
+  test('a header that came twice is an error for whoever reads one value', () => {
+    const rules = rule(`when: 'request.headers["x-tenant"] == "acme"'`);
+    const line = ['x-tenant', 'acme'] as const;
+    assert.equal(brief(ask(rules, { headers: [line] })), 'allow r1');
+    assert.equal(brief(ask(rules, { headers: [line, line] })), 'CH2101');
+  });
+  test('what is not known leaves it open; what fails anyway does not', () => {
+    const rules = rule(
+      'token: { scopes: [nothing] }, when: request.time > timestamp("2020-01-01T00:00:00Z")',
+    );
+    assert.equal(brief(ask(rules, { token: unknown })), 'depends on token, else CH2101');
+    assert.equal(brief(ask(rules, { token: valid, timeMs: unknown })), 'CH2101');
+  });
+  test('a token in a condition', () => {
+    const rules = rule(`when: 'has(token) && token.claims.department == "finance"'`);
+    assert.equal(brief(ask(rules, { token: valid })), 'allow r1');
+    assert.equal(brief(ask(rules)), 'CH2101');
+  });
+});
+
+describe('which rule decides', () => {
+  const two = (first: string, second: string) =>
+    `allow:\n  - { id: ${first}, from: cart, when: source.team == "money" }\n  - { id: ${second}, from: cart, to: "GET /**", when: source.team == "money" }\n`;
+  test('of several the one with the smallest id, whatever their order', () => {
+    assert.equal(brief(ask(two('b', 'a'))), 'allow a');
+    assert.equal(brief(ask(two('a', 'b'))), 'allow a');
+  });
+  test('a deny wins over any allow', () => {
+    const rules = `allow: [{ id: a, from: cart }]\ndeny: [{ id: d, from: "*", when: source.team == "money" }]\n`;
+    assert.equal(brief(ask(rules)), 'CH2102 d');
+  });
+  test('with a final slash, too', () => {
+    const rules = `allow: [{ id: a, from: cart }]\ndeny: [{ id: d, from: "*", to: GET /admin, when: source.team == "money" }]\n`;
+    assert.equal(brief(ask(rules, { path: '/admin/' })), 'CH2102 d');
+  });
+  test('every pattern that matches is looked at, not only the most specific', () => {
+    const rules = `allow:\n  - { id: a, from: cart, to: GET /v1/charges, when: source.team == "other" }\n  - { id: b, from: cart, to: "GET /v1/*", when: source.team == "money" }\n`;
+    assert.equal(brief(ask(rules)), 'allow b');
+  });
+});
+
+describe('audit', () => {
+  test('a deny in audit blocks nothing and says that it would have', () => {
+    const rules = `allow: [{ id: a, from: cart }]\n${rule('mode: audit', 'deny')}`;
+    const decision = ask(rules);
+    assert.equal(brief(decision), 'allow a');
+    assert.deepEqual(
+      decision.noted?.audits.map(({ id }) => id),
+      ['r1'],
+    );
+  });
+  test('an allow in audit lets nothing in and says that it would have', () => {
+    const decision = ask(rule('mode: audit'));
+    assert.equal(brief(decision), 'CH2101');
+    assert.deepEqual(
+      decision.noted?.audits.map(({ id }) => id),
+      ['r1'],
+    );
+  });
+  test('one whose conditions do not hold says nothing', () => {
+    const decision = ask(rule('mode: audit, when: source.team == "other"'));
+    assert.equal(decision.noted, undefined);
+  });
+});
+
+describe('guests', () => {
+  const partner = { trustDomain: 'partner.test' };
+  test('a service of a peer by its name', () => {
+    const rules = 'allow: [{ id: a, from: spiffe://partner.test/billing }]\n';
+    assert.equal(brief(ask(rules, { ...partner, from: 'billing' })), 'allow a');
+    assert.equal(brief(ask(rules, { ...partner, from: 'other' })), 'CH2105');
+  });
+  test('all of a trust domain, but not of another one', () => {
+    const rules = 'allow: [{ id: a, from: spiffe://partner.test/** }]\n';
+    assert.equal(brief(ask(rules, { ...partner, from: 'ns/billing' })), 'allow a');
+    assert.equal(brief(ask(rules, { trustDomain: 'evil.test', from: 'billing' })), 'CH2105');
+  });
+  test('in a role', () => {
+    const rules = 'allow: [{ id: a, from: role:support }]\n';
+    assert.equal(brief(ask(rules, { ...partner, from: 'desk' })), 'allow a');
+  });
+  test('an allow for everybody is for this mesh, a deny for everybody is for all', () => {
+    const rules =
+      'allow: [{ id: a, from: "*" }, { id: b, from: spiffe://partner.test/desk, to: GET /x }]\n';
+    assert.equal(brief(ask(rules, { ...partner, from: 'desk' })), 'CH2101');
+    const denied = `${rules}deny: [{ id: d, from: "*", to: GET /x }]\n`;
+    assert.equal(brief(ask(denied, { ...partner, from: 'desk', path: '/x' })), 'CH2102 d');
+  });
+  test('a person adds to what the caller may do', () => {
+    const rules = 'allow: [{ id: a, from: role:support }]\n';
+    assert.equal(brief(ask(rules, { token: valid })), 'allow a');
+    assert.equal(brief(ask(rules)), 'CH2101');
+    assert.equal(brief(ask(rules, { token: unknown })), 'depends on token, else CH2101');
+  });
+});
+
+test('with nothing known a rule without conditions decides all the same', () => {
+  const decision = decide(policyOf('allow: [{ id: a, from: cart }]\n'), {
+    caller: { trustDomain: 'acme', name: 'cart' },
+    callee: 'payments',
+    action: { kind: 'http', method: 'GET', path: '/' },
+  });
+  assert.equal(brief(decision), 'allow a');
+  assert.equal(nothingKnown.token, unknown);
+});

@@ -1,0 +1,95 @@
+import {
+  type Action,
+  actionText,
+  type Deny,
+  deny,
+  type NearMiss,
+  type RuleRef,
+} from './decision.ts';
+import { unknown } from './facts.ts';
+import { nearMisses } from './near-misses.ts';
+import type { Question } from './question.ts';
+import { allowSuggestion } from './suggestion.ts';
+
+/** A service of this mesh by its name, anybody else by the whole identity. */
+export function callerName({ policy, caller }: Pick<Question, 'policy' | 'caller'>): string {
+  const { trustDomain, name } = caller;
+  return trustDomain === policy.trustDomain ? name : `spiffe://${trustDomain}/${name}`;
+}
+
+/** `fault`: its condition could not be decided, and then it holds. */
+export function deniedBy(asked: Question, rule: RuleRef, fault?: string): Deny {
+  const what = `${callerName(asked)} may not ${actionText(asked.action)} on ${asked.service.policy.name}`;
+  const place = `${rule.at.file}:${rule.at.line}`;
+  return fault === undefined
+    ? deny({
+        code: 'CH2102',
+        reason: `${what}: deny rule "${rule.id}" (${place}) forbids it`,
+        rule,
+      })
+    : deny({
+        code: 'CH2110',
+        reason: `${what}: the condition of deny rule "${rule.id}" (${place}) cannot be decided, ${fault}`,
+        rule,
+      });
+}
+
+export function notAllowed(asked: Question): Deny {
+  const { service, action, facts } = asked;
+  const { name, file } = service.policy;
+  const caller = callerName(asked);
+  const named = asked.principals.allow.some((principal) => service.allowRules.has(principal));
+  const closest = nearMisses({ ...asked, name: caller });
+  const token = facts.token === unknown ? undefined : facts.token;
+  const what = `${caller} may not ${actionText(action)} on ${name}`;
+  const [first] = closest;
+  if (first?.clause === 'token' && token !== undefined && token.kind !== 'valid') {
+    const rule = `rule "${first.rule.id}" (${first.rule.at.file}:${first.rule.at.line})`;
+    return token.kind === 'none'
+      ? deny({ code: 'CH2108', reason: `${what}: ${rule} wants ${first.wanted}`, closest })
+      : deny({
+          code: token.code,
+          reason: `${what}: ${rule} wants ${first.wanted}, but ${token.reason}`,
+          closest,
+        });
+  }
+  return deny({
+    code: 'CH2101',
+    reason: `${what}: ${whyNot(named, first, { file, caller })}`,
+    closest,
+    help: isBlockedByCondition(first)
+      ? undefined
+      : allowSuggestion({ service: service.policy, caller, action }),
+  });
+}
+
+function whyNot(
+  named: boolean,
+  first: NearMiss | undefined,
+  { file, caller }: { readonly file: string; readonly caller: string },
+): string {
+  if (!named) return `no allow rule in ${file} names ${caller}`;
+  return first !== undefined && isBlockedByCondition(first)
+    ? `rule "${first.rule.id}" (${first.rule.at.file}:${first.rule.at.line}) wants ${first.wanted}`
+    : `no allow rule in ${file} covers that`;
+}
+
+function isBlockedByCondition(miss: NearMiss | undefined): boolean {
+  switch (miss?.clause) {
+    case 'host':
+    case 'header':
+    case 'token':
+    case 'when':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** A deny must also hold for `/admin/` when it names `/admin`: most applications serve both alike. */
+export function withoutFinalSlash(action: Action): Action {
+  if (action.kind === 'connect' || action.path.length <= 1 || !action.path.endsWith('/')) {
+    return action;
+  }
+  return { ...action, path: action.path.slice(0, -1) };
+}

@@ -1,0 +1,50 @@
+import type { Caller } from './canonical-principal.ts';
+import type { CompiledPolicy } from './compiled-policy.ts';
+import type { Known, TokenStanding } from './facts.ts';
+import { unknown } from './facts.ts';
+
+const anyone = '*';
+
+/** Under what a request is looked up in the index of rules, the nearest first. */
+export interface Principals {
+  readonly allow: readonly string[];
+  /** A deny for everybody is for guests as well; an allow for everybody is for this mesh only. */
+  readonly deny: readonly string[];
+}
+
+/**
+ * Undefined for a caller that is no service of this mesh and that no rule names, whatever its certificate says. A person
+ * adds to what the caller may do, and never replaces the caller.
+ */
+export function principalsOf(
+  policy: CompiledPolicy,
+  caller: Caller | undefined,
+  token: Known<TokenStanding>,
+): Principals | undefined {
+  const own = callerPrincipals(policy, caller);
+  const person = token !== unknown && token.kind === 'valid' ? token.token.person : undefined;
+  if (own === undefined || person === undefined || policy.guests.size === 0) return own;
+  const also = guestPrincipals(policy, [`person:${person}`]);
+  if (also.length === 0) return own;
+  return { allow: [...also, ...own.allow], deny: [...also, ...own.deny] };
+}
+
+function callerPrincipals(
+  policy: CompiledPolicy,
+  caller: Caller | undefined,
+): Principals | undefined {
+  if (caller === undefined) return undefined;
+  const { trustDomain, name } = caller;
+  if (trustDomain === policy.trustDomain) return policy.callers.get(name);
+  if (policy.guests.size === 0) return undefined;
+  const own = guestPrincipals(policy, [
+    `spiffe://${trustDomain}/${name}`,
+    `spiffe://${trustDomain}/**`,
+  ]);
+  return own.length === 0 ? undefined : { allow: own, deny: [...own, anyone] };
+}
+
+function guestPrincipals({ guests }: CompiledPolicy, keys: readonly string[]): readonly string[] {
+  const known = keys.filter((key) => guests.has(key));
+  return [...known, ...new Set(known.flatMap((key) => guests.get(key) ?? []))];
+}

@@ -1,0 +1,64 @@
+import type { CelRead } from '../cel/value.ts';
+import type { Caller } from './canonical-principal.ts';
+import type { CompiledPolicy, CompiledService } from './compiled-policy.ts';
+import { type Party, readOf } from './condition-read.ts';
+import type { Action } from './decision.ts';
+import type { RequestFacts } from './facts.ts';
+import type { Principals } from './principals.ts';
+
+/** A request with all that was looked up about it. */
+export interface Question {
+  readonly policy: CompiledPolicy;
+  readonly service: CompiledService;
+  readonly caller: Caller;
+  readonly principals: Principals;
+  readonly action: Action;
+  readonly facts: RequestFacts;
+}
+
+/** Made when the first condition reads something, and once for all of them. */
+export function conditionRead(asked: Question): CelRead {
+  let read: CelRead | undefined;
+  return (name) => {
+    read ??= readOf({
+      source: sourceOf(asked),
+      destination: partyOf(asked, asked.service.policy.name),
+      action: asked.action,
+      facts: asked.facts,
+    });
+    return read(name);
+  };
+}
+
+function sourceOf(asked: Question): Party {
+  const { policy, caller, principals } = asked;
+  if (caller.trustDomain === policy.trustDomain) return partyOf(asked, caller.name);
+  const { trustDomain, name } = caller;
+  const principal = `spiffe://${trustDomain}/${name}`;
+  return {
+    service: name,
+    trustDomain,
+    principal,
+    roles: rolesOf(principals.allow),
+    attributes: {},
+  };
+}
+
+function partyOf({ policy }: Question, name: string): Party {
+  const { trustDomain } = policy;
+  return {
+    service: name,
+    trustDomain,
+    principal: `spiffe://${trustDomain}/${name}`,
+    roles: rolesOf(policy.callers.get(name)?.allow ?? []),
+    attributes: policy.services.get(name)?.policy.attributes ?? {},
+  };
+}
+
+const rolePrefix = 'role ';
+
+function rolesOf(principals: readonly string[]): readonly string[] {
+  return principals.flatMap((key) =>
+    key.startsWith(rolePrefix) ? [key.slice(rolePrefix.length)] : [],
+  );
+}
