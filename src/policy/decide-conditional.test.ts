@@ -23,8 +23,11 @@ roles:
   support: [reports, "person:alice@acme.test", spiffe://partner.test/desk]
 `;
 
+let port = 8_000;
+
 function service(name: string, rules: string, more = ''): [string, string] {
-  const text = `service: ${name}\nowner: us\nprotocol: http\nport: 8080\n${more}${rules}`;
+  port += 1;
+  const text = `service: ${name}\nowner: us\nprotocol: http\nport: ${port}\n${more}${rules}`;
   return [`services/${name}.yaml`, text];
 }
 

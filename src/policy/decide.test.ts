@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
-import { type Answer, answerOf } from './decision.ts';
+import { type Answer, actionText, answerOf } from './decision.ts';
 import { type Sketch, sketchPolicy } from './policy.fixture.ts';
 
 const shop: Sketch = {

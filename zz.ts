@@ -1,2 +1,0 @@
-import { parseCel } from './src/cel/parse.ts';
-for (const t of ['request.method == "GET" && !(a in [1,2,])', 'f(x,', 'a == = b','a = b', '"abc','-9223372036854775808','9223372036854775808','!-1 == 2','!!a','1.5e3','a.`b-c`','{1:2,}','a{b:1}','x ? y : z ? 1:2', '"\\q"', '1abc', '1.size()','a.b.c(1)[2].d', '()', '', 'a b', 'while', "r'\\d'", 'b"\\xff"','a //x']) console.log(t, JSON.stringify(parseCel(t)));
