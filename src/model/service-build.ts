@@ -7,6 +7,7 @@ import { coversPath } from './path-pattern.ts';
 import { type Report, unknownRole, unknownService } from './roles.ts';
 import { coversMatch, matchesAll, type RouteDraft, versionsOf } from './route-file.ts';
 import type { RuleDraft } from './rule-file.ts';
+import { warnOfIdleRules } from './rule-warnings.ts';
 import type { ServiceDraft } from './service-file.ts';
 import type {
   Call,
@@ -35,6 +36,9 @@ export interface Tree {
 export function buildService(draft: ServiceDraft, tree: Tree): Service {
   checkRuleIds(draft, tree.report);
   const versions = versionsOfService(draft);
+  const allow = draft.allow.map((rule) => buildRule(rule, tree));
+  const deny = draft.deny.map((rule) => buildRule(rule, tree));
+  warnOfIdleRules({ name: draft.name, allow, deny }, tree.report);
   return {
     name: draft.name,
     at: draft.at,
@@ -44,8 +48,8 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     health: draft.health,
     identity: buildIdentity(draft),
     attributes: buildAttributes(draft.attributes, tree.mesh.attributes, tree.report),
-    allow: draft.allow.map((rule) => buildRule(rule, tree)),
-    deny: draft.deny.map((rule) => buildRule(rule, tree)),
+    allow,
+    deny,
     routes: buildRoutes(draft, versions, tree.report),
     versions,
     run: draft.run,

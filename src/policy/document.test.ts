@@ -31,8 +31,8 @@ describe('a policy document over the wire', () => {
   });
   test('of a later version is refused', () => {
     assert.match(
-      parse((json) => ({ ...json, version: 2 })),
-      /^\$\.version is none of 1/,
+      parse((json) => ({ ...json, version: 3 })),
+      /^\$\.version is none of 1, 2/,
     );
   });
   test('with an unknown field in a rule is refused, since it could narrow the rule', () => {
@@ -85,8 +85,9 @@ describe('a policy document of an intent', () => {
       id,
       at,
       effect,
-      from: [{ kind: 'role', role: 'support', services: ['a'] }, { kind: 'any' }],
+      from: [{ kind: 'role', role: 'support', services: ['a'], guests: [] }, { kind: 'any' }],
       to: [{ kind: 'connect' }],
+      mode: 'enforce',
       description: undefined,
     }) as unknown as Rule;
   const service = (name: string) =>
@@ -94,12 +95,18 @@ describe('a policy document of an intent', () => {
       name,
       at: { ...at, file: `services/${name}.yaml` },
       protocol: 'tcp',
+      attributes: new Map(),
       allow: [rule('z', 'allow'), rule('b', 'allow')],
       deny: [rule('m', 'deny')],
     }) as unknown as Service;
   const intent = (names: readonly string[]) =>
     ({
-      mesh: { trustDomain: 'acme', roles: new Map([['support', ['a']]]) },
+      mesh: {
+        trustDomain: 'acme',
+        roles: new Map([['support', ['a']]]),
+        guests: new Map(),
+        issuers: new Map(),
+      },
       services: new Map(names.map((name) => [name, service(name)])),
     }) as unknown as Intent;
 
