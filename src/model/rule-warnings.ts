@@ -52,6 +52,7 @@ function comesFirst(rule: Rule, other: Rule, rules: readonly Rule[]): boolean {
 
 function covers(wide: Rule, narrow: Rule): boolean {
   return (
+    narrow.from.length > 0 &&
     narrow.from.every((who) => coversPrincipal(wide, who)) &&
     narrow.to.every((what) => wide.to.some((other) => coversOperation(other, what)))
   );
