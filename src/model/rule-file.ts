@@ -56,7 +56,9 @@ function readRule(
   const descriptionNode = fields.get('description');
   const description =
     descriptionNode === undefined ? undefined : file.text(descriptionNode, 'a text');
-  if (from.length === 0 || to.length === 0) return undefined;
+  // Without a condition that could not be read it would be another rule.
+  const isBroken = fields.get('when') !== undefined && conditions?.when === undefined;
+  if (from.length === 0 || to.length === 0 || isBroken) return undefined;
   const id = (given ?? derivedId(effect, { from, to, conditions, mode })) as RuleId;
   const named = idNode !== undefined;
   return { id, named, at: file.at(node), effect, from, to, conditions, mode, description };
