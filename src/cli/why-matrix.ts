@@ -24,12 +24,12 @@ export function matrixText(
   const service = intent.services.get(question.to as ServiceName);
   const operations = [...(service?.allow ?? []), ...(service?.deny ?? [])].flatMap(({ to }) => to);
   const tested = (service?.tests ?? []).map(({ path }) => path.split('?', 1)[0] ?? path);
-  const paths = [...new Set([...operations.flatMap(pathOf), ...tested])].sort();
+  const patterns = [...new Set([...operations.flatMap(pathOf), ...tested])].sort();
   const named = operations.flatMap(methodOf).filter((method) => method !== '*');
   const methods = [
     ...new Set(service?.protocol === 'grpc' ? ['POST'] : [...usualMethods, ...named]),
   ];
-  const cells = paths.flatMap((path) =>
+  const cells = patterns.flatMap((path) =>
     methods.map((method): Cell => {
       const sent = path.replaceAll('**', example).replaceAll('*', example);
       const { decision } = why(intent, { ...question, request: { method, path: sent } });
@@ -38,18 +38,18 @@ export function matrixText(
       return { method, path, verdict, rule };
     }),
   );
-  return { cells, text: textOf(paths, methods, cells, terminal) };
+  return { cells, text: textOf(patterns, methods, cells, terminal) };
 }
 
 function textOf(
-  paths: readonly string[],
+  patterns: readonly string[],
   methods: readonly string[],
   cells: readonly Cell[],
   terminal: Terminal,
 ): string {
-  if (paths.length === 0) return '  no rule and no test names a path';
+  if (patterns.length === 0) return '  no rule and no test names a path';
   const hue = { allow: 'green', deny: 'red', depends: 'yellow' } as const;
-  const rows = paths.map((path, row) => [
+  const rows = patterns.map((path, row) => [
     path,
     ...methods.map((_method, column) => {
       const verdict = cells[row * methods.length + column]?.verdict ?? 'deny';
