@@ -1,5 +1,6 @@
 /** `npm run bench -- AREA`: figures on standard output, progress on standard error. */
 const areas: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>>> = {
+  authz: () => import('./authz.ts'),
   'bad-commits': () => import('./bad-commits.ts'),
   compile: () => import('./compile.ts'),
   identity: () => import('./identity.ts'),
