@@ -6,6 +6,7 @@ import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
 import { type Action, type Answer, answerOf } from './decision.ts';
 import type { PolicyDocument, PolicyRule } from './document.ts';
+import { plainNearMisses } from './near-misses.fixture.ts';
 import { buildPathIndex, findPath, matchesSegments } from './path-index.ts';
 import {
   randomAction,
@@ -155,4 +156,35 @@ test('an index of one pattern, the pattern alone, the model and a regular expres
     if (expected) matched += 1;
   }
   assert.ok(matched > 1_000);
+});
+
+test('the near misses are those of all rules of which most holds, whoever else may have them', () => {
+  let compared = 0;
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const random = seeded(seed);
+    // Up to a dozen rules, and more than are looked at.
+    const policy = compilePolicy(randomPolicy(random, seed % 3 === 0 ? 400 : 12));
+    for (let at = 0; at < 200; at += 1) {
+      const [caller, callee] = [randomCaller(random), randomCaller(random)];
+      const action = randomAction(random);
+      const decision = decide(policy, {
+        caller: { trustDomain: 'acme', name: caller },
+        callee,
+        action,
+      });
+      const service = policy.services.get(callee);
+      if (decision.kind !== 'deny' || decision.code !== 'CH2101' || service === undefined) continue;
+      const principals = policy.callers.get(caller)?.allow ?? [];
+      const expected = plainNearMisses(service, principals, action);
+      const found = decision.closest.map(({ rule, clause }) => [rule.id, clause !== 'from']);
+      const where = `seed ${seed}: ${caller} to ${callee} ${JSON.stringify(action)}`;
+      assert.deepEqual(
+        found,
+        expected.map(({ id, named }) => [id, named]),
+        where,
+      );
+      compared += 1;
+    }
+  }
+  assert.ok(compared > 2_000, `${compared} were compared only`);
 });

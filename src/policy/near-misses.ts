@@ -3,17 +3,31 @@ import { requestOf, ruleRef } from './compiled-policy.ts';
 import { type Action, clip, type NearMiss } from './decision.ts';
 import type { PolicyPrincipal, PolicyRule } from './document.ts';
 import { failedCondition } from './failed-condition.ts';
-import { matchesSegments } from './path-index.ts';
+import {
+  anyRest,
+  anySegment,
+  connect,
+  emptySegment,
+  entry,
+  type NearIndex,
+  type NearList,
+  nearIndex,
+  operationsLookedAtMax,
+  rulesLookedAtMax,
+  someHave,
+  unknownText,
+} from './near-index.ts';
+import { matchesSegments, pathSegments } from './path-index.ts';
 import type { Question } from './question.ts';
 
 /** Two are read at a glance. */
 export const nearMissesMax = 2;
-/** A deny may be asked for by anyone, so its cost is bounded; the rules that name the caller are looked at first. */
-const rulesLookedAtMax = 128;
 const namesShownMax = 5;
 
 /** How much each clause counts. A rule for the same path by another method is nearer than the other way about. */
 const weights = { from: 2, path: 2, method: 1 } as const;
+/** A rule for others has no more. */
+const unnamedScoreMax = weights.method + weights.path;
 
 interface Asked extends Question {
   /** What the caller is called. */
@@ -21,90 +35,175 @@ interface Asked extends Question {
 }
 
 interface Candidate {
-  readonly rule: PolicyRule;
+  /** Among the service's allow rules. */
+  readonly place: number;
   readonly named: boolean;
   /** The alternative of the rule that comes nearest. */
-  readonly operation: Operation;
+  readonly operation: number;
   readonly score: number;
+}
+
+/** What was asked for, in the numbers of the index. */
+interface Wanted {
+  readonly method: number;
+  readonly segments: readonly number[];
+}
+
+/** What was found so far, best first, and how much was looked at for it. */
+interface Search {
+  readonly wanted: Wanted;
+  readonly best: Candidate[];
+  /** Rules that name the caller and that another list may have too. */
+  readonly taken: Set<number>;
+  rules: number;
+  operations: number;
 }
 
 /** The allow rules of which most holds, each with its first clause that does not. */
 export function nearMisses(asked: Asked): readonly NearMiss[] {
-  const segments = asked.action.kind === 'http' ? asked.action.path.split('/').slice(1) : [];
-  const best: Candidate[] = [];
-  for (const [rule, named] of rulesToLookAt(asked)) {
-    const candidate = nearestOperation({ rule, named, action: asked.action, segments });
-    if (candidate === undefined) continue;
-    const place = best.findIndex((other) => isNearer(candidate, other));
-    best.splice(place === -1 ? best.length : place, 0, candidate);
-    best.length = Math.min(best.length, nearMissesMax);
+  const { policy, allAllowRules } = asked.service;
+  const misses: NearMiss[] = [];
+  for (const { place, named, operation: at } of nearest(asked)) {
+    const rule = allAllowRules[place];
+    const operation = rule?.to[at];
+    if (rule === undefined || operation === undefined) continue;
+    const { clause, wanted, got } = failedClause({ rule, named, operation }, asked);
+    misses.push({ rule: ruleRef(policy, rule), clause, wanted, got });
   }
-  return best.map((candidate) => ({
-    rule: ruleRef(asked.service.policy, candidate.rule),
-    ...failedClause(candidate, asked, segments),
-  }));
+  return misses;
 }
 
-function isNearer(a: Candidate, b: Candidate): boolean {
-  return a.score > b.score || (a.score === b.score && a.rule.id < b.rule.id);
+function nearest({ service, principals, action }: Asked): readonly Candidate[] {
+  const index = nearIndex(service);
+  const lists: NearList[] = [];
+  for (const principal of principals.allow) {
+    const list = index.named(principal);
+    if (list !== undefined) lists.push(list);
+  }
+  // Not before the lists are there, whose texts it has to know.
+  const wanted = wantedOf(index, action);
+  const search: Search = { wanted, best: [], taken: new Set(), rules: 0, operations: 0 };
+  for (const list of lists) look(search, list, undefined);
+  const last = search.best[nearMissesMax - 1];
+  // What all rules for others lose against is not held against each.
+  if (last === undefined || last.score <= unnamedScoreMax) look(search, index.all, lists);
+  return search.best;
 }
 
-/** With whether the rule names the caller. */
-function rulesToLookAt({ service, principals }: Asked): Map<PolicyRule, boolean> {
-  const found = new Map<PolicyRule, boolean>();
-  const take = (rules: readonly PolicyRule[] | undefined, named: boolean) => {
-    for (const rule of rules ?? []) {
-      if (found.size >= rulesLookedAtMax) return;
-      if (!found.has(rule)) found.set(rule, named);
+function wantedOf({ numbers }: NearIndex, action: Action): Wanted {
+  if (action.kind === 'connect') return { method: connect, segments: [] };
+  const segments: number[] = [];
+  for (const text of pathSegments(action.path)) {
+    segments.push(numbers.get(text) ?? unknownText);
+  }
+  return { method: numbers.get(action.method) ?? unknownText, segments };
+}
+
+/** `besides`: the rules of these lists name the caller, and were looked at already. */
+function look(
+  search: Search,
+  { entries }: NearList,
+  besides: readonly NearList[] | undefined,
+): void {
+  const named = besides === undefined;
+  for (let at = 0; at < entries.length; ) {
+    if (search.rules >= rulesLookedAtMax || search.operations >= operationsLookedAtMax) return;
+    const place = entries[at + entry.place] ?? 0;
+    const isNew = named
+      ? entries[at + entry.isShared] === 0 || isFirstTime(search.taken, place)
+      : !someHave(besides, place);
+    let operation = 0;
+    let score = -1;
+    for (; entries[at + entry.place] === place; at += sizeOf(entries, at)) {
+      if (!isNew) continue;
+      search.operations += 1;
+      const found = operationScore(entries, at, search.wanted);
+      if (found <= score) continue;
+      score = found;
+      operation = entries[at + entry.operation] ?? 0;
     }
-  };
-  for (const principal of principals.allow) take(service.allowRules.get(principal), true);
-  take(service.allAllowRules, false);
-  return found;
+    if (!isNew) continue;
+    search.rules += 1;
+    offer(search.best, { place, named, operation, score: score + (named ? weights.from : 0) });
+  }
 }
 
-function nearestOperation(given: {
-  readonly rule: PolicyRule;
-  readonly named: boolean;
-  readonly action: Action;
-  readonly segments: readonly string[];
-}): Candidate | undefined {
-  const { rule, named, action, segments } = given;
-  let best: Candidate | undefined;
-  for (const operation of rule.to) {
-    const score = (named ? weights.from : 0) + operationScore(operation, action, segments);
-    if (best === undefined || score > best.score) best = { rule, named, operation, score };
-  }
-  return best;
+function isFirstTime(taken: Set<number>, place: number): boolean {
+  if (taken.has(place)) return false;
+  taken.add(place);
+  return true;
 }
 
-function operationScore(operation: Operation, action: Action, segments: readonly string[]): number {
-  if (operation.kind === 'connect' || action.kind === 'connect') {
-    return operation.kind === action.kind ? weights.method + weights.path : 0;
+function sizeOf(entries: Int32Array, at: number): number {
+  return entry.segments + (entries[at + entry.length] ?? 0);
+}
+
+function offer(best: Candidate[], candidate: Candidate): void {
+  let at = best.length;
+  for (let other = best[at - 1]; other !== undefined && isNearer(candidate, other); ) {
+    at -= 1;
+    other = best[at - 1];
   }
-  const wanted = requestOf(operation);
+  if (at >= nearMissesMax) return;
+  best.splice(at, 0, candidate);
+  if (best.length > nearMissesMax) best.pop();
+}
+
+/** Rules are sorted by id. */
+function isNearer(a: Candidate, b: Candidate): boolean {
+  return a.score > b.score || (a.score === b.score && a.place < b.place);
+}
+
+/** `at` is where an entry begins. */
+function operationScore(entries: Int32Array, at: number, wanted: Wanted): number {
+  const method = entries[at + entry.method];
+  if (method === connect || wanted.method === connect) {
+    return method === wanted.method ? weights.method + weights.path : 0;
+  }
   return (
-    (wanted.method === '*' || wanted.method === action.method ? weights.method : 0) +
-    (matchesSegments(wanted.segments, segments)
-      ? weights.path
-      : sharedPart(wanted.segments, segments))
+    (method === anySegment || method === wanted.method ? weights.method : 0) +
+    pathScore(entries, at, wanted.segments)
   );
 }
 
-/** The share of the pattern's first segments that the path has too, below one. */
-function sharedPart(pattern: readonly string[], path: readonly string[]): number {
+/** A path that does not match counts by the share of the pattern's first segments that it has, below one. */
+function pathScore(entries: Int32Array, at: number, path: readonly number[]): number {
+  const length = entries[at + entry.length] ?? 0;
+  const start = at + entry.segments;
   let shared = 0;
-  while (shared < pattern.length && (pattern[shared] === '*' || pattern[shared] === path[shared])) {
+  while (shared < length) {
+    const segment = entries[start + shared];
+    if (segment !== anySegment && segment !== path[shared]) break;
     shared += 1;
   }
-  return shared / (pattern.length + 1);
+  const rest = length > 0 && entries[start + length - 1] === anyRest;
+  const fixed = rest ? length - 1 : length;
+  if (shared < fixed) return shared / (length + 1);
+  const isAsLong = rest ? path.length >= fixed : path.length === fixed;
+  return isAsLong && !hasEmptyWild(entries, start, fixed, path)
+    ? weights.path
+    : shared / (length + 1);
+}
+
+/** `*` stands for a segment that is not empty. */
+function hasEmptyWild(
+  entries: Int32Array,
+  start: number,
+  fixed: number,
+  path: readonly number[],
+): boolean {
+  for (let at = path.indexOf(emptySegment); at !== -1 && at < fixed; ) {
+    if (entries[start + at] === anySegment) return true;
+    at = path.indexOf(emptySegment, at + 1);
+  }
+  return false;
 }
 
 function failedClause(
-  { rule, named, operation }: Candidate,
+  given: { readonly rule: PolicyRule; readonly named: boolean; readonly operation: Operation },
   asked: Asked,
-  segments: readonly string[],
 ): Omit<NearMiss, 'rule'> {
+  const { rule, named, operation } = given;
   const { action, name } = asked;
   if (!named) return { clause: 'from', wanted: fromText(rule.from), got: name };
   if (operation.kind === 'connect' || action.kind === 'connect') {
@@ -114,11 +213,10 @@ function failedClause(
   if (wanted.method !== '*' && wanted.method !== action.method) {
     return { clause: 'method', wanted: wanted.method, got: action.method };
   }
-  if (matchesSegments(wanted.segments, segments) && rule.conditions !== undefined) {
-    return failedCondition(rule.conditions, asked);
-  }
+  const covers = (): boolean => matchesSegments(wanted.segments, pathSegments(action.path));
+  if (rule.conditions !== undefined && covers()) return failedCondition(rule.conditions, asked);
   const path = operation.kind === 'http' ? operation.path.text : `/${wanted.segments.join('/')}`;
-  return { clause: 'path', wanted: path, got: clip(`/${segments.join('/')}`) };
+  return { clause: 'path', wanted: path, got: clip(action.path) };
 }
 
 function kindText(kind: 'http' | 'grpc' | 'connect'): string {

@@ -63,6 +63,10 @@ export function matchesSegments(pattern: readonly string[], path: readonly strin
   return fixed.every((segment, at) => (segment === '*' ? path[at] !== '' : path[at] === segment));
 }
 
+export function pathSegments(path: string): readonly string[] {
+  return path.slice(1).split('/');
+}
+
 /** `/` has one segment, the empty one, as `'/'.split('/')` has it. */
 export function patternSegments(pattern: PathPattern): readonly string[] {
   return pattern.segments.length === 0 ? [''] : pattern.segments;

@@ -32,8 +32,8 @@ const methods = ['GET', 'POST', 'PUT', '*'];
 /** Few and short, so that patterns and paths meet often. */
 const words = ['x', 'y', 'z', 'xy'];
 
-/** Five services with up to a dozen rules each. */
-export function randomPolicy(random: RandomNumber): PolicyDocument {
+/** Five services with up to a dozen rules each, or more. */
+export function randomPolicy(random: RandomNumber, rulesMax = 12): PolicyDocument {
   return {
     version: 1,
     trustDomain: 'acme' as TrustDomain,
@@ -45,7 +45,7 @@ export function randomPolicy(random: RandomNumber): PolicyDocument {
       name,
       protocol: 'http',
       file: `services/${name}.yaml`,
-      rules: times(random, 0, 12, (at) => randomRule(random, name, at)),
+      rules: times(random, 0, rulesMax, (at) => randomRule(random, name, at)),
     })),
   };
 }

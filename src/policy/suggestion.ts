@@ -3,7 +3,7 @@ import type { ServicePolicy } from './document.ts';
 
 const plainScalar = /^[A-Za-z0-9/][A-Za-z0-9/._*~@+=-]*(?: [A-Za-z0-9/._*~@+=-]+)?$/;
 /** Numbers, UUIDs and long hexadecimal strings name one thing of many; a rule is about all of them. */
-const identifier = /^(?:\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,})$/i;
+const identifiers = /\/(?:\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,})(?=\/|$)/gi;
 
 /** The file to change and the lines to add to it. */
 export function allowSuggestion(options: {
@@ -21,10 +21,7 @@ export function allowSuggestion(options: {
 function operationText(service: ServicePolicy, action: Action): string | undefined {
   if (action.kind === 'connect' || service.protocol === 'tcp') return undefined;
   if (service.protocol === 'grpc') return clip(action.path.slice(1));
-  const path = action.path
-    .split('/')
-    .map((segment) => (identifier.test(segment) ? '*' : segment))
-    .join('/');
+  const path = action.path.replace(identifiers, '/*');
   return `${action.method} ${clip(path)}`;
 }
 
