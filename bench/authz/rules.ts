@@ -84,7 +84,11 @@ interface Rule {
 
 function ruleOf(index: number): Rule {
   const isDeny = index % 20 === 19;
-  const from = index % 3 === 2 ? `role:r${index % roles}` : callerName((index * 7) % callers);
+  const round = Math.floor(index / callers);
+  const from =
+    index % 3 === 2
+      ? `role:r${Math.floor(index / 3) % roles}`
+      : callerName((index * 7 + round) % callers);
   const path = [
     `/v1/t${index}/list`,
     `/v1/t${index}/*`,

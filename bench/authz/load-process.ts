@@ -1,0 +1,127 @@
+/**
+ * The caller and the application around one proxy, with as little work for each request as can be: bytes made before on
+ * TLS connections that stay open, one request at a time on each. `wrk` has no client certificates.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { connect, type TLSSocket } from 'node:tls';
+
+export interface LoadFile {
+  readonly appPort: number;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface LoadQuestion {
+  readonly port: number;
+  readonly connections: number;
+  readonly requests: number;
+  /** Whole HTTP/1.1 requests without body. */
+  readonly texts: readonly string[];
+}
+
+export interface LoadAnswer {
+  readonly rps: number;
+  readonly p50Ms: number;
+}
+
+const given = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as LoadFile;
+const headEnd = '\r\n\r\n';
+const reply = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: 2${headEnd}ok`);
+
+const app = createServer((socket) => {
+  socket.setNoDelay(true);
+  socket.on('error', () => {});
+  let seen = '';
+  socket.on('data', (chunk: Buffer) => {
+    seen += chunk.toString('latin1');
+    for (let end = seen.indexOf(headEnd); end !== -1; end = seen.indexOf(headEnd)) {
+      seen = seen.slice(end + headEnd.length);
+      socket.write(reply);
+    }
+  });
+});
+await new Promise<void>((done) => app.listen(given.appPort, '127.0.0.1', done));
+process.stdout.write('ready\n');
+for await (const line of createInterface({ input: process.stdin })) {
+  const answer = await load(JSON.parse(line) as LoadQuestion);
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+
+async function load(question: LoadQuestion): Promise<LoadAnswer> {
+  const requests = question.texts.map((text) => Buffer.from(text));
+  const sockets = await Promise.all(
+    Array.from({ length: question.connections }, () => open(question.port)),
+  );
+  const timesMs: number[] = [];
+  let left = question.requests;
+  const next = (): Buffer | undefined => {
+    left -= 1;
+    return left < 0 ? undefined : requests[left % requests.length];
+  };
+  const startedMs = performance.now();
+  await Promise.all(sockets.map((socket) => drive(socket, next, timesMs)));
+  const tookMs = performance.now() - startedMs;
+  for (const socket of sockets) socket.destroy();
+  timesMs.sort((a, b) => a - b);
+  return {
+    rps: (timesMs.length / tookMs) * 1_000,
+    p50Ms: timesMs[timesMs.length >> 1] ?? Number.NaN,
+  };
+}
+
+function open(port: number): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const { cert, key } = given;
+    const socket = connect(
+      // The proxy's certificate is not what is measured.
+      {
+        host: '127.0.0.1',
+        port,
+        cert,
+        key,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['http/1.1'],
+      },
+      () => resolve(socket),
+    );
+    socket.setNoDelay(true);
+    socket.once('error', reject);
+  });
+}
+
+/** Every answer must be a 200 with the application's two bytes. */
+function drive(
+  socket: TLSSocket,
+  next: () => Buffer | undefined,
+  timesMs: number[],
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let sentMs = 0;
+    let answer = '';
+    const send = (): void => {
+      const request = next();
+      if (request === undefined) {
+        resolve();
+        return;
+      }
+      sentMs = performance.now();
+      socket.write(request);
+    };
+    socket.on('error', reject);
+    socket.once('close', () => reject(new Error('a connection was closed')));
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString('latin1');
+      if (!answer.endsWith(`${headEnd}ok`)) {
+        if (answer.startsWith('HTTP/1.1 200') || answer.length < 12) return;
+        reject(new Error(answer));
+        return;
+      }
+      answer = '';
+      timesMs.push(performance.now() - sentMs);
+      send();
+    });
+    send();
+  });
+}
