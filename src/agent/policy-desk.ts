@@ -9,13 +9,20 @@ import { type CheckHandler, checkHandler, newDeskCounters } from '../serve/authz
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import { BoundedLog } from './bounded-log.ts';
 
+/** A write for each decision costs more than deciding: what comes within these is one, unless it becomes long. */
+const logDelayMs = 20;
+const logCharactersMax = 64 * 1024;
+
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
 
 /** Decides for every workload of the host, by the newest policy that could be read. */
 export class PolicyDesk {
   readonly check: CheckHandler;
   readonly #log: Log;
+  readonly #clock: Clock;
   readonly #decisions: BoundedLog;
+  /** Lines that are not with the log yet. */
+  #lines = '';
   #policy: CompiledPolicy | undefined;
   #update: PolicyUpdate | undefined;
 
@@ -25,12 +32,13 @@ export class PolicyDesk {
     { clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Log },
   ) {
     this.#log = log;
+    this.#clock = clock;
     this.#decisions = new BoundedLog(join(dir, 'decisions.jsonl'));
     this.check = checkHandler({
       policy: () => this.#policy,
       clock,
       nextId: decisionIds(clock, random),
-      onDecision: (record) => this.#decisions.write(`${JSON.stringify(record)}\n`),
+      onDecision: (record) => this.#record(`${JSON.stringify(record)}\n`),
       counters: newDeskCounters(),
     });
   }
@@ -55,6 +63,18 @@ export class PolicyDesk {
   }
 
   close(): Promise<void> {
+    this.#writeLines();
     return this.#decisions.close();
+  }
+
+  #record(line: string): void {
+    if (this.#lines === '') this.#clock.after(logDelayMs, () => this.#writeLines());
+    this.#lines += line;
+    if (this.#lines.length > logCharactersMax) this.#writeLines();
+  }
+
+  #writeLines(): void {
+    if (this.#lines !== '') this.#decisions.write(this.#lines);
+    this.#lines = '';
   }
 }

@@ -1,5 +1,3 @@
-import { BinaryWriter, type WireType } from '@bufbuild/protobuf/wire';
-
 /** What goes back to Envoy as an `envoy.service.auth.v3.CheckResponse`. */
 export type CheckAnswer =
   | {
@@ -21,64 +19,65 @@ export type CheckAnswer =
 /** Lands in Envoy's dynamic metadata under `envoy.filters.http.ext_authz`, and with it in the access log. */
 export type Metadata = readonly (readonly [name: string, value: string])[];
 
-const varint: WireType.Varint = 0;
-const lengthDelimited: WireType.LengthDelimited = 2;
+const varint = 0;
+const lengthDelimited = 2;
 /** google.rpc.Code */
 const permissionDenied = 7;
 /** HeaderValueOption.HeaderAppendAction */
 const overwriteIfExistsOrAdd = 2;
 
-/** Writes by hand; a test holds it to the generated decoder. */
+/**
+ * Writes by hand; a test holds it to the generated decoder. Bytes are put together as text of which each character is one:
+ * a message has to be there before its length is, and joining texts is what JavaScript does best.
+ */
 export function writeCheckResponse(answer: CheckAnswer): Uint8Array {
-  const writer = new BinaryWriter();
-  if (answer.kind === 'ok') {
-    message(writer, 1, () => {});
-    message(writer, 3, () => {
-      for (const name of answer.headersToRemove) text(writer, 5, name);
-    });
-  } else {
-    message(writer, 1, () => {
-      number(writer, 1, permissionDenied);
-      text(writer, 2, answer.message);
-    });
-    message(writer, 2, () => {
-      message(writer, 1, () => number(writer, 1, answer.httpStatus));
-      for (const header of answer.headers) message(writer, 2, () => headerOption(writer, header));
-      text(writer, 3, answer.body);
-    });
-  }
-  message(writer, 4, () => struct(writer, answer.metadata));
-  return writer.finish();
+  return Buffer.from(responseOf(answer) + part(4, struct(answer.metadata)), 'latin1');
 }
 
-function headerOption(writer: BinaryWriter, [name, value]: readonly [string, string]): void {
-  message(writer, 1, () => {
-    text(writer, 1, name);
-    text(writer, 2, value);
-  });
-  number(writer, 3, overwriteIfExistsOrAdd);
+function responseOf(answer: CheckAnswer): string {
+  if (answer.kind === 'ok') {
+    return part(1, '') + part(3, answer.headersToRemove.map((name) => text(5, name)).join(''));
+  }
+  const headers = answer.headers.map((header) => part(2, headerOption(header))).join('');
+  return (
+    part(1, number(1, permissionDenied) + text(2, answer.message)) +
+    part(2, part(1, number(1, answer.httpStatus)) + headers + text(3, answer.body))
+  );
+}
+
+function headerOption([name, value]: readonly [string, string]): string {
+  return part(1, text(1, name) + text(2, value)) + number(3, overwriteIfExistsOrAdd);
 }
 
 /** A google.protobuf.Struct of texts. */
-function struct(writer: BinaryWriter, fields: Metadata): void {
-  for (const [name, value] of fields) {
-    message(writer, 1, () => {
-      text(writer, 1, name);
-      message(writer, 2, () => text(writer, 3, value));
-    });
-  }
+function struct(fields: Metadata): string {
+  return fields.map(([name, value]) => part(1, text(1, name) + part(2, text(3, value)))).join('');
 }
 
-function message(writer: BinaryWriter, field: number, body: () => void): void {
-  writer.tag(field, lengthDelimited).fork();
-  body();
-  writer.join();
+const beyondAscii = /[^\0-\x7f]/;
+
+/** UTF-8, in which ASCII is as it is. */
+function text(field: number, value: string): string {
+  const isPlain = !beyondAscii.test(value);
+  return part(field, isPlain ? value : Buffer.from(value, 'utf8').toString('latin1'));
 }
 
-function text(writer: BinaryWriter, field: number, value: string): void {
-  writer.tag(field, lengthDelimited).string(value);
+function part(field: number, bytes: string): string {
+  return tag(field, lengthDelimited) + varintOf(bytes.length) + bytes;
 }
 
-function number(writer: BinaryWriter, field: number, value: number): void {
-  writer.tag(field, varint).uint32(value);
+function number(field: number, value: number): string {
+  return tag(field, varint) + varintOf(value);
+}
+
+/** No field here has a number above 15, so that a tag is one byte. */
+function tag(field: number, wireType: number): string {
+  return String.fromCharCode((field << 3) | wireType);
+}
+
+function varintOf(value: number): string {
+  let bytes = '';
+  let left = value;
+  for (; left > 0x7f; left >>>= 7) bytes += String.fromCharCode((left & 0x7f) | 0x80);
+  return bytes + String.fromCharCode(left);
 }

@@ -135,16 +135,34 @@ export class CallStream {
   /** A message that was made after its prefix. */
   writeFramed(framed: Buffer): boolean {
     if (this.#ended) return true;
-    if (!this.#headersSent) {
-      this.#headersSent = true;
-      this.#stream.respond(responseHeaders, { waitForTrailers: true });
-    }
+    this.#sendHeaders();
     return this.#stream.write(framed);
+  }
+
+  /** The last message and OK: one write to the stream, where `write` and `end` make two. */
+  endWith(message: Uint8Array): void {
+    if (this.#ended) return;
+    this.#sendHeaders();
+    this.#end({ code: grpcStatus.ok, message: '', last: frame(message) });
   }
 
   /** Sends the status after what was written; a peer that does not read never gets it: see `reset`. */
   end(code: GrpcCode, message: string): void {
-    if (this.#ended) return;
+    if (!this.#ended) this.#end({ code, message, last: undefined });
+  }
+
+  #sendHeaders(): void {
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    this.#stream.respond(responseHeaders, { waitForTrailers: true });
+  }
+
+  #end(given: {
+    readonly code: GrpcCode;
+    readonly message: string;
+    readonly last: Buffer | undefined;
+  }): void {
+    const { code, message, last } = given;
     this.#ended = true;
     const trailers = {
       'grpc-status': String(code),
@@ -152,7 +170,7 @@ export class CallStream {
     };
     if (this.#headersSent) {
       this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailers));
-      this.#stream.end();
+      this.#stream.end(last);
     } else {
       this.#headersSent = true;
       this.#stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });

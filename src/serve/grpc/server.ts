@@ -204,8 +204,8 @@ class NodeGrpcServer implements GrpcServer {
     try {
       switch (method.kind) {
         case 'unary':
-          call.write(await method.handle(await call.only(), call));
-          break;
+          call.endWith(await method.handle(await call.only(), call));
+          return;
         case 'server-stream':
           await method.handle(await call.only(), call);
           break;
