@@ -116,6 +116,19 @@ test('a message cut anywhere is refused', () => {
   }
 });
 
+test('fields that no message of this kind has are skipped, whatever their type', () => {
+  const bytes = randomRequest(seeded(3));
+  // The numbers 2 to 6: varint, 64 bits, text, group, 32 bits.
+  const unknown = [0x10, 0x96, 1, 0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x22, 1, 65, 0x2b, 0x2c, 0x35];
+  const more = Buffer.from([...unknown, 1, 2, 3, 4]);
+  for (const parts of [
+    [more, bytes],
+    [bytes, more],
+  ]) {
+    assert.deepEqual(readCheckRequest(Buffer.concat(parts)), readCheckRequest(bytes));
+  }
+});
+
 test('a field that comes twice counts as the generated decoder counts it', () => {
   const [one, two] = ['spiffe://acme/a', 'spiffe://acme/b'].map((principal) =>
     toBinary(

@@ -114,7 +114,7 @@ const emptyOf = {
 } as const;
 
 /** Where the reading of one message stands. One view of the bytes for it and all inside: no copies, no sub-readers. */
-interface Cursor {
+export interface Cursor {
   readonly bytes: Buffer;
   at: number;
   /** Of the message that is being read. */
@@ -147,7 +147,8 @@ function readPart(fields: Fields, cursor: Cursor, depth: number): Record<string,
   return message;
 }
 
-function endOfPart(cursor: Cursor): number {
+/** Reads the length that comes next. */
+export function endOfPart(cursor: Cursor): number {
   const length = readVarint(cursor);
   const end = cursor.at + length;
   if (end > cursor.end) throw new Error('a field is longer than its message');
@@ -155,7 +156,7 @@ function endOfPart(cursor: Cursor): number {
 }
 
 /** The low 32 bits: tags, lengths and uint32 have no more. */
-function readVarint(cursor: Cursor): number {
+export function readVarint(cursor: Cursor): number {
   let value = 0;
   for (let shift = 0; shift < 70; shift += 7) {
     if (cursor.at >= cursor.end) throw new Error('a varint is cut');
@@ -178,7 +179,8 @@ function readText(cursor: Cursor): string {
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
-function skip(cursor: Cursor, tag: number): void {
+/** Of the field with this tag, whatever it is. */
+export function skip(cursor: Cursor, tag: number): void {
   if (tag >>> 3 === 0) throw new Error('no field has the number 0');
   if ((tag & 7) === lengthDelimited) {
     cursor.at = endOfPart(cursor);
