@@ -66,7 +66,9 @@ export function samples(policy: CompiledPolicy, size: RuleSize, count: number): 
   const half = { allow: [] as Sample[], deny: [] as Sample[] };
   for (let tries = 0; tries < count * 100; tries += 1) {
     const sample = randomSample(random, size);
-    const side = half[decide(policy, canonicalOf(sample)).kind];
+    const { kind } = decide(policy, canonicalOf(sample));
+    if (kind === 'depends') throw new Error('no rule here has conditions');
+    const side = half[kind];
     if (side.length < count / 2) side.push(sample);
     if (half.allow.length + half.deny.length === count) break;
   }
