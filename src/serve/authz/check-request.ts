@@ -5,6 +5,8 @@ import type { RawRequest } from '../../policy/canonical.ts';
 export interface CheckFacts {
   /** The URI SAN of the verified peer certificate; empty when there was none. */
   readonly principal: string;
+  /** Of the peer's socket; empty when it is none of IP. */
+  readonly address: string;
   /** Undefined for a TCP connection. */
   readonly http: HttpFacts | undefined;
   /** The `context_extensions` that the control plane put on the route. */
@@ -14,10 +16,12 @@ export interface CheckFacts {
 export type HttpFacts = Omit<RawRequest, 'principal' | 'headers'> & {
   /** In order; Envoy sends a list (`encode_raw_headers`), or a map with repeated headers joined by commas. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly scheme: string;
 };
 
 interface Growing {
   principal: string;
+  address: string;
   http: GrowingHttp | undefined;
   readonly extensions: Map<string, string>;
 }
@@ -26,6 +30,7 @@ interface GrowingHttp {
   method: string;
   path: string;
   host: string;
+  scheme: string;
   headers: [string, string][];
 }
 
@@ -34,7 +39,7 @@ interface GrowingHttp {
  * it to the generated decoder. Throws on bytes that are no message.
  */
 export function readCheckRequest(bytes: Uint8Array): CheckFacts {
-  const facts: Growing = { principal: '', http: undefined, extensions: new Map() };
+  const facts: Growing = { principal: '', address: '', http: undefined, extensions: new Map() };
   const reader = new BinaryReader(bytes, utf8Text);
   eachField(reader, reader.len, (field) => {
     if (field !== 1) return false;
@@ -101,8 +106,32 @@ function readAttributes(reader: BinaryReader, facts: Growing): void {
 
 function readSource(reader: BinaryReader, facts: Growing): void {
   eachFieldOfPart(reader, (field) => {
-    if (field !== 4) return false;
-    facts.principal = reader.string();
+    switch (field) {
+      case 1:
+        readAddress(reader, facts);
+        return true;
+      case 4:
+        facts.principal = reader.string();
+        return true;
+      default:
+        return false;
+    }
+  });
+}
+
+/** Address.socket_address.address; pipes and Envoy's own listeners have none. */
+function readAddress(reader: BinaryReader, facts: Growing): void {
+  eachFieldOfPart(reader, (field) => {
+    if (field !== 1) {
+      // The kinds of address exclude each other, and the last one counts.
+      facts.address = '';
+      return false;
+    }
+    eachFieldOfPart(reader, (inner) => {
+      if (inner !== 2) return false;
+      facts.address = reader.string();
+      return true;
+    });
     return true;
   });
 }
@@ -110,7 +139,7 @@ function readSource(reader: BinaryReader, facts: Growing): void {
 function readRequest(reader: BinaryReader, facts: Growing): void {
   eachFieldOfPart(reader, (field) => {
     if (field !== 2) return false;
-    facts.http ??= { method: '', path: '', host: '', headers: [] };
+    facts.http ??= { method: '', path: '', host: '', scheme: '', headers: [] };
     readHttp(reader, facts.http);
     return true;
   });
@@ -130,6 +159,9 @@ function readHttp(reader: BinaryReader, http: GrowingHttp): void {
         return true;
       case 5:
         http.host = reader.string();
+        return true;
+      case 6:
+        http.scheme = reader.string();
         return true;
       case 13:
         readHeaderMap(reader, http);

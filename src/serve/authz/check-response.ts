@@ -25,6 +25,7 @@ const varint: WireType.Varint = 0;
 const lengthDelimited: WireType.LengthDelimited = 2;
 /** google.rpc.Code */
 const permissionDenied = 7;
+const unauthenticated = 16;
 /** HeaderValueOption.HeaderAppendAction */
 const overwriteIfExistsOrAdd = 2;
 
@@ -38,7 +39,7 @@ export function writeCheckResponse(answer: CheckAnswer): Uint8Array {
     });
   } else {
     message(writer, 1, () => {
-      number(writer, 1, permissionDenied);
+      number(writer, 1, answer.httpStatus === 401 ? unauthenticated : permissionDenied);
       text(writer, 2, answer.message);
     });
     message(writer, 2, () => {
