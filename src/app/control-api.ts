@@ -8,6 +8,7 @@ import type { ControlPlane } from './control-plane.ts';
 import { type FederationApiParts, federationApi } from './federation/federation-api.ts';
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type HostAdminParts, hostAdmin } from './hosts/admin-api.ts';
+import { intentApi } from './intent-api.ts';
 import { ledgerApi } from './ledger-api.ts';
 import { type Operations, operationsApi } from './operators/operations.ts';
 import { type TokenApiParts, tokenApi } from './operators/token-api.ts';
@@ -48,6 +49,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       (await gateApi(parts, request)) ??
       (await tokenApi(parts, request)) ??
       (await operationsApi(parts.operations, request)) ??
+      (await intentApi(parts, request)) ??
       (await ledgerApi(parts, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });

@@ -1,14 +1,7 @@
 import { type CelFrame, chargeText, tooLong } from './frame.ts';
 import { isDuration, isList, isMap, isTimestamp, noOverload } from './kind.ts';
 import { isInt, magnitude } from './number.ts';
-import {
-  absent,
-  type CelFault,
-  type CelKey,
-  type CelMap,
-  type CelUnknown,
-  type CelValue,
-} from './value.ts';
+import { absent, type CelFault, type CelMap, type CelUnknown, type CelValue } from './value.ts';
 
 /** Numbers of different kinds are equal when their values are; otherwise different types are never equal. */
 export function equal(
@@ -23,7 +16,7 @@ export function equal(
   }
   if (left === null || right === null || typeof left === 'boolean') return left === right;
   const one = magnitude(left);
-  if (one !== undefined) return one == magnitude(right);
+  if (one !== undefined) return sameNumber(one, magnitude(right));
   if (left instanceof Uint8Array) {
     return right instanceof Uint8Array && compareBytes(left, right) === 0;
   }
@@ -31,6 +24,11 @@ export function equal(
   if (isMap(left)) return isMap(right) && equalMaps(left, right, frame);
   if (isTimestamp(left)) return isTimestamp(right) && compareTimes(left, right) === 0;
   return isDuration(left) && isDuration(right) && compareTimes(left, right) === 0;
+}
+
+/** Exact where one is a bigint and the other is not, too. */
+function sameNumber(one: number | bigint, other: number | bigint | undefined): boolean {
+  return other !== undefined && one <= other && one >= other;
 }
 
 function equalLists(
@@ -66,7 +64,7 @@ function equalMaps(left: CelMap, right: CelMap, frame: CelFrame): boolean | CelF
 
 type Entry = CelValue | CelFault | CelUnknown;
 
-export function entryOf(map: CelMap, key: CelKey): Entry | undefined {
+export function entryOf(map: CelMap, key: CelValue): Entry | undefined {
   const plain = plainKey(key);
   const value = plain === undefined ? undefined : map.get(plain);
   return value === absent ? undefined : value;
@@ -99,7 +97,7 @@ export function compare(left: CelValue, right: CelValue, sign: string): number |
   const one = magnitude(left);
   const other = magnitude(right);
   if (one !== undefined && other !== undefined)
-    return one < other ? -1 : one > other ? 1 : one == other ? 0 : Number.NaN;
+    return one < other ? -1 : one > other ? 1 : sameNumber(one, other) ? 0 : Number.NaN;
   if (isTimestamp(left) && isTimestamp(right)) return compareTimes(left, right);
   if (isDuration(left) && isDuration(right)) return compareTimes(left, right);
   if (left instanceof Uint8Array && right instanceof Uint8Array) return compareBytes(left, right);

@@ -1,3 +1,4 @@
+import { kindOf } from './kind.ts';
 import { charactersPerStep } from './limits.ts';
 import type { CelError, CelFailure, CelFault, CelRead, CelValue } from './value.ts';
 
@@ -29,7 +30,7 @@ export function isFailure(value: CelValue | CelFailure): value is CelFailure {
   return kind === 'error' || kind === 'unknown';
 }
 
-export function isFault(value: CelAnswer): value is CelFault {
+export function isFault(value: CelAnswer | CelFailure): value is CelFault {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'fault';
 }
 
@@ -43,4 +44,8 @@ export function merged(one: CelFailure | undefined, other: CelFailure): CelFailu
   if (one.kind === 'error') return other.kind === 'error' ? one : other;
   if (other.kind === 'error') return one;
   return { kind: 'unknown', names: [...new Set([...one.names, ...other.names])] };
+}
+
+export function notBool(value: CelValue, at: number): CelError {
+  return celError(`expected bool, found ${kindOf(value)}`, at);
 }

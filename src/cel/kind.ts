@@ -1,4 +1,12 @@
-import type { CelFault, CelMap, CelValue } from './value.ts';
+import type {
+  CelDouble,
+  CelDuration,
+  CelFault,
+  CelMap,
+  CelTimestamp,
+  CelUint,
+  CelValue,
+} from './value.ts';
 
 /** The name of a value's type, as it is told to people. */
 export function kindOf(value: CelValue): string {
@@ -30,19 +38,19 @@ export function isMap(value: CelValue): value is CelMap {
   return typeof value === 'object' && value !== null && 'has' in value;
 }
 
-export function isTimestamp(value: CelValue): value is CelValue & { readonly kind: 'timestamp' } {
+export function isTimestamp(value: CelValue): value is CelTimestamp {
   return hasKind(value, 'timestamp');
 }
 
-export function isDuration(value: CelValue): value is CelValue & { readonly kind: 'duration' } {
+export function isDuration(value: CelValue): value is CelDuration {
   return hasKind(value, 'duration');
 }
 
-export function isUint(value: CelValue): value is CelValue & { readonly kind: 'uint' } {
+export function isUint(value: CelValue): value is CelUint {
   return hasKind(value, 'uint');
 }
 
-export function isDouble(value: CelValue): value is CelValue & { readonly kind: 'double' } {
+export function isDouble(value: CelValue): value is CelDouble {
   return hasKind(value, 'double');
 }
 

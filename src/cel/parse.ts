@@ -18,7 +18,7 @@ export interface ParsedCel {
 }
 
 /**
- * Reads the whole grammar of CEL but messages. It is our own and not a library's, because what it is for are the places: of
+ * Reads the grammar of CEL without messages and names that begin with a dot, which conditions have no use for. It is our own and not a library's, because what it is for are the places: of
  * each part of a condition, and of a mistake. A property test holds it against `@bufbuild/cel`.
  */
 export function parseCel(text: string): Result<ParsedCel, CelProblem> {
@@ -192,10 +192,6 @@ function afterSign(p: Parser, token: CelToken & { readonly t: 'sign' }): Parsed 
   switch (token.sign) {
     case '-':
       return isNegativeNumber(p) ? number(p) : fail(p, expectedHere(p, 'a value'));
-    case '.': {
-      p.next += 1;
-      return name(p, token.at);
-    }
     case '(': {
       p.next += 1;
       const inner = expression(p);

@@ -27,6 +27,14 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'decide every `tests:` entry with the policy engine, without a proxy',
     load: async () => (await import('./test.ts')).test,
   },
+  why: {
+    summary: 'what a request would get, and by which rule; `who-can` for everybody who may send it',
+    load: async () => (await import('./why.ts')).whyCommand,
+  },
+  'who-can': {
+    summary: 'everybody who may send a request, and the rule that lets them',
+    load: async () => (await import('./why.ts')).whoCanCommand,
+  },
   status: {
     summary: 'show proxies, workloads and problems of a running mesh',
     load: async () => (await import('./status.ts')).status,

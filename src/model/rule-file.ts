@@ -12,6 +12,8 @@ export interface RuleDraft {
   readonly id: RuleId;
   /** Whether the file gives the id. */
   readonly named: boolean;
+  /** Nothing in it is wrong by itself: it is the rule that was meant. */
+  readonly isWhole: boolean;
   readonly at: Position;
   readonly effect: 'allow' | 'deny';
   readonly from: readonly { readonly text: string; readonly at: Position }[];
@@ -39,6 +41,7 @@ function readRule(
   effect: 'allow' | 'deny',
   protocol: Protocol,
 ): RuleDraft | undefined {
+  const findingsBefore = file.findings.length;
   const fields = file.fields(node, ruleFields, `a rule of \`${effect}\``);
   if (fields === undefined) return undefined;
   const from = readFrom(file, fields.get('from'));
@@ -59,7 +62,9 @@ function readRule(
   if (from.length === 0 || to.length === 0) return undefined;
   const id = (given ?? derivedId(effect, { from, to, conditions, mode })) as RuleId;
   const named = idNode !== undefined;
-  return { id, named, at: file.at(node), effect, from, to, conditions, mode, description };
+  const isWhole = file.findings.length === findingsBefore;
+  const who = { id, named, isWhole, at: file.at(node), effect, from };
+  return { ...who, to, conditions, mode, description };
 }
 
 function readFrom(file: YamlFile, node: YamlNode): RuleDraft['from'] {

@@ -1,18 +1,19 @@
 import { coversOperation } from './operation.ts';
 import type { Report } from './roles.ts';
-import type { Principal, Rule, Service } from './types.ts';
+import type { Principal, Rule } from './types.ts';
 
 /** Of pairs of rules; a service with more goes without these warnings, not without a quick answer. */
 const comparisonsMax = 1_000_000;
 
 /** Rules that are there for nothing. What they say is no error, but seldom what was meant. */
 export function warnOfIdleRules(
-  service: Pick<Service, 'name' | 'allow' | 'deny'>,
+  allow: readonly Rule[],
+  deny: readonly Rule[],
   report: Report,
 ): void {
-  const denies = service.deny.filter(isPlain);
-  const allows = service.allow.filter(isPlain);
-  const enforced = service.allow.filter(({ mode }) => mode === 'enforce');
+  const denies = deny.filter(isPlain);
+  const allows = allow.filter(isPlain);
+  const enforced = allow.filter(({ mode }) => mode === 'enforce');
   if (enforced.length * (denies.length + allows.length) > comparisonsMax) return;
   for (const rule of enforced) {
     const denial = denies.find((deny) => covers(deny, rule));
@@ -52,6 +53,7 @@ function comesFirst(rule: Rule, other: Rule, rules: readonly Rule[]): boolean {
 
 function covers(wide: Rule, narrow: Rule): boolean {
   return (
+    narrow.from.length > 0 &&
     narrow.from.every((who) => coversPrincipal(wide, who)) &&
     narrow.to.every((what) => wide.to.some((other) => coversOperation(other, what)))
   );

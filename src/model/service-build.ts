@@ -38,7 +38,7 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
   const versions = versionsOfService(draft);
   const allow = draft.allow.map((rule) => buildRule(rule, tree));
   const deny = draft.deny.map((rule) => buildRule(rule, tree));
-  warnOfIdleRules({ name: draft.name, allow, deny }, tree.report);
+  warnOfIdleRules(wholeRules(allow, draft.allow), wholeRules(deny, draft.deny), tree.report);
   return {
     name: draft.name,
     at: draft.at,
@@ -56,6 +56,10 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     calls: buildCalls(draft, tree),
     tests: buildTests(draft, tree),
   };
+}
+
+function wholeRules(rules: readonly Rule[], drafts: readonly RuleDraft[]): readonly Rule[] {
+  return rules.filter((_rule, index) => drafts[index]?.isWhole === true);
 }
 
 function buildIdentity({ at, identityAt, name, selectors }: ServiceDraft): Identity {

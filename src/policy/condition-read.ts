@@ -54,9 +54,9 @@ export function readOf(asked: Asked): CelRead {
       case 'request.query':
         return mapped(name, facts.query, queryMap);
       case 'request.headers':
-        return mapped(name, facts.headers, headerMap);
+        return mapped(name, facts.headers, (lines) => headerMap(lines, facts.moreHeaders, single));
       case 'request.header_values':
-        return mapped(name, facts.headers, headerListMap);
+        return mapped(name, facts.headers, (lines) => headerMap(lines, facts.moreHeaders, all));
       case 'request.id':
         return known(name, facts.id);
       case 'time':
@@ -127,10 +127,16 @@ function single(what: string, values: readonly string[]): string | CelFault | un
   return values.length > 1 ? celFault(`${what} came ${values.length} times`) : values[0];
 }
 
+function all(_what: string, values: readonly string[]): readonly string[] {
+  return values;
+}
+
+type Take = (what: string, values: readonly string[]) => ReturnType<CelMap['get']>;
+
 function textMap(
   entries: HeaderLines,
-  what: (name: string) => string,
-  get: (values: readonly string[], what: string) => ReturnType<CelMap['get']>,
+  missing: (name: string) => CelUnknown | undefined,
+  get: (values: readonly string[], name: string) => ReturnType<CelMap['get']>,
 ): CelMap {
   const byName = new Map<string, string[]>();
   for (const [name, value] of entries) {
@@ -140,28 +146,22 @@ function textMap(
   }
   return {
     size: byName.size,
-    has: (key) => typeof key === 'string' && byName.has(key),
+    // What may be there is looked up, and found not to be known.
+    has: (key) => byName.has(String(key)) || missing(String(key)) !== undefined,
     get: (key) => {
-      const values = typeof key === 'string' ? byName.get(key) : undefined;
-      return values === undefined ? undefined : get(values, what(String(key)));
+      const name = String(key);
+      const values = byName.get(name);
+      return values === undefined ? missing(name) : get(values, name);
     },
     keys: () => byName.keys(),
   };
 }
 
-function headerMap(lines: HeaderLines): CelMap {
+function headerMap(lines: HeaderLines, more: true | undefined, take: Take): CelMap {
   return textMap(
     lines,
-    (name) => `the header ${name}`,
-    (values, what) => single(what, values),
-  );
-}
-
-function headerListMap(lines: HeaderLines): CelMap {
-  return textMap(
-    lines,
-    (name) => name,
-    (values) => values,
+    (name) => (more ? celUnknown(`header ${name}`) : undefined),
+    (values, name) => take(`the header ${name}`, values),
   );
 }
 
@@ -170,7 +170,7 @@ function queryMap(query: string): CelMap {
   const entries = [...new URLSearchParams(query)];
   return textMap(
     entries,
-    (name) => `the parameter ${name}`,
-    (values, what) => single(what, values),
+    () => undefined,
+    (values, name) => single(`the parameter ${name}`, values),
   );
 }

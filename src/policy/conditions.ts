@@ -72,9 +72,10 @@ function hostTest(hosts: readonly string[]): Test {
 function headerTest({ name, value }: ValueMatch, effect: 'allow' | 'deny'): Test {
   const depends: Held = { kind: 'depends', on: [`header ${name}`] };
   const wanted = value.kind === 'exact' ? value.text : undefined;
-  return ({ headers }) => {
+  return ({ headers, moreHeaders }) => {
     if (headers === unknown) return depends;
     const values = valuesOf(headers, name);
+    if (values.length === 0 && moreHeaders) return depends;
     const isMet = effect === 'deny' ? anyValue(values, wanted) : oneValue(values, wanted);
     return isMet ? holds : failsBy.header;
   };

@@ -14,6 +14,8 @@ export interface RequestFacts {
   readonly query: Known<string>;
   /** One entry a header line; names in small letters. */
   readonly headers: Known<HeaderLines>;
+  /** There may be headers beside those. */
+  readonly moreHeaders?: true;
   readonly token: Known<TokenStanding>;
   readonly timeMs: Known<number>;
   /** Of the peer's socket, never of a header; empty when there is none. */

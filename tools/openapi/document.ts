@@ -15,6 +15,7 @@ const wireFiles = [
   'src/serve/api/ledger-wire.ts',
   'src/base/ledger.ts',
   'src/serve/api/wire-gate.ts',
+  'src/serve/api/wire-intent.ts',
   'src/serve/api/wire-trust.ts',
   'src/base/finding.ts',
   'src/serve/api/wire-status.ts',

@@ -321,6 +321,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/intent": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * what the mesh runs on, file by file
+         * @description For the role viewer and above.
+         */
+        readonly get: operations["getIntent"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/join-tokens": {
         readonly parameters: {
             readonly query?: never;
@@ -719,6 +739,15 @@ export interface components {
             readonly kind: "banned";
             readonly reason: string;
         };
+        readonly IntentFile: {
+            readonly path: string;
+            readonly text: string;
+        };
+        readonly IntentReply: {
+            readonly commit: string;
+            readonly files: readonly components["schemas"]["IntentFile"][];
+            readonly subject: string;
+        };
         readonly JoinTokenReply: {
             readonly address: string;
             readonly endsMs: number;
@@ -1095,6 +1124,8 @@ export type HostHealth = components['schemas']['HostHealth'];
 export type HostReply = components['schemas']['HostReply'];
 export type HostsReply = components['schemas']['HostsReply'];
 export type HostStanding = components['schemas']['HostStanding'];
+export type IntentFile = components['schemas']['IntentFile'];
+export type IntentReply = components['schemas']['IntentReply'];
 export type JoinTokenReply = components['schemas']['JoinTokenReply'];
 export type LedgerEntry = components['schemas']['LedgerEntry'];
 export type LedgerReply = components['schemas']['LedgerReply'];
@@ -2067,6 +2098,67 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["HostsReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly getIntent: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+                /** @description that commit; by its whole id */
+                readonly commit?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description what the mesh runs on, file by file */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IntentReply"];
                 };
             };
             /** @description the body or a parameter is not what it takes */

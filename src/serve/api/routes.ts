@@ -94,6 +94,7 @@ const ledgerQuery: QueryShape = {
   beforeSeq: numberParameter('and of this number', 0, Number.MAX_SAFE_INTEGER),
   limit: numberParameter('at most so many', 1, ledgerPageMax),
 };
+const intentQuery: QueryShape = { ...at, commit: textParameter('that commit; by its whole id') };
 const resourceQuery: QueryShape = { id: textParameter('type, version and name') };
 
 export const routes: readonly Route[] = [
@@ -120,6 +121,7 @@ export const routes: readonly Route[] = [
   get(paths.verdicts, 'viewer', 'VerdictsReply', 'what became of each commit, newest first', at),
   get(`${paths.verdicts}/{name}`, 'viewer', 'CommitReply', 'whether a commit is live, and where'),
   post(paths.approvals, 'operator', approval, 'CommitVerdict', 'let a commit pass a guard rail'),
+  get(paths.intent, 'viewer', 'IntentReply', 'what the mesh runs on, file by file', intentQuery),
   get(
     paths.ledger,
     'viewer',

@@ -44,6 +44,8 @@ export const paths = {
   federationRefresh: '/v1/federation/refresh',
   caRequests: '/v1/ca/requests',
   caImports: '/v1/ca/imports',
+  /** GET, with commit, or at in milliseconds: an IntentReply. */
+  intent: '/v1/intent',
   verdicts: '/v1/verdicts',
   approvals: '/v1/approvals',
   apiTokens: '/v1/tokens',

@@ -1,0 +1,130 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { layoutOf } from '../app/layout.ts';
+import { readIntent } from '../app/read-intent.ts';
+import { systemClock } from '../base/clock.ts';
+import { ChanceryError } from '../base/error.ts';
+import type { CommitId } from '../git/commit.ts';
+import { openRepository, type Repository } from '../git/repository.ts';
+import { readWorkingTree } from '../git/working-tree.ts';
+import type { Intent } from '../model/types.ts';
+import type { IntentReply } from '../serve/api/wire-intent.ts';
+import { type Help, usageError, type Values } from './arguments.ts';
+import { shortCommit } from './commit-text.ts';
+import { controlClient } from './control-target.ts';
+import { parseMoment } from './moment.ts';
+import type { Terminal } from './terminal.ts';
+
+/** One state of the intent, and where it was found. */
+export interface IntentAt {
+  readonly intent: Intent;
+  readonly commit: string;
+  readonly subject: string;
+  /** Such as `3f9c2e1a07bd, which runs`. */
+  readonly where: string;
+}
+
+export const intentAtHelp = [
+  '  --at COMMIT|TIME   at a commit of the repository in DIR, or as it ran at a time',
+  '  --dev              the files in DIR as they lie',
+  '  Unless said, what the mesh in DIR (or --api) runs on; where none runs, HEAD of the repository in DIR, or its files.',
+].join('\n');
+
+export const intentAtOptions = { at: { type: 'string' }, dev: { type: 'boolean' } } as const;
+
+interface Found {
+  readonly files: ReadonlyMap<string, string>;
+  readonly commit: string;
+  readonly subject: string;
+  readonly where: string;
+}
+
+/** Undefined: it does not hold, and why was said. */
+export async function intentAt(
+  given: { readonly dir: string | undefined; readonly values: Values; readonly help: Help },
+  terminal: Terminal,
+): Promise<IntentAt | undefined> {
+  const found = await find(given);
+  const { intent, findings } = readIntent(found.files, systemClock.nowMs());
+  if (intent === undefined) {
+    terminal.findings(findings, found.files);
+    terminal.err(`${found.where}: it does not hold, so nothing is decided by it`);
+    return undefined;
+  }
+  const { commit, subject, where } = found;
+  return { intent, commit, subject, where };
+}
+
+async function find(given: Parameters<typeof intentAt>[0]): Promise<Found> {
+  const { dir, values, help } = given;
+  const at = values['at'];
+  if (values['dev'] === true) {
+    if (at !== undefined) throw usageError('--dev is now: it does not go with --at', help);
+    return workingFiles(dir ?? '.');
+  }
+  const repository = values['api'] === undefined ? await repositoryIn(dir ?? '.') : undefined;
+  if (typeof at === 'string') return findAt(at, repository, given);
+  if (values['api'] !== undefined || process.env['CHANCERY_API'] || meshRunsIn(dir ?? '.')) {
+    const reply = await controlClient(values, dir).get('/v1/intent');
+    return ofReply(reply, 'which runs');
+  }
+  return repository === undefined
+    ? workingFiles(dir ?? '.')
+    : ofCommit(repository, await headOf(repository), 'HEAD; no mesh runs here');
+}
+
+async function findAt(
+  at: string,
+  repository: Repository | undefined,
+  { dir, values, help }: Parameters<typeof intentAt>[0],
+): Promise<Found> {
+  const resolved = await repository?.resolve(at);
+  const commit = resolved?.ok ? resolved.value : undefined;
+  if (repository !== undefined && commit !== undefined) return ofCommit(repository, commit, at);
+  const moment = parseMoment(at, systemClock.nowMs());
+  if (!moment.ok) {
+    throw usageError(`--at: "${at}" is no commit of the repository, and ${moment.error}`, help);
+  }
+  const reply = await controlClient(values, dir).get('/v1/intent', { query: { at: moment.value } });
+  return ofReply(reply, `which ran at ${at}`);
+}
+
+function meshRunsIn(dir: string): boolean {
+  return existsSync(dir) && existsSync(layoutOf(realpathSync(dir), process.env).controlSocket);
+}
+
+async function repositoryIn(dir: string): Promise<Repository | undefined> {
+  if (!existsSync(dir)) return undefined;
+  const opened = await openRepository(realpathSync(dir));
+  return opened.ok ? opened.value : undefined;
+}
+
+async function headOf(repository: Repository): Promise<CommitId> {
+  const head = await repository.head();
+  if (!head.ok) throw new ChanceryError(head.error);
+  return head.value.id;
+}
+
+async function ofCommit(repository: Repository, id: CommitId, name: string): Promise<Found> {
+  const [commit, files] = await Promise.all([repository.commit(id), repository.readTree(id)]);
+  if (!commit.ok) throw new ChanceryError(commit.error);
+  if (!files.ok) {
+    const [first] = files.error;
+    throw new ChanceryError(first ?? { code: 'CH5472', message: `${name} cannot be read` });
+  }
+  const where = `commit ${shortCommit(id)} (${name})`;
+  return { files: files.value, commit: id, subject: commit.value.subject, where };
+}
+
+function ofReply({ commit, subject, files }: IntentReply, what: string): Found {
+  const map = new Map(files.map(({ path, text }) => [path, text]));
+  return { files: map, commit, subject, where: `commit ${shortCommit(commit)} (${what})` };
+}
+
+async function workingFiles(dir: string): Promise<Found> {
+  const files = await readWorkingTree(dir);
+  if (!files.ok) {
+    const [first] = files.error;
+    throw new ChanceryError(first ?? { code: 'CH5472', message: `${dir} cannot be read` });
+  }
+  return { files: files.value, commit: 'working', subject: '', where: `the files in ${dir}` };
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs';
+import type { Json } from '../cel/value.ts';
+import type { WhyQuestion } from '../explain/why.ts';
+import type { Intent } from '../model/types.ts';
+import {
+  noToken,
+  nothingKnown,
+  type RequestFacts,
+  type TokenStanding,
+  unknown,
+} from '../policy/facts.ts';
+import { type Help, usageError, type Values } from './arguments.ts';
+import { momentOf } from './moment-flag.ts';
+
+export const questionOptions = {
+  header: { type: 'string', multiple: true },
+  'no-headers': { type: 'boolean' },
+  host: { type: 'string' },
+  token: { type: 'string' },
+  time: { type: 'string' },
+  address: { type: 'string' },
+} as const;
+
+export const questionHelp = [
+  '  --header NAME=VALUE   a header of the request, also several; --no-headers: it has no others',
+  '  --host NAME           the host by which it names the callee; the name of the callee unless said',
+  '  --token CLAIMS        the claims of a token that counts as verified, as JSON or in a FILE; none: it has no token',
+  '  --time TIME           when it is sent; --address IP: from where',
+  '  What is not said is not known, and where the answer hangs on it, it says so.',
+].join('\n');
+
+/** `A B REQUEST…`, also with an arrow between A and B. */
+export interface Ends {
+  readonly from: string;
+  readonly to: string;
+  readonly rest: readonly string[];
+}
+
+export function endsOf(words: readonly string[], help: Help): Ends {
+  const [first = '', ...others] = words;
+  const joined = /^(\S+)\s*->\s*(\S+)$/.exec(first);
+  if (joined !== null) return { from: joined[1] ?? '', to: joined[2] ?? '', rest: others };
+  const [second, ...more] = others;
+  const [to, rest] = second === '->' ? [more[0], more.slice(1)] : [second, more];
+  if (to === '-') {
+    // An arrow without quotes: the shell took `> B` for the file to write to.
+    throw usageError(
+      "the shell reads > as a file to write to: quote the arrow, as in 'A -> B', or leave it out",
+      help,
+    );
+  }
+  if (first === '' || to === undefined) throw usageError('say who calls whom, and what', help);
+  return { from: first, to, rest };
+}
+
+/** `METHOD PATH`, `pkg.Service/Method`, or nothing for a connection; and what is left. */
+export function requestOf(
+  words: readonly string[],
+  to: string,
+  intent: Intent,
+  help: Help,
+): Pick<WhyQuestion, 'request'> {
+  const service = [...intent.services.values()].find(({ name }) => name === to);
+  if (service?.protocol === 'tcp') {
+    if (words.length > 0) throw usageError(`${to} speaks tcp: there is no request to name`, help);
+    return { request: undefined };
+  }
+  const [method = '', path, ...more] = words;
+  if (more.length > 0) throw usageError(`"${more.join(' ')}" is too much`, help);
+  if (path === undefined && /^[\w.]+\/\w+$/.test(method)) {
+    return { request: { method: 'POST', path: `/${method}` } };
+  }
+  if (path === undefined)
+    throw usageError('say what is asked for: METHOD PATH, or pkg.Service/Method', help);
+  return { request: { method, path } };
+}
+
+export function factsOf(values: Values, intent: Intent, to: string, help: Help): RequestFacts {
+  const headers = headersOf(values['header'], help);
+  const isAll = values['no-headers'] === true;
+  const timeMs = momentOf(values['time'], '--time', help);
+  const { address, host } = values;
+  return {
+    ...nothingKnown,
+    host: typeof host === 'string' ? host : to,
+    headers: headers.length === 0 && !isAll ? unknown : headers,
+    ...(isAll ? {} : { moreHeaders: true }),
+    token: tokenOf(values['token'], intent, help),
+    ...(timeMs === undefined ? {} : { timeMs }),
+    ...(typeof address === 'string' ? { address } : {}),
+  };
+}
+
+function headersOf(value: Values[string], help: Help): (readonly [string, string])[] {
+  return (Array.isArray(value) ? value : []).map((text: string) => {
+    const match = /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(text);
+    if (match === null) throw usageError(`--header is NAME=VALUE, not "${text}"`, help);
+    return [(match[1] ?? '').toLowerCase(), match[2] ?? ''];
+  });
+}
+
+function tokenOf(value: Values[string], intent: Intent, help: Help): RequestFacts['token'] {
+  if (typeof value !== 'string') return unknown;
+  if (value === 'none') return noToken;
+  const text = value.trimStart().startsWith('{') ? value : fileOf(value, help);
+  let claims: Record<string, Json>;
+  try {
+    claims = JSON.parse(text);
+  } catch {
+    throw usageError('--token is claims as JSON, a FILE with them, or none', help);
+  }
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) {
+    throw usageError('--token is an object of claims', help);
+  }
+  return standingOf(claims, intent, help);
+}
+
+function fileOf(path: string, help: Help): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw usageError(`--token: there is no file "${path}"; claims begin with {`, help);
+  }
+}
+
+/** As if the issuer had signed it. An issuer that is not said is the only one that there is. */
+function standingOf(claims: Record<string, Json>, intent: Intent, help: Help): TokenStanding {
+  const { issuers } = intent.mesh;
+  const { iss } = claims;
+  const found = [...issuers.values()].find(({ issuer, name }) => issuer === iss || name === iss);
+  const issuer = iss === undefined && issuers.size === 1 ? [...issuers.values()][0] : found;
+  if (issuer === undefined) {
+    const known = [...issuers.keys()].join(', ') || 'none';
+    throw usageError(`--token: say its issuer as "iss"; mesh.yaml knows ${known}`, help);
+  }
+  const texts = (value: Json | undefined): string[] =>
+    Array.isArray(value) ? value.map(String) : value === undefined ? [] : String(value).split(' ');
+  const person = claims[issuer.subjectClaim];
+  const audiences = texts(claims['aud']);
+  return {
+    kind: 'valid',
+    token: {
+      issuerName: issuer.name,
+      issuer: issuer.issuer,
+      subject: String(claims['sub'] ?? ''),
+      person: typeof person === 'string' ? person : undefined,
+      audiences: audiences.length === 0 ? issuer.audiences : audiences,
+      scopes: texts(claims['scope'] ?? claims['scopes']),
+      claims,
+      expiresMs:
+        typeof claims['exp'] === 'number' ? claims['exp'] * 1_000 : Number.MAX_SAFE_INTEGER,
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import type { WhyAnswer } from '../explain/why.ts';
+import { settledPart, verdictOf } from '../explain/why.ts';
+import type { NearMiss, RuleRef } from '../policy/decision.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+const labelWidth = 10;
+const clauses: Readonly<Record<NearMiss['clause'], string>> = {
+  from: 'who',
+  protocol: 'protocol',
+  method: 'method',
+  path: 'path',
+  host: 'host',
+  header: 'header',
+  token: 'token',
+  when: 'when',
+};
+
+/** Answer first, then what it hangs on, then what to do. */
+export function whyText(
+  answer: WhyAnswer,
+  { question, where }: { readonly question: string; readonly where: string },
+  terminal: Terminal,
+): string {
+  const { decision, caller, callee } = answer;
+  const verdict = verdictOf(decision);
+  const hue = { ALLOW: 'green', DENY: 'red', DEPENDS: 'yellow' } as const;
+  const settled = settledPart(decision);
+  const code = decision.kind === 'deny' ? `  ${decision.code}` : '';
+  const head = `${paint(terminal, hue[verdict], verdict)}${code}  ${question}  at ${where}`;
+  const sentence =
+    decision.kind === 'depends'
+      ? `on ${decision.on.join(', ')}; ${settled.kind === 'allow' ? 'allowed' : 'denied'} unless a rule below says otherwise`
+      : decision.kind === 'deny'
+        ? decision.reason
+        : undefined;
+  const lines = [
+    ['who', caller.id, placeText(caller.at)],
+    ['callee', callee.name, placeText(callee.at)],
+    ...(answer.path === undefined ? [] : [['path', answer.path, '']]),
+    ...routeLines(answer),
+    ...ruleLines(answer),
+    ...openLines(answer),
+    ...(settled.kind === 'deny' ? settled.closest.map(nearLine) : []),
+    ...(decision.noted?.audits ?? []).map((rule) => [
+      'audit',
+      `${rule.effect} rule ${rule.id} would ${rule.effect} it`,
+      ruleAt(rule),
+    ]),
+    ...(decision.noted?.faults ?? []).map(({ rule, message }) => [
+      'fault',
+      `rule ${rule.id}: ${message}`,
+      ruleAt(rule),
+    ]),
+    ...(answer.staysHome
+      ? [
+          [
+            'note',
+            `no allow rule of ${callee.name} names the caller, so its own proxy has no way there (CH2103)`,
+            '',
+          ],
+        ]
+      : []),
+  ];
+  const help = settled.kind === 'deny' && settled.help !== undefined ? ['', settled.help] : [];
+  return [
+    head,
+    ...(sentence === undefined ? [] : [`  ${sentence}`]),
+    '',
+    ...aligned(lines),
+    ...help,
+  ].join('\n');
+}
+
+function routeLines({ route }: WhyAnswer): string[][] {
+  if (route === undefined) return [];
+  const split = route.route.split.map(({ version, weight }) => `${version} ${weight}%`).join(', ');
+  const maybe = route.maybe.map(({ id }) => id).join(', ');
+  return [
+    ['route', `${route.route.id} -> ${split}`, placeText(route.route.at)],
+    ...(maybe === ''
+      ? []
+      : [['', `with the right headers: ${maybe}`, placeText(route.maybe[0]?.at)]]),
+  ];
+}
+
+function ruleLines({ decision, callee, rules }: WhyAnswer): string[][] {
+  const settled = settledPart(decision);
+  if (settled.rule === undefined) {
+    // A request that has no one reading was held against no rule.
+    if (settled.kind === 'deny' && settled.code.startsWith('CH212')) return [];
+    const allows = [...rules.values()].filter(({ effect }) => effect === 'allow').length;
+    return [['rule', `none of ${allows} allow; denied by default`, callee.at?.file ?? '']];
+  }
+  const text = `${settled.rule.effect} rule ${settled.rule.id}`;
+  const description = rules.get(settled.rule.id)?.description;
+  return [
+    ['rule', text, ruleAt(settled.rule)],
+    ...(description === undefined ? [] : [['', description, '']]),
+  ];
+}
+
+function openLines({ open }: WhyAnswer): string[][] {
+  return open.map(({ rule, wants }) => [
+    'depends',
+    `rule ${rule.id} would ${rule.effect} it with: ${wants}`,
+    ruleAt(rule),
+  ]);
+}
+
+function nearLine({ rule, clause, wanted, got }: NearMiss): string[] {
+  return [
+    'nearest',
+    `${rule.id}: ${clauses[clause]} NO, wants ${wanted}, got ${got}`,
+    ruleAt(rule),
+  ];
+}
+
+function ruleAt({ at }: RuleRef): string {
+  return `${at.file}:${at.line}`;
+}
+
+function placeText(at: { readonly file: string; readonly line: number } | undefined): string {
+  return at === undefined ? '' : `${at.file}:${at.line}`;
+}
+
+function aligned(lines: readonly string[][]): string[] {
+  const width = Math.min(60, Math.max(...lines.map(([, text = '']) => text.length)));
+  return lines.map(([label = '', text = '', place = '']) =>
+    `  ${label.padEnd(labelWidth)}${text.padEnd(width)}  ${place}`.trimEnd(),
+  );
+}

@@ -1,0 +1,190 @@
+import { ChanceryError } from '../base/error.ts';
+import { nearestName } from '../base/nearest.ts';
+import { whoCan } from '../explain/who-can.ts';
+import { verdictOf, type WhyAnswer, type WhyQuestion, why } from '../explain/why.ts';
+import type { Intent, ServiceName } from '../model/types.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
+import { targetHelp, targetOptions } from './control-target.ts';
+import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent-at.ts';
+import type { ExitCode } from './main.ts';
+import { table } from './table.ts';
+import { paint, type Terminal } from './terminal.ts';
+import { matrixText } from './why-matrix.ts';
+import {
+  type Ends,
+  endsOf,
+  factsOf,
+  questionHelp,
+  questionOptions,
+  requestOf,
+} from './why-question.ts';
+import { whyText } from './why-text.ts';
+
+const usage = {
+  usage:
+    'why A B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--json]',
+  text: [
+    'What a request from A to B would get, and by which rule: with the engine that decides at every host. A is a service,',
+    'or the SPIFFE ID of one elsewhere; METHOD PATH is pkg.Service/Method for gRPC, and left out for tcp.',
+    '',
+    "  why '*' B METHOD PATH     who can: everybody who may send it",
+    '  why A B --matrix          every method and path that a rule or test of B names',
+    '  --in DIR                  the intent folder, or the mesh that runs there; here unless said',
+    intentAtHelp,
+    questionHelp,
+    '',
+    '0: allowed; 2: denied, or it depends; 1: it cannot be told.',
+    targetHelp,
+  ].join('\n'),
+  example:
+    "chancery why cart payments POST /v1/charges --in examples/shop; chancery why 'cart -> payments' GET /v1/charges/7 --at HEAD~1",
+};
+
+const options = {
+  ...targetOptions,
+  ...intentAtOptions,
+  ...questionOptions,
+  in: { type: 'string' },
+  matrix: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
+
+export async function whyCommand(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  return ask(args, terminal, usage);
+}
+
+const whoUsage = {
+  usage:
+    'who-can B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--json]',
+  text: [
+    'Everybody who may send a request to B, with the rule that lets them, as `chancery why` tells it for each.',
+    '',
+    '  --in DIR                  the intent folder, or the mesh that runs there; here unless said',
+    intentAtHelp,
+    questionHelp,
+    '',
+    '0: somebody can; 2: nobody; 1: it cannot be told.',
+    targetHelp,
+  ].join('\n'),
+  example: 'chancery who-can payments POST /v1/charges --in examples/shop',
+};
+
+export async function whoCanCommand(
+  args: readonly string[],
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const wantsHelp = args.includes('--help') || args.includes('-h');
+  return ask(wantsHelp ? args : ['*', ...args], terminal, whoUsage);
+}
+
+async function ask(
+  args: readonly string[],
+  terminal: Terminal,
+  help: typeof usage,
+): Promise<ExitCode> {
+  const parsed = parseArguments(args, options, help);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const { values } = parsed;
+  const ends = endsOf(parsed.positionals, help);
+  const dir = typeof values['in'] === 'string' ? values['in'] : undefined;
+  const state = await intentAt({ dir, values, help }, terminal);
+  if (state === undefined) return 1;
+  knownOrThrow(ends, state.intent);
+  const facts = factsOf(values, state.intent, ends.to, help);
+  if (values['matrix'] === true) {
+    if (ends.rest.length > 0) throw usageError('--matrix is about all requests', help);
+    return matrix(ends, state, facts, { terminal, json: values['json'] === true });
+  }
+  const { request } = requestOf(ends.rest, ends.to, state.intent, help);
+  const question = { from: ends.from, to: ends.to, request, facts };
+  if (ends.from === '*') return who(question, state, values, terminal);
+  return one(question, state, values, terminal);
+}
+
+function one(
+  question: WhyQuestion,
+  { intent, commit, where }: IntentAt,
+  values: Values,
+  terminal: Terminal,
+): ExitCode {
+  const answer = why(intent, question);
+  const text = `${question.from} -> ${question.to} ${requestText(question)}`;
+  terminal.out(
+    values['json'] === true
+      ? JSON.stringify(replyOf(answer, question, commit))
+      : whyText(answer, { question: text, where }, terminal),
+  );
+  return answer.decision.kind === 'allow' ? 0 : 2;
+}
+
+function who(
+  question: WhyQuestion,
+  { intent, commit, where }: IntentAt,
+  values: Values,
+  terminal: Terminal,
+): ExitCode {
+  const found = whoCan(intent, question);
+  const { callers, asked } = found;
+  if (values['json'] === true) {
+    terminal.out(JSON.stringify({ commit, to: question.to, request: question.request, ...found }));
+    return callers.length > 0 ? 0 : 2;
+  }
+  terminal.out(
+    `${question.to} ${requestText(question)} at ${where}: ${callers.length} of ${asked} identities`,
+  );
+  const rows = callers.map(({ name, verdict, rules, dependsOn }) => [
+    verdict === 'ALLOW' ? paint(terminal, 'green', 'allow') : paint(terminal, 'yellow', 'depends'),
+    name,
+    rules.join(', '),
+    dependsOn.join(', '),
+  ]);
+  const header = ['', 'who', 'rules', 'depends on'];
+  if (rows.length > 0) terminal.out(table({ header, rows, width: terminal.width }));
+  return callers.length > 0 ? 0 : 2;
+}
+
+function matrix(
+  { from, to }: Ends,
+  { intent, commit, where }: IntentAt,
+  facts: WhyQuestion['facts'],
+  { terminal, json }: { readonly terminal: Terminal; readonly json: boolean },
+): ExitCode {
+  const found = matrixText(intent, { from, to, facts }, terminal);
+  if (json) terminal.out(JSON.stringify({ commit, from, to, cells: found.cells }));
+  else terminal.out([`${from} -> ${to} at ${where}`, found.text].join('\n'));
+  return 0;
+}
+
+function requestText({ request }: Pick<WhyQuestion, 'request'>): string {
+  return request === undefined ? 'connect' : `${request.method} ${request.path}`;
+}
+
+function replyOf(answer: WhyAnswer, question: WhyQuestion, commit: string) {
+  const { decision, caller, callee, path, route, open, staysHome } = answer;
+  return {
+    commit,
+    ...{ from: question.from, to: question.to, request: question.request, path },
+    verdict: verdictOf(decision).toLowerCase(),
+    decision,
+    ...{ caller, callee, open, staysHome },
+    route: route && { id: route.route.id, at: route.route.at, split: route.route.split },
+  };
+}
+
+/** A name that is no service is a slip of the hand more often than a question. */
+function knownOrThrow({ from, to }: Ends, intent: Intent): void {
+  for (const name of [from, to]) {
+    if (name === '*' || name.startsWith('spiffe://')) continue;
+    if (intent.services.has(name as ServiceName)) continue;
+    const nearest = nearestName(name, intent.services.keys());
+    throw new ChanceryError({
+      code: 'CH1030',
+      message: `there is no service "${name}"`,
+      expected: 'the name of a file in services/',
+      ...(nearest === undefined ? {} : { nearest }),
+    });
+  }
+}

@@ -1,0 +1,48 @@
+import type { Intent } from '../model/types.ts';
+import { settledPart, verdictOf, type WhyQuestion, why } from './why.ts';
+
+/** Everybody who may send a request, or may if more than is known fits. */
+export interface WhoCan {
+  /** How many were looked at. */
+  readonly asked: number;
+  readonly callers: readonly Caller[];
+}
+
+export interface Caller {
+  readonly name: string;
+  readonly verdict: 'ALLOW' | 'DEPENDS';
+  /** The rule that lets it in, or those that may. */
+  readonly rules: readonly string[];
+  readonly dependsOn: readonly string[];
+}
+
+/** Services of the mesh, and those outside of it that some rule of the callee or some role names. */
+export function whoCan(intent: Intent, question: Omit<WhyQuestion, 'from'>): WhoCan {
+  const names = [...intent.services.keys(), ...guestsOf(intent)];
+  const callers = names.flatMap((from): Caller[] => {
+    const { decision } = why(intent, { ...question, from });
+    const verdict = verdictOf(decision);
+    if (verdict === 'DENY') return [];
+    const settled = settledPart(decision);
+    const open = decision.kind === 'depends' ? decision : undefined;
+    const rules = [
+      ...(settled.kind === 'allow' ? [settled.rule.id] : []),
+      ...(open?.rules ?? []).map(({ id }) => id),
+    ];
+    return [{ name: from, verdict, rules, dependsOn: open?.on ?? [] }];
+  });
+  return { asked: names.length, callers };
+}
+
+/** A whole trust domain stands for itself: `spiffe://partner.test/**`. */
+function guestsOf({ mesh, services }: Intent): readonly string[] {
+  const named = [...services.values()].flatMap(({ allow, deny }) =>
+    [...allow, ...deny].flatMap(({ from }) =>
+      from.flatMap((who) => (who.kind === 'guest' ? [who.guest] : [])),
+    ),
+  );
+  const guests = new Set<string>([...named, ...[...mesh.guests.values()].flat()]);
+  return [...guests]
+    .filter((guest) => guest.startsWith('spiffe://') && !guest.endsWith('/**'))
+    .sort();
+}

@@ -1,0 +1,213 @@
+import type { Position } from '../base/finding.ts';
+import { workloadId } from '../identity/spiffe-id.ts';
+import { matchesPath } from '../model/path-pattern.ts';
+import { callersOf } from '../model/tree.ts';
+import type { Intent, Route, Rule, Service, ServiceName, ValueMatch } from '../model/types.ts';
+import { canonicalize } from '../policy/canonical.ts';
+import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
+import { decide } from '../policy/decide.ts';
+import { type Answer, type Decision, deny, type RuleRef } from '../policy/decision.ts';
+import { policyDocument } from '../policy/document.ts';
+import { type RequestFacts, unknown } from '../policy/facts.ts';
+
+/** A request that was not sent. What is left out is not known, and the answer says where it hangs on that. */
+export interface WhyQuestion {
+  /** A service of this mesh, or a SPIFFE ID. */
+  readonly from: string;
+  readonly to: string;
+  /** Undefined: a TCP connection. */
+  readonly request: { readonly method: string; readonly path: string } | undefined;
+  readonly facts: RequestFacts;
+}
+
+export interface WhyAnswer {
+  readonly decision: Decision;
+  /** The identity that the callee sees. */
+  readonly caller: { readonly id: string; readonly at: Position | undefined };
+  readonly callee: { readonly name: string; readonly at: Position | undefined };
+  /** The path that rules see; undefined where there is none. */
+  readonly path: string | undefined;
+  readonly route: WhyRoute | undefined;
+  /** The rules of the callee that are named in the answer, by id. */
+  readonly rules: ReadonlyMap<string, Rule>;
+  /** What each open rule would make of it. */
+  readonly open: readonly OpenRule[];
+  /** The caller's own proxy has no way to the callee, so that the request never gets there. */
+  readonly staysHome: boolean;
+}
+
+export interface WhyRoute {
+  readonly route: Route;
+  /** Earlier routes that may take it, when more is known. */
+  readonly maybe: readonly Route[];
+}
+
+export interface OpenRule {
+  readonly rule: RuleRef;
+  readonly wants: string;
+}
+
+/** The same engine as at every host. */
+export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
+  const policy = policyOf(intent);
+  const service = intent.services.get(question.to as ServiceName);
+  const caller = callerOf(intent, question.from);
+  const read = readRequest(question, caller.id);
+  const decision = read.ok
+    ? decide(policy, {
+        caller: read.caller,
+        callee: question.to,
+        action: read.action,
+        facts: question.facts,
+      })
+    : read.decision;
+  const rules = new Map(
+    [...(service?.allow ?? []), ...(service?.deny ?? [])].map((rule) => [rule.id as string, rule]),
+  );
+  const path = read.ok && read.action.kind === 'http' ? read.action.path : undefined;
+  return {
+    decision,
+    caller,
+    callee: { name: question.to, at: service?.at },
+    path,
+    route:
+      service && question.request && path !== undefined
+        ? routeOf(service, question, path)
+        : undefined,
+    rules,
+    open: decision.kind === 'depends' ? decision.rules.map((rule) => openRule(rule, rules)) : [],
+    staysHome: staysHome(intent, question),
+  };
+}
+
+/** What the request gets for all that is known; `depends` where not all of it is. */
+export function verdictOf(decision: Decision): 'ALLOW' | 'DENY' | 'DEPENDS' {
+  switch (decision.kind) {
+    case 'allow':
+      return 'ALLOW';
+    case 'deny':
+      return 'DENY';
+    case 'depends':
+      return 'DEPENDS';
+  }
+}
+
+/** What it is where none of the open rules holds. */
+export function settledPart(decision: Decision): Answer {
+  return decision.kind === 'depends' ? decision.otherwise : decision;
+}
+
+const policies = new WeakMap<Intent, CompiledPolicy>();
+
+export function policyOf(intent: Intent): CompiledPolicy {
+  const known = policies.get(intent) ?? compilePolicy(policyDocument(intent));
+  policies.set(intent, known);
+  return known;
+}
+
+function callerOf(intent: Intent, from: string): WhyAnswer['caller'] {
+  if (from.startsWith('spiffe://')) return { id: from, at: undefined };
+  const at = intent.services.get(from as ServiceName)?.at;
+  return { id: workloadId(intent.mesh.trustDomain, from as ServiceName), at };
+}
+
+type Read =
+  | {
+      readonly ok: true;
+      readonly caller: Parameters<typeof decide>[1]['caller'];
+      readonly action: Parameters<typeof decide>[1]['action'];
+    }
+  | { readonly ok: false; readonly decision: Decision };
+
+function readRequest({ request, to, facts }: WhyQuestion, principal: string): Read {
+  const { method, path } = request ?? { method: 'GET', path: '/' };
+  const host = facts.host === unknown ? to : facts.host;
+  const headers = facts.headers === unknown ? [] : facts.headers;
+  const canonical = canonicalize({ principal, method, path, host, headers });
+  if (!canonical.ok) return { ok: false, decision: deny(canonical.error) };
+  const { caller } = canonical.value;
+  const action =
+    request === undefined
+      ? ({ kind: 'connect' } as const)
+      : ({ kind: 'http', method, path: canonical.value.path } as const);
+  return { ok: true, caller, action };
+}
+
+function openRule(rule: RuleRef, rules: ReadonlyMap<string, Rule>): OpenRule {
+  const conditions = rules.get(rule.id)?.conditions;
+  const wants = [
+    ...(conditions?.hosts.length ? [`host ${conditions.hosts.join(' or ')}`] : []),
+    ...(conditions?.headers ?? []).map(valueText),
+    ...(conditions?.token === undefined ? [] : [tokenText(conditions.token)]),
+    ...(conditions?.when === undefined ? [] : [conditions.when.text.trim()]),
+  ];
+  return { rule, wants: wants.join(', and ') };
+}
+
+function valueText({ name, value }: ValueMatch): string {
+  return value.kind === 'exact' ? `header ${name}: ${value.text}` : `header ${name}`;
+}
+
+function tokenText(token: NonNullable<NonNullable<Rule['conditions']>['token']>): string {
+  const { issuers, audiences, scopes, claims } = token;
+  const parts = [
+    ...(issuers.length === 0 ? [] : [`of ${issuers.join(' or ')}`]),
+    ...(audiences.length === 0 ? [] : [`for ${audiences.join(' or ')}`]),
+    ...(scopes.length === 0 ? [] : [`with ${scopes.join(', ')}`]),
+    ...claims.map(({ name, values }) => `with ${name} ${values.join(' or ')}`),
+  ];
+  return ['a token', ...parts].join(' ');
+}
+
+/** The first one that takes it; before it, those that take it if more than is known fits. */
+function routeOf(
+  service: Service,
+  { request, facts }: WhyQuestion,
+  path: string,
+): WhyRoute | undefined {
+  const maybe: Route[] = [];
+  for (const route of service.routes) {
+    const taken = takes(
+      route,
+      { method: request?.method ?? '', path, query: request?.path ?? '' },
+      facts,
+    );
+    if (taken === 'yes') return { route, maybe };
+    if (taken === 'maybe') maybe.push(route);
+  }
+  return undefined;
+}
+
+function takes(
+  { match }: Route,
+  asked: { readonly method: string; readonly path: string; readonly query: string },
+  facts: RequestFacts,
+): 'yes' | 'no' | 'maybe' {
+  if (match.method !== undefined && match.method !== asked.method) return 'no';
+  if (match.path !== undefined && !matchesPath(match.path, asked.path)) return 'no';
+  const query = new URLSearchParams(asked.query.split('?').slice(1).join('?'));
+  if (!match.query.every(({ name, value }) => fits(value, query.getAll(name)))) return 'no';
+  let open = false;
+  for (const { name, value } of match.headers) {
+    if (facts.headers === unknown) {
+      open = true;
+      continue;
+    }
+    const values = facts.headers.flatMap(([other, text]) => (other === name ? [text] : []));
+    if (values.length === 0 && facts.moreHeaders) open = true;
+    else if (!fits(value, values)) return 'no';
+  }
+  return open ? 'maybe' : 'yes';
+}
+
+function fits(value: ValueMatch['value'], found: readonly string[]): boolean {
+  return value.kind === 'present' ? found.length > 0 : found.includes(value.text);
+}
+
+function staysHome(intent: Intent, { from, to }: WhyQuestion): boolean {
+  const { services } = intent;
+  const isEdge = services.has(from as ServiceName) && services.has(to as ServiceName);
+  return (
+    isEdge && from !== to && !callersOf(intent, to as ServiceName).includes(from as ServiceName)
+  );
+}
