@@ -26,9 +26,14 @@ export class BoundedLog {
     this.#stream = this.#open();
   }
 
-  /** Writes that found no room. */
+  /** Writes that found no room, or that the disk did not take. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** The share of the room for what the disk has not taken yet that is used. */
+  get fullness(): number {
+    return this.#stream.writableLength / this.#limits.bufferBytesMax;
   }
 
   write(text: string | Uint8Array): void {
@@ -39,7 +44,9 @@ export class BoundedLog {
     }
     this.#bytes += text.length;
     if (this.#bytes > this.#limits.fileBytesMax) this.#rotate(text.length);
-    this.#stream.write(text);
+    this.#stream.write(text, (error) => {
+      if (error) this.#dropped += 1;
+    });
   }
 
   /** Resolves when everything written is with the file. */
