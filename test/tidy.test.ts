@@ -4,7 +4,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import ts from 'typescript';
 
-/** Which folder may import which; `secrets`, `tokens` and `flow` come with their parts. */
+/** Which folder may import which; `secrets` and `flow` come with their parts. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   client: ['base'],
@@ -12,6 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   model: ['base', 'cel'],
   policy: ['base', 'model', 'cel'],
   identity: ['base', 'model'],
+  tokens: ['base', 'cel', 'model', 'policy', 'identity'],
   compile: ['base', 'cel', 'model', 'policy', 'identity', 'gen'],
   rollout: ['base', 'model', 'compile'],
   replica: ['base', 'compile', 'rollout'],
@@ -21,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   envoy: ['base', 'gen'],
   'serve/grpc': ['base', 'gen'],
   'serve/xds': ['base', 'compile', 'serve/grpc', 'gen'],
-  'serve/authz': ['base', 'model', 'policy', 'serve/grpc', 'gen'],
+  'serve/authz': ['base', 'model', 'policy', 'tokens', 'serve/grpc', 'gen'],
   'serve/api': [
     'base',
     'client',
@@ -53,6 +54,7 @@ const pure = [
   'model',
   'policy',
   'identity',
+  'tokens',
   'compile',
   'rollout',
   'replica',

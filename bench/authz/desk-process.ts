@@ -27,7 +27,10 @@ export interface DeskFile {
 
 const given = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as DeskFile;
 const log = jsonLog('desk', clock, (line) => process.stderr.write(line));
-const desk = new PolicyDesk(given.dir, { clock, random, log: { ...log, info: () => {} } });
+const desk = new PolicyDesk({
+  ...{ dir: given.dir, allowRate: 1, env: {}, clock, random },
+  log: { ...log, info: () => {} },
+});
 desk.take({ kind: 'policy', version: 'bench', document: given.document });
 
 const sds = new XdsService({ clock, authorize: () => ok('bench'), onEvent: () => {} });

@@ -37,6 +37,9 @@ export interface AgentOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** See `PolicyDeskOptions`. */
+  readonly allowRate: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Changes of a moment are kept by one write. */
@@ -71,7 +74,7 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     const { clock, random, log } = options;
-    this.#desk = new PolicyDesk(join(dirname(options.hostFile), 'logs'), { clock, random, log });
+    this.#desk = new PolicyDesk({ ...options, dir: join(dirname(options.hostFile), 'logs') });
     this.#cache = options.cache;
     this.#kept = this.#cache.kept;
     this.#hostIdentity = this.#kept.host;
@@ -375,6 +378,7 @@ export class Agent {
       pool: this.#identities.pool,
       jumpedAtMs: this.#jumpedAtMs,
       sealedBy: this.#cache.sealedBy,
+      decisions: this.#desk.counts,
     };
   }
 

@@ -26,20 +26,28 @@ export class BoundedLog {
     this.#stream = this.#open();
   }
 
-  /** Writes that found no room. */
+  /** Lines that found no room, or that the disk did not take. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  write(text: string | Uint8Array): void {
+  /** The share of the room for what the disk has not taken yet that is used. */
+  get fullness(): number {
+    return this.#stream.writableLength / this.#limits.bufferBytesMax;
+  }
+
+  /** `lines`: how many it holds. */
+  write(text: string | Uint8Array, lines = 1): void {
     if (this.#stream.errored !== null) this.#reopen();
     if (this.#stream.writableLength > this.#limits.bufferBytesMax) {
-      this.#dropped += 1;
+      this.#dropped += lines;
       return;
     }
     this.#bytes += text.length;
     if (this.#bytes > this.#limits.fileBytesMax) this.#rotate(text.length);
-    this.#stream.write(text);
+    this.#stream.write(text, (error) => {
+      if (error) this.#dropped += lines;
+    });
   }
 
   /** Resolves when everything written is with the file. */

@@ -2,6 +2,7 @@ import { readCertificate } from '../identity/certificate-read.ts';
 import { rootSha256, type TrustBundle } from '../identity/trust.ts';
 import {
   type AgentHealthReply,
+  type DecisionCounts,
   type HeldIdentity,
   type HostHealth,
   hostHolder,
@@ -21,6 +22,7 @@ export interface HealthParts {
   readonly pool: Pick<SvidPool, 'svids' | 'problems'>;
   readonly jumpedAtMs: number | undefined;
   readonly sealedBy: SealedBy;
+  readonly decisions: DecisionCounts;
 }
 
 /** Whether this host can go on: not that it runs, but that everything it holds can be renewed before it ends. */
@@ -42,7 +44,7 @@ export function hostHealth(given: HealthParts): HostHealth {
   ];
   return {
     canRenew: problems.length === 0,
-    problems: [...problems, ...jump(given), ...unkept(given)],
+    problems: [...problems, ...jump(given), ...unkept(given), ...lost(given)],
     identities,
     sealedBy: given.sealedBy,
   };
@@ -71,6 +73,12 @@ function unkept({ sealedBy }: Pick<HealthParts, 'sealedBy'>): string[] {
     : [];
 }
 
+function lost({ decisions }: Pick<HealthParts, 'decisions'>): string[] {
+  return decisions.lost === 0
+    ? []
+    : [`${decisions.lost} decisions are missing in the decision log since the agent started`];
+}
+
 /** The same for whoever runs this host, with what it trusts. */
 export function agentHealth(
   given: HealthParts & { readonly trust: TrustBundle | undefined },
@@ -82,6 +90,7 @@ export function agentHealth(
     standing: link.kind,
     trustDomain: trust?.trustDomain,
     trustSequence: trust?.sequence ?? 0,
+    decisions: given.decisions,
     roots: (trust?.x509Roots ?? []).map((root) => {
       const certificate = readCertificate(Buffer.from(root, 'base64'));
       const notAfterMs = certificate.ok ? certificate.value.notAfterMs : 0;

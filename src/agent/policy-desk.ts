@@ -1,51 +1,64 @@
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
+import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
-import type { AgentUpdate } from '../serve/api/wire.ts';
+import type { AgentUpdate, DecisionCounts } from '../serve/api/wire.ts';
 import { type CheckHandler, checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
-import { BoundedLog } from './bounded-log.ts';
-
-/** A write for each decision costs more than deciding: what comes within these is one, unless it becomes long. */
-const logDelayMs = 20;
-const logCharactersMax = 64 * 1024;
+import { DecisionLog, type DecisionSink } from './decision-log.ts';
+import { otlpLogsTarget } from './otlp-environment.ts';
+import { OtlpLogs } from './otlp-logs.ts';
 
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
+
+export interface PolicyDeskOptions {
+  /** Where the log of its decisions lies. */
+  readonly dir: string;
+  /** Which share of plain allows is logged. */
+  readonly allowRate: number;
+  /** Says whether decisions also go somewhere by OTLP. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
 
 /** Decides for every workload of the host, by the newest policy that could be read. */
 export class PolicyDesk {
   readonly check: CheckHandler;
   readonly #log: Log;
-  readonly #clock: Clock;
-  readonly #decisions: BoundedLog;
-  /** Lines that are not with the log yet. */
-  #lines = '';
+  readonly #decisions: DecisionLog;
+  readonly #sink: DecisionSink | undefined;
+  readonly #counters = newDeskCounters();
   #policy: CompiledPolicy | undefined;
   #update: PolicyUpdate | undefined;
 
-  /** `dir`: where the log of its decisions lies. */
-  constructor(
-    dir: string,
-    { clock, random, log }: { readonly clock: Clock; readonly random: Random; readonly log: Log },
-  ) {
+  constructor(options: PolicyDeskOptions) {
+    const { dir, allowRate, clock, random, log } = options;
     this.#log = log;
-    this.#clock = clock;
-    this.#decisions = new BoundedLog(join(dir, 'decisions.jsonl'));
+    this.#sink = openSink(options);
+    this.#decisions = new DecisionLog({ dir, allowRate, clock, random, sink: this.#sink });
     this.check = checkHandler({
       policy: () => this.#policy,
       clock,
       nextId: decisionIds(clock, random),
-      onDecision: (record) => this.#record(`${JSON.stringify(record)}\n`),
-      counters: newDeskCounters(),
+      onDecision: (record) =>
+        this.#decisions.write({ ...record, policy: this.#update?.version ?? '' }),
+      counters: this.#counters,
     });
   }
 
   /** What it decides by; to be kept. */
   get update(): PolicyUpdate | undefined {
     return this.#update;
+  }
+
+  get counts(): DecisionCounts {
+    const { allowed, denied, faults, unavailable, unrecorded } = this.#counters;
+    const { sampledOut, lost } = this.#decisions.counts;
+    const notKept = lost + unrecorded + (this.#sink?.lost ?? 0);
+    return { allowed, denied, faults, unavailable, sampledOut, lost: notKept };
   }
 
   take(update: PolicyUpdate): void {
@@ -63,18 +76,17 @@ export class PolicyDesk {
   }
 
   close(): Promise<void> {
-    this.#writeLines();
     return this.#decisions.close();
   }
+}
 
-  #record(line: string): void {
-    if (this.#lines === '') this.#clock.after(logDelayMs, () => this.#writeLines());
-    this.#lines += line;
-    if (this.#lines.length > logCharactersMax) this.#writeLines();
-  }
-
-  #writeLines(): void {
-    if (this.#lines !== '') this.#decisions.write(this.#lines);
-    this.#lines = '';
+/** An address that is none is no reason not to decide. */
+function openSink({ env, clock, random, log }: PolicyDeskOptions): DecisionSink | undefined {
+  try {
+    const target = otlpLogsTarget(env);
+    return target && new OtlpLogs({ target, clock, random, log });
+  } catch (error) {
+    log.warn('decisions are not exported', problemFields(error));
+    return undefined;
   }
 }

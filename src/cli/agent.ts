@@ -39,6 +39,8 @@ const usage = {
     `  --socket PATH            the Workload API and SDS for every process here; ${socketUnlessSaid} unless said`,
     '  --seal-with KIND         binds what is kept to tpm, keyring (lost by a reboot) or file; unless said, or set as',
     '                           CHANCERY_SEAL_WITH: the strongest that works here and lets this host come back by itself',
+    '  --log-allows SHARE       which share of plain allows the decision log holds, from 0 to 1; 1, or CHANCERY_LOG_ALLOWS.',
+    '                           Denials, and what a rule in audit had a part in, are all in it',
     '  --host-file FILE         instead of all this: a file that says it, as `up` writes one',
   ].join('\n'),
   example:
@@ -58,6 +60,7 @@ export const agentOptions = {
   state: { type: 'string' },
   socket: { type: 'string' },
   'seal-with': { type: 'string' },
+  'log-allows': { type: 'string' },
 } as const;
 
 export async function agent(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -68,6 +71,8 @@ export async function agent(args: readonly string[], terminal: Terminal): Promis
   }
   if (parsed.positionals.length > 0) throw usageError('agent takes flags only', usage);
   const only = sealKindOf(parsed.values['seal-with'] ?? process.env['CHANCERY_SEAL_WITH']);
+  const { env } = process;
+  const allowRate = shareOf(parsed.values['log-allows'] ?? env['CHANCERY_LOG_ALLOWS']);
   const hostFile = hostFileOf(parsed.values);
   const log = jsonLog('agent', systemClock, (line) => void process.stderr.write(line));
   const random = systemRandom;
@@ -75,7 +80,9 @@ export async function agent(args: readonly string[], terminal: Terminal): Promis
   const keyOptions = { outlivesReboot: !canProveAgain(proof), tpm: sealerOf(proof, only) };
   const cache = await HostCache.open(dirname(hostFile), { random, log, only, ...keyOptions });
   keepMemorySmall();
-  const running = new Agent({ hostFile, cache, clock: systemClock, random, log });
+  const running = new Agent({
+    ...{ hostFile, cache, clock: systemClock, random, log, allowRate, env },
+  });
   const ended = running.run();
   await untilSignal();
   running.stop();
@@ -133,6 +140,12 @@ function sealKindOf(text: Values[string]): HostKeyKind | undefined {
   if (kind === undefined)
     throw usageError(`--seal-with is one of ${hostKeyKinds.join(', ')}`, usage);
   return kind;
+}
+
+function shareOf(text: Values[string] = '1'): number {
+  const share = typeof text === 'string' && text.trim() !== '' ? Number(text) : Number.NaN;
+  if (share >= 0 && share <= 1) return share;
+  throw usageError('--log-allows is a share from 0 to 1, such as 0.1', usage);
 }
 
 function proofOf(values: Values): ProofConfig {

@@ -5,7 +5,7 @@ import type {
   JoinTokenReply,
   SealedBy,
 } from '../client/gen/api.ts';
-import type { AgentHealthReply } from '../serve/api/wire.ts';
+import type { AgentHealthReply, DecisionCounts } from '../serve/api/wire.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -101,6 +101,7 @@ export function healthText(reply: AgentHealthReply, nowMs: number, look: Look): 
   return [
     `${host ?? 'this host'}: ${standing}, ${can}`,
     ...problems.map((problem) => `  ${paint(look, 'yellow', problem)}`),
+    decisionsText(reply.decisions),
     `keeps what it holds ${keptText(reply.sealedBy)}`,
     `trusts ${trustDomain ?? 'nobody yet'}, bundle ${trustSequence}`,
     ...roots.map(
@@ -109,6 +110,16 @@ export function healthText(reply: AgentHealthReply, nowMs: number, look: Look): 
     '',
     heldText(reply.identities, nowMs, look),
   ].join('\n');
+}
+
+function decisionsText({ allowed, denied, sampledOut, lost }: DecisionCounts): string {
+  const parts = [
+    `allowed ${allowed}`,
+    `denied ${denied}`,
+    ...(sampledOut === 0 ? [] : [`${sampledOut} allows not logged by its rate`]),
+    ...(lost === 0 ? [] : [`${lost} lost to the log`]),
+  ];
+  return `its policy desk ${parts.join(', ')} since it started`;
 }
 
 /** What to type on the new machine. The token is a secret: it goes by a file or by hand, not into a ticket. */

@@ -6,6 +6,7 @@ const coordinateBytes: Readonly<Record<string, number>> = { 'P-256': 32, 'P-384'
 /** Below it a key is weak (NIST SP 800-131A); above it one check costs too much. */
 const rsaBitsMin = 2_048;
 const rsaBitsMax = 8_192;
+const ed25519Bytes = 32;
 const rsaExponentMax = 2n ** 32n;
 
 type Members = Readonly<Record<string, unknown>>;
@@ -32,6 +33,17 @@ export function readPublicJwk(jwk: Members): Result<KeyObject | undefined, strin
   if (kty === 'RSA') return readRsa(jwk);
   const length = typeof crv === 'string' ? coordinateBytes[crv] : undefined;
   return length === undefined ? ok(undefined) : readEc(jwk, length);
+}
+
+/** As `readPublicJwk`, and Ed25519 (RFC 8037): what issuers of tokens sign with. */
+export function readIssuerJwk(jwk: Members): Result<KeyObject | undefined, string> {
+  const { kty, crv, x } = jwk;
+  if (kty !== 'OKP') return readPublicJwk(jwk);
+  if (crv !== 'Ed25519') return ok(undefined);
+  if ('d' in jwk) return err('it gives a private key away');
+  if (!isBytes(x, ed25519Bytes)) return err(`"x" is not ${ed25519Bytes} bytes`);
+  const key = importKey({ kty, crv, x });
+  return key === undefined ? err('it is no point on Ed25519') : ok(key);
 }
 
 function readEc({ crv, x, y }: Members, length: number): Result<KeyObject, string> {

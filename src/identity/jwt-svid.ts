@@ -1,8 +1,8 @@
 import { err, ok, type Result } from '../base/result.ts';
 import type { TrustDomain } from '../model/types.ts';
-import { isJwtSignedBy, jwtAlgorithm } from './jwt-algorithms.ts';
+import { type CompactJws, readCompactJws } from './compact-jws.ts';
+import { isJwtSignedBy, type JwtAlgorithm, jwtAlgorithm } from './jwt-algorithms.ts';
 import { parseSpiffeId, pathOf, type SpiffeId, trustDomainOf } from './spiffe-id.ts';
-import { readJsonObject } from './strict-json.ts';
 import type { JwtVerificationKey, TrustBundle } from './trust.ts';
 
 /** A token is a few hundred bytes; a header line has 8 KB in most servers. */
@@ -60,22 +60,17 @@ function keysOf(
     : ok([key]);
 }
 
-interface ParsedJwt {
+interface ParsedJwt extends Omit<CompactJws, 'header'> {
   /** Undefined: the token does not say. */
   readonly kid: string | undefined;
-  readonly algorithm: NonNullable<ReturnType<typeof jwtAlgorithm>>;
-  readonly claims: Readonly<Record<string, unknown>>;
-  readonly signed: string;
-  readonly signature: Uint8Array;
+  readonly algorithm: JwtAlgorithm;
 }
 
 function parseJwt(token: string): Result<ParsedJwt, string> {
   if (token.length > jwtBytesMax) return err(`the token is longer than ${jwtBytesMax} bytes`);
-  const parts = token.split('.');
-  const [headerText = '', claimsText = '', signatureText = ''] = parts;
-  if (parts.length !== 3) return err('the token is not a JWS in compact form');
-  const header = decodeObject(headerText);
-  if (header === undefined) return err('the header of the token is not a JSON object');
+  const jws = readCompactJws(token);
+  if (!jws.ok) return jws;
+  const { header, ...rest } = jws.value;
   const { alg, kid, typ, ...others } = header;
   const algorithm = jwtAlgorithm(alg);
   if (algorithm === undefined) return err(`the algorithm ${JSON.stringify(alg)} is not taken`);
@@ -87,11 +82,7 @@ function parseJwt(token: string): Result<ParsedJwt, string> {
   if (kid !== undefined && (typeof kid !== 'string' || kid === '')) {
     return err('the token gives the name of its key as something else than a text');
   }
-  const claims = decodeObject(claimsText);
-  if (claims === undefined) return err('the claims of the token are not a JSON object');
-  const signature = decodeBase64Url(signatureText);
-  if (signature === undefined) return err('the signature is not in base64url');
-  return ok({ kid, algorithm, claims, signed: `${headerText}.${claimsText}`, signature });
+  return ok({ kid, algorithm, ...rest });
 }
 
 function checkClaims(
@@ -117,17 +108,4 @@ function checkClaims(
     return err('the token is not valid yet');
   }
   return ok({ spiffeId: id.value, audience: audiences, expiresAtSeconds: exp, claims });
-}
-
-/** Undefined for what is no object, or says a member twice. */
-function decodeObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  const bytes = decodeBase64Url(text);
-  return bytes === undefined ? undefined : readJsonObject(bytes);
-}
-
-function decodeBase64Url(text: string): Uint8Array | undefined {
-  if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
-  const bytes = Buffer.from(text, 'base64url');
-  // Unused bits must be zero, or one token has several spellings.
-  return bytes.toString('base64url') === text ? bytes : undefined;
 }

@@ -1,5 +1,5 @@
 import { compileCel } from '../cel/compile.ts';
-import type { CelProgram, CelRead, Json } from '../cel/value.ts';
+import { absent, type CelProgram, type CelRead, type Json } from '../cel/value.ts';
 import type { ClaimMatch, Conditions, TokenMatch } from '../model/condition-types.ts';
 import type { ValueMatch } from '../model/types.ts';
 import type { ConditionClause } from './decision.ts';
@@ -33,7 +33,9 @@ export function compileConditions(conditions: Conditions, effect: 'allow' | 'den
     ...(hosts.length === 0 ? [] : [hostTest(hosts)]),
     ...headers.map((header) => headerTest(header, effect)),
     ...(token === undefined ? [] : [tokenTest(token)]),
-    ...(when === undefined ? [] : [whenTest(compileCel(when.expr))]),
+    ...(when === undefined
+      ? []
+      : [whenTest(compileCel(when.expr), (token?.audiences.length ?? 0) > 0)]),
   ];
   const [only] = tests;
   return only !== undefined && tests.length === 1 ? only : allOf(tests);
@@ -114,6 +116,7 @@ export function missingOf(token: TokenFacts, match: TokenMatch): string | undefi
   if (audiences.length > 0 && !audiences.some((one) => token.audiences.includes(one))) {
     return `audience ${audiences.join(' or ')}`;
   }
+  if (audiences.length === 0 && token.onlyForRules) return 'an audience of this mesh';
   const scope = scopes.find((one) => !token.scopes.includes(one));
   if (scope !== undefined) return `scope ${scope}`;
   const claim = claims.find((one) => !hasClaim(token, one));
@@ -127,9 +130,10 @@ function hasClaim({ claims }: TokenFacts, { name, values }: ClaimMatch): boolean
   return items.some((item) => typeof item !== 'object' && values.includes(String(item)));
 }
 
-function whenTest(program: CelProgram): Test {
-  return (_facts, read) => {
-    const outcome = program(read);
+/** `namesAudience`: the token was held against an audience of the rule itself. */
+function whenTest(program: CelProgram, namesAudience: boolean): Test {
+  return (facts, read) => {
+    const outcome = program(namesAudience ? read : withoutForeignToken(facts, read));
     switch (outcome.kind) {
       case 'value':
         return outcome.value === true ? holds : failsBy.when;
@@ -139,4 +143,10 @@ function whenTest(program: CelProgram): Test {
         return { kind: 'depends', on: outcome.names };
     }
   };
+}
+
+/** What somebody got for one rule must not open another. */
+function withoutForeignToken({ token }: RequestFacts, read: CelRead): CelRead {
+  if (token === unknown || token.kind !== 'valid' || !token.token.onlyForRules) return read;
+  return (name) => (name === 'token' || name.startsWith('token.') ? absent : read(name));
 }

@@ -43,6 +43,8 @@ export interface TokenFacts {
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, Json>>;
   readonly expiresMs: number;
+  /** None of its audiences is one of its issuer's: it is nothing but to rules that name an audience it has. */
+  readonly onlyForRules?: boolean;
 }
 
 /** Nothing is known but who asks for what. */

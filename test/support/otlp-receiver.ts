@@ -33,6 +33,8 @@ export interface ReceivedSpan {
 /** Takes traces by OTLP over HTTP and reads them by OpenTelemetry's own definitions, which the pinned Envoy carries. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
+  /** Attributes of log records, which come in JSON. */
+  readonly logs: Readonly<Record<string, Value>>[] = [];
   readonly calls: string[] = [];
   /** What it answers; 503 is that of a receiver that cannot now. */
   status = 200;
@@ -47,6 +49,11 @@ export class OtlpReceiver {
       this.calls.push(`${request.method} ${request.url} ${request.headers['content-type']}`);
       const body = Buffer.concat(chunks);
       const isPacked = request.headers['content-encoding'] === 'gzip';
+      if (request.url?.endsWith('/v1/logs')) {
+        if (this.status === 200) this.#takeLogs(body);
+        response.writeHead(this.status, { 'content-type': 'application/json' }).end('{}');
+        return;
+      }
       if (this.status === 200) this.#take(this.#decode(isPacked ? gunzipSync(body) : body));
       response.writeHead(this.status, { 'content-type': 'application/x-protobuf' }).end();
     });
@@ -74,6 +81,20 @@ export class OtlpReceiver {
     this.#server.close();
   }
 
+  /** OTLP in JSON, by the names of its fields. */
+  #takeLogs(body: Buffer): void {
+    const { resourceLogs } = JSON.parse(body.toString()) as LogsRequest;
+    for (const { logRecords } of resourceLogs.flatMap(({ scopeLogs }) => scopeLogs)) {
+      for (const { attributes } of logRecords) {
+        const entries = attributes.map(({ key, value }): [string, Value] => {
+          const texts = value.arrayValue?.values.map(({ stringValue }) => stringValue);
+          return [key, texts ?? value.stringValue ?? Number(value.intValue)];
+        });
+        this.logs.push(Object.fromEntries(entries));
+      }
+    }
+  }
+
   #take(request: unknown): void {
     for (const { resource, scope_spans } of (request as WireRequest).resource_spans) {
       const service = String(attributesOf(resource.attributes)['service.name']);
@@ -82,6 +103,23 @@ export class OtlpReceiver {
       }
     }
   }
+}
+
+interface LogsRequest {
+  readonly resourceLogs: readonly {
+    readonly scopeLogs: readonly {
+      readonly logRecords: readonly {
+        readonly attributes: readonly {
+          readonly key: string;
+          readonly value: {
+            readonly stringValue?: string;
+            readonly intValue?: string;
+            readonly arrayValue?: { readonly values: readonly { readonly stringValue: string }[] };
+          };
+        }[];
+      }[];
+    }[];
+  }[];
 }
 
 async function requestReader(): Promise<(bytes: Uint8Array) => unknown> {

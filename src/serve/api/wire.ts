@@ -183,6 +183,21 @@ export interface AgentHealthReply extends HostHealth {
   readonly trustDomain: string | undefined;
   readonly trustSequence: number;
   readonly roots: readonly { readonly sha256: string; readonly notAfterMs: number }[];
+  readonly decisions: DecisionCounts;
+}
+
+/** What a host's policy desk did since its agent started. */
+export interface DecisionCounts {
+  readonly allowed: number;
+  readonly denied: number;
+  /** Denials by a fault of the desk itself. */
+  readonly faults: number;
+  /** Questions that came before any policy. */
+  readonly unavailable: number;
+  /** Plain allows that are not logged because not all of them are to be. */
+  readonly sampledOut: number;
+  /** Decisions that the log or its receiver could not take in time. */
+  readonly lost: number;
 }
 
 /** What a host calls itself among the holders of its certificates. */

@@ -8,7 +8,8 @@ import {
 } from '../../gen/envoy/service/auth/v3/external_auth_pb.js';
 import { type CompiledPolicy, compilePolicy } from '../../policy/compiled-policy.ts';
 import { sketchPolicy } from '../../policy/policy.fixture.ts';
-import { checkHandler, type DecisionRecord, type Desk, newDeskCounters } from './check-handler.ts';
+import { checkHandler, type Desk, newDeskCounters } from './check-handler.ts';
+import type { DecisionRecord } from './decision-record.ts';
 
 const shop = compilePolicy(
   sketchPolicy({
@@ -21,11 +22,13 @@ const shop = compilePolicy(
   }),
 );
 
+let tick = 0;
+
 function desk(change: Partial<Desk> = {}) {
   const records: DecisionRecord[] = [];
   return {
     policy: (): CompiledPolicy | undefined => shop,
-    clock: { nowMs: () => 1_700_000_000_000 },
+    clock: { nowMs: () => 1_700_000_000_000, monotonicMs: () => (tick += 0.25) },
     nextId: () => 'd-1',
     onDecision: (record: DecisionRecord) => {
       records.push(record);
@@ -296,9 +299,11 @@ test('a record joins the decision with the access log', () => {
     {
       id: 'd-1',
       timeMs: 1_700_000_000_000,
+      latencyUs: 250,
       side: 'ingress',
       service: 'payments',
       principal: 'spiffe://acme/checkout',
+      address: '',
       method: 'POST',
       path: '/v1/charges',
       host: 'payments',
@@ -306,6 +311,9 @@ test('a record joins the decision with the access log', () => {
       kind: 'allow',
       code: undefined,
       rule: 'r1',
+      token: undefined,
+      audits: undefined,
+      undecided: undefined,
       fault: undefined,
     },
   ]);

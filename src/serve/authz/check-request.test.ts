@@ -45,13 +45,16 @@ function randomRequest(random: RandomNumber): Uint8Array {
     },
   };
   const address = {
-    address: {
-      case: 'socketAddress' as const,
-      value: {
-        address: '127.0.0.1',
-        portSpecifier: { case: 'portValue' as const, value: 15_001 },
-      },
-    },
+    address:
+      random() < 0.8
+        ? {
+            case: 'socketAddress' as const,
+            value: {
+              address: pick(random, ['127.0.0.1', '::1', '']),
+              portSpecifier: { case: 'portValue' as const, value: 15_001 },
+            },
+          }
+        : { case: 'pipe' as const, value: { path: '/run/a.sock' } },
   };
   const attributes = {
     source: some({
@@ -73,9 +76,11 @@ function randomRequest(random: RandomNumber): Uint8Array {
 
 function generatedFacts({ attributes }: CheckRequest): CheckFacts {
   const http = attributes?.request?.http;
+  const address = attributes?.source?.address?.address;
   const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
   return {
     principal: attributes?.source?.principal ?? '',
+    address: address?.case === 'socketAddress' ? address.value.address : '',
     http:
       http === undefined
         ? undefined
@@ -83,6 +88,7 @@ function generatedFacts({ attributes }: CheckRequest): CheckFacts {
             method: http.method,
             path: http.path,
             host: http.host,
+            scheme: http.scheme,
             headers: [
               ...Object.entries(http.headers),
               ...(http.headerMap?.headers ?? []).map(

@@ -5,6 +5,8 @@ import { type Cursor, endOfPart, readVarint, skip } from '../grpc/message.ts';
 export interface CheckFacts {
   /** The URI SAN of the verified peer certificate; empty when there was none. */
   readonly principal: string;
+  /** Of the peer's socket; empty when it is none of IP. */
+  readonly address: string;
   /** Undefined for a TCP connection. */
   readonly http: HttpFacts | undefined;
   /** The `context_extensions` that the control plane put on the route. */
@@ -14,10 +16,12 @@ export interface CheckFacts {
 export type HttpFacts = Omit<RawRequest, 'principal' | 'headers'> & {
   /** In order; Envoy sends a list (`encode_raw_headers`), or a map with repeated headers joined by commas. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly scheme: string;
 };
 
 interface Growing {
   principal: string;
+  address: string;
   http: GrowingHttp | undefined;
   readonly extensions: Map<string, string>;
 }
@@ -26,6 +30,7 @@ interface GrowingHttp {
   method: string;
   path: string;
   host: string;
+  scheme: string;
   headers: [string, string][];
 }
 
@@ -34,7 +39,7 @@ interface GrowingHttp {
  * it to the generated decoder. Throws on bytes that are no message.
  */
 export function readCheckRequest(bytes: Uint8Array): CheckFacts {
-  const facts: Growing = { principal: '', http: undefined, extensions: new Map() };
+  const facts: Growing = { principal: '', address: '', http: undefined, extensions: new Map() };
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const message = { bytes: view, text: view.toString('latin1'), at: 0, end: view.length };
   while (message.at < message.end) {
@@ -104,7 +109,34 @@ function readSource(reading: Reading, facts: Growing): void {
   const end = enter(reading);
   while (reading.at < reading.end) {
     const field = nextPart(reading);
-    if (field === 4) facts.principal = readText(reading);
+    if (field === 1) readAddress(reading, facts);
+    else if (field === 4) facts.principal = readText(reading);
+    else if (field !== skipped) pass(reading);
+  }
+  leave(reading, end);
+}
+
+/** Address.socket_address.address; pipes and Envoy's own listeners have none. */
+function readAddress(reading: Reading, facts: Growing): void {
+  const end = enter(reading);
+  while (reading.at < reading.end) {
+    const field = nextPart(reading);
+    if (field === 1) {
+      readSocketAddress(reading, facts);
+      continue;
+    }
+    // The kinds of address exclude each other, and the last one counts.
+    facts.address = '';
+    if (field !== skipped) pass(reading);
+  }
+  leave(reading, end);
+}
+
+function readSocketAddress(reading: Reading, facts: Growing): void {
+  const end = enter(reading);
+  while (reading.at < reading.end) {
+    const field = nextPart(reading);
+    if (field === 2) facts.address = readText(reading);
     else if (field !== skipped) pass(reading);
   }
   leave(reading, end);
@@ -115,7 +147,7 @@ function readRequest(reading: Reading, facts: Growing): void {
   while (reading.at < reading.end) {
     const field = nextPart(reading);
     if (field === 2) {
-      facts.http ??= { method: '', path: '', host: '', headers: [] };
+      facts.http ??= { method: '', path: '', host: '', scheme: '', headers: [] };
       readHttp(reading, facts.http);
     } else if (field !== skipped) pass(reading);
   }
@@ -130,6 +162,7 @@ function readHttp(reading: Reading, http: GrowingHttp): void {
     else if (field === 3) http.headers.push(readEntry(reading));
     else if (field === 4) http.path = readText(reading);
     else if (field === 5) http.host = readText(reading);
+    else if (field === 6) http.scheme = readText(reading);
     else if (field === 13) readHeaderMap(reading, http);
     else if (field !== skipped) pass(reading);
   }

@@ -23,6 +23,7 @@ const varint = 0;
 const lengthDelimited = 2;
 /** google.rpc.Code */
 const permissionDenied = 7;
+const unauthenticated = 16;
 /** HeaderValueOption.HeaderAppendAction */
 const overwriteIfExistsOrAdd = 2;
 
@@ -40,9 +41,13 @@ function responseOf(answer: CheckAnswer): string {
   }
   const headers = answer.headers.map((header) => part(2, headerOption(header))).join('');
   return (
-    part(1, number(1, permissionDenied) + text(2, answer.message)) +
+    part(1, number(1, statusOf(answer.httpStatus)) + text(2, answer.message)) +
     part(2, part(1, number(1, answer.httpStatus)) + headers + text(3, answer.body))
   );
+}
+
+function statusOf(httpStatus: number): number {
+  return httpStatus === 401 ? unauthenticated : permissionDenied;
 }
 
 function headerOption([name, value]: readonly [string, string]): string {
