@@ -134,6 +134,8 @@ const connectionFields: JsonObject = {
   cluster: '%UPSTREAM_CLUSTER_RAW%',
   flags: '%RESPONSE_FLAGS%',
   details: '%CONNECTION_TERMINATION_DETAILS%',
+  // A deny rule in audit that would have refused it.
+  audit: '%DYNAMIC_METADATA(envoy.filters.network.rbac:shadow_effective_policy_id)%',
   upstream_failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
   duration_ms: '%DURATION%',
   bytes_in: '%BYTES_RECEIVED%',
