@@ -3,7 +3,7 @@ import { type ProxyCounters, slowerThanMs } from '../rollout/signals.ts';
 
 /** Named so in src/compile (`statPrefix`, clusters `SERVICE/VERSION`); the names behind it are Envoy's. */
 const filter = [
-  '^http\\.(ingress|egress)\\.(downstream_rq_(completed|4xx|5xx|time)|ext_authz\\.denied)$',
+  '^http\\.(ingress|egress)\\.(downstream_rq_(completed|4xx|5xx|time)|(ext_authz|rbac)\\.denied)$',
   '^tcp\\.app\\.downstream_cx_total$',
   '^ingress\\.rbac\\.denied$',
   '^cluster\\.[^.]+/[^.]+\\.upstream_rq_retry$',
@@ -24,13 +24,13 @@ export async function proxyCounters(
     for (const [name, value] of stats) if (pattern.test(name)) total += value;
     return total;
   };
-  const denials = sum(/ext_authz\.denied$/);
+  const denials = sum(/^http\..*\.denied$/);
   return {
     requests: sum(/downstream_rq_completed$|downstream_cx_total$/),
     errors: sum(/downstream_rq_5xx$/),
     // Its own denials are answers of 403.
     clientErrors: Math.max(0, sum(/downstream_rq_4xx$/) - denials),
-    denials: denials + sum(/rbac\.denied$/),
+    denials: denials + sum(/^ingress\.rbac\.denied$/),
     handshakeFailures: sum(/\.ssl\./),
     retries: sum(/upstream_rq_retry$/),
     slower: slowerThanMs.map((boundMs) =>

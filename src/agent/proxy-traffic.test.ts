@@ -35,9 +35,10 @@ describe('the traffic of a proxy', () => {
         [total('cart/v1')]: 0,
       },
       ...{ [rule('allow/web')]: 2, [rule('ask/internal')]: 1 },
+      ...{ 'http.ingress.rbac.policy.deny/guest.denied': 5 },
     });
     const first = await untold();
-    assert.deepEqual(first, { callees: { pay: 7 }, rules: { web: 2, internal: 1 } });
+    assert.deepEqual(first, { callees: { pay: 7 }, rules: { web: 2, internal: 1, guest: 5 } });
     assert.deepEqual(await untold(), first, 'until it was told it is told again');
     traffic.told(first ?? { callees: {}, rules: {} });
     assert.equal(await untold(), undefined);

@@ -3,14 +3,14 @@ import type { EnvoyAdmin } from '../envoy/admin.ts';
 import type { ServiceTraffic } from '../serve/api/wire.ts';
 
 /**
- * Requests by callee (clusters are named `service/version`), and those that each rule let in or passed to the desk. The
+ * Requests by callee (clusters are named `service/version`), and those that each rule let in, refused or passed to the desk. The
  * names behind ours are Envoy's. Gauges of open requests: a stream of a day is traffic all day.
  */
 const filter =
   '^cluster\\.[^.]+/.+\\.upstream_rq_(total|active)$' +
-  '|^http\\.ingress\\.rbac\\.policy\\.(allow|ask)/.+\\.allowed$|^server\\.uptime$';
+  '|^http\\.ingress\\.rbac\\.policy\\.(allow|ask|deny)/.+\\.(allowed|denied)$|^server\\.uptime$';
 const calleeStat = /^cluster\.([^./]+)\/.+\.upstream_rq_(total|active)$/;
-const ruleStat = /^http\.ingress\.rbac\.policy\.(?:allow|ask)\/(.+)\.allowed$/;
+const ruleStat = /^http\.ingress\.rbac\.policy\.(?:allow|ask|deny)\/(.+)\.(?:allowed|denied)$/;
 const uptimeStat = 'server.uptime';
 
 /** Asked with the reports that go anyway; who called whom a moment ago need not be known this moment. */

@@ -1,5 +1,5 @@
 import { contentHash } from '../compile/content-hash.ts';
-import { ownSecret, trustSecret } from '../compile/names.ts';
+import { allTrustSecret, ownSecret, trustSecret } from '../compile/names.ts';
 import { type Resource, type Snapshot, typeUrls } from '../compile/resource.ts';
 import { toPem } from '../identity/pem.ts';
 import { bundlePem, hasRoots, type TrustBundle } from '../identity/trust.ts';
@@ -9,9 +9,6 @@ import { secret, spiffeValidator } from '../serve/xds/messages.ts';
 
 const validatorType =
   'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
-
-/** Validates with the bundles of all trust domains, each with its own. */
-const allTrustSecret = 'ALL';
 
 /**
  * What a caller gets over SDS, under the names that SPIFFE clients and Envoy configurations use: `default` and each

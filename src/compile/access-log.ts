@@ -5,7 +5,7 @@ import {
   AccessLogSchema,
 } from '../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { FileAccessLogSchema } from '../gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
-import { ExpressionFilterSchema } from '../gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
+import { celFilter } from './cel-filter.ts';
 import { accessLogFile, metadataKey, rbacFilter } from './names.ts';
 import { any, type Init } from './pack.ts';
 
@@ -48,21 +48,9 @@ export function attemptLog(origin: Origin): AccessLog {
 export function handshakeLog(origin: Origin): AccessLog {
   return fileLog(
     { kind: 'handshake', ...origin, ...handshakeFields },
-    {
-      filterSpecifier: {
-        case: 'extensionFilter',
-        value: {
-          name: 'cel',
-          configType: {
-            case: 'typedConfig',
-            value: any(ExpressionFilterSchema, {
-              expression:
-                "has(connection.transport_failure_reason) && connection.transport_failure_reason != ''",
-            }),
-          },
-        },
-      },
-    },
+    celFilter(
+      "has(connection.transport_failure_reason) && connection.transport_failure_reason != ''",
+    ),
   );
 }
 
@@ -106,6 +94,8 @@ const ingressFields: JsonObject = {
   caller_serial: '%DOWNSTREAM_PEER_SERIAL%',
   callee: '%DOWNSTREAM_LOCAL_URI_SAN%',
   rule: `%DYNAMIC_METADATA(${rbacFilter}:enforced_effective_policy_id)%`,
+  // A deny rule in audit that would have refused it.
+  audit: `%DYNAMIC_METADATA(${rbacFilter}:shadow_effective_policy_id)%`,
   decision: `%DYNAMIC_METADATA(envoy.filters.http.ext_authz)%`,
 };
 
@@ -144,6 +134,8 @@ const connectionFields: JsonObject = {
   cluster: '%UPSTREAM_CLUSTER_RAW%',
   flags: '%RESPONSE_FLAGS%',
   details: '%CONNECTION_TERMINATION_DETAILS%',
+  // A deny rule in audit that would have refused it.
+  audit: '%DYNAMIC_METADATA(envoy.filters.network.rbac:shadow_effective_policy_id)%',
   upstream_failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
   duration_ms: '%DURATION%',
   bytes_in: '%BYTES_RECEIVED%',

@@ -84,7 +84,7 @@ function policyOf(sources: CallerSources, known: Caller | undefined): Named {
   const { intent, document, service, ruled } = sources;
   if (known !== undefined && !ruled) return known.extensions;
   const policy =
-    service.protocol === 'tcp' ? tcpPolicy(intent, service) : httpPolicy(document, service);
+    service.protocol === 'tcp' ? tcpPolicy(intent, service) : httpPolicy(intent, document, service);
   const before = known?.extensions.get(policy.name);
   return keepNamed(known?.extensions, [keepResource(before, policy)]);
 }

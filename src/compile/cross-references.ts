@@ -1,5 +1,11 @@
 import type { Code, Finding } from '../base/finding.ts';
-import { agentCluster, controlPlaneCluster, ownSecret, trustSecret } from './names.ts';
+import {
+  agentCluster,
+  allTrustSecret,
+  controlPlaneCluster,
+  ownSecret,
+  trustSecret,
+} from './names.ts';
 import { type Reference, referencesOf } from './references.ts';
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from './resource.ts';
 
@@ -29,7 +35,7 @@ const kinds: Readonly<Record<Reference['to'], Kind>> = {
     code: 'CH1104',
     typeUrl: typeUrls.secret,
     what: 'secret',
-    always: [ownSecret, trustSecret],
+    always: [ownSecret, trustSecret, allTrustSecret],
   },
   extension: { code: 'CH1105', typeUrl: typeUrls.extension, what: 'extension', always: [] },
 };

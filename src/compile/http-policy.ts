@@ -2,13 +2,14 @@ import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
-import type { Service } from '../model/types.ts';
+import type { Intent, Service } from '../model/types.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
 import type { HttpFilter } from './http.ts';
 import { rbacFilter } from './names.ts';
 import { any, encode, encodedResource, nestedAny } from './pack.ts';
-import { askAlways, pathStateKey, rbacConfig } from './rbac.ts';
+import { askAlways, rbacConfig } from './rbac.ts';
+import { pathStateKey } from './rbac-predicates.ts';
 import { type Resource, typeUrls } from './resource.ts';
 
 /**
@@ -56,8 +57,12 @@ export const policyFilters: readonly HttpFilter[] = [
   },
 ];
 
-export function httpPolicy(document: PolicyDocument, service: Service): Resource {
-  const plan = rbacPlan(document, service.name);
+export function httpPolicy(
+  { mesh }: Pick<Intent, 'mesh'>,
+  document: PolicyDocument,
+  service: Service,
+): Resource {
+  const plan = rbacPlan(document, service.name, service.decide ?? mesh.defaults.decide);
   const { typeUrl, value } = plan === undefined ? askAlways() : rbacConfig(plan);
   return encodedResource({
     typeUrl: typeUrls.extension,

@@ -8,6 +8,7 @@ import {
 } from '../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { hasGuests } from '../model/principal.ts';
 import type { Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
 import { deskUnlessAllowed, deskWhereRouted } from './desk.ts';
@@ -56,26 +57,38 @@ const fields = ListenerSchema.field;
 const egressChain = templated((service, proxy) =>
   encode(FilterChainSchema, { filters: [egressManager(service, proxy)] }),
 );
-const httpIngressChain = templated((service, proxy) =>
-  encode(FilterChainSchema, {
-    transportSocket: ingressTls(['h2', 'http/1.1']),
-    filters: [ingressManager(service, proxy)],
-  }),
-);
-const tcpIngressChain = templated((service, proxy) =>
-  encode(FilterChainSchema, {
-    transportSocket: ingressTls(['chancery-tcp']),
-    filters: [
-      tcpAuthorizationFilter,
-      tcpProxy({ side: 'ingress', service, proxy }, 'app', { case: 'cluster', value: appCluster }),
-    ],
-  }),
-);
+/** With and without guests. */
+const ingressChains = {
+  own: { http: httpIngressChain(false), tcp: tcpIngressChain(false) },
+  guests: { http: httpIngressChain(true), tcp: tcpIngressChain(true) },
+};
 const ingressLog = templated((service, proxy) =>
   encode(AccessLogSchema, handshakeLog({ side: 'ingress', service, proxy })),
 );
 const outboundTail = tail(TrafficDirection.OUTBOUND);
 const inboundTail = tail(TrafficDirection.INBOUND);
+
+function httpIngressChain(guests: boolean) {
+  return templated((service, proxy) =>
+    encode(FilterChainSchema, {
+      transportSocket: ingressTls(['h2', 'http/1.1'], guests),
+      filters: [ingressManager(service, proxy)],
+    }),
+  );
+}
+
+function tcpIngressChain(guests: boolean) {
+  return templated((service, proxy) => {
+    const origin = { side: 'ingress', service, proxy } as const;
+    return encode(FilterChainSchema, {
+      transportSocket: ingressTls(['chancery-tcp'], guests),
+      filters: [
+        tcpAuthorizationFilter,
+        tcpProxy(origin, 'app', { case: 'cluster', value: appCluster }),
+      ],
+    });
+  });
+}
 
 function tail(trafficDirection: TrafficDirection): Uint8Array {
   return encode(ListenerSchema, {
@@ -139,7 +152,8 @@ export function egressTcpListener(options: {
 
 /** Where other proxies come in: mutual TLS, then policy, then the application. */
 export function ingressListenerFor(service: Service, workload: Workload): Resource {
-  const chain = service.protocol === 'tcp' ? tcpIngressChain : httpIngressChain;
+  const chains = hasGuests(service) ? ingressChains.guests : ingressChains.own;
+  const chain = chains[service.protocol === 'tcp' ? 'tcp' : 'http'];
   const head = encode(ListenerSchema, {
     name: ingressListener,
     ...address(workload.address, workload.ingressPort),

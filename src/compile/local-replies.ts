@@ -4,11 +4,12 @@ import type {
   ResponseMapperSchema,
 } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { Side } from './access-log.ts';
+import { celFilter } from './cel-filter.ts';
 import type { Init } from './pack.ts';
 
 type Mapper = Init<typeof ResponseMapperSchema>;
 
-/** Answers that Envoy makes by itself, by response flag; what the application sees instead of an empty reply. */
+/** Answers that Envoy makes by itself for want of one, by response flag; what the application sees instead of an empty reply. */
 interface LocalReply {
   readonly flag: string;
   readonly status?: number;
@@ -44,7 +45,53 @@ const localReplies: readonly LocalReply[] = [
  * Denials of the desk carry their own body and match no mapper.
  */
 export function localReplyConfig(side: Side, service: string): Init<typeof LocalReplyConfigSchema> {
-  return { mappers: localReplies.map((reply) => mapper(reply, side, service)) };
+  const denials = side === 'ingress' ? deniedInProxy(service) : [];
+  return { mappers: [...denials, ...localReplies.map((reply) => mapper(reply, side, service))] };
+}
+
+/** The name of the matched policy is in the details only: its metadata is written after this answer. */
+const isDenied = `response.code_details.startsWith('rbac_access_denied_matched_policy[deny/')`;
+const isGrpc = `'content-type' in request.headers && request.headers['content-type'].startsWith('application/grpc')`;
+const deniedBy = `%CEL(re.capture(response.code_details, '.*deny/([^]]*)]'))%`;
+const requestId = '%REQ(X-REQUEST-ID)%';
+
+/** A deny rule that the proxy holds by itself: as the desk answers, but for what only the desk knows. */
+function deniedInProxy(service: string): readonly Mapper[] {
+  const code = 'CH2102';
+  const message = `deny rule "${deniedBy}" of ${service} forbids it`;
+  const headersToAdd = [
+    { header: { key: 'x-chancery-code', value: code } },
+    { header: { key: 'x-chancery-decision', value: requestId } },
+  ];
+  const text = `${code}: ${message} (${requestId})`;
+  const error = {
+    code,
+    message,
+    decision: requestId,
+    rule: deniedBy,
+    answered_by: `ingress proxy of ${service}`,
+  };
+  return [
+    {
+      // Envoy turns the body into grpc-message.
+      filter: celFilter(`${isDenied} && ${isGrpc}`),
+      headersToAdd,
+      bodyFormatOverride: {
+        format: {
+          case: 'textFormatSource',
+          value: { specifier: { case: 'inlineString', value: text } },
+        },
+      },
+    },
+    {
+      filter: celFilter(isDenied),
+      headersToAdd,
+      bodyFormatOverride: {
+        format: { case: 'jsonFormat', value: { error } },
+        omitEmptyValues: true,
+      },
+    },
+  ];
 }
 
 function mapper(reply: LocalReply, side: Side, service: string): Mapper {

@@ -13,8 +13,10 @@ export const agentCluster = 'agent';
 export const controlPlaneCluster = 'control-plane';
 /** The workload's own certificate and key. */
 export const ownSecret = 'default';
-/** The SPIFFE validator with the trust bundles. */
+/** The SPIFFE validator with the bundle of the own trust domain. */
 export const trustSecret = 'ROOTCA';
+/** The same with the bundles of all peers, each for its own trust domain. */
+export const allTrustSecret = 'ALL';
 export const authzFilter = 'chancery.authz';
 export const rbacFilter = 'envoy.filters.http.rbac';
 /** The key of Chancery's own metadata on routes. */

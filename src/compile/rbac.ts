@@ -2,9 +2,6 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ActionSchema, RBAC_Action } from '../gen/envoy/config/rbac/v3/rbac_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
-import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
-import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
-import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
 import {
   type Matcher_MatcherTree_MatchMapSchema,
   type Matcher_OnMatch,
@@ -13,38 +10,37 @@ import {
 } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type {
   CallerTable,
-  Guard,
+  Leaf,
   MethodTable,
   PathStage,
   PrefixEntry,
-  RbacPlan,
-  Verdict,
-} from '../policy/rbac-plan.ts';
+} from '../policy/path-stage.ts';
+import type { PlanInput, Verdict } from '../policy/plan-parts.ts';
+import type { Guard, RbacPlan } from '../policy/rbac-plan.ts';
 import { encodedMap } from './caller-map.ts';
 import { any, encode, type Init } from './pack.ts';
+import {
+  allPredicate,
+  clausePredicate,
+  matchInput,
+  notPredicate,
+  regexPredicate,
+} from './rbac-predicates.ts';
 import { templated } from './template.ts';
 
 type Matcher = Init<typeof MatcherSchema>;
 type MatchMap = MessageInitShape<typeof Matcher_MatcherTree_MatchMapSchema>;
 type OnMatch = Init<typeof Matcher_OnMatchSchema> | Matcher_OnMatch;
 
-/** Where the path without its query is kept for the matcher: the `:path` input would include the query. */
-export const pathStateKey = 'chancery.path';
-
-/** Made once: a policy has many of them. */
-const inputs = {
-  path: { name: 'path', typedConfig: any(FilterStateInputSchema, { key: pathStateKey }) },
-  method: {
-    name: 'method',
-    typedConfig: any(HttpRequestHeaderMatchInputSchema, { headerName: ':method' }),
-  },
-  caller: { name: 'caller', typedConfig: any(UriSanInputSchema, {}) },
-} as const;
-
-/** The plan as Envoy's RBAC filter takes it: guards, deny, allow, fallback, each the `on_no_match` of the one before. */
+/** The plan as Envoy's RBAC filter takes it: guards, stages, fallback, each the `on_no_match` of the one before. */
 export function rbacConfig(plan: RbacPlan): Any {
-  // By rule, so that one in use is not taken away unawares.
-  return any(RBACSchema, { matcher: plannedMatcher(plan), trackPerRuleStats: true });
+  return any(RBACSchema, {
+    matcher: plannedMatcher(plan),
+    // Of what no rule in audit is about nothing is said: a miss has no name.
+    ...(plan.audit === undefined ? {} : { shadowMatcher: matcherOf(stageMatcher(plan.audit)) }),
+    // By rule, so that one in use is not taken away unawares.
+    trackPerRuleStats: true,
+  });
 }
 
 /** Until the policy has come the desk is asked about everything, and denies what it does not know. */
@@ -54,40 +50,39 @@ export function askAlways(): Any {
   });
 }
 
-function plannedMatcher(plan: RbacPlan): Matcher {
-  const allow = stageMatcher(plan.allow, verdictAction(plan.fallback));
-  const deny = stageMatcher(plan.deny, allow);
-  const guarded = plan.guards.reduceRight((next, guard) => guardMatcher(guard, next), deny);
-  return guarded.onMatch?.case === 'matcher'
-    ? (guarded.onMatch.value as Matcher)
-    : { onNoMatch: guarded };
+function plannedMatcher({ guards, stages, fallback }: RbacPlan): Matcher {
+  const unguarded = stages.reduceRight(
+    (next: OnMatch, stage) => stageMatcher(stage, next),
+    verdictAction(fallback),
+  );
+  return matcherOf(guards.reduceRight((next, guard) => guardMatcher(guard, next), unguarded));
+}
+
+function matcherOf(match: OnMatch): Matcher {
+  return match.onMatch?.case === 'matcher'
+    ? (match.onMatch.value as Matcher)
+    : { onNoMatch: match };
 }
 
 function guardMatcher(guard: Guard, next: OnMatch): OnMatch {
+  const predicate =
+    'when' in guard
+      ? clausePredicate({ input: guard.input, match: guard.when })
+      : notPredicate(regexPredicate(guard.input, guard.unless));
   return nested({
     matcherType: {
       case: 'matcherList',
-      value: {
-        matchers: [
-          {
-            predicate: {
-              matchType: {
-                case: 'notMatcher',
-                value: regexPredicate(guard.input, guard.unless),
-              },
-            },
-            onMatch: verdictAction(guard.verdict),
-          },
-        ],
-      },
+      value: { matchers: [{ predicate, onMatch: verdictAction(guard.verdict) }] },
     },
     onNoMatch: next,
   });
 }
 
 /** The exact path, then the longest prefix and, on a miss inside it, shorter ones, then what follows. */
-function stageMatcher(stage: PathStage, next: OnMatch): OnMatch {
+function stageMatcher(stage: PathStage, next?: OnMatch): OnMatch {
+  const exact = mapped(stage.exact, methodMatch);
   const prefixes = mapped(stage.prefixes, prefixMatch);
+  const onNoMatch = next === undefined ? {} : { onNoMatch: next };
   const byPrefix =
     prefixes === undefined
       ? next
@@ -95,14 +90,15 @@ function stageMatcher(stage: PathStage, next: OnMatch): OnMatch {
           matcherType: {
             case: 'matcherTree',
             value: {
-              input: inputs.path,
+              input: matchInput('path'),
               treeType: { case: 'prefixMatchMap', value: { map: prefixes } },
             },
           },
-          onNoMatch: next,
+          ...onNoMatch,
         });
-  const exact = mapped(stage.exact, methodMatch);
-  return exact === undefined ? byPrefix : exactMatch('path', { map: exact }, byPrefix);
+  if (exact !== undefined) return exactMatch('path', { map: exact }, byPrefix);
+  if (byPrefix === undefined) throw new Error('a stage without rules');
+  return byPrefix;
 }
 
 function prefixMatch(entry: PrefixEntry): OnMatch | undefined {
@@ -137,9 +133,28 @@ function newMethodMatch(table: MethodTable): OnMatch | undefined {
 }
 
 function callerMatch(table: CallerTable): OnMatch | undefined {
-  const otherwise = table.any === undefined ? undefined : verdictAction(table.any);
-  const callers = encodedMap(table.bySpiffeId, encodedVerdict);
+  const otherwise = table.any === undefined ? undefined : leafMatch(table.any);
+  const callers = encodedMap(table.bySpiffeId, encodedLeaf);
   return callers === undefined ? otherwise : exactMatch('caller', callers, otherwise);
+}
+
+/** The first whose conditions hold. */
+function leafMatch(leaf: Leaf): OnMatch {
+  if (leaf.kind !== 'choice') return verdictAction(leaf);
+  const conditional = leaf.of.filter(({ when }) => when.length > 0);
+  const always = leaf.of.find(({ when }) => when.length === 0);
+  return nested({
+    matcherType: {
+      case: 'matcherList',
+      value: {
+        matchers: conditional.map(({ when, verdict }) => ({
+          predicate: allPredicate(when.map(clausePredicate)),
+          onMatch: verdictAction(verdict),
+        })),
+      },
+    },
+    ...(always === undefined ? {} : { onNoMatch: verdictAction(always.verdict) }),
+  });
 }
 
 /** Undefined for a map without entries, which Envoy does not take. */
@@ -154,11 +169,11 @@ function mapped<Value>(
   return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
-function exactMatch(input: Guard['input'], map: MatchMap, otherwise: OnMatch | undefined): OnMatch {
+function exactMatch(input: PlanInput, map: MatchMap, otherwise: OnMatch | undefined): OnMatch {
   return nested({
     matcherType: {
       case: 'matcherTree',
-      value: { input: inputs[input], treeType: { case: 'exactMatchMap', value: map } },
+      value: { input: matchInput(input), treeType: { case: 'exactMatchMap', value: map } },
     },
     ...(otherwise === undefined ? {} : { onNoMatch: otherwise }),
   });
@@ -168,50 +183,50 @@ function nested(matcher: Matcher): OnMatch {
   return { onMatch: { case: 'matcher', value: matcher } };
 }
 
-function regexPredicate(input: Guard['input'], regex: string) {
-  return {
-    matchType: {
-      case: 'singlePredicate' as const,
-      value: {
-        input: inputs[input],
-        matcher: {
-          case: 'valueMatch' as const,
-          value: {
-            matchPattern: {
-              case: 'safeRegex' as const,
-              value: { regex, engineType: { case: 'googleRe2' as const, value: {} } },
-            },
-          },
-        },
-      },
-    },
-  };
-}
-
 /** A rule has one verdict for all of its callers. */
 const actions = new WeakMap<Verdict, Matcher_OnMatch>();
 
-/** Both kinds let the request on: what is not named `allow/…` is asked about at the desk, which comes next. */
+/** What is asked about goes on: the desk comes next, wherever the name does not start with `allow/`. */
 function verdictAction(verdict: Verdict): OnMatch {
   const known = actions.get(verdict);
   if (known !== undefined) return known;
-  const action = create(Matcher_OnMatchSchema, namedAction(`${verdict.kind}/${verdict.id}`));
+  const action = create(Matcher_OnMatchSchema, namedAction(verdict.kind, nameOf(verdict)));
   actions.set(verdict, action);
   return action;
 }
 
-function namedAction(name: string): OnMatch {
-  const typedConfig = any(ActionSchema, { name, action: RBAC_Action.ALLOW });
-  return { onMatch: { case: 'action', value: { name, typedConfig } } };
+function nameOf({ kind, id }: Verdict): string {
+  return `${kind}/${id}`;
 }
 
-const encodedActions = new WeakMap<Verdict, Uint8Array>();
-const encodedAction = templated((name) => encode(Matcher_OnMatchSchema, namedAction(name)));
+function namedAction(kind: Verdict['kind'], name: string): OnMatch {
+  const action = kind === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW;
+  return {
+    onMatch: {
+      case: 'action',
+      value: { name, typedConfig: any(ActionSchema, { name, action }) },
+    },
+  };
+}
 
-function encodedVerdict(verdict: Verdict): Uint8Array {
-  const known = encodedActions.get(verdict);
+const encodedLeaves = new WeakMap<Leaf, Uint8Array>();
+const encodedActions = {
+  allow: encodedAction('allow'),
+  ask: encodedAction('ask'),
+  deny: encodedAction('deny'),
+};
+
+function encodedAction(kind: Verdict['kind']): (name: string) => Uint8Array {
+  return templated((name) => encode(Matcher_OnMatchSchema, namedAction(kind, name)));
+}
+
+function encodedLeaf(leaf: Leaf): Uint8Array {
+  const known = encodedLeaves.get(leaf);
   if (known !== undefined) return known;
-  const bytes = encodedAction(`${verdict.kind}/${verdict.id}`);
-  encodedActions.set(verdict, bytes);
+  const bytes =
+    leaf.kind === 'choice'
+      ? encode(Matcher_OnMatchSchema, leafMatch(leaf) as Init<typeof Matcher_OnMatchSchema>)
+      : encodedActions[leaf.kind](nameOf(leaf));
+  encodedLeaves.set(leaf, bytes);
   return bytes;
 }

@@ -129,7 +129,8 @@ function sameMesh(a: Mesh, b: Mesh): boolean {
     a === b ||
     (a.trustDomain === b.trustDomain &&
       a.defaults.timeoutMs === b.defaults.timeoutMs &&
-      a.defaults.connectTimeoutMs === b.defaults.connectTimeoutMs)
+      a.defaults.connectTimeoutMs === b.defaults.connectTimeoutMs &&
+      a.defaults.decide === b.defaults.decide)
   );
 }
 

@@ -23,7 +23,7 @@ import {
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { workloadId } from '../identity/spiffe-id.ts';
 import type { ServiceName, TrustDomain } from '../model/types.ts';
-import { agentCluster, ownSecret, trustSecret } from './names.ts';
+import { agentCluster, allTrustSecret, ownSecret, trustSecret } from './names.ts';
 import { any, duration } from './pack.ts';
 
 /** A secret that never arrives fails the listener or cluster rather than hanging it (rule G6). */
@@ -61,6 +61,7 @@ function agentSds(): ConfigSource {
 /** Made once: every listener and cluster names both. */
 const own = secret(ownSecret);
 const trust = secret(trustSecret);
+const allTrust = secret(allTrustSecret);
 
 function secret(name: string): SdsSecretConfig {
   return create(SdsSecretConfigSchema, { name, sdsConfig: agentSds() });
@@ -72,8 +73,11 @@ const tlsParams = {
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
 };
 
-/** Ingress: a client certificate is required and checked by the SPIFFE validator. */
-export function ingressTls(alpn: readonly string[]): TransportSocket {
+/**
+ * Ingress: a client certificate is required and checked by the SPIFFE validator. `guests`: those of peers are believed, too;
+ * who of them may do what is for the policy.
+ */
+export function ingressTls(alpn: readonly string[], guests: boolean): TransportSocket {
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',
     configType: {
@@ -86,7 +90,7 @@ export function ingressTls(alpn: readonly string[]): TransportSocket {
           tlsCertificateSdsSecretConfigs: [own],
           validationContextType: {
             case: 'validationContextSdsSecretConfig',
-            value: trust,
+            value: guests ? allTrust : trust,
           },
         },
       }),

@@ -15,6 +15,13 @@ import {
 import { hostsFields } from './hosts-fields.ts';
 import { issuerFields, ruleFields, testTokenFields } from './rule-fields.ts';
 
+const decide = {
+  description:
+    'proxy: what the proxy of a service can decide it decides; desk: the desk of its host is asked about every request',
+  example: 'proxy',
+  schema: { enum: ['proxy', 'desk'] },
+};
+
 export const defaultsFields: FieldTable = {
   timeout: {
     description: 'how long a route may take, unless it says itself',
@@ -27,6 +34,7 @@ export const defaultsFields: FieldTable = {
     schema: duration,
   },
   svid_ttl: { description: 'lifetime of workload certificates', example: '1h', schema: duration },
+  decide,
 };
 
 export const peerFields: FieldTable = {
@@ -305,6 +313,7 @@ export const serviceFields: FieldTable = {
       },
     },
   },
+  decide,
   allow: {
     description: 'who may call what; nobody unless named',
     example: '[{ from: checkout }]',

@@ -7,7 +7,7 @@ import { readAdmission } from './hosts-file.ts';
 import { readIssuers } from './issuers-file.ts';
 import { type OperatorDraft, readOperators } from './operators-file.ts';
 import { readPeers } from './peers-file.ts';
-import { readDurationMs, readLabel, readTrustDomain } from './scalars.ts';
+import { deciders, readDurationMs, readLabel, readTrustDomain, readWord } from './scalars.ts';
 import type {
   Admission,
   CaLifetimes,
@@ -42,6 +42,7 @@ export const defaultsUnlessSaid: Defaults = {
   timeoutMs: 15_000,
   connectTimeoutMs: 1_000,
   svidTtlSeconds: 3_600,
+  decide: 'proxy',
 };
 /** Below this a certificate ends before slow clocks and a missed renewal are made good. */
 const svidTtlSecondsMin = 10;
@@ -102,5 +103,6 @@ function readDefaults(file: YamlFile, node: YamlNode): Defaults {
     connectTimeoutMs:
       readDurationMs(file, fields.get('connect_timeout')) ?? defaultsUnlessSaid.connectTimeoutMs,
     svidTtlSeconds,
+    decide: readWord(file, fields.get('decide'), deciders) ?? defaultsUnlessSaid.decide,
   };
 }

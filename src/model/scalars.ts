@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts';
-import type { HostName, ServiceName, TrustDomain, VersionName } from './types.ts';
+import type { Decider, HostName, ServiceName, TrustDomain, VersionName } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 const unitsMs: Readonly<Record<string, number>> = {
@@ -104,6 +104,8 @@ export function readHostName(file: YamlFile, node: YamlNode): HostName | undefin
 }
 
 /** One word of a fixed set. */
+export const deciders: readonly Decider[] = ['proxy', 'desk'];
+
 export function readWord<const Word extends string>(
   file: YamlFile,
   node: YamlNode,

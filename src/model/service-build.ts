@@ -48,6 +48,7 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     health: draft.health,
     identity: buildIdentity(draft),
     attributes: buildAttributes(draft.attributes, tree.mesh.attributes, tree.report),
+    decide: draft.decide,
     allow,
     deny,
     routes: buildRoutes(draft, versions, tree.report),

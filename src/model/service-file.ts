@@ -8,8 +8,9 @@ import { type RouteDraft, readRoutes } from './route-file.ts';
 import { testTokenFields } from './rule-fields.ts';
 import { type RuleDraft, readRules } from './rule-file.ts';
 import { readRun, readTexts } from './run-file.ts';
-import { readLabel, readPort, readServiceName, readWord } from './scalars.ts';
+import { deciders, readLabel, readPort, readServiceName, readWord } from './scalars.ts';
 import type {
+  Decider,
   HealthCheck,
   Protocol,
   RunCommand,
@@ -32,6 +33,7 @@ export interface ServiceDraft {
   readonly identityAt: Position | undefined;
   readonly selectors: readonly Selector[];
   readonly attributes: ReadonlyMap<string, AttributeDraft>;
+  readonly decide: Decider | undefined;
   readonly allow: readonly RuleDraft[];
   readonly deny: readonly RuleDraft[];
   readonly routes: readonly RouteDraft[];
@@ -81,10 +83,24 @@ export function readServiceFile(file: YamlFile): ServiceDraft | undefined {
     identityAt: placeOf(file, fields.key('identity')),
     selectors: readSelectors(file, fields.get('identity')),
     attributes: readAttributes(file, fields.get('attributes')),
+    decide: readDecider(file, fields, known),
   };
   if (name === undefined || protocol === undefined || port === undefined) return undefined;
   const portAt = file.at(fields.get('port'));
   return { name, at: file.at(nameNode), owner, protocol, port, portAt, ...draft };
+}
+
+/** About a connection the proxy alone can decide. */
+function readDecider(file: YamlFile, fields: Fields, protocol: Protocol): Decider | undefined {
+  const node = fields.get('decide');
+  const decide = readWord(file, node, deciders);
+  if (decide === 'desk' && protocol === 'tcp') {
+    file.report('CH1112', node, 'a tcp service has no requests to ask the desk about', {
+      expected: 'proxy',
+      help: 'take it out, or declare the protocol that the service speaks',
+    });
+  }
+  return decide;
 }
 
 function placeOf(file: YamlFile, node: YamlNode): Position | undefined {

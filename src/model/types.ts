@@ -124,7 +124,11 @@ export interface Defaults {
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly svidTtlSeconds: number;
+  readonly decide: Decider;
 }
+
+/** Who decides about requests: the proxy what it can, or the desk everything. */
+export type Decider = 'proxy' | 'desk';
 
 export interface Service {
   readonly name: ServiceName;
@@ -137,6 +141,8 @@ export interface Service {
   readonly identity: Identity;
   /** Of those that mesh.yaml declares; sorted by name. */
   readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** What it says itself; the default of the mesh when undefined. */
+  readonly decide: Decider | undefined;
   readonly allow: readonly Rule[];
   readonly deny: readonly Rule[];
   /** In file order: the first match wins. Always ends with a route that matches everything. */

@@ -14,7 +14,7 @@ import {
   seeded,
 } from './random.fixture.ts';
 import { type RbacPlan, rbacPlan } from './rbac-plan.ts';
-import { evaluatePlan, type PlanInput } from './rbac-plan-evaluate.fixture.ts';
+import { evaluatePlan, type PlannedRequest } from './rbac-plan-evaluate.fixture.ts';
 
 function planOf(rules: readonly string[]): RbacPlan {
   const services = { cart: [], checkout: [], payments: rules };
@@ -39,16 +39,16 @@ describe('a plan', () => {
     ['asks about another method', ['allow cart GET /a'], ['cart', 'POST', '/a'], 'ask/default'],
     ['asks about another caller', ['allow cart GET /a'], ['checkout', 'GET', '/a'], 'ask/default'],
     [
-      'asks where a deny rule holds',
+      'denies where a deny rule holds',
       ['allow cart * /**', 'deny cart GET /a'],
       ['cart', 'GET', '/a'],
-      'ask/r2',
+      'deny/r2',
     ],
     [
-      'asks where a deny rule holds with a final slash',
+      'denies where a deny rule holds with a final slash',
       ['allow cart * /**', 'deny * * /a/*'],
       ['cart', 'GET', '/a/b/'],
-      'ask/r2',
+      'deny/r2',
     ],
     [
       'does not take a longer name for a rest',
@@ -138,14 +138,14 @@ describe('a plan', () => {
   test('carries no guard for callers or methods that no rule can let in', () => {
     assert.deepEqual(
       planOf(['allow cart GET /a']).guards.map(({ input }) => input),
-      ['path'],
+      ['path', 'header authorization'],
     );
   });
 });
 
 const oddities = [';x', '%2f', '%61', '//', '/./', '/../', '/..', '.', '%', '\\'];
 
-function randomInput(random: RandomNumber): PlanInput {
+function randomInput(random: RandomNumber): PlannedRequest {
   const path = randomPath(random);
   const at = Math.floor(random() * (path.length + 1));
   const odd = `${path.slice(0, at)}${pick(random, oddities)}${path.slice(at)}`;

@@ -1,0 +1,63 @@
+import type { requestOf } from './compiled-policy.ts';
+
+/**
+ * The action is named `${kind}/${id}`. The desk is asked wherever the name does not start with `allow/`, unless the proxy
+ * has refused already.
+ */
+export interface Verdict {
+  readonly kind: 'allow' | 'deny' | 'ask';
+  readonly id: string;
+}
+
+/** `caller`: URI SANs joined by commas. A header that came more than once: its values joined by commas. */
+export type PlanInput = 'caller' | 'method' | 'path' | 'host' | `header ${string}`;
+
+/** A part of a rule's conditions; fails where the input is not there. */
+export interface Clause {
+  readonly input: PlanInput;
+  readonly match: TextMatch;
+}
+
+/** What of a rule a proxy can tell. */
+export interface PlannedRule {
+  readonly verdict: Verdict;
+  readonly operations: readonly ReturnType<typeof requestOf>[];
+  /** SPIFFE IDs of services of this mesh. */
+  readonly callers: 'any' | readonly string[];
+  readonly when: readonly Clause[];
+}
+
+/** How the value of an input is looked at; whole values, byte by byte. */
+export type TextMatch =
+  | { readonly kind: 'exact'; readonly text: string }
+  /** Any of these. */
+  | { readonly kind: 'any-of'; readonly texts: readonly string[] }
+  /** One value: it holds no comma. */
+  | { readonly kind: 'single' }
+  /** It may be several values: it holds a comma. */
+  | { readonly kind: 'list' }
+  | { readonly kind: 'present' }
+  /** The value, or an item of a list with commas. */
+  | { readonly kind: 'item'; readonly text: string };
+
+/** One canonical segment of characters that stand for themselves: not empty, `.` or `..`. */
+const plain = "-A-Za-z0-9_~!$&'()*+,=:@";
+const segment = `(?:\\.?[${plain}][${plain}.]*|\\.\\.[${plain}.]+)`;
+/** What `canonicalize` leaves as it is. Holds no `;`, `%` or backslash, so no second reading. */
+export const canonicalPath = `/(?:${segment}(?:/${segment})*/?)?`;
+export const canonicalMethod = "[A-Z][A-Z0-9!#$%&'*+.^_`|~-]{0,31}";
+
+/**
+ * Envoy compares bytes, the desk the characters of Latin-1: of these they are the same. A comma could be the one between
+ * two values, and what is empty is not told from what is not there.
+ */
+const comparable = /^(?! )[\x20-\x2b\x2d-\x7e]+(?<! )$/;
+
+export function isComparable(text: string): boolean {
+  return comparable.test(text);
+}
+
+/** RE2 takes every escaped punctuation character literally. */
+export function escapeRegex(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}

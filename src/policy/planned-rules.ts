@@ -1,0 +1,233 @@
+import type { Conditions } from '../model/condition-types.ts';
+import type { ValueMatch } from '../model/types.ts';
+import { requestOf } from './compiled-policy.ts';
+import {
+  compareText,
+  type PolicyDocument,
+  type PolicyPrincipal,
+  type PolicyRule,
+  type ServicePolicy,
+} from './document.ts';
+import { type Clause, isComparable, type PlannedRule, type Verdict } from './plan-parts.ts';
+
+/** A rule that the desk decides, wholly or in part. */
+export interface KeptRule {
+  readonly rule: string;
+  /** Why, as a part of a sentence. */
+  readonly reason: string;
+}
+
+/** Each list in the order of rule ids. */
+export interface PlannedRules {
+  readonly deny: readonly PlannedRule[];
+  /** Denials that the desk decides, as all requests that they may be about. */
+  readonly mustAsk: readonly PlannedRule[];
+  readonly allow: readonly PlannedRule[];
+  readonly allowIf: readonly PlannedRule[];
+  /** Denials in audit. */
+  readonly audit: readonly PlannedRule[];
+  readonly kept: readonly KeptRule[];
+}
+
+const byToken = 'its token is verified at the desk';
+const byCel = 'its condition in CEL is decided at the desk';
+const ofPeople = 'a person is known by a token, which is verified at the desk';
+const ofGuests = 'callers of other trust domains are told apart at the desk';
+const deniesHosts = 'a host in a deny may be written in several ways';
+const allowsInAudit = 'in audit it lets nothing in, and what is not let in is decided at the desk';
+
+export function plannedRules(document: PolicyDocument, service: ServicePolicy): PlannedRules {
+  const planned = {
+    deny: [] as PlannedRule[],
+    mustAsk: [] as PlannedRule[],
+    allow: [] as PlannedRule[],
+    allowIf: [] as PlannedRule[],
+    audit: [] as PlannedRule[],
+  };
+  const kept: KeptRule[] = [];
+  for (const rule of service.rules.toSorted((a, b) => compareText(a.id, b.id))) {
+    const found = new Set([...whoIsKept(document, rule), ...placeRule(document, rule, planned)]);
+    if (found.size > 0) kept.push({ rule: rule.id, reason: [...found].join('; ') });
+  }
+  return { ...planned, kept };
+}
+
+type Growing = Readonly<Record<Exclude<keyof PlannedRules, 'kept'>, PlannedRule[]>>;
+
+/** Gives the reasons for which the desk decides about it. */
+function placeRule(
+  document: PolicyDocument,
+  rule: PolicyRule,
+  planned: Growing,
+): readonly string[] {
+  if (rule.mode === 'audit') return placeAudit(document, rule, planned);
+  return rule.effect === 'allow'
+    ? placeAllow(document, rule, planned)
+    : placeDeny(document, rule, planned);
+}
+
+function placeAllow(
+  document: PolicyDocument,
+  rule: PolicyRule,
+  { allow, allowIf }: Growing,
+): readonly string[] {
+  const verdict: Verdict = { kind: 'allow', id: rule.id };
+  const { conditions } = rule;
+  if (conditions === undefined) {
+    allow.push(plannedRule(document, rule, verdict, []));
+    return [];
+  }
+  const reasons = [
+    ...deskOnly(conditions),
+    ...conditions.headers.flatMap(({ name, value }) =>
+      value.kind === 'present' || isComparable(value.text)
+        ? []
+        : [`the value of the header ${name} may be several, or is not plain`],
+    ),
+  ];
+  if (reasons.length > 0) return reasons;
+  const when = [...conditions.headers.map(oneLine), ...hostClauses(conditions.hosts)];
+  allowIf.push(plannedRule(document, rule, verdict, when));
+  return [];
+}
+
+/** Of several lines it is not known which one counts; what may be several is left to the desk. */
+function oneLine({ name, value }: ValueMatch): Clause {
+  return {
+    input: `header ${name}`,
+    match: value.kind === 'present' ? { kind: 'single' } : { kind: 'exact', text: value.text },
+  };
+}
+
+/** Only in canonical form; written in another way the desk looks at it. */
+function hostClauses(hosts: readonly string[]): readonly Clause[] {
+  const [first] = hosts;
+  if (first === undefined) return [];
+  const match = hosts.length === 1 ? { kind: 'exact' as const, text: first } : undefined;
+  return [{ input: 'host', match: match ?? { kind: 'any-of', texts: hosts } }];
+}
+
+function placeDeny(
+  document: PolicyDocument,
+  rule: PolicyRule,
+  { deny, mustAsk }: Growing,
+): readonly string[] {
+  const { conditions, id } = rule;
+  const ask: Verdict = { kind: 'ask', id };
+  if (conditions === undefined) {
+    deny.push(plannedRule(document, rule, { kind: 'deny', id }, []));
+    // Whoever calls may bring the token of somebody whom the rule names.
+    const callers = namesPeople(document, rule) ? 'any' : undefined;
+    if (callers !== undefined) {
+      mustAsk.push({ ...plannedRule(document, rule, ask, []), callers });
+    }
+    return [];
+  }
+  // Without the header it does not hold, whatever else does.
+  const when = conditions.headers.map(
+    ({ name }): Clause => ({ input: `header ${name}`, match: { kind: 'present' } }),
+  );
+  const planned = plannedRule(document, rule, ask, when);
+  mustAsk.push(namesPeople(document, rule) ? { ...planned, callers: 'any' } : planned);
+  return [
+    ...deskOnly(conditions),
+    ...conditions.headers.map(({ name }) => `the header ${name} in a deny may come as a list`),
+    ...(conditions.hosts.length > 0 ? [deniesHosts] : []),
+  ];
+}
+
+/** What of it a proxy can tell is in its log; the rest is told of requests that the desk is asked about. */
+function placeAudit(
+  document: PolicyDocument,
+  rule: PolicyRule,
+  { audit }: Growing,
+): readonly string[] {
+  if (rule.effect === 'allow') return [allowsInAudit];
+  const { headers, hosts } = rule.conditions ?? { headers: [], hosts: [] };
+  const reasons = [
+    ...(rule.conditions === undefined ? [] : deskOnly(rule.conditions)),
+    ...headers.flatMap(({ name, value }) =>
+      value.kind === 'present' || isComparable(value.text)
+        ? []
+        : [`the value of the header ${name} is not plain`],
+    ),
+  ];
+  if (reasons.length > 0) {
+    return reasons.map((reason) => `${reason}, of requests that it is asked about`);
+  }
+  const when = [...headers.map(anyLine), ...hostClauses(hosts)];
+  audit.push(plannedRule(document, rule, { kind: 'deny', id: rule.id }, when));
+  return [];
+}
+
+function anyLine({ name, value }: ValueMatch): Clause {
+  return {
+    input: `header ${name}`,
+    match: value.kind === 'present' ? value : { kind: 'item', text: value.text },
+  };
+}
+
+function deskOnly({ token, when }: Conditions): readonly string[] {
+  return [...(token === undefined ? [] : [byToken]), ...(when === undefined ? [] : [byCel])];
+}
+
+function plannedRule(
+  document: PolicyDocument,
+  rule: PolicyRule,
+  verdict: Verdict,
+  when: readonly Clause[],
+): PlannedRule {
+  const operations = rule.to.flatMap((to) => (to.kind === 'connect' ? [] : [requestOf(to)]));
+  return { verdict, operations, callers: callersOf(document, rule), when };
+}
+
+function callersOf(document: PolicyDocument, { from }: PolicyRule): PlannedRule['callers'] {
+  if (from.some(({ kind }) => kind === 'any')) return 'any';
+  const { services, roles } = lookup(document);
+  const names = from.flatMap((who): readonly string[] => {
+    if (who.kind === 'service') return [who.service];
+    return who.kind === 'role' ? (roles.get(who.role)?.services ?? []) : [];
+  });
+  // A name that is no service has no identity that `decide` would take.
+  return [...new Set(names)]
+    .filter((name) => services.has(name))
+    .map((name) => `spiffe://${document.trustDomain}/${name}`);
+}
+
+function whoIsKept(document: PolicyDocument, rule: PolicyRule): readonly string[] {
+  const guests = rule.from.flatMap((who) => guestsOf(document, who));
+  return [
+    ...(guests.some(isPerson) ? [ofPeople] : []),
+    ...(guests.some((guest) => !isPerson(guest)) ? [ofGuests] : []),
+  ];
+}
+
+function namesPeople(document: PolicyDocument, rule: PolicyRule): boolean {
+  return rule.from.some((who) => guestsOf(document, who).some(isPerson));
+}
+
+function guestsOf(document: PolicyDocument, who: PolicyPrincipal): readonly string[] {
+  if (who.kind === 'guest') return [who.guest];
+  return who.kind === 'role' ? (lookup(document).roles.get(who.role)?.guests ?? []) : [];
+}
+
+function isPerson(guest: string): boolean {
+  return guest.startsWith('person:');
+}
+
+interface Lookup {
+  readonly services: ReadonlyMap<string, ServicePolicy>;
+  readonly roles: ReadonlyMap<string, PolicyDocument['roles'][number]>;
+}
+
+/** Derived once for each document, which never changes: a plan is made for each of its services. */
+const lookups = new WeakMap<PolicyDocument, Lookup>();
+
+export function lookup(document: PolicyDocument): Lookup {
+  const known = lookups.get(document) ?? {
+    services: new Map(document.services.map((service) => [service.name, service])),
+    roles: new Map(document.roles.map((role) => [role.name, role])),
+  };
+  lookups.set(document, known);
+  return known;
+}
