@@ -92,7 +92,7 @@ function activation(random: RandomNumber): Record<string, Pair | undefined> {
     1_793_494_800 + Math.floor(random() * 1e7),
     253_402_300_799,
   );
-  const nanos = pick(0, 500_000_000, 1);
+  const nanos = pick(0, 500_000_000, 999_000_000);
   const length = pick(0, 1, -90, 86_400, 9_000_000_000);
   const f = pick(0, 1.5, -3, 1e19, Number.NaN, Number.POSITIVE_INFINITY, 42);
   const u = pick(0n, 3n, 2n ** 64n - 1n, 2n ** 63n);
@@ -192,9 +192,12 @@ const corrected = [
   celFunc('_/_', [UINT, UINT], DYN, (left, right) => celUint(left.value / right.value)),
 ];
 
+// The oracle reckons parts of days in the zone of the machine.
+process.env['TZ'] = 'UTC';
+
 it('gives the value or the error that @bufbuild/cel gives', () => {
   const random = seeded(Number(process.env['CEL_SEED'] ?? 20261129));
-  const rounds = Number(process.env['CEL_ROUNDS'] ?? 6000);
+  const rounds = Number(process.env['CEL_ROUNDS'] ?? 3000);
   const env = celEnv({ funcs: [...stringFunctions, ...corrected] });
   const seen = { value: 0, error: 0 };
   for (let round = 0; round < rounds; round += 1) {
