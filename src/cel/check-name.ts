@@ -38,7 +38,7 @@ export function checkSelect(tree: Select, scope: CelScope): Checked {
   const name = flatName(tree, scope);
   const declared = name === undefined ? undefined : scope.declarations.get(name);
   if (name !== undefined && declared !== undefined) return readOf(scope, tree, name, declared);
-  if (name !== undefined && isGroupField(tree, scope)) return unknownName(scope, tree.field, name);
+  if (name !== undefined && isGroupField(tree, scope)) return unknownName(scope, tree, name);
   const of = scope.check(tree.of, scope);
   if (of === wrong) return wrong;
   if (!hasFields(of)) return noFields(scope, tree, of);

@@ -123,7 +123,7 @@ function compareBytes(left: Uint8Array, right: Uint8Array): number {
 }
 
 /** By code points, as the specification has it. JavaScript compares UTF-16 units, where pairs come before U+E000. */
-function compareText(left: string, right: string): number {
+export function compareText(left: string, right: string): number {
   const shorter = Math.min(left.length, right.length);
   for (let at = 0; at < shorter; at += 1) {
     const one = left.charCodeAt(at);

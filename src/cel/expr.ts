@@ -101,3 +101,29 @@ export type CelFunction =
   | 'getMinutes'
   | 'getSeconds'
   | 'getMilliseconds';
+
+/** The parts of a part, in the order of the text. */
+export function partsOf(expr: CelExpr): readonly CelExpr[] {
+  switch (expr.k) {
+    case 'hasKey':
+    case 'not':
+      return [expr.of];
+    case 'get':
+      return [expr.of, expr.key];
+    case 'call':
+      return expr.args;
+    case 'and':
+    case 'or':
+      return expr.terms;
+    case 'if':
+      return [expr.test, expr.yes, expr.no];
+    case 'list':
+      return expr.items;
+    case 'map':
+      return expr.entries.flat();
+    case 'loop':
+      return expr.test === undefined ? [expr.over, expr.body] : [expr.over, expr.test, expr.body];
+    default:
+      return [];
+  }
+}

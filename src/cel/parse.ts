@@ -129,6 +129,7 @@ function isNegativeNumber(p: Parser): boolean {
   const number = p.tokens[p.next + 1];
   return (
     isNext(p, '-') &&
+    number?.at === peek(p).at + 1 &&
     (number?.t === 'digits' || (number?.t === 'literal' && number.literal.k === 'double'))
   );
 }
