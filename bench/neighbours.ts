@@ -13,7 +13,7 @@ import { buildTools, swarm } from './xds/tools.ts';
 /** The cases take turns so often, each time with a swarm of its own. */
 const cycles = Number(process.env['NEIGHBOURS_CYCLES'] ?? 4);
 /** Changes of a turn that are measured, after one that is not. */
-const changes = 8;
+const changes = 10;
 /** All but the hub's own sidecar call the hub, whose endpoint moves. */
 const callers = size.services - 1;
 /** A sidecar counts as stuck after 20 s; what is not said some seconds later is not said at all. */
@@ -24,6 +24,18 @@ const askEveryMs = 250;
 const cases = ['alone', 'slow_reader', 'refusing'] as const;
 type Case = (typeof cases)[number];
 
+/** What the sidecars that are measured made of one change of theirs. */
+interface Change {
+  readonly p99Ms: number;
+  readonly serverCpuMs: number;
+  /** Of everything that is neither server nor swarm. */
+  readonly othersCpuMs: number;
+}
+
+/** Times say nothing where others take the machine; left out where as many are left as a median needs. */
+const calmCpuMs = 60;
+const calmChangesMin = 12;
+
 const line = figuresOf('neighbours');
 
 /**
@@ -33,7 +45,7 @@ const line = figuresOf('neighbours');
 export async function run(): Promise<void> {
   if (!buildTools(['xds-swarm'])) return;
   const dir = mkdtempSync(join(tmpdir(), 'bench-neighbours-'));
-  const p99s: Record<Case, number[]> = { alone: [], slow_reader: [], refusing: [] };
+  const made: Record<Case, Change[]> = { alone: [], slow_reader: [], refusing: [] };
   const saidAfterMs: Record<Bad, number[]> = { slow_reader: [], refusing: [] };
   let mesh: NeighboursMesh | undefined;
   try {
@@ -41,15 +53,17 @@ export async function run(): Promise<void> {
     mesh = await startMesh(dir);
     for (let cycle = 0; cycle < cycles; cycle += 1) {
       for (const one of turned(cycle)) {
-        p99s[one].push(...(await turn(mesh, dir, one, saidAfterMs)));
-        progress(`cycle ${cycle + 1} of ${cycles}: ${one}, p99 ${median(p99s[one]).toFixed(0)} ms`);
+        const own = await turn(mesh, dir, one, saidAfterMs);
+        made[one].push(...own);
+        const p99 = median(own.map(({ p99Ms }) => p99Ms)).toFixed(0);
+        progress(`cycle ${cycle + 1} of ${cycles}: ${one}, p99 ${p99} ms`);
       }
     }
   } finally {
     mesh?.close();
     rmSync(dir, { recursive: true, force: true });
   }
-  report(p99s, saidAfterMs);
+  report(made, saidAfterMs);
 }
 
 /** Every case is first, second and last alike, so that what changes with time is in all of them. */
@@ -58,13 +72,13 @@ function turned(cycle: number): readonly Case[] {
   return [...cases.slice(from), ...cases.slice(0, from)];
 }
 
-/** Some changes with one case of neighbour: the p99 of each. */
+/** Some changes with one case of neighbour. */
 async function turn(
   mesh: NeighboursMesh,
   dir: string,
   one: Case,
   saidAfterMs: Readonly<Record<Bad, number[]>>,
-): Promise<readonly number[]> {
+): Promise<readonly Change[]> {
   const { target, trigger } = mesh;
   const startedMs = performance.now();
   const bad = one === 'alone' ? undefined : startBad(one, { port: target.port, certificates: dir });
@@ -78,7 +92,11 @@ async function turn(
       await untilSaid(mesh, one);
       saidAfterMs[one].push(performance.now() - startedMs);
     }
-    return runs.map((made) => made['from_start_p99_ms'] ?? Number.NaN);
+    return runs.map((figures) => ({
+      p99Ms: figures['from_start_p99_ms'] ?? Number.NaN,
+      serverCpuMs: figures['server_cpu_ms'] ?? Number.NaN,
+      othersCpuMs: figures['others_cpu_ms'] ?? Number.NaN,
+    }));
   } finally {
     bad?.close();
   }
@@ -115,18 +133,25 @@ function isSaid({ workloads, warnings }: StatusReply, bad: Bad): boolean {
 }
 
 function report(
-  p99s: Readonly<Record<Case, readonly number[]>>,
+  made: Readonly<Record<Case, readonly Change[]>>,
   saidAfterMs: Readonly<Record<Bad, readonly number[]>>,
 ): void {
-  const alone = median(p99s.alone);
-  const reference = Math.round(alone * 10) / 10;
+  const calm = (one: Case): readonly Change[] =>
+    made[one].filter(({ othersCpuMs }) => othersCpuMs <= calmCpuMs);
+  const isCalm = cases.every((one) => calm(one).length >= calmChangesMin);
+  if (!isCalm) progress('others took the machine all the time: CPU ratios tell more than times');
+  const p99sOf = (one: Case): readonly number[] =>
+    (isCalm ? calm(one) : made[one]).map(({ p99Ms }) => p99Ms);
+  const cpuOf = (one: Case): number => median(made[one].map(({ serverCpuMs }) => serverCpuMs));
+  const ratio = (metric: string, value: number, alone: number, count: number): void => {
+    progress(`${metric}: ${value.toFixed(1)} ms, alone ${alone.toFixed(1)} ms`);
+    line(metric, value / alone, 'ratio', 'lower', Math.round(alone * 10) / 10, count);
+  };
+  const alone = median(p99sOf('alone'));
   for (const bad of ['slow_reader', 'refusing'] as const) {
-    const { length } = p99s[bad];
-    const p99Ms = median(p99s[bad]);
-    progress(
-      `${bad}: p99 of ${callers} sidecars ${p99Ms.toFixed(1)} ms, alone ${alone.toFixed(1)} ms`,
-    );
-    line(`${bad}_p99_ratio`, p99Ms / alone, 'ratio', 'lower', reference, length);
+    const p99s = p99sOf(bad);
+    ratio(`${bad}_p99_ratio`, median(p99s), alone, p99s.length);
+    ratio(`${bad}_cpu_ratio`, cpuOf(bad), cpuOf('alone'), made[bad].length);
     const said = saidAfterMs[bad];
     line(`${bad}_said_after_ms`, median(said), 'ms', 'lower', sayWithinMs, said.length);
   }
