@@ -2,9 +2,9 @@
 export interface ProxyCounters {
   /** Requests that its application got, and requests of its application that it sent on. */
   readonly requests: number;
-  /** Answers of 500 and above among them, also those of the proxy itself. */
+  /** Answers of 500 and above among them, and gRPC statuses that stand for such, also those of the proxy itself. */
   readonly errors: number;
-  /** Answers of 400 to 499 that are no denials of its own. */
+  /** Answers of 400 to 499, and gRPC statuses that stand for such, that are no denials of its own. */
   readonly clientErrors: number;
   /** Refused by policy, at whichever side; also connections of tcp services. */
   readonly denials: number;
