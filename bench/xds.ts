@@ -45,7 +45,7 @@ type Side = 'ours' | 'baseline';
 type Runs = Readonly<Record<Side, Map<string, Run[]>>>;
 
 export async function run(): Promise<void> {
-  if (!buildTools()) return;
+  if (!buildTools(['xds-swarm', 'gcp-baseline'])) return;
   const dir = mkdtempSync(join(tmpdir(), 'bench-xds-'));
   writeCertificates(dir);
   const targets: [Side, Target][] = [];

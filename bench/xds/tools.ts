@@ -23,8 +23,10 @@ export interface Target {
 /** One run of the swarm: its figures by name. */
 export type Run = Readonly<Record<string, number>>;
 
-/** Builds swarm and baseline. False where Go or their sources are missing, which is said. */
-export function buildTools(): boolean {
+type Tool = 'xds-swarm' | 'gcp-baseline';
+
+/** Builds what is asked for. False where Go or the sources are missing, which is said. */
+export function buildTools(tools: readonly Tool[]): boolean {
   const sources = resolve(process.env['XDS_BENCH_TOOLS'] ?? '../shared/tools');
   if (!existsSync(join(sources, 'xds-swarm'))) {
     progress(`nothing is measured: there is no ${sources}/xds-swarm (XDS_BENCH_TOOLS says where)`);
@@ -35,7 +37,7 @@ export function buildTools(): boolean {
     return false;
   }
   mkdirSync(built, { recursive: true });
-  return ['xds-swarm', 'gcp-baseline'].every((tool) => {
+  return tools.every((tool) => {
     progress(`building ${tool}`);
     const { status } = spawnSync('go', ['build', '-o', join(built, tool), '.'], {
       cwd: join(sources, tool),

@@ -7,7 +7,9 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { reportKind } from '../../src/app/hosts/reports.ts';
-import { layoutOf, makeLayout } from '../../src/app/layout.ts';
+import { type Layout, layoutOf, makeLayout } from '../../src/app/layout.ts';
+import type { Workload } from '../../src/compile/inventory.ts';
+import type { HostRecord } from '../../src/identity/hosts/host-record.ts';
 import { openStore } from '../../src/store/open.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { progress } from '../line.ts';
@@ -19,15 +21,29 @@ import type { Target } from './tools.ts';
 const startMs = 120_000;
 
 export interface WholeTarget extends Target {
+  /** Of the API for hosts. */
+  readonly agentPort: number;
+  readonly controlSocket: string;
   /** A shell command that moves a percent of the hub's requests by a commit, and returns when it is committed. */
   readonly commit: string;
 }
 
-export async function startWhole(certificates: string): Promise<WholeTarget> {
+/** A host that has joined, and what runs there. */
+export interface Admitted {
+  readonly record: HostRecord;
+  readonly workloads: readonly Workload[];
+}
+
+export async function startWhole(
+  certificates: string,
+  hosts: readonly Admitted[] = [{ record: hostRecord, workloads: inventory() }],
+): Promise<WholeTarget> {
   const dir = join(certificates, 'intent');
   mkdirSync(dir);
   writeRepository(dir);
-  await admitProxies(dir);
+  const layout = layoutOf(dir, process.env);
+  await admitProxies(layout, hosts);
+  writeFileSync(join(layout.stateDir, 'commit.sh'), commitScript(dir), { mode: 0o755 });
   const [port, agentPort] = [await freePort(), await freePort()];
   const ca = join(certificates, 'ca.pem');
   const key = join(certificates, 'ca.key');
@@ -49,9 +65,10 @@ export async function startWhole(certificates: string): Promise<WholeTarget> {
   waited.throwIfAborted();
   child.stderr.resume();
   return {
-    ...{ process: child, port, triggersPort: 0, egressRoutes: 'egress' },
+    ...{ process: child, port, agentPort, triggersPort: 0, egressRoutes: 'egress' },
+    controlSocket: layout.controlSocket,
     endpointsOf: (service) => `${service}/v1`,
-    commit: join(dir, '.chancery', 'commit.sh'),
+    commit: join(layout.stateDir, 'commit.sh'),
   };
 }
 
@@ -70,17 +87,17 @@ function writeRepository(dir: string): void {
   git('commit', '--quiet', '--message', 'The mesh');
 }
 
-/** As if a host had joined and reported them: the swarm has no agents. */
-async function admitProxies(dir: string): Promise<void> {
-  const layout = layoutOf(dir, process.env);
+/** As if the hosts had joined and reported: the swarm has no agents. */
+async function admitProxies(layout: Layout, hosts: readonly Admitted[]): Promise<void> {
   makeLayout(layout);
   const store = await openStore(layout.database);
-  const put = (kind: string, value: unknown): Promise<unknown> =>
-    store.put(kind, 'bench', Buffer.from(JSON.stringify(value)), 0);
-  await put('host', hostRecord);
-  await put(reportKind, { workloads: inventory() });
+  for (const { record, workloads } of hosts) {
+    const put = (kind: string, value: unknown): Promise<unknown> =>
+      store.put(kind, record.name, Buffer.from(JSON.stringify(value)), 0);
+    await put('host', record);
+    await put(reportKind, { workloads });
+  }
   await store.close();
-  writeFileSync(join(layout.stateDir, 'commit.sh'), commitScript(dir), { mode: 0o755 });
 }
 
 function commitScript(dir: string): string {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import {
+  type ClientHttp2Session,
+  connect,
+  createServer as createHttp2Server,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { create } from '@bufbuild/protobuf';
+import { AnySchema } from '@bufbuild/protobuf/wkt';
 import { freePort } from '../../test/support/free-port.ts';
 import { eventually } from '../../test/support/running-mesh.ts';
 import { get, XdsEnvoy } from '../../test/support/xds-envoy.ts';
@@ -12,6 +20,8 @@ import {
   routes,
   snapshot,
 } from '../../test/support/xds-resources.ts';
+import { http2Options } from '../compile/clusters.ts';
+import { grpcCounts } from '../compile/grpc-counts.ts';
 import { type ProxyCounters, slowerThanMs } from '../rollout/signals.ts';
 import { proxyCounters } from './proxy-counters.ts';
 
@@ -67,3 +77,72 @@ describe('the counters of a real Envoy', { timeout: 30_000 }, () => {
     assert.equal(await proxyCounters(envoy.admin), undefined);
   });
 });
+
+/** Answers 200 with the status that the method is named by, in trailers; `reset` is not answered. */
+const grpcApplication = createHttp2Server();
+grpcApplication.on('stream', (stream: ServerHttp2Stream, { ':path': path = '' }) => {
+  stream.on('error', () => {});
+  const method = path.slice(path.lastIndexOf('/') + 1);
+  if (method === 'reset') return stream.close();
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': method }));
+  return stream.end('message');
+});
+
+describe('the counters of a real Envoy, for gRPC', { timeout: 30_000 }, () => {
+  const envoy = new XdsEnvoy();
+  let entry = 0;
+  before(async () => {
+    await new Promise<void>((resolve) => grpcApplication.listen(0, '127.0.0.1', resolve));
+    entry = await freePort();
+    const { port } = grpcApplication.address() as AddressInfo;
+    const counts = grpcCounts.configType;
+    assert.ok(counts?.case === 'typedConfig');
+    const options = {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2Options,
+    };
+    await envoy.serve(
+      snapshot(
+        cluster('a', { typedExtensionProtocolOptions: options }),
+        ...[endpoints('a', port), routes('r', { cluster: 'a' })],
+        listener('ingress', entry, 'r', create(AnySchema, counts.value)),
+      ),
+    );
+    await envoy.start();
+  });
+  after(async () => {
+    await envoy.stop();
+    grpcApplication.close();
+  });
+
+  it('tell what a call ended with, of the application or of the proxy, though all were answered 200', async () => {
+    const session = connect(`http://127.0.0.1:${entry}`);
+    const methods = ['0', '0', '13', '14', '2', '5', '16', 'reset'];
+    for (const method of methods) await call(session, method);
+    session.close();
+    let counters: ProxyCounters | undefined;
+    await eventually(
+      async () => {
+        counters = await proxyCounters(envoy.admin);
+        return counters?.requests === methods.length && counters.errors === 4;
+      },
+      10_000,
+      () => JSON.stringify(counters),
+    );
+    assert.equal(counters?.clientErrors, 2);
+  });
+});
+
+function call(session: ClientHttp2Session, method: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({
+      ...{ ':method': 'POST', ':path': `/pkg.Service/${method}`, te: 'trailers' },
+      'content-type': 'application/grpc',
+    });
+    stream.on('response', (headers) => assert.equal(headers[':status'], 200));
+    stream.on('error', reject);
+    stream.on('close', resolve);
+    stream.resume();
+    stream.end('message');
+  });
+}

@@ -7,8 +7,16 @@ const filter = [
   '^tcp\\.app\\.downstream_cx_total$',
   '^ingress\\.rbac\\.denied$',
   '^cluster\\.[^.]+/[^.]+\\.upstream_rq_retry$',
+  '^cluster\\.[^.]+\\.grpc\\.\\d+$',
   '\\.ssl\\.(connection_error|fail_verify_(error|san|no_cert|cert_hash))$',
 ].join('|');
+
+/**
+ * gRPC statuses as the HTTP statuses that google/rpc/code.proto holds them for: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED,
+ * INTERNAL, UNAVAILABLE and DATA_LOSS are answers of 500 and above; all others but OK are answers of 400 to 499.
+ */
+const grpcErrors = /\.grpc\.(2|4|12|13|14|15)$/;
+const grpcClientErrors = /\.grpc\.(1|3|5|6|7|8|9|10|11|16)$/;
 
 /** What a proxy has counted since it started; undefined while it does not answer. */
 export async function proxyCounters(
@@ -27,9 +35,9 @@ export async function proxyCounters(
   const denials = sum(/^http\..*\.denied$/);
   return {
     requests: sum(/downstream_rq_completed$|downstream_cx_total$/),
-    errors: sum(/downstream_rq_5xx$/),
-    // Its own denials are answers of 403.
-    clientErrors: Math.max(0, sum(/downstream_rq_4xx$/) - denials),
+    errors: sum(/downstream_rq_5xx$/) + sum(grpcErrors),
+    // Its own denials are answers of 403, or of PERMISSION_DENIED.
+    clientErrors: Math.max(0, sum(/downstream_rq_4xx$/) + sum(grpcClientErrors) - denials),
     denials: denials + sum(/^ingress\.rbac\.denied$/),
     handshakeFailures: sum(/\.ssl\./),
     retries: sum(/upstream_rq_retry$/),

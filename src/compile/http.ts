@@ -13,6 +13,7 @@ import {
   HttpConnectionManagerSchema,
 } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { attemptLog, requestLog, type Side } from './access-log.ts';
+import { grpcCounts } from './grpc-counts.ts';
 import { localReplyConfig } from './local-replies.ts';
 import { any, duration, encode, type Init } from './pack.ts';
 import { templated } from './template.ts';
@@ -68,7 +69,7 @@ function managerInit({ side, ...options }: HttpSide, service: string, proxy: str
         },
       },
     },
-    httpFilters: [...options.filters, router({ side, service, proxy })],
+    httpFilters: [grpcCounts, ...options.filters, router({ side, service, proxy })],
     accessLog: [requestLog({ side, service, proxy })],
     localReplyConfig: localReplyConfig(side, service),
   };

@@ -12,6 +12,7 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import { FilterConfigSchema as GrpcStatsSchema } from '../gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.js';
 import { OnDemandSchema } from '../gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
@@ -48,6 +49,7 @@ export const anyTypes = createRegistry(
   ExpressionFilterSchema,
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
+  GrpcStatsSchema,
   OnDemandSchema,
   RouterSchema,
   HttpRbacSchema,

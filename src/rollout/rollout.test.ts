@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { WorkloadId } from '../compile/inventory.ts';
 import type { ServiceName } from '../model/types.ts';
+import { hurt, type Stretch } from './judgement.ts';
 import { advance, type Rollout, type RolloutStep, reached } from './rollout.ts';
-import { hurt, type ProxyCounters, type Signals, type Stretch, signalsBetween } from './signals.ts';
+import { type ProxyCounters, type Signals, signalsBetween } from './signals.ts';
 import { planWaves, type TouchedProxy } from './waves.ts';
 
 function proxies(service: string, count: number): TouchedProxy[] {
@@ -146,7 +147,8 @@ describe('signals of a proxy', () => {
     };
     return hurt(stretch(before, after), {
       denialsExpected,
-      others: others?.map((other) => stretch({}, other)),
+      others: () => others?.map((other) => stretch({}, other)),
+      everywhere: () => undefined,
     });
   };
   const late = { slower: [60, 60, 0, 0, 0, 0, 0] };

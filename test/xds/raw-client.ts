@@ -39,7 +39,7 @@ export class RawClient {
   #isFirst = true;
   #sentinels = 0;
 
-  constructor(client: GrpcClient, node: string, method = adsMethod) {
+  constructor(client: Pick<GrpcClient, 'bidi'>, node: string, method = adsMethod) {
     this.#call = client.bidi(method);
     this.#node = node;
   }
@@ -86,10 +86,14 @@ export class RawClient {
     return fromBinary(DeltaDiscoveryResponseSchema, bytes);
   }
 
+  /** The next answer, of whatever type. It is not acknowledged yet. */
+  async answer(): Promise<Answer> {
+    return answerOf(await this.response());
+  }
+
   /** The next answer, which must be of this type. It is not acknowledged yet. */
   async next(type: ShortType): Promise<Answer> {
-    const response = await this.response();
-    const answer = answerOf(response);
+    const answer = await this.answer();
     assert.equal(answer.type, type, `unexpected answer: ${JSON.stringify(answer)}`);
     return answer;
   }

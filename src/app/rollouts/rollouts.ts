@@ -19,7 +19,7 @@ import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
 import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
 import type { SignalLog } from './signal-log.ts';
-import { isHeard, signalsBefore, type Watched, whyWorse } from './watched.ts';
+import { isHeard, judgeOf, signalsBefore, type Watched } from './watched.ts';
 
 /** How a proxy stands to what it was sent. */
 export interface ProxyStanding {
@@ -277,13 +277,14 @@ export class Rollouts {
     const { clock, standing, signals } = this.#options;
     const { state } = active.rollout;
     const nowMs = clock.nowMs();
+    const whyWorse = judgeOf(active, { nowMs, signals });
     for (const proxy of reached(active.rollout)) {
       const { connected, converged, refused } = standing(proxy);
       if (refused !== undefined) return `${proxy} refuses it: ${refused}`;
       if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
         return `${proxy} does not take it within ${takeMs / 1_000} s`;
       }
-      const worse = whyWorse(active, { proxy, nowMs, signals });
+      const worse = whyWorse(proxy);
       if (worse !== undefined) return `${proxy} has ${worse}`;
     }
     return undefined;

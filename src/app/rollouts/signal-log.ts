@@ -30,6 +30,10 @@ export class SignalLog {
   readonly #proxies = new Map<WorkloadId, Known>();
   #struck: Span = { fromMs: 0, toMs: 0 };
 
+  get proxies(): readonly WorkloadId[] {
+    return [...this.#proxies.keys()];
+  }
+
   take(proxy: WorkloadId, atMs: number, counters: ReportedCounters): void {
     const known = this.#proxies.get(proxy);
     const stretches = known?.stretches ?? [];

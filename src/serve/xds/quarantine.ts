@@ -40,13 +40,18 @@ interface Refusals {
  */
 export class Quarantine implements Quarantined {
   readonly #refusals = new Map<string, Refusals>();
+  /**
+   * Of what is quarantined. Each proxy asks about all that it has, at each of its messages: one that refuses alone costs
+   * them nothing.
+   */
+  #versions: ReadonlySet<string> = new Set();
 
   get isEmpty(): boolean {
-    return this.#refusals.size === 0;
+    return this.#versions.size === 0;
   }
 
   has(resource: Resource): boolean {
-    if (this.isEmpty) return false;
+    if (!this.#versions.has(resource.version)) return false;
     return isQuarantined(this.#refusals.get(keyOf(resource)));
   }
 
@@ -70,9 +75,18 @@ export class Quarantine implements Quarantined {
     refusals.message = by.message;
     refusals.lastMs = by.nowMs;
     this.#refusals.set(key, refusals);
-    const [oldest] = this.#refusals.keys();
-    if (this.#refusals.size > contentsMax && oldest !== undefined) this.#refusals.delete(oldest);
-    return isQuarantined(refusals);
+    const isNew = isQuarantined(refusals);
+    if (isNew || this.#forgetOldest())
+      this.#versions = new Set(this.list().map((one) => one.version));
+    return isNew;
+  }
+
+  /** True when what was forgotten was quarantined. */
+  #forgetOldest(): boolean {
+    const [oldest] = this.#refusals;
+    if (this.#refusals.size <= contentsMax || oldest === undefined) return false;
+    this.#refusals.delete(oldest[0]);
+    return isQuarantined(oldest[1]);
   }
 
   /** When the content was quarantined, in monotonic milliseconds; undefined when it is not. */
