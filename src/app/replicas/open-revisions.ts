@@ -7,6 +7,7 @@ import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
 import type { IntentSource, IntentTree } from '../intent-source.ts';
+import type { ApplicationLog } from '../rollouts/application-log.ts';
 import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
@@ -23,6 +24,7 @@ export interface OpenRevisionsParts {
   readonly xds: XdsService;
   readonly store: Store;
   readonly signals: SignalLog;
+  readonly applications: ApplicationLog;
   readonly clock: Clock;
   readonly log: Log;
   readonly watchMs: () => number;

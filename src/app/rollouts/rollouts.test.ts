@@ -6,7 +6,9 @@ import type { CommitId } from '../../git/commit.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
 import { type Rollout, reached } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
-import { type KeptRollout, type ProxyStanding, Rollouts } from './rollouts.ts';
+import { ApplicationLog } from './application-log.ts';
+import type { ProxyStanding } from './judge.ts';
+import { type KeptRollout, Rollouts } from './rollouts.ts';
 import { SignalLog } from './signal-log.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -18,6 +20,7 @@ const noTrouble = { handshakeFailures: 0, retries: 0, slower: [] };
 function fixture(count: number, watch = watchMs) {
   const clock = new FakeClock();
   const signals = new SignalLog();
+  const applications = new ApplicationLog();
   const touched = Array.from({ length: count }, (_, index): TouchedProxy => {
     const proxy = `web-${String(index).padStart(2, '0')}` as WorkloadId;
     return { proxy, service: 'web' as ServiceName };
@@ -29,7 +32,7 @@ function fixture(count: number, watch = watchMs) {
   };
   let have: ReadonlySet<WorkloadId> = new Set();
   const rollouts = new Rollouts({
-    ...{ clock, log, signals, watchMs: () => watch },
+    ...{ clock, log, signals, applications, watchMs: () => watch },
     plane: {
       propose: () => touched,
       reach: (proxies) => {
