@@ -11,6 +11,8 @@ export interface ProxyStanding {
   readonly converged: boolean;
   /** What it refused, in one line; undefined: nothing. */
   readonly refused: string | undefined;
+  /** Its workload may get requests. */
+  readonly isReady: () => boolean;
 }
 
 /** What a rollout is judged by. */
@@ -76,12 +78,14 @@ export function restarting(
 
 /** A proxy that is away takes it when it comes, and an application of a host that starts none is not ours to wait for. */
 function isTaken(watched: Watched, proxy: WorkloadId, evidence: Evidence): boolean {
-  const { connected, converged } = evidence.standing(proxy);
+  const { connected, converged, isReady } = evidence.standing(proxy);
   if (connected && !converged) return false;
   const run = runOf(watched, proxy);
   if (run === undefined) return true;
+  // The next wave may call it.
+  if (run.isNew && evidence.applications.hasHosts && !isReady()) return false;
   const told = evidence.applications.of(proxy);
-  if (told === undefined) return !(run.isNew && evidence.applications.hasHosts);
+  if (told === undefined) return true;
   return told.commit === watched.rollout.commit && told.state.kind === 'running';
 }
 

@@ -100,7 +100,7 @@ function branchFacts(branch: BranchState): NewLedgerEntry['facts'] {
   }
 }
 
-function standingOf({ fleet }: OpenRolloutsParts, proxy: WorkloadId) {
+function standingOf({ fleet, plane }: OpenRolloutsParts, proxy: WorkloadId) {
   const { connected, converged, rejected } = fleet.status(proxy);
   const [first] = rejected;
   const place = first?.from[0];
@@ -108,6 +108,7 @@ function standingOf({ fleet }: OpenRolloutsParts, proxy: WorkloadId) {
   return {
     connected,
     converged,
+    isReady: () => plane.workload(proxy)?.state === 'ready',
     refused: first === undefined ? undefined : `${first.resource}${at}: ${first.message}`,
   };
 }
