@@ -18,7 +18,6 @@ import { ProxyLedger } from './proxy-ledger.ts';
 import { openRevisions, type Revisions } from './replicas/open-revisions.ts';
 import type { Replica } from './replicas/replica.ts';
 import { SharedSignals } from './replicas/shared-signals.ts';
-import { ApplicationLog } from './rollouts/application-log.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import type { Tracing } from './tracing/tracing.ts';
 import { Trouble } from './trouble.ts';
@@ -76,9 +75,8 @@ export async function openPlane(parts: PlaneParts) {
   plane.events.follow((event) => logMeshEvent(log, event));
   recordCommits(plane, { store, clock, isLeading: () => replica.isLeading });
   const counted = new SignalLog();
-  const applications = new ApplicationLog();
   const revisions: Revisions = openRevisions({
-    ...{ ...parts, plane, xds, signals: counted, applications, clock },
+    ...{ ...parts, plane, xds, signals: counted, clock },
     read: (tree) => gate.gatekeeper.read(tree),
   });
   const gate = await openGate({
@@ -86,5 +84,5 @@ export async function openPlane(parts: PlaneParts) {
     keep: (tree) => revisions.keep(tree),
   });
   const signals = new SharedSignals({ store, clock, signals: counted, replica: replica.id });
-  return { plane, xds, ready, signals, applications, revisions, proxies, gate, trouble };
+  return { plane, xds, ready, signals, revisions, proxies, gate, trouble };
 }

@@ -58,7 +58,6 @@ import { Orders } from './replicas/orders.ts';
 import { Replica } from './replicas/replica.ts';
 import { shareReplica } from './replicas/share.ts';
 import type { SharedSignals } from './replicas/shared-signals.ts';
-import type { ApplicationLog } from './rollouts/application-log.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { startingApi } from './starting-api.ts';
 import { withTracing } from './tracing/open-tracing.ts';
@@ -109,7 +108,6 @@ interface Foundation {
   readonly xds: XdsService;
   readonly grpc: GrpcServer;
   readonly signals: SharedSignals;
-  readonly applications: ApplicationLog;
   readonly revisions: Revisions;
   readonly replica: Replica;
   readonly gatekeeper: Gatekeeper;
@@ -136,11 +134,10 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
   const { source, webhook, stop: closeSource } = await openSource(options, metrics);
-  const { plane, xds, ready, signals, applications, revisions, proxies, gate, trouble } =
-    await openPlane({
-      ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
-      takeBack: (request) => source.takeBack(request),
-    });
+  const { plane, xds, ready, signals, revisions, proxies, gate, trouble } = await openPlane({
+    ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
+    takeBack: (request) => source.takeBack(request),
+  });
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
@@ -168,18 +165,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
-    ...{
-      applications,
-      gatekeeper,
-      verdicts,
-      operations,
-      replica,
-      door,
-      traffic,
-      webhook,
-      trouble,
-      tracing,
-    },
+    ...{ gatekeeper, verdicts, operations, replica, door, traffic, webhook, trouble, tracing },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();

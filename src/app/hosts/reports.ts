@@ -11,8 +11,8 @@ import type { Store, StoredDocument } from '../../store/store.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Followed } from '../replicas/feed.ts';
+import type { Revisions } from '../replicas/open-revisions.ts';
 import type { SharedSignals } from '../replicas/shared-signals.ts';
-import type { ApplicationLog } from '../rollouts/application-log.ts';
 import type { TrafficLog } from '../traffic/traffic-log.ts';
 
 export const reportKind = 'host-report';
@@ -42,7 +42,7 @@ export interface HostReportsParts {
   readonly store: Store;
   readonly confirmations: Confirmations;
   readonly signals: SharedSignals;
-  readonly applications: ApplicationLog;
+  readonly revisions: Pick<Revisions, 'applications'>;
   readonly traffic: TrafficLog;
   readonly clock: Clock;
   readonly log: Log;
@@ -64,7 +64,7 @@ export class HostReports {
   }
 
   async take(record: HostRecord, body: unknown): Promise<ApiReply> {
-    const { plane, confirmations, signals, applications, clock } = this.#parts;
+    const { plane, confirmations, signals, revisions, clock } = this.#parts;
     const report = body as HostReport;
     const host = record.name;
     const own = report.workloads.map((workload) => ({ ...workload, host: host as string }));
@@ -86,14 +86,14 @@ export class HostReports {
     for (const { workload, counters } of report.counters ?? []) {
       if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
     }
-    applications.take(host, ownOf(ids, report.applications));
+    revisions.applications.take(host, ownOf(ids, report.applications));
     this.#takeTraffic(own, report.traffic ?? []);
     return { kind: 'json', body: {} };
   }
 
   /** What hosts told other replicas; it was looked at there. */
   follow(changes: readonly Followed[]): void {
-    const { plane, confirmations, applications, clock } = this.#parts;
+    const { plane, confirmations, revisions, clock } = this.#parts;
     const nowMs = clock.nowMs();
     const told = changes.flatMap(({ id, document }) => {
       if (document === undefined) return [];
@@ -105,12 +105,12 @@ export class HostReports {
     for (const [host, { workloads, state }] of told) {
       if (workloads.length === 0) {
         this.#last.delete(host as HostName);
-        applications.take(host, []);
+        revisions.applications.take(host, []);
       }
       if (state === undefined) continue;
       this.#last.set(host as HostName, { report: { workloads, ...state }, seenMs: nowMs });
       confirmations.take(host, state, nowMs);
-      applications.take(host, state.applications ?? []);
+      revisions.applications.take(host, state.applications ?? []);
     }
   }
 
@@ -125,9 +125,9 @@ export class HostReports {
 
   /** The host has left: callers are told of its endpoints no more. */
   forget(host: HostName): void {
-    const { plane, signals, applications, log } = this.#parts;
+    const { plane, signals, revisions, log } = this.#parts;
     this.#last.delete(host);
-    applications.take(host, []);
+    revisions.applications.take(host, []);
     for (const { id } of this.#workloadsOf(host)) signals.forget(id);
     // Callers first: what is not written yet is written again by the next report, or by the next cut.
     const kept = this.#keep(host, [], undefined);
