@@ -16,7 +16,7 @@ import {
   rbacFilter,
 } from '../../src/compile/names.ts';
 import { duration } from '../../src/compile/pack.ts';
-import { pathStateKey } from '../../src/compile/rbac.ts';
+import { pathStateKey } from '../../src/compile/rbac-predicates.ts';
 import { type Snapshot, typeUrls } from '../../src/compile/resource.ts';
 import { compileRevision } from '../../src/compile/revision.ts';
 import { standIn } from '../../src/compile/stand-in.ts';

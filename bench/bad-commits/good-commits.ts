@@ -39,4 +39,19 @@ export const goodKinds: Readonly<Record<string, readonly Change[]>> = {
     edit(api, 'owner: t', 'owner: team-api\ndescription: what it is for'),
     all(edit(web, 'owner: t', 'owner: team-web'), edit(store, 'owner: t', 'owner: team-store')),
   ],
+  commands: [
+    edit(store, /node app\.js/g, 'node --no-warnings app.js'),
+    all(
+      edit(web, /node app\.js/g, 'node --no-warnings app.js'),
+      edit(db, '  v2: node app.js', '  v2: node --no-warnings app.js'),
+    ),
+    all(
+      edit(store, '{ v1: 50, v2: 50 }', '{ v1: 40, v2: 30, v3: 30 }'),
+      edit(store, '  v2: node app.js http2', '  v2: node app.js http2\n  v3: node app.js http2'),
+    ),
+    all(
+      edit(store, '{ v1: 50, v2: 50 }', '{ v1: 100 }'),
+      edit(store, '  v2: node app.js http2\n', ''),
+    ),
+  ],
 };

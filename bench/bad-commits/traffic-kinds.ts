@@ -99,5 +99,15 @@ export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
   'application that does not start': [
     edit(store, '  v2: node app.js http2', '  v2: node nothing.js http2'),
     edit(store, '  v2: node app.js http2', '  v2: node app.js http'),
+    edit(web, /node app\.js/g, 'node nothing.js'),
+    edit(db, /node app\.js/g, 'no-such-program app.js'),
+    all(
+      edit(store, '{ v1: 50, v2: 50 }', '{ v1: 40, v2: 30, v3: 30 }'),
+      edit(
+        store,
+        '  v2: node app.js http2',
+        '  v2: node app.js http2\n  v3: node nothing.js http2',
+      ),
+    ),
   ],
 };

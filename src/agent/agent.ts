@@ -19,7 +19,7 @@ import {
 import { ControlFeed } from './control-feed.ts';
 import { ControlLink } from './control-link.ts';
 import type { HostCache, Kept } from './host-cache.ts';
-import { type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
+import { agentKeyOf, type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
 import { agentHealth, type HealthParts, hostHealth } from './host-health.ts';
 import { HostIdentities } from './host-identities.ts';
 import { JwtCache } from './jwt-cache.ts';
@@ -65,6 +65,7 @@ export class Agent {
   #hostIdentity: HostIdentity | undefined;
   #firstKeyPem: string | undefined;
   #cancelSave: (() => void) | undefined;
+  #applications: HostFile['applications'];
   #listening: string | undefined;
   #healthServer: Promise<Server> | undefined;
   #jumpedAtMs: number | undefined;
@@ -145,10 +146,12 @@ export class Agent {
 
   #apply(host: HostFile): void {
     this.#link.use(host.control);
+    this.#applications = host.applications;
     const wanted = new Map(host.workloads.map((entry) => [entry.workload.id as string, entry]));
     for (const [id, { key, agent }] of this.#workloads) {
       const entry = wanted.get(id);
-      if (entry !== undefined && JSON.stringify(entry) === key) {
+      if (entry !== undefined && agentKeyOf(entry) === key) {
+        agent.look(entry);
         wanted.delete(id);
         continue;
       }
@@ -201,7 +204,7 @@ export class Agent {
       kept: this.#kept.svids[entry.workload.id],
       onChange: () => this.#changed(),
     });
-    this.#workloads.set(entry.workload.id, { key: JSON.stringify(entry), agent });
+    this.#workloads.set(entry.workload.id, { key: agentKeyOf(entry), agent });
     if (this.#trust !== undefined) agent.trust(this.#trust.trust, this.#trust.taintedIssuers);
     agent.start().catch((error: unknown) => {
       log.error('a workload cannot be served', {
@@ -359,6 +362,7 @@ export class Agent {
       presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses, ...this.#ownIssuer()],
       health: hostHealth(this.#healthParts()),
       ...(counters === undefined ? {} : { counters }),
+      ...(this.#applications === undefined ? {} : { applications: this.#applications }),
       ...(traffic.length === 0 ? {} : { traffic }),
     };
   }

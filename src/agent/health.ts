@@ -40,9 +40,11 @@ export function watchHealth(options: {
   readonly check: HealthCheck | undefined;
   readonly port: number;
   readonly clock: Clock;
+  /** What is known of it already. */
+  readonly from: Health;
   readonly onChange: (health: Health) => void;
 }): () => void {
-  let health: Health = { kind: 'unknown', reason: 'not probed yet' };
+  let health = options.from;
   let stopped = false;
   let cancel = (): void => {};
   const round = async (): Promise<void> => {

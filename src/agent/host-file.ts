@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Workload } from '../compile/inventory.ts';
 import type { HealthCheck } from '../model/types.ts';
+import type { ApplicationStanding } from '../rollout/application.ts';
 
 /** What a host's agent serves, and how it comes into the mesh. Written by whoever starts it, read again when it changes. */
 export interface HostFile {
@@ -12,6 +13,8 @@ export interface HostFile {
   /** The agent's own socket, for whoever runs the host. */
   readonly agentSocket: string;
   readonly workloads: readonly HostWorkload[];
+  /** Where who writes this also starts the applications: how they stand. */
+  readonly applications?: readonly ApplicationStanding[];
 }
 
 export interface ControlAddress extends ControlProof {
@@ -66,6 +69,11 @@ export interface HostWorkload {
   /** The workload's own socket: SDS and policy desk. Whoever may open it is this workload. */
   readonly agentSocket: string;
   readonly adminSocket: string;
+}
+
+/** What a workload's agent is made anew for; where its application listens and is asked it only has to know. */
+export function agentKeyOf({ workload, agentSocket, adminSocket }: HostWorkload): string {
+  return JSON.stringify([{ ...workload, appPort: 0 }, agentSocket, adminSocket]);
 }
 
 /** Writes JSON in one step, so that a reader never sees half of it. */

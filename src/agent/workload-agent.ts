@@ -59,16 +59,19 @@ export class WorkloadAgent {
   readonly #keeper: SvidKeeper;
   readonly #source: IdentitySource;
   readonly #issuers = new Map<string, string>();
+  #entry: HostWorkload;
   #health: Health = { kind: 'unknown', reason: 'not probed yet' };
   #proxyReady = false;
   #svid: Svid | undefined;
   #trust: Trust | undefined;
   #confirmedSequence = 0;
-  #stops: (() => void)[] = [];
+  #stopHealth = (): void => {};
+  #stopProxy = (): void => {};
 
   constructor(options: WorkloadAgentOptions) {
     this.#options = options;
     const { clock, random, log, entry } = options;
+    this.#entry = entry;
     const { id, service } = entry.workload;
     this.#admin = new EnvoyAdmin(
       { kind: 'socket', path: entry.adminSocket },
@@ -98,7 +101,7 @@ export class WorkloadAgent {
   /** As the control plane is to see it. */
   get workload(): Workload {
     const ready = this.#health.kind === 'healthy' && this.#proxyReady && this.#svid !== undefined;
-    return { ...this.#options.entry.workload, state: ready ? 'ready' : 'unhealthy' };
+    return { ...this.#entry.workload, state: ready ? 'ready' : 'unhealthy' };
   }
 
   get svidState(): SvidState {
@@ -126,21 +129,30 @@ export class WorkloadAgent {
   }
 
   async start(): Promise<void> {
-    const { entry, clock, onChange } = this.#options;
-    await this.#server.listenUnix(entry.agentSocket, 0o600);
+    await this.#server.listenUnix(this.#entry.agentSocket, 0o600);
     this.#keeper.start();
-    this.#stops = [
-      watchHealth({
-        check: entry.health,
-        port: entry.workload.appPort,
-        clock,
-        onChange: (health) => {
-          this.#health = health;
-          onChange();
-        },
-      }),
-      this.#watchProxy(),
-    ];
+    this.#watchHealth();
+    this.#stopProxy = this.#watchProxy();
+  }
+
+  /** Its application listens elsewhere, or is asked otherwise; it counts as healthy for as long as it did not fail there. */
+  look(entry: HostWorkload): void {
+    const before = this.#entry;
+    this.#entry = entry;
+    if (JSON.stringify(before) !== JSON.stringify(entry)) this.#watchHealth();
+  }
+
+  #watchHealth(): void {
+    const { clock, onChange } = this.#options;
+    const { health: check, workload } = this.#entry;
+    this.#stopHealth();
+    this.#stopHealth = watchHealth({
+      ...{ check, port: workload.appPort, clock, from: this.#health },
+      onChange: (health) => {
+        this.#health = health;
+        onChange();
+      },
+    });
   }
 
   trust(trust: Trust, taintedIssuers: readonly string[]): void {
@@ -161,7 +173,8 @@ export class WorkloadAgent {
   }
 
   async stop(): Promise<void> {
-    for (const stop of this.#stops) stop();
+    this.#stopHealth();
+    this.#stopProxy();
     this.#keeper.stop();
     await this.#server.close();
   }

@@ -33,6 +33,8 @@ export type ChildState =
 export interface Child {
   readonly spec: ChildSpec;
   readonly state: ChildState;
+  /** The end of what it has written since it was started last, in bounds. */
+  readonly output: string;
   start(): void;
   /** SIGTERM, then SIGKILL after `graceMs`. Resolves when the process is gone. */
   stop(graceMs: number): Promise<void>;
@@ -42,6 +44,11 @@ export interface Child {
 const backoffFirstMs = 200;
 const backoffLongestMs = 10_000;
 const quietPeriodMs = 30_000;
+
+/** Enough for the error that a program ends with. */
+const outputBytesMax = 8_192;
+/** What a program wrote last comes after its end, unless something that it started still holds its output open. */
+const outputGraceMs = 100;
 
 export interface ChildOptions {
   readonly clock: Clock;
@@ -70,6 +77,7 @@ class SupervisedChild implements Child {
   readonly #options: ChildOptions;
   #state: ChildState = { kind: 'stopped' };
   #process: ChildProcess | undefined;
+  #output: Buffer[] = [];
   #restarts = 0;
   #cancelRestart: (() => void) | undefined;
   #onGone: (() => void)[] = [];
@@ -83,8 +91,13 @@ class SupervisedChild implements Child {
     return this.#state;
   }
 
+  get output(): string {
+    return Buffer.concat(this.#output).subarray(-outputBytesMax).toString('utf8');
+  }
+
   start(): void {
     if (this.#state.kind !== 'stopped' && this.#state.kind !== 'waiting') return;
+    this.#output = [];
     this.#enter({ kind: 'starting' });
     const log = new BoundedLog(this.spec.logFile);
     const [program = '', ...args] = [...tetherPrefix(), ...this.spec.command];
@@ -95,9 +108,25 @@ class SupervisedChild implements Child {
     });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (chunk: Buffer) => log.write(chunk));
+      stream?.on('data', (chunk: Buffer) => {
+        log.write(chunk);
+        this.#remember(chunk);
+      });
     }
     this.#follow(child, log);
+  }
+
+  #remember(chunk: Buffer): void {
+    this.#output.push(chunk);
+    let bytes = this.#output.reduce((sum, { length }) => sum + length, 0);
+    for (
+      let [first] = this.#output;
+      first && bytes - first.length >= outputBytesMax;
+      [first] = this.#output
+    ) {
+      bytes -= first.length;
+      this.#output.shift();
+    }
   }
 
   #follow(child: ChildProcess, log: BoundedLog): void {
@@ -115,9 +144,15 @@ class SupervisedChild implements Child {
       }
     });
     child.once('error', (error) => onEnd(messageOf(error)));
-    child.once('exit', (code, signal) =>
-      onEnd(signal === null ? `exited with ${code}` : `killed by ${signal}`),
-    );
+    child.once('exit', (code, signal) => {
+      const end = (): void =>
+        onEnd(signal === null ? `exited with ${code}` : `killed by ${signal}`);
+      const cancel = this.#options.clock.after(outputGraceMs, end);
+      child.once('close', () => {
+        cancel();
+        end();
+      });
+    });
   }
 
   #ended(reason: string, livedMs: number): void {
@@ -131,8 +166,9 @@ class SupervisedChild implements Child {
     const delayMs = Math.min(backoffFirstMs * 2 ** this.#restarts, backoffLongestMs);
     this.#restarts += 1;
     const retryAtMs = this.#options.clock.nowMs() + delayMs;
-    this.#enter({ kind: 'waiting', reason, restarts: this.#restarts, retryAtMs });
+    // Before anybody hears of it, who may well stop it.
     this.#cancelRestart = this.#options.clock.after(delayMs, () => this.start());
+    this.#enter({ kind: 'waiting', reason, restarts: this.#restarts, retryAtMs });
   }
 
   stop(graceMs: number): Promise<void> {

@@ -1,6 +1,8 @@
-import type { Workload, WorkloadId } from '../compile/inventory.ts';
+import { type Workload, workloadIdOf } from '../compile/inventory.ts';
+import { declaredPort } from '../model/run.ts';
 import { calleesOf } from '../model/tree.ts';
 import type { HealthCheck, Intent, Service, ServiceName } from '../model/types.ts';
+import type { Sides } from '../rollout/sides.ts';
 
 /** Ports that stay with a workload from one start to the next. */
 export interface Ports {
@@ -24,9 +26,19 @@ export interface HostPlan {
   readonly workloads: readonly PlannedWorkload[];
 }
 
+/** An intent and the commit that it is of. */
+export interface RunRevision {
+  readonly commit: string;
+  readonly intent: Intent;
+}
+
 /** One workload of this machine and how its application is started. */
 export interface PlannedWorkload {
   readonly workload: Workload;
+  /** That this is of. */
+  readonly commit: string;
+  /** Where the application must listen; undefined: wherever `PORT` says. */
+  readonly declaredPort: number | undefined;
   readonly health: HealthCheck | undefined;
   readonly command: readonly string[];
   readonly env: ReadonlyMap<string, string>;
@@ -46,7 +58,7 @@ export const localHost = 'local';
  * `isFree` says whether a port may be handed out anew; ports in the book are kept.
  */
 export function planHost(
-  intent: Intent,
+  { commit, intent }: RunRevision,
   book: PortBook,
   isFree: (port: number) => boolean,
 ): HostPlan {
@@ -64,10 +76,10 @@ export function planHost(
   const controlPlanePort = book.controlPlanePort ?? claim(firstControlPlanePort);
   const agentPort = book.agentPort ?? claim(firstAgentPort);
   const workloads = byDepth(intent).flatMap((service) =>
-    [...service.run].map(([version, run], index) => {
-      const id = `${service.name}-${version}` as WorkloadId;
+    [...service.run].map(([version, run]) => {
+      const id = workloadIdOf(service.name, version);
       const known = book.workloads[id];
-      const declared = run.port ?? (index === 0 ? service.port : undefined);
+      const declared = declaredPort(service, version);
       return {
         workload: {
           id,
@@ -80,6 +92,8 @@ export function planHost(
           appPort: declared ?? known?.appPort ?? claim(firstSparePort),
           state: 'unhealthy' as const,
         },
+        commit,
+        declaredPort: declared,
         health: service.health,
         command: run.command,
         env: run.env,
@@ -87,6 +101,34 @@ export function planHost(
     }),
   );
   return { controlPlanePort, agentPort, workloads };
+}
+
+/**
+ * While a commit is on its way each workload is run as its side says. What is new is run as soon as it is among those ahead;
+ * what leaves goes on until nothing is on its way, for until then some call it.
+ */
+export function planSides(
+  { base, next, ahead }: Sides<RunRevision>,
+  book: PortBook,
+  isFree: (port: number) => boolean,
+): HostPlan {
+  const before = planHost(base, book, isFree);
+  if (next === undefined) return before;
+  const known = portBookOf(before);
+  const workloads = { ...book.workloads, ...known.workloads };
+  const after = planHost(next, { ...known, workloads }, isFree);
+  const was = new Map(before.workloads.map((one) => [one.workload.id, one]));
+  const is = new Map(after.workloads.map((one) => [one.workload.id, one]));
+  const all = [...new Set([...is.keys(), ...was.keys()])].flatMap((id) => {
+    return (ahead.has(id) ? (is.get(id) ?? was.get(id)) : was.get(id)) ?? [];
+  });
+  return { ...after, workloads: all };
+}
+
+/** A port for a process that is to run beside what is there. */
+export function sparePort(isFree: (port: number) => boolean): number | undefined {
+  for (let port = firstSparePort; port <= lastPort; port += 1) if (isFree(port)) return port;
+  return undefined;
 }
 
 export function portBookOf({ controlPlanePort, agentPort, workloads }: HostPlan): PortBook {

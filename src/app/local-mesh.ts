@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { probe } from '../agent/health.ts';
 import { type HostFile, type HostWorkload, replaceFile } from '../agent/host-file.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Intent } from '../model/types.ts';
+import { appCluster } from '../compile/names.ts';
+import { EnvoyAdmin } from '../envoy/admin.ts';
+import type { TrustDomain } from '../model/types.ts';
+import type { ApplicationStanding } from '../rollout/application.ts';
+import type { Sides } from '../rollout/sides.ts';
+import { Application } from './applications/application.ts';
 import { type Child, type ChildSpec, type ChildState, createChild } from './child.ts';
 import {
   firstAgentPort,
@@ -12,8 +18,10 @@ import {
   localHost,
   type PlannedWorkload,
   type PortBook,
-  planHost,
+  planSides,
   portBookOf,
+  type RunRevision,
+  sparePort,
 } from './host-plan.ts';
 import { adminSocket, type Layout, workloadAgentSocket } from './layout.ts';
 import { appSpec, proxySpec, textEnv } from './workload-processes.ts';
@@ -21,6 +29,8 @@ import { appSpec, proxySpec, textEnv } from './workload-processes.ts';
 const stopGraceMs = 3_000;
 /** An agent allocates little at a time; a large young generation is memory that every host pays for. */
 const agentFlags = ['--max-semi-space-size=2'];
+/** What changes in a moment is told by one write. */
+const writeDelayMs = 5;
 /** Callers' proxies have taken a removal long before; its processes end after that. */
 const leaveDelayMs = 1_500;
 
@@ -43,6 +53,9 @@ export class LocalMesh {
   readonly #leaving = new Map<string, () => void>();
   readonly #options: LocalMeshOptions;
   readonly #children = new Map<string, Child>();
+  readonly #applications = new Map<string, Application>();
+  #isFree = (_port: number): boolean => false;
+  #cancelWrite: (() => void) | undefined;
   #plan: HostPlan = {
     controlPlanePort: firstControlPlanePort,
     agentPort: firstAgentPort,
@@ -53,45 +66,49 @@ export class LocalMesh {
     this.#options = options;
   }
 
+  /** With the ports on which they listen now. */
   get planned(): readonly PlannedWorkload[] {
-    return this.#plan.workloads;
-  }
-
-  get children(): readonly Child[] {
-    return [...this.#children.values()];
+    return this.#plan.workloads.map((planned) => {
+      const { workload } = planned;
+      const appPort = this.#applications.get(workload.id)?.port ?? workload.appPort;
+      return { ...planned, workload: { ...workload, appPort } };
+    });
   }
 
   child(name: string): Child | undefined {
     return this.#children.get(name);
   }
 
-  /** Plans without starting anything, so that ports and programs can be checked first. */
-  plan(intent: Intent, isFree: (port: number) => boolean): HostPlan {
-    const { layout } = this.#options;
-    this.#plan = planHost(intent, readPortBook(layout.portsFile), isFree);
-    return this.#plan;
+  application(id: string): Child | undefined {
+    return this.#applications.get(id)?.child;
   }
 
-  start(intent: Intent): void {
-    this.#writePlan();
+  /** Plans without starting anything, so that ports and programs can be checked first. */
+  plan(revision: RunRevision, isFree: (port: number) => boolean): HostPlan {
+    return this.#planSides({ base: revision, next: undefined, ahead: new Set() }, isFree);
+  }
+
+  start({ intent }: RunRevision): void {
+    this.#write();
     this.#run(this.#controlPlaneSpec());
     this.#run(this.#agentSpec());
-    for (const planned of this.planned) this.#startWorkload(intent, planned);
+    for (const planned of this.planned) this.#startWorkload(intent.mesh.trustDomain, planned);
   }
 
-  /** Starts what is new, restarts what is run differently, and ends what has left. */
-  reconcile(intent: Intent, isFree: (port: number) => boolean): void {
-    const before = new Map(this.planned.map((planned) => [planned.workload.id, planned]));
-    const after = this.plan(intent, isFree).workloads;
-    this.#writePlan();
-    for (const planned of after) {
-      const old = before.get(planned.workload.id);
-      before.delete(planned.workload.id);
-      if (this.#stays(planned.workload.id)) void this.#restartApp(planned);
-      else if (old === undefined) this.#startWorkload(intent, planned);
-      else if (commandKey(old) !== commandKey(planned)) void this.#restartApp(planned);
+  /** Starts what is new, has what is run differently tried, and ends what has left. */
+  reconcile(sides: Sides<RunRevision>, isFree: (port: number) => boolean): void {
+    const gone = new Set<string>(this.#plan.workloads.map(({ workload }) => workload.id));
+    const { workloads } = this.#planSides(sides, isFree);
+    this.#write();
+    for (const planned of workloads) {
+      const { id } = planned.workload;
+      gone.delete(id);
+      this.#stays(id);
+      const application = this.#applications.get(id);
+      if (application !== undefined) application.use(planned);
+      else this.#startWorkload(sides.base.intent.mesh.trustDomain, planned);
     }
-    for (const id of before.keys()) {
+    for (const id of gone) {
       const cancel = this.#options.clock.after(leaveDelayMs, () => {
         this.#leaving.delete(id);
         void this.#stopWorkload(id);
@@ -100,36 +117,54 @@ export class LocalMesh {
     }
   }
 
+  #planSides(sides: Sides<RunRevision>, isFree: (port: number) => boolean): HostPlan {
+    const used = new Set([...this.#applications.values()].flatMap(({ ports }) => ports));
+    this.#isFree = isFree;
+    const book = readPortBook(this.#options.layout.portsFile);
+    this.#plan = planSides(sides, book, (port) => isFree(port) && !used.has(port));
+    return this.#plan;
+  }
+
   /** What comes back before it was stopped keeps its processes; a second set beside them would never be ended. */
-  #stays(id: string): boolean {
+  #stays(id: string): void {
     this.#leaving.get(id)?.();
-    return this.#leaving.delete(id);
+    this.#leaving.delete(id);
   }
 
   /** Ends everything: applications first, so that their last requests still have a proxy. */
   async stop(): Promise<void> {
+    this.#cancelWrite?.();
+    await Promise.all([...this.#applications.values()].map((one) => one.stop()));
     const named = (prefix: string): Child[] =>
-      this.children.filter((child) => child.spec.name.startsWith(prefix));
-    for (const group of [
-      named('app '),
-      named('proxy '),
-      [...named('agent'), ...named('control')],
-    ]) {
+      [...this.#children.values()].filter((child) => child.spec.name.startsWith(prefix));
+    for (const group of [named('proxy '), [...named('agent'), ...named('control')]]) {
       await Promise.all(group.map((child) => child.stop(stopGraceMs)));
     }
   }
 
-  #writePlan(): void {
+  #writeSoon(): void {
+    this.#cancelWrite ??= this.#options.clock.after(writeDelayMs, () => this.#write());
+  }
+
+  #write(): void {
     const { layout } = this.#options;
-    replaceFile(layout.portsFile, portBookOf(this.#plan));
-    const workloads = this.planned.map((planned): HostWorkload => {
-      const { workload, health } = planned;
+    this.#cancelWrite?.();
+    this.#cancelWrite = undefined;
+    const planned = this.planned;
+    replaceFile(layout.portsFile, portBookOf({ ...this.#plan, workloads: planned }));
+    const workloads = planned.map(({ workload, health }): HostWorkload => {
+      const application = this.#applications.get(workload.id);
       return {
         workload,
-        health,
+        health: application === undefined ? health : application.health,
         agentSocket: workloadAgentSocket(layout, workload.id),
         adminSocket: adminSocket(layout, workload.id),
       };
+    });
+    const applications = planned.flatMap(({ workload: { id } }): ApplicationStanding[] => {
+      const application = this.#applications.get(id);
+      if (application === undefined) return [];
+      return [{ workload: id, commit: application.commit, state: application.state }];
     });
     const host: HostFile = {
       control: {
@@ -140,29 +175,55 @@ export class LocalMesh {
       workloadSocket: layout.workloadSocket,
       agentSocket: layout.agentSocket,
       workloads,
+      applications,
     };
     replaceFile(layout.hostFile, host);
   }
 
-  #startWorkload(intent: Intent, planned: PlannedWorkload): void {
+  #startWorkload(trustDomain: TrustDomain, planned: PlannedWorkload): void {
     const { controlPlanePort: port } = this.#plan;
-    const { trustDomain } = intent.mesh;
+    const { workload } = planned;
     const servers = [{ host: '127.0.0.1', port }];
-    this.#run(proxySpec(this.#options, planned.workload, { servers, trustDomain }));
-    this.#run(appSpec(this.#options, planned));
+    this.#run(proxySpec(this.#options, workload, { servers, trustDomain }));
+    const application = this.#newApplication(planned);
+    this.#applications.set(workload.id, application);
+    application.start();
   }
 
-  async #restartApp(planned: PlannedWorkload): Promise<void> {
-    const name = `app ${planned.workload.id}`;
-    await this.#children.get(name)?.stop(stopGraceMs);
-    this.#run(appSpec(this.#options, planned));
+  #newApplication(planned: PlannedWorkload): Application {
+    const { layout, clock, onChild } = this.#options;
+    const path = adminSocket(layout, planned.workload.id);
+    const admin = new EnvoyAdmin({ kind: 'socket', path });
+    return new Application(planned, {
+      ...{ clock, createChild, probe, onChild },
+      spec: (now, port) => appSpec(this.#options, now, port),
+      isTold: async (port) => {
+        const has = await admin.hasEndpoint(appCluster, `127.0.0.1:${port}`);
+        return has.ok && has.value;
+      },
+      onChange: () => this.#writeSoon(),
+      freePort: (wish) => this.#freePort(wish),
+    });
+  }
+
+  #freePort(wish: number | undefined): number | undefined {
+    const book = Object.values(portBookOf(this.#plan).workloads).flatMap((one) =>
+      Object.values(one),
+    );
+    const used = [...this.#applications.values()].flatMap(({ ports }) => ports);
+    const taken = new Set<number>(used);
+    if (wish !== undefined && !taken.has(wish) && this.#isFree(wish)) return wish;
+    for (const port of book) taken.add(port);
+    return sparePort((port) => this.#isFree(port) && !taken.has(port));
   }
 
   async #stopWorkload(id: string): Promise<void> {
-    for (const name of [`app ${id}`, `proxy ${id}`]) {
-      await this.#children.get(name)?.stop(stopGraceMs);
-      this.#children.delete(name);
-    }
+    const application = this.#applications.get(id);
+    this.#applications.delete(id);
+    await application?.stop();
+    const proxy = `proxy ${id}`;
+    await this.#children.get(proxy)?.stop(stopGraceMs);
+    this.#children.delete(proxy);
   }
 
   #run(spec: ChildSpec): void {
@@ -207,10 +268,6 @@ export class LocalMesh {
       logFile: join(layout.logsDir, `${name.replaceAll(' ', '-')}.log`),
     };
   }
-}
-
-function commandKey(planned: PlannedWorkload): string {
-  return JSON.stringify([planned.command, [...planned.env], planned.workload.appPort]);
 }
 
 /** A missing or broken book only means that ports are handed out anew. */

@@ -5,6 +5,7 @@ import type { Snapshot } from '../compile/resource.ts';
 import { type Compiled, recompile } from '../compile/revision.ts';
 import { changedResources, sameVersions } from '../compile/snapshot-changes.ts';
 import type { Intent } from '../model/types.ts';
+import { runChanges, withRunChanges } from '../rollout/run-changes.ts';
 import type { TouchedProxy } from '../rollout/waves.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
 
@@ -84,9 +85,13 @@ export class Publisher {
     }
     const startedMs = this.#clock.monotonicMs();
     this.#pending = { commit, startedMs, touched, waiting: new Set(touched.keys()) };
-    return this.#inventory
+    const sent = this.#inventory
       .filter(({ id }) => touched.has(id))
       .map(({ id, service }) => ({ proxy: id, service }));
+    const before = this.#base?.intent;
+    return before === undefined
+      ? sent
+      : withRunChanges(sent, runChanges(before, intent, this.#inventory));
   }
 
   /** These get what is to run; all others have what ran. */

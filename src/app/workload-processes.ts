@@ -49,10 +49,11 @@ export function proxySpec(
   };
 }
 
-/** The application of a workload, as its `run:` line says. */
+/** The application of a workload, as its `run:` line says, on this port. */
 export function appSpec(
   { layout, env: own }: WorkloadProcessOptions,
   { workload, command, env }: PlannedWorkload,
+  port: number,
 ): ChildSpec {
   const proxy = `http://127.0.0.1:${workload.egressPort}`;
   return {
@@ -62,7 +63,7 @@ export function appSpec(
     env: {
       ...textEnv(own),
       PATH: searchPath(own),
-      PORT: String(workload.appPort),
+      PORT: String(port),
       HTTP_PROXY: proxy,
       http_proxy: proxy,
       NO_PROXY: 'localhost,127.0.0.1',

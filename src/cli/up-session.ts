@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { RunFollower } from '../app/applications/run-follower.ts';
 import { runCheck, testsOf } from '../app/checks.ts';
 import type { Child, ChildState } from '../app/child.ts';
 import { openIntentSource } from '../app/intent-source.ts';
@@ -12,6 +13,8 @@ import { messageOf } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
 import { type ApiClient, createClient } from '../client/client.ts';
 import type { StatusReply } from '../client/gen/api.ts';
+import type { Rollout } from '../rollout/rollout.ts';
+import { sidesOf } from '../rollout/sides.ts';
 import { nodeTransport } from '../serve/api/client.ts';
 import { shortCommit } from './commit-text.ts';
 import type { ExitCode } from './main.ts';
@@ -32,6 +35,7 @@ export class UpSession {
   /** When it began, or the first commit that was accepted came. */
   #startedMs: number;
   #first: FirstIntent;
+  #follower: RunFollower | undefined;
   #phase: 'starting' | 'green' | 'stopping' = 'starting';
   readonly #ended = new AbortController();
   readonly #said = new Set<string>();
@@ -56,7 +60,7 @@ export class UpSession {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
     try {
       this.#note(`starting ${first.intent.mesh.name} at ${shortCommit(first.tree.commit)}`);
-      mesh.start(first.intent);
+      mesh.start({ intent: first.intent, commit: first.tree.commit });
       stopRotation = rotateAccessLogs(this.#layout, systemClock, () =>
         mesh.planned.map((planned) => planned.workload.id),
       );
@@ -142,9 +146,18 @@ export class UpSession {
       return [isRefused ? 'a commit that mends it' : 'the first commit to pass its gates'];
     }
     if (isRefused && commit !== this.#first.tree.commit) {
-      this.#first = (await this.#reconcile(mesh, commit)) ?? this.#first;
+      await this.#begin(mesh, commit);
     }
     return notReady(mesh, status);
+  }
+
+  /** Another commit than was read first is the first that was accepted. */
+  async #begin(mesh: LocalMesh, commit: string): Promise<void> {
+    const first = await this.#read(commit);
+    if (first === undefined) return;
+    this.#first = first;
+    const base = { intent: first.intent, commit };
+    mesh.reconcile({ base, next: undefined, ahead: new Set() }, await freePortFinder());
   }
 
   async #check(mesh: LocalMesh, { intent }: FirstIntent): Promise<ExitCode> {
@@ -168,7 +181,7 @@ export class UpSession {
       tryNext(mesh, { tests: testsOf(first.intent), dir, self, look: this.#terminal }),
     );
     this.#note(`green in ${tookMs} ms; Ctrl-C ends it`);
-    const following = this.#follow(mesh, first.tree.commit);
+    const following = this.#follow(mesh);
     await new Promise<void>((resolve) => {
       if (this.#ended.signal.aborted) resolve();
       this.#ended.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -176,21 +189,27 @@ export class UpSession {
     await following;
   }
 
-  async #follow(mesh: LocalMesh, since: string): Promise<void> {
-    let commit = since;
+  async #follow(mesh: LocalMesh): Promise<void> {
     while (!this.#ended.signal.aborted) {
+      let heard = 0;
+      const following = this.#api.follow(
+        '/v1/events',
+        (event) => {
+          const text = eventLine(event, this.#terminal);
+          if (text !== undefined) this.#terminal.out(text);
+          if (event.kind === 'accepted') void this.#runs(mesh).know(event.commit);
+          if (event.kind !== 'rollout') return;
+          heard += 1;
+          void this.#runs(mesh).follow(sidesOf(event.rollout as Rollout));
+        },
+        this.#ended.signal,
+      );
+      // What came before it is followed, and only if nothing newer was heard meanwhile.
+      void this.#newestRollout().then((rollout) => {
+        if (heard === 0 && rollout !== undefined) void this.#runs(mesh).follow(sidesOf(rollout));
+      });
       try {
-        await this.#api.follow(
-          '/v1/events',
-          (event) => {
-            const text = eventLine(event, this.#terminal);
-            if (text !== undefined) this.#terminal.out(text);
-            if (event.kind !== 'accepted' || event.commit === commit) return;
-            commit = event.commit;
-            void this.#reconcile(mesh, event.commit);
-          },
-          this.#ended.signal,
-        );
+        await following;
       } catch (error) {
         if (!this.#ended.signal.aborted && this.#phase === 'green') {
           this.#problem(`the control plane is away, traffic goes on: ${messageOf(error)}`);
@@ -200,8 +219,29 @@ export class UpSession {
     }
   }
 
-  /** The processes of this machine follow the accepted commit: what is new starts, what has left ends. */
-  async #reconcile(mesh: LocalMesh, commit: string): Promise<FirstIntent | undefined> {
+  async #newestRollout(): Promise<Rollout | undefined> {
+    try {
+      const { revisions } = await this.#api.get('/v1/revisions');
+      return revisions[0] as Rollout | undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #runs(mesh: LocalMesh): RunFollower {
+    const { intent, tree } = this.#first;
+    this.#follower ??= new RunFollower({
+      first: { intent, commit: tree.commit },
+      read: async (commit) => {
+        const read = await this.#read(commit);
+        return read && { intent: read.intent, commit };
+      },
+      reconcile: async (sides) => mesh.reconcile(sides, await freePortFinder()),
+    });
+    return this.#follower;
+  }
+
+  async #read(commit: string): Promise<FirstIntent | undefined> {
     const dev = commit.startsWith('working-');
     const source = await openIntentSource({ dir: this.#layout.intentDir, dev, clock: systemClock });
     const reading = await source.read();
@@ -209,9 +249,7 @@ export class UpSession {
     const tree = newest?.commit === commit ? newest : await source.at(commit);
     if (tree === undefined) return undefined;
     const { intent } = readIntent(tree.files, systemClock.nowMs());
-    if (intent === undefined) return undefined;
-    mesh.reconcile(intent, await freePortFinder());
-    return { tree, intent };
+    return intent && { tree, intent };
   }
 
   async #status(): Promise<StatusReply | undefined> {

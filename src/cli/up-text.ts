@@ -16,7 +16,7 @@ type Look = Pick<Terminal, 'color' | 'width'>;
 export function meshTable(mesh: LocalMesh, status: StatusReply | undefined, look: Look): string {
   const rows = mesh.planned.map(({ workload }) => {
     const known = status?.workloads.find((one) => one.workload.id === workload.id);
-    const app = mesh.child(`app ${workload.id}`)?.state;
+    const app = mesh.application(workload.id)?.state;
     const proxy = mesh.child(`proxy ${workload.id}`)?.state;
     const state = known?.workload.state ?? 'unknown';
     return [

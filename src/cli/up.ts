@@ -73,7 +73,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       onChild: (child, before) => session.childChanged(child, before),
     });
     const findings = await preflight(
-      mesh.plan(first.intent, await freePortFinder()),
+      mesh.plan({ intent: first.intent, commit: first.tree.commit }, await freePortFinder()),
       layout.intentDir,
       { ...process.env, PATH: searchPath(process.env) },
     );

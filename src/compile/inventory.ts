@@ -22,6 +22,11 @@ export interface Workload {
   readonly state: 'ready' | 'unhealthy' | 'draining';
 }
 
+/** What `up` calls the instance that it runs of a version. */
+export function workloadIdOf(service: ServiceName, version: VersionName): WorkloadId {
+  return `${service}-${version}` as WorkloadId;
+}
+
 /** Every workload of the mesh, sorted by id. */
 export type Inventory = readonly Workload[];
 

@@ -76,6 +76,12 @@ export class EnvoyAdmin {
     return text.ok ? ok(parseMeasures(text.value)) : text;
   }
 
+  /** Whether a cluster has this endpoint, in Envoy's words: `ADDRESS:PORT`. */
+  async hasEndpoint(cluster: string, address: string): Promise<Result<boolean, AdminFailure>> {
+    const text = await this.#text('GET', '/clusters');
+    return text.ok ? ok(text.value.includes(`${cluster}::${address}::`)) : text;
+  }
+
   /** The configuration in force, as `envoy.admin.v3.ConfigDump` in JSON, endpoints included. */
   configDump(): Promise<Result<unknown, AdminFailure>> {
     return this.#json('/config_dump?include_eds');

@@ -6,6 +6,15 @@ import type { ServiceName } from '../model/types.ts';
 export interface TouchedProxy {
   readonly proxy: WorkloadId;
   readonly service: ServiceName;
+  /** How its application is run changes, too; left out where it does not. */
+  readonly run?: RunChange;
+}
+
+export interface RunChange {
+  /** `FILE:LINE` of the new command. */
+  readonly at: string;
+  /** It did not run before. */
+  readonly isNew: boolean;
 }
 
 export type Wave = readonly WorkloadId[];
@@ -16,7 +25,8 @@ const secondShare = 0.1;
 /**
  * Who gets a revision when: one proxy of each service that it touches, then a tenth of them, then all. Which one is
  * first changes with the commit, so that no single proxy bears what goes wrong each time; it is one that has requests,
- * for one without any tells nothing. Pure; waves without anybody are left out.
+ * for one without any tells nothing. What did not run before is there before anybody is told to call it. Pure; waves
+ * without anybody are left out.
  */
 export function planWaves(
   touched: readonly TouchedProxy[],
@@ -24,7 +34,10 @@ export function planWaves(
   requestsOf: (proxy: WorkloadId) => number,
 ): readonly Wave[] {
   const waves: [WorkloadId[], WorkloadId[], WorkloadId[]] = [[], [], []];
-  const byService = [...Map.groupBy(touched, ({ service }) => service)];
+  const isNew = ({ run }: TouchedProxy): boolean => run?.isNew === true;
+  const fresh = touched.filter(isNew).map(({ proxy }) => proxy);
+  const running = touched.filter((one) => !isNew(one));
+  const byService = [...Map.groupBy(running, ({ service }) => service)];
   for (const [service, proxies] of byService.sort(([a], [b]) => (a < b ? -1 : 1))) {
     const turn = rotated(proxies.map(({ proxy }) => proxy).sort(), `${commit} ${service}`);
     const order = busyFirst(turn, requestsOf);
@@ -33,7 +46,7 @@ export function planWaves(
     waves[1].push(...order.slice(1, untilSecond));
     waves[2].push(...order.slice(untilSecond));
   }
-  return waves.filter((wave) => wave.length > 0);
+  return [fresh.sort(), ...waves].filter((wave) => wave.length > 0);
 }
 
 /** Busy: half of what the busiest has, or more. */

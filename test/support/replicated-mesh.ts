@@ -147,7 +147,7 @@ export class ReplicatedMesh {
     const layout = layoutOf(this.#work, process.env);
     makeLayout(layout);
     const intent = await this.#intent();
-    const planned = planHost(intent, { workloads: {} }, () => true).workloads;
+    const planned = planHost({ commit: '', intent }, { workloads: {} }, () => true).workloads;
     const servers = (port: 'port' | 'agentPort'): ServerAddress[] =>
       this.replicas.map((replica) => ({ host: '127.0.0.1', port: replica[port] }));
     const [first] = this.replicas;
@@ -178,7 +178,10 @@ export class ReplicatedMesh {
     };
     for (const spec of [
       agent,
-      ...planned.flatMap((one) => [proxySpec(options, one.workload, mesh), appSpec(options, one)]),
+      ...planned.flatMap((one) => [
+        proxySpec(options, one.workload, mesh),
+        appSpec(options, one, one.workload.appPort),
+      ]),
     ]) {
       const child = createChild(spec, { clock, onChange: () => {} });
       this.#children.push(child);

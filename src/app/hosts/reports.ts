@@ -4,12 +4,14 @@ import { type Log, problemFields } from '../../base/log.ts';
 import type { Workload, WorkloadId } from '../../compile/inventory.ts';
 import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/host-record.ts';
 import type { HostName } from '../../model/types.ts';
+import type { ApplicationStanding } from '../../rollout/application.ts';
 import { type ApiReply, refused } from '../../serve/api/server.ts';
 import type { HostReport } from '../../serve/api/wire.ts';
 import type { Store, StoredDocument } from '../../store/store.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Followed } from '../replicas/feed.ts';
+import type { Revisions } from '../replicas/open-revisions.ts';
 import type { SharedSignals } from '../replicas/shared-signals.ts';
 import type { TrafficLog } from '../traffic/traffic-log.ts';
 
@@ -18,7 +20,9 @@ export const reportKind = 'host-report';
 /** As it lies in the store. */
 interface StoredReport {
   readonly workloads: readonly Workload[];
-  readonly state: Pick<HostReport, 'trustSequence' | 'presented' | 'health'> | undefined;
+  readonly state:
+    | Pick<HostReport, 'trustSequence' | 'presented' | 'health' | 'applications'>
+    | undefined;
 }
 
 /** What runs in the mesh by what hosts reported last. */
@@ -28,8 +32,9 @@ export function storedInventory(reports: readonly StoredDocument[]): Workload[] 
   );
 }
 
-function stateOf({ trustSequence, presented, health }: HostReport): StoredReport['state'] {
-  return { trustSequence, presented, health };
+function stateOf(report: HostReport): StoredReport['state'] {
+  const { trustSequence, presented, health, applications } = report;
+  return { trustSequence, presented, health, ...(applications && { applications }) };
 }
 
 export interface HostReportsParts {
@@ -37,6 +42,7 @@ export interface HostReportsParts {
   readonly store: Store;
   readonly confirmations: Confirmations;
   readonly signals: SharedSignals;
+  readonly revisions: Pick<Revisions, 'applications'>;
   readonly traffic: TrafficLog;
   readonly clock: Clock;
   readonly log: Log;
@@ -58,7 +64,7 @@ export class HostReports {
   }
 
   async take(record: HostRecord, body: unknown): Promise<ApiReply> {
-    const { plane, confirmations, signals, clock } = this.#parts;
+    const { plane, confirmations, signals, revisions, clock } = this.#parts;
     const report = body as HostReport;
     const host = record.name;
     const own = report.workloads.map((workload) => ({ ...workload, host: host as string }));
@@ -80,13 +86,14 @@ export class HostReports {
     for (const { workload, counters } of report.counters ?? []) {
       if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
     }
+    revisions.applications.take(host, ownOf(ids, report.applications));
     this.#takeTraffic(own, report.traffic ?? []);
     return { kind: 'json', body: {} };
   }
 
   /** What hosts told other replicas; it was looked at there. */
   follow(changes: readonly Followed[]): void {
-    const { plane, confirmations, clock } = this.#parts;
+    const { plane, confirmations, revisions, clock } = this.#parts;
     const nowMs = clock.nowMs();
     const told = changes.flatMap(({ id, document }) => {
       if (document === undefined) return [];
@@ -96,10 +103,14 @@ export class HostReports {
     });
     plane.reports(told.map(([host, { workloads }]) => [host, workloads]));
     for (const [host, { workloads, state }] of told) {
-      if (workloads.length === 0) this.#last.delete(host as HostName);
+      if (workloads.length === 0) {
+        this.#last.delete(host as HostName);
+        revisions.applications.take(host, []);
+      }
       if (state === undefined) continue;
       this.#last.set(host as HostName, { report: { workloads, ...state }, seenMs: nowMs });
       confirmations.take(host, state, nowMs);
+      revisions.applications.take(host, state.applications ?? []);
     }
   }
 
@@ -114,8 +125,9 @@ export class HostReports {
 
   /** The host has left: callers are told of its endpoints no more. */
   forget(host: HostName): void {
-    const { plane, signals, log } = this.#parts;
+    const { plane, signals, revisions, log } = this.#parts;
     this.#last.delete(host);
+    revisions.applications.take(host, []);
     for (const { id } of this.#workloadsOf(host)) signals.forget(id);
     // Callers first: what is not written yet is written again by the next report, or by the next cut.
     const kept = this.#keep(host, [], undefined);
@@ -158,6 +170,14 @@ export class HostReports {
     const wanted = plane.intent.intent.services.get(service)?.identity.hostSelectors ?? [];
     return hostFits(wanted, hostSelectors(record));
   }
+}
+
+/** A host speaks of what it runs. */
+function ownOf(
+  ids: ReadonlySet<string>,
+  told: readonly ApplicationStanding[] = [],
+): readonly ApplicationStanding[] {
+  return told.filter(({ workload }) => ids.has(workload));
 }
 
 /** What callers are told of, one entry for each workload that came, went or is otherwise than before. */

@@ -7,6 +7,7 @@ import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
 import type { IntentSource, IntentTree } from '../intent-source.ts';
+import { ApplicationLog } from '../rollouts/application-log.ts';
 import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
@@ -35,6 +36,8 @@ export interface Revisions {
   readonly rollouts: Rollouts;
   readonly follower: RevisionFollower;
   readonly fleet: Fleet;
+  /** To be told how the applications of hosts stand. */
+  readonly applications: ApplicationLog;
   /** Makes a tree that passed the gates durable. False: this replica does not lead any more. */
   keep(tree: IntentTree): Promise<boolean>;
   /** Leads what the plane has accepted, or has it ready for whoever it reaches elsewhere. */
@@ -55,7 +58,8 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     follower.wrote({ ...revision, version: await revisions.write(revision) });
     fleet.revised();
   };
-  const rollouts = openRollouts({ ...parts, moves, fleet, write });
+  const applications = new ApplicationLog();
+  const rollouts = openRollouts({ ...parts, applications, moves, fleet, write });
   replica.onBeat = () => fleet.moved();
   replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
   replica.feed.follow(revisionKind, [], async () => {
@@ -70,7 +74,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     fleet.revised();
   });
   return {
-    ...{ rollouts, follower, fleet },
+    ...{ rollouts, follower, fleet, applications },
     keep: async (tree) => {
       while (replica.isLeading) {
         try {

@@ -7,6 +7,7 @@ import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
 import type { Fleet } from '../replicas/fleet.ts';
 import type { StoredRevision } from '../replicas/revision-store.ts';
+import type { ApplicationLog } from './application-log.ts';
 import type { BranchReturnOptions } from './branch-return.ts';
 import { type KeptRollout, type Proposal, type RolloutPlane, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
@@ -43,6 +44,7 @@ export interface OpenRolloutsParts {
   readonly fleet: Pick<Fleet, 'status'>;
   readonly store: Pick<Store, 'record'>;
   readonly signals: SignalLog;
+  readonly applications: ApplicationLog;
   readonly clock: Clock;
   readonly log: Log;
   readonly watchMs: () => number;
@@ -53,9 +55,10 @@ export interface OpenRolloutsParts {
 
 /** The rollouts of this control plane, over its proxies, its store and its events. */
 export function openRollouts(parts: OpenRolloutsParts): Rollouts {
-  const { plane, moves, store, signals, clock, log, watchMs, write, takeBack } = parts;
+  const { plane, moves, store, signals, applications, clock, log, watchMs, write, takeBack } =
+    parts;
   return new Rollouts({
-    ...{ clock, log, signals, watchMs, takeBack, plane: moves },
+    ...{ clock, log, signals, applications, watchMs, takeBack, plane: moves },
     standing: (proxy) => standingOf(parts, proxy),
     emit: (event) => plane.events.emit(event),
     keep: (kept) => write(revisionOf(kept)),
@@ -97,7 +100,7 @@ function branchFacts(branch: BranchState): NewLedgerEntry['facts'] {
   }
 }
 
-function standingOf({ fleet }: OpenRolloutsParts, proxy: WorkloadId) {
+function standingOf({ fleet, plane }: OpenRolloutsParts, proxy: WorkloadId) {
   const { connected, converged, rejected } = fleet.status(proxy);
   const [first] = rejected;
   const place = first?.from[0];
@@ -105,6 +108,7 @@ function standingOf({ fleet }: OpenRolloutsParts, proxy: WorkloadId) {
   return {
     connected,
     converged,
+    isReady: () => plane.workload(proxy)?.state === 'ready',
     refused: first === undefined ? undefined : `${first.resource}${at}: ${first.message}`,
   };
 }

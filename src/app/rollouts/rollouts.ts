@@ -8,7 +8,6 @@ import {
   advance,
   type BranchState,
   isEverywhere,
-  isUnderWay,
   type Rollout,
   type RolloutStep,
   reached,
@@ -17,23 +16,18 @@ import type { TouchedProxy } from '../../rollout/waves.ts';
 import { wavesAfter } from '../../rollout/waves-after.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
+import type { ApplicationLog } from './application-log.ts';
 import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
+import { dueStep, type Evidence, isLookedAt, type ProxyStanding, restarting } from './judge.ts';
 import type { SignalLog } from './signal-log.ts';
-import { isHeard, judgeOf, signalsBefore, type Watched } from './watched.ts';
-
-/** How a proxy stands to what it was sent. */
-export interface ProxyStanding {
-  readonly connected: boolean;
-  readonly converged: boolean;
-  /** What it refused, in one line; undefined: nothing. */
-  readonly refused: string | undefined;
-}
+import { signalsBefore, type Watched } from './watched.ts';
 
 export interface RolloutsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly plane: RolloutPlane;
   readonly signals: SignalLog;
+  readonly applications: ApplicationLog;
   readonly standing: (proxy: WorkloadId) => ProxyStanding;
   /** How long a wave is looked at before the next one; 0: as soon as it is taken. */
   readonly watchMs: () => number;
@@ -61,10 +55,6 @@ export interface RolloutPlane {
 }
 
 const lookEveryMs = 100;
-/** A proxy that is there and takes nothing for this long does not take it at all. */
-const takeMs = 30_000;
-/** So much longer is a wave looked at while too little is reported of it. */
-const unheardFactorMax = 3;
 /** Until proxies have what ran before again. */
 const takenBackMs = 500;
 /** For the history in `revision list`. */
@@ -159,7 +149,7 @@ export class Rollouts {
   concede(): void {
     const active = this.#active;
     if (active === undefined || !active.isKept || !isEverywhere(active.rollout)) return;
-    if (this.#due(active)?.kind === 'hurts') return;
+    if (dueStep(active, this.#evidence)?.kind === 'hurts') return;
     const { state } = active.rollout;
     if (state.kind === 'watching' && this.#step(active, { kind: 'watched' }).ok) {
       this.#tell(active.rollout);
@@ -227,67 +217,20 @@ export class Rollouts {
 
   /** One step; when it is durable the next look follows at once, so that waves that need no watching do not wait. */
   #advance(active: Active): void {
-    const step = this.#due(active);
+    const evidence = this.#evidence;
+    for (const [proxy, sinceMs] of restarting(active, evidence)) active.since.set(proxy, sinceMs);
+    const step = dueStep(active, evidence);
     if (step === undefined) {
-      if (active.rollout.state.kind !== 'live' || !this.#isOver(active)) return;
+      if (active.rollout.state.kind !== 'live' || !isLookedAt(active, evidence)) return;
       active.isSettled = true;
       active.isKept = false;
     } else if (!this.#step(active, step).ok) return;
     void this.#keep(active);
   }
 
-  #due(active: Active): RolloutStep | undefined {
-    const { rollout } = active;
-    const { state } = rollout;
-    if (!isUnderWay(state) && state.kind !== 'live') return undefined;
-    const reason = this.#trouble(active);
-    if (reason !== undefined) return { kind: 'hurts', reason };
-    switch (state.kind) {
-      case 'pushing':
-        return this.#isTaken(rollout, state) ? { kind: 'taken' } : undefined;
-      case 'watching':
-        return this.#isOver(active) ? { kind: 'watched' } : undefined;
-      case 'live':
-        return undefined;
-    }
-  }
-
-  /** A proxy that is away takes it when it comes; nobody waits for it. */
-  #isTaken({ waves }: Rollout, { wave }: { readonly wave: number }): boolean {
-    return (waves[wave] ?? []).every((proxy) => {
-      const { connected, converged } = this.#options.standing(proxy);
-      return converged || !connected;
-    });
-  }
-
-  #isOver(active: Active): boolean {
-    const { clock, signals, watchMs } = this.#options;
-    const { waves, state } = active.rollout;
-    // Where nobody is touched there is nobody to look at.
-    if (waves.length === 0) return true;
-    const nowMs = clock.nowMs();
-    const watchedMs = nowMs - state.sinceMs;
-    if (watchedMs < watchMs()) return false;
-    // A busy host reports late; one that reports nothing holds nobody up for long.
-    return isHeard(active, { nowMs, signals }) || watchedMs >= watchMs() * unheardFactorMax;
-  }
-
-  /** Why the revision does not go on, and goes back; undefined: nobody does worse for it. */
-  #trouble(active: Active): string | undefined {
-    const { clock, standing, signals } = this.#options;
-    const { state } = active.rollout;
-    const nowMs = clock.nowMs();
-    const whyWorse = judgeOf(active, { nowMs, signals });
-    for (const proxy of reached(active.rollout)) {
-      const { connected, converged, refused } = standing(proxy);
-      if (refused !== undefined) return `${proxy} refuses it: ${refused}`;
-      if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
-        return `${proxy} does not take it within ${takeMs / 1_000} s`;
-      }
-      const worse = whyWorse(proxy);
-      if (worse !== undefined) return `${proxy} has ${worse}`;
-    }
-    return undefined;
+  get #evidence(): Evidence {
+    const { clock, signals, applications, standing, watchMs } = this.#options;
+    return { nowMs: clock.nowMs(), watchMs: watchMs(), signals, applications, standing };
   }
 
   #step(active: Active, step: RolloutStep): Result<Rollout, string> {

@@ -17,7 +17,7 @@ export interface Watched {
 /** While a commit is on its way: soon enough to stop the next wave. */
 export const lookCloseMs = 500;
 /** From one report to the next, when the host is busy. */
-const reportMs = 2 * lookCloseMs;
+export const reportMs = 2 * lookCloseMs;
 /** What a proxy counted in this time before a commit is what it is held against. */
 const beforeMs = 60_000;
 

@@ -7,6 +7,7 @@ import type { RootLink } from '../../identity/root-link.ts';
 import type { Trust } from '../../identity/trust.ts';
 import type { Selector } from '../../model/types.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
+import type { ApplicationStanding } from '../../rollout/application.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { ReportedCounters } from '../../rollout/signals.ts';
 import type { GateEvent } from './wire-gate.ts';
@@ -152,6 +153,8 @@ export interface HostReport {
   readonly health: HostHealth;
   /** What its proxies have counted since they started; left out while nobody looks. */
   readonly counters?: readonly { readonly workload: string; readonly counters: ReportedCounters }[];
+  /** Of the applications that the host starts itself; left out where it starts none. */
+  readonly applications?: readonly ApplicationStanding[];
   /** What its proxies did since the last report that was heard; left out where that is nothing. */
   readonly traffic?: readonly { readonly workload: string; readonly traffic: ServiceTraffic }[];
 }
