@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
 import type { Json } from '../cel/value.ts';
-import type { WhyQuestion } from '../explain/why.ts';
+import { policyOf, type WhyQuestion } from '../explain/why.ts';
 import type { Intent } from '../model/types.ts';
 import {
   noToken,
@@ -9,6 +10,7 @@ import {
   type TokenStanding,
   unknown,
 } from '../policy/facts.ts';
+import { policyTokens } from '../tokens/token-verifier.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { momentOf } from './moment-flag.ts';
 
@@ -24,7 +26,7 @@ export const questionOptions = {
 export const questionHelp = [
   '  --header NAME=VALUE   a header of the request, also several; --no-headers: it has no others',
   '  --host NAME           the host by which it names the callee; the name of the callee unless said',
-  '  --token CLAIMS        the claims of a token that counts as verified, as JSON or in a FILE; none: it has no token',
+  '  --token CLAIMS        a token (JWT), or the claims of one that counts as verified, as JSON or in a FILE; none: it has none',
   '  --time TIME           when it is sent; --address IP: from where',
   '  What is not said is not known, and where the answer hangs on it, it says so.',
 ].join('\n');
@@ -91,6 +93,8 @@ export function factsOf(values: Values, intent: Intent, to: string, help: Help):
   };
 }
 
+const jwtShape = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+
 function headersOf(value: Values[string], help: Help): (readonly [string, string])[] {
   return (Array.isArray(value) ? value : []).map((text: string) => {
     const match = /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(text);
@@ -102,6 +106,10 @@ function headersOf(value: Values[string], help: Help): (readonly [string, string
 function tokenOf(value: Values[string], intent: Intent, help: Help): RequestFacts['token'] {
   if (typeof value !== 'string') return unknown;
   if (value === 'none') return noToken;
+  if (jwtShape.test(value)) {
+    const verify = policyTokens(policyOf(intent));
+    return verify([['authorization', `Bearer ${value}`]], systemClock.nowMs());
+  }
   const text = value.trimStart().startsWith('{') ? value : fileOf(value, help);
   let claims: Record<string, Json>;
   try {

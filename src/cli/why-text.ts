@@ -39,6 +39,7 @@ export function whyText(
     ...(answer.path === undefined ? [] : [['path', answer.path, '']]),
     ...routeLines(answer),
     ...ruleLines(answer),
+    ...(answer.decided === undefined ? [] : [['decided', decidedText(answer.decided), '']]),
     ...openLines(answer),
     ...(settled.kind === 'deny' ? settled.closest.map(nearLine) : []),
     ...(decision.noted?.audits ?? []).map((rule) => [
@@ -105,6 +106,10 @@ function openLines({ open }: WhyAnswer): string[][] {
     `rule ${rule.id} would ${rule.effect} it with: ${wants}`,
     ruleAt(rule),
   ]);
+}
+
+function decidedText({ by, because }: NonNullable<WhyAnswer['decided']>): string {
+  return because === undefined ? `in the ${by}` : `at the ${by}: ${because}`;
 }
 
 function nearLine({ rule, clause, wanted, got }: NearMiss): string[] {

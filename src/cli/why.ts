@@ -163,13 +163,13 @@ function requestText({ request }: Pick<WhyQuestion, 'request'>): string {
 }
 
 function replyOf(answer: WhyAnswer, question: WhyQuestion, commit: string) {
-  const { decision, caller, callee, path, route, open, staysHome } = answer;
+  const { decision, caller, callee, path, route, decided, open, staysHome } = answer;
   return {
     commit,
     ...{ from: question.from, to: question.to, request: question.request, path },
     verdict: verdictOf(decision).toLowerCase(),
     decision,
-    ...{ caller, callee, open, staysHome },
+    ...{ caller, callee, decided, open, staysHome },
     route: route && { id: route.route.id, at: route.route.at, split: route.route.split },
   };
 }

@@ -9,6 +9,7 @@ import { decide } from '../policy/decide.ts';
 import { type Answer, type Decision, deny, type RuleRef } from '../policy/decision.ts';
 import { policyDocument } from '../policy/document.ts';
 import { type RequestFacts, unknown } from '../policy/facts.ts';
+import { rbacPlan } from '../policy/rbac-plan.ts';
 
 /** A request that was not sent. What is left out is not known, and the answer says where it hangs on that. */
 export interface WhyQuestion {
@@ -30,10 +31,18 @@ export interface WhyAnswer {
   readonly route: WhyRoute | undefined;
   /** The rules of the callee that are named in the answer, by id. */
   readonly rules: ReadonlyMap<string, Rule>;
+  /** Where it is decided, and what keeps it out of the proxy. */
+  readonly decided: DecidedAt | undefined;
   /** What each open rule would make of it. */
   readonly open: readonly OpenRule[];
   /** The caller's own proxy has no way to the callee, so that the request never gets there. */
   readonly staysHome: boolean;
+}
+
+export interface DecidedAt {
+  readonly by: 'proxy' | 'desk';
+  /** Why not in the proxy; undefined: it is. */
+  readonly because: string | undefined;
 }
 
 export interface WhyRoute {
@@ -75,6 +84,7 @@ export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
         ? routeOf(service, question, path)
         : undefined,
     rules,
+    decided: service && read.ok ? decidedAt(intent, service, decision) : undefined,
     open: decision.kind === 'depends' ? decision.rules.map((rule) => openRule(rule, rules)) : [],
     staysHome: staysHome(intent, question),
   };
@@ -131,6 +141,23 @@ function readRequest({ request, to, facts }: WhyQuestion, principal: string): Re
       ? ({ kind: 'connect' } as const)
       : ({ kind: 'http', method, path: canonical.value.path } as const);
   return { ok: true, caller, action };
+}
+
+/** A connection is decided by the caller's certificate, and that is always the proxy's. */
+function decidedAt(intent: Intent, service: Service, decision: Decision): DecidedAt {
+  const inProxy: DecidedAt = { by: 'proxy', because: undefined };
+  if (service.protocol === 'tcp') return inProxy;
+  const decides = service.decide ?? intent.mesh.defaults.decide;
+  const plan = rbacPlan(policyDocument(intent), service.name, decides);
+  const [rule] = decision.kind === 'depends' ? decision.rules : [decision.rule];
+  const kept = plan?.kept.find((one) => one.rule === rule?.id);
+  if (kept !== undefined) return { by: 'desk', because: kept.reason };
+  return rule !== undefined
+    ? inProxy
+    : {
+        by: 'desk',
+        because: 'what no rule allows is asked there, so that the answer has its reason',
+      };
 }
 
 function openRule(rule: RuleRef, rules: ReadonlyMap<string, Rule>): OpenRule {
