@@ -305,6 +305,8 @@ describe('guests', () => {
     assert.equal(brief(ask(rules, { token: valid })), 'allow a');
     assert.equal(brief(ask(rules)), 'CH2101');
     assert.equal(brief(ask(rules, { token: unknown })), 'depends on token, else CH2101');
+    const elsewhere = { kind: 'valid', token: { ...token, onlyForRules: true } } as const;
+    assert.equal(brief(ask(rules, { token: elsewhere })), 'CH2101');
   });
 });
 

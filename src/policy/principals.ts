@@ -1,6 +1,6 @@
 import type { Caller } from './canonical-principal.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
-import type { Known, TokenStanding } from './facts.ts';
+import type { Known, TokenFacts, TokenStanding } from './facts.ts';
 import { unknown } from './facts.ts';
 
 const anyone = '*';
@@ -22,11 +22,16 @@ export function principalsOf(
   token: Known<TokenStanding>,
 ): Principals | undefined {
   const own = callerPrincipals(policy, caller);
-  const person = token !== unknown && token.kind === 'valid' ? token.token.person : undefined;
+  const person = token !== unknown && token.kind === 'valid' ? personOf(token.token) : undefined;
   if (own === undefined || person === undefined || policy.guests.size === 0) return own;
   const also = guestPrincipals(policy, [`person:${person}`]);
   if (also.length === 0) return own;
   return { allow: [...also, ...own.allow], deny: [...also, ...own.deny] };
+}
+
+/** A token for somebody else says nothing about who is here: whoever got it could show it everywhere. */
+function personOf({ person, onlyForRules }: TokenFacts): string | undefined {
+  return onlyForRules ? undefined : person;
 }
 
 function callerPrincipals(
