@@ -105,27 +105,36 @@ function look(
   { entries }: NearList,
   besides: readonly NearList[] | undefined,
 ): void {
-  const named = besides === undefined;
+  const { wanted, best, taken } = search;
+  const from = besides === undefined ? weights.from : 0;
+  let { rules, operations } = search;
   for (let at = 0; at < entries.length; ) {
-    if (search.rules >= rulesLookedAtMax || search.operations >= operationsLookedAtMax) return;
+    if (rules >= rulesLookedAtMax || operations >= operationsLookedAtMax) break;
     const place = entries[at + entry.place] ?? 0;
-    const isNew = named
-      ? entries[at + entry.isShared] === 0 || isFirstTime(search.taken, place)
-      : !someHave(besides, place);
+    const isNew =
+      besides === undefined
+        ? entries[at + entry.isShared] === 0 || isFirstTime(taken, place)
+        : !someHave(besides, place);
     let operation = 0;
     let score = -1;
-    for (; entries[at + entry.place] === place; at += sizeOf(entries, at)) {
+    for (; at < entries.length && entries[at + entry.place] === place; at += sizeOf(entries, at)) {
       if (!isNew) continue;
-      search.operations += 1;
-      const found = operationScore(entries, at, search.wanted);
+      operations += 1;
+      const found = from + operationScore(entries, at, wanted);
       if (found <= score) continue;
       score = found;
       operation = entries[at + entry.operation] ?? 0;
     }
     if (!isNew) continue;
-    search.rules += 1;
-    offer(search.best, { place, named, operation, score: score + (named ? weights.from : 0) });
+    rules += 1;
+    const last = best[nearMissesMax - 1];
+    // Of many rules few get further, and only these become an object.
+    if (last === undefined || isNearer(score, place, last)) {
+      insert(best, { place, named: besides === undefined, operation, score });
+    }
   }
+  search.rules = rules;
+  search.operations = operations;
 }
 
 function isFirstTime(taken: Set<number>, place: number): boolean {
@@ -138,20 +147,16 @@ function sizeOf(entries: Int32Array, at: number): number {
   return entry.segments + (entries[at + entry.length] ?? 0);
 }
 
-function offer(best: Candidate[], candidate: Candidate): void {
-  let at = best.length;
-  for (let other = best[at - 1]; other !== undefined && isNearer(candidate, other); ) {
-    at -= 1;
-    other = best[at - 1];
-  }
-  if (at >= nearMissesMax) return;
-  best.splice(at, 0, candidate);
+function insert(best: Candidate[], candidate: Candidate): void {
+  const { score, place } = candidate;
+  const at = best.findIndex((other) => isNearer(score, place, other));
+  best.splice(at === -1 ? best.length : at, 0, candidate);
   if (best.length > nearMissesMax) best.pop();
 }
 
 /** Rules are sorted by id. */
-function isNearer(a: Candidate, b: Candidate): boolean {
-  return a.score > b.score || (a.score === b.score && a.place < b.place);
+function isNearer(score: number, place: number, than: Candidate): boolean {
+  return score > than.score || (score === than.score && place < than.place);
 }
 
 /** `at` is where an entry begins. */
