@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { tetherPrefix } from '../../src/app/child.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { ok } from '../../src/base/result.ts';
+import { accessLogFile } from '../../src/compile/names.ts';
 import type { Snapshot } from '../../src/compile/resource.ts';
 import { EnvoyAdmin } from '../../src/envoy/admin.ts';
 import { resolveEnvoy } from '../../src/envoy/resolve.ts';
+import type { Method } from '../../src/serve/grpc/method.ts';
 import { createGrpcServer, type GrpcServer } from '../../src/serve/grpc/server.ts';
 import type { XdsEvent } from '../../src/serve/xds/events.ts';
 import { XdsService } from '../../src/serve/xds/service.ts';
@@ -26,8 +28,12 @@ export class XdsEnvoy {
   #server: GrpcServer | undefined;
   #envoy: ChildProcess | undefined;
   #output = '';
+  readonly #agentMethods: readonly Method[];
+  #agent: GrpcServer | undefined;
 
-  constructor() {
+  /** `agent`: what its agent answers; the cluster of the agent is there with it only. */
+  constructor({ agent = [] }: { readonly agent?: readonly Method[] } = {}) {
+    this.#agentMethods = agent;
     this.admin = new EnvoyAdmin({ kind: 'socket', path: join(this.#dir, 'admin.sock') });
   }
 
@@ -65,14 +71,31 @@ export class XdsEnvoy {
   async start(): Promise<void> {
     const { path } = await resolveEnvoy({ env: process.env, onProgress: () => {} });
     const config = join(this.#dir, 'envoy.json');
-    writeFileSync(config, JSON.stringify(bootstrap(this.#dir)));
+    writeFileSync(config, JSON.stringify(bootstrap(this.#dir, this.#agentMethods.length > 0)));
+    await this.#serveAgent();
     const flags = ['--use-dynamic-base-id', '--concurrency', '1', '--drain-time-s', '1'];
     const [program = '', ...args] = [...tetherPrefix(), path, '-c', config, '-l', 'warn', ...flags];
-    this.#envoy = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#envoy = spawn(program, args, { cwd: this.#dir, stdio: ['ignore', 'ignore', 'pipe'] });
     this.#envoy.stderr?.on('data', (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString('utf8')).slice(-8_000);
     });
     await this.settled();
+  }
+
+  async #serveAgent(): Promise<void> {
+    if (this.#agentMethods.length === 0) return;
+    this.#agent = createGrpcServer({
+      methods: this.#agentMethods,
+      onError: (error) => {
+        throw error;
+      },
+    });
+    await this.#agent.listenUnix(join(this.#dir, 'agent.sock'), 0o600);
+  }
+
+  /** What compiled listeners log. */
+  get accessLog(): string {
+    return join(this.#dir, accessLogFile);
   }
 
   publish(snapshot: Snapshot, onDemand?: Snapshot): void {
@@ -109,14 +132,27 @@ export class XdsEnvoy {
       await gone;
     }
     await this.stopServing();
+    await this.#agent?.close();
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
 
-function bootstrap(dir: string) {
+function bootstrap(dir: string, hasAgent: boolean) {
   const pipe = (name: string) => ({ pipe: { path: join(dir, name) } });
   const http2 = { explicit_http_config: { http2_protocol_options: {} } };
   const protocol = 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+  const cluster = (name: string, socket: string) => ({
+    name,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': protocol, ...http2 },
+    },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: pipe(socket) } }] }],
+    },
+  });
   const ads = { resource_api_version: 'V3', ads: {} };
   const retry = { retry_back_off: { base_interval: '0.1s', max_interval: '1s' } };
   return {
@@ -135,23 +171,7 @@ function bootstrap(dir: string) {
       lds_config: ads,
     },
     static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          type: 'STATIC',
-          connect_timeout: '1s',
-          typed_extension_protocol_options: {
-            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-              '@type': protocol,
-              ...http2,
-            },
-          },
-          load_assignment: {
-            cluster_name: 'xds',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: pipe('xds.sock') } }] }],
-          },
-        },
-      ],
+      clusters: [cluster('xds', 'xds.sock'), ...(hasAgent ? [cluster('agent', 'agent.sock')] : [])],
     },
   };
 }

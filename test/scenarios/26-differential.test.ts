@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  CheckRequestSchema,
+  CheckResponseSchema,
+} from '../../src/gen/envoy/service/auth/v3/external_auth_pb.js';
+import { canonicalize } from '../../src/policy/canonical.ts';
+import { decide } from '../../src/policy/decide.ts';
+import { answerOf } from '../../src/policy/decision.ts';
+import { noToken, nothingKnown } from '../../src/policy/facts.ts';
+import { seeded } from '../../src/policy/random.fixture.ts';
+import { type RbacPlan, rbacPlan } from '../../src/policy/rbac-plan.ts';
+import { evaluatePlan } from '../../src/policy/rbac-plan-evaluate.fixture.ts';
+import { requestFacts } from '../../src/policy/request-facts.ts';
+import {
+  callee,
+  isGone,
+  isNoHost,
+  type PairRequest,
+  type PairVerdict,
+  plainVerdict,
+  randomPairPolicy,
+  randomPairRequest,
+} from '../support/authz-pairs.ts';
+import {
+  AuthzWorld,
+  deskOf,
+  formsOf,
+  type PolicyForms,
+  type WireAnswer,
+} from '../support/authz-world.ts';
+import { eventually } from '../support/running-mesh.ts';
+
+/** `CHANCERY_PAIRS=100000` for a night; `CHANCERY_SEED` replays what a failure names. */
+const pairsWanted = Number(process.env['CHANCERY_PAIRS'] ?? 2_000);
+const firstSeed = Number(process.env['CHANCERY_SEED'] ?? 1);
+const pairsByPolicy = 50;
+const timeoutMs = 30_000 + pairsWanted * 10;
+/** Envoy writes its access log out at least this often. */
+const logFlushMs = 15_000;
+
+/** What somebody decided, and the rule that they name. */
+interface Found {
+  readonly kind: 'allow' | 'deny';
+  readonly rule: string | undefined;
+}
+
+function rawOf({ callers, method, target, host, headers }: PairRequest) {
+  // Envoy reports the first name as the principal, and all of them in a header.
+  const names = callers.map((uri) => `URI=${uri}`).join(';');
+  return {
+    ...{ principal: callers[0] ?? '', method, path: target, host },
+    headers: [...headers, ['x-forwarded-client-cert', names] as const],
+  };
+}
+
+function byEngine({ compiled }: PolicyForms, request: PairRequest): Found {
+  const raw = rawOf(request);
+  const canonical = canonicalize(raw);
+  if (!canonical.ok) return { kind: 'deny', rule: undefined };
+  const { caller, method, path } = canonical.value;
+  const known = { ...nothingKnown, token: noToken };
+  const facts = requestFacts(raw, canonical.value, known);
+  const action = { kind: 'http', method, path } as const;
+  const { kind, rule } = answerOf(decide(compiled, { caller, callee, action, facts }));
+  return { kind, rule: rule?.id };
+}
+
+function byDesk(check: ReturnType<typeof deskOf>, request: PairRequest): Found {
+  const { principal, method, path, host, headers } = rawOf(request);
+  const lines = headers.map(([key, value]) => ({
+    key: key.toLowerCase(),
+    rawValue: Buffer.from(value, 'latin1'),
+  }));
+  const http = { method, path, host, headerMap: { headers: lines } };
+  const message = create(CheckRequestSchema, {
+    attributes: {
+      source: { principal },
+      request: { http },
+      contextExtensions: { 'chancery.side': 'ingress' },
+    },
+  });
+  const response = check(toBinary(CheckRequestSchema, message), callee);
+  assert.ok(response.ok);
+  const { httpResponse, dynamicMetadata } = fromBinary(CheckResponseSchema, response.value);
+  const rule = dynamicMetadata?.['rule'];
+  return {
+    kind: httpResponse.case === 'okResponse' ? 'allow' : 'deny',
+    rule: typeof rule === 'string' ? rule : undefined,
+  };
+}
+
+/** Undefined: it leaves it to the desk. */
+function byPlan(plan: RbacPlan, request: PairRequest): Found | undefined {
+  const { callers, method, target, host, headers } = request;
+  const path = target.split('?')[0] ?? '';
+  const { kind, id } = evaluatePlan(plan, {
+    ...{ caller: callers.join(','), method, path, host, headers },
+  });
+  return kind === 'ask' ? undefined : { kind, rule: id };
+}
+
+/**
+ * 400: it has no single reading. 421: let through to the routes, which have no such host; that is all that one gets whose
+ * host is none, where the desk is not asked.
+ */
+function byWire(
+  { status }: WireAnswer,
+  request: PairRequest,
+  line?: Readonly<Record<string, unknown>>,
+): Found {
+  if (status === 421 && isNoHost(request)) return { kind: 'deny', rule: undefined };
+  const rule = String(line?.['rule'] ?? '');
+  const decision = line?.['decision'] as { readonly rule?: string } | undefined;
+  const named = rule.startsWith('ask/') ? decision?.rule : /^(?:allow|deny)\/(.+)$/.exec(rule)?.[1];
+  return { kind: [200, 421].includes(status) ? 'allow' : 'deny', rule: named };
+}
+
+function agrees(found: Found, expected: PairVerdict): boolean {
+  if (found.kind !== expected.kind) return false;
+  return found.rule === undefined
+    ? expected.rules.length === 0
+    : expected.rules.includes(found.rule);
+}
+
+interface Sent {
+  readonly request: PairRequest;
+  readonly expected: PairVerdict;
+  readonly answer: WireAnswer;
+  readonly seed: number;
+}
+
+describe(`the rules read plainly, the engine, the desk, the plan and Envoy over ${pairsWanted} requests`, {
+  timeout: timeoutMs,
+}, () => {
+  const world = new AuthzWorld();
+  const sent = new Map<string, Sent>();
+  const met = { allowed: 0, denied: 0, refused: 0, asked: 0 };
+  before(() => world.start(formsOf(randomPairPolicy(seeded(0), 'p'))));
+  after(() => world.stop());
+
+  it('decide alike, and name a rule that decides', async () => {
+    for (let seed = firstSeed; sent.size < pairsWanted; seed += 1) await onePolicy(seed);
+  });
+
+  it('and Envoy names it in its log', async () => {
+    let log: Awaited<ReturnType<typeof world.log>> = new Map();
+    const [last = ''] = [...sent.keys()].slice(-1);
+    await eventually(
+      async () => {
+        log = await world.log();
+        return log.has(last);
+      },
+      logFlushMs,
+      () => `${log.size} lines of ${sent.size}`,
+    );
+    for (const [id, { request, expected, answer, seed }] of sent) {
+      // What the connection manager refuses has no line with this id.
+      if (answer.status === 400) continue;
+      const found = byWire(answer, request, log.get(id));
+      const where = `CHANCERY_SEED=${seed}: ${JSON.stringify({ request, expected, found, line: log.get(id) })}`;
+      assert.ok(isSame(found, expected, request), where);
+      if (String(log.get(id)?.['rule']).startsWith('ask/')) met.asked += 1;
+    }
+    const share = (part: number) => part / pairsWanted;
+    assert.ok(share(met.allowed) > 0.1 && share(met.denied) > 0.1, JSON.stringify(met));
+    assert.ok(share(met.refused) > 0.05 && share(met.asked) > 0.1, JSON.stringify(met));
+  });
+
+  async function onePolicy(seed: number): Promise<void> {
+    const random = seeded(seed);
+    const forms = formsOf(randomPairPolicy(random, `p${seed}-`));
+    const plan = rbacPlan(forms.document, callee, forms.policy.decide);
+    assert.ok(plan !== undefined);
+    await world.take(forms);
+    const check = deskOf(() => forms.received);
+    const pairs = Array.from({ length: pairsByPolicy }, () => randomPairRequest(random));
+    await Promise.all(
+      pairs.map(async (request, at) => {
+        const expected = plainVerdict(forms.policy, request);
+        const id = `${seed}-${at}`;
+        const answer = await world.send(id, request);
+        const found = {
+          engine: byEngine(forms, request),
+          desk: byDesk(check, request),
+          plan: byPlan(plan, request),
+        };
+        const where = `CHANCERY_SEED=${seed}: ${JSON.stringify({ request, expected, found, answer, policy: forms.policy })}`;
+        assert.ok(agrees(found.engine, expected), `engine: ${where}`);
+        assert.deepEqual(found.desk, found.engine, `desk: ${where}`);
+        if (found.plan !== undefined && !isNoHost(request))
+          assert.ok(isSame(found.plan, expected, request), `plan: ${where}`);
+        assert.equal(byWire(answer, request).kind, expected.kind, `wire: ${where}`);
+        sent.set(id, { request, expected, answer, seed });
+        if (request.meaning === undefined) met.refused += 1;
+        else if (expected.kind === 'allow') met.allowed += 1;
+        else met.denied += 1;
+      }),
+    );
+  }
+});
+
+/** A caller whose service is gone is denied either way: as unknown, or by a rule that denies everybody. */
+function isSame(found: Found, expected: PairVerdict, request: PairRequest): boolean {
+  if (isGone(request)) return found.kind === 'deny';
+  return agrees(found, expected);
+}

@@ -1,0 +1,338 @@
+/**
+ * Policies and requests by chance, and what the rules of the language say about them: written from the language's
+ * description alone, with nothing of the engine in it, so that the two can be held against each other.
+ */
+import { pick, type RandomNumber } from '../../src/policy/random.fixture.ts';
+
+export interface PairRule {
+  readonly id: string;
+  readonly effect: 'allow' | 'deny';
+  readonly from: readonly string[];
+  /** `METHOD PATH`. */
+  readonly request: readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly host?: readonly string[];
+  readonly mode?: 'audit';
+}
+
+export interface PairPolicy {
+  readonly rules: readonly PairRule[];
+  readonly roles: Readonly<Record<string, readonly string[]>>;
+  readonly decide: 'proxy' | 'desk';
+}
+
+/** A request as it is sent, and what it means; a meaning of undefined is to be refused. */
+export interface PairRequest {
+  /** The URI names in the certificate. */
+  readonly callers: readonly string[];
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly meaning:
+    | { readonly path: string; readonly host: string; readonly caller: string }
+    | undefined;
+}
+
+/** Rules of which any may be named; none: no rule decides. */
+export interface PairVerdict {
+  readonly kind: 'allow' | 'deny';
+  readonly rules: readonly string[];
+}
+
+export const callee = 'payments';
+export const ownDomain = 'acme.test';
+export const peerDomain = 'partner.test';
+const members = ['cart', 'web', 'reports'];
+const roleNames = ['support', 'buyers'];
+const words = ['x', 'y', 'xy', 'a.b'];
+const methods = ['GET', 'POST', 'PUT'];
+const tenants = ['acme', 'other', 'a b'];
+const headerNames = ['x-tenant', 'x-debug'];
+
+export function callerNames(): readonly (readonly string[])[] {
+  const own = [...members, 'ghost'].map((name) => [`spiffe://${ownDomain}/${name}`]);
+  const guests = ['billing', 'ns/desk', 'other'].map((name) => [`spiffe://${peerDomain}/${name}`]);
+  return [
+    ...own,
+    ...guests,
+    [`spiffe://${ownDomain}/cart`, `spiffe://${ownDomain}/web`],
+    [`spiffe://${peerDomain}/billing`, `spiffe://${ownDomain}/cart`],
+  ];
+}
+
+export function randomPairPolicy(random: RandomNumber, prefix: string): PairPolicy {
+  const roleMembers = [...members, `spiffe://${peerDomain}/ns/desk`];
+  const roles = Object.fromEntries(
+    roleNames.map((name) => [
+      name,
+      [pick(random, roleMembers), ...roleMembers.filter(() => random() < 0.3)].filter(isFirst),
+    ]),
+  );
+  const count = 1 + Math.floor(random() * 9);
+  const rules = Array.from({ length: count }, (_, at) => randomRule(random, `${prefix}r${at}`));
+  return { rules: [...rules, guestsCome], roles, decide: random() < 0.05 ? 'desk' : 'proxy' };
+}
+
+/** Lets nobody in. With it the listener is the same under every policy: one that believes certificates of the peer. */
+const guestsCome: PairRule = {
+  ...{ id: 'guests-come', effect: 'allow', mode: 'audit' },
+  ...{ from: [`spiffe://${peerDomain}/**`], request: ['GET /never'] },
+};
+
+function randomRule(random: RandomNumber, id: string): PairRule {
+  const hasHeaders = random() < 0.3;
+  const headers = headerNames.filter(() => random() < 0.6);
+  return {
+    id,
+    effect: random() < 0.65 ? 'allow' : 'deny',
+    from: some(random, 2, () => randomPrincipal(random)),
+    request: some(random, 2, () => `${pick(random, [...methods, '*'])} ${randomPattern(random)}`),
+    ...(hasHeaders && headers.length > 0
+      ? {
+          headers: Object.fromEntries(
+            headers.map((name) => [name, pick(random, [...tenants, '*', 'one,two'])]),
+          ),
+        }
+      : {}),
+    ...(random() < 0.12 ? { host: some(random, 2, () => pick(random, [callee, 'other'])) } : {}),
+    ...(random() < 0.12 ? { mode: 'audit' as const } : {}),
+  };
+}
+
+function randomPrincipal(random: RandomNumber): string {
+  return pick(random, [
+    ...['*', ...members, ...members, ...roleNames.map((name) => `role:${name}`)],
+    ...[`spiffe://${peerDomain}/billing`, `spiffe://${peerDomain}/**`],
+  ]);
+}
+
+function randomPattern(random: RandomNumber): string {
+  const depth = Math.floor(random() * 4);
+  const segments = Array.from({ length: depth }, () => pick(random, [...words, '*']));
+  if (random() < 0.35) segments.push('**');
+  else if (depth > 0 && random() < 0.1) segments.push('');
+  return `/${segments.join('/')}`;
+}
+
+function some<T>(random: RandomNumber, max: number, make: () => T): T[] {
+  return Array.from({ length: 1 + Math.floor(random() * max) }, make).filter(isFirst);
+}
+
+function isFirst<T>(item: T, at: number, all: readonly T[]): boolean {
+  return all.indexOf(item) === at;
+}
+
+export function randomPairRequest(random: RandomNumber): PairRequest {
+  const callers = pick(random, callerNames());
+  const depth = Math.floor(random() * 4);
+  const segments = Array.from({ length: depth }, () => pick(random, words));
+  const path = `/${segments.join('/')}${depth > 0 && random() < 0.2 ? '/' : ''}`;
+  const [target, isPath] = spelled(random, path);
+  const [host, hostMeaning] = pick(random, hosts);
+  const method = random() < 0.04 ? 'get' : pick(random, [...methods, 'PURGE']);
+  const [headers, isOneReading] = randomHeaders(random);
+  const [caller] = callers;
+  const hasMeaning =
+    isPath && hostMeaning !== undefined && method !== 'get' && isOneReading && callers.length === 1;
+  return {
+    ...{ callers, method, target, host, headers },
+    meaning: hasMeaning && caller !== undefined ? { path, host: hostMeaning, caller } : undefined,
+  };
+}
+
+const noHost = 'a..b';
+/** As it is written, and what host is meant. */
+const hosts: readonly (readonly [string, string | undefined])[] = [
+  ...Array.from({ length: 14 }, () => [callee, callee] as const),
+  ['Payments', callee],
+  ['payments:8080', callee],
+  ['payments.', callee],
+  ['other', 'other'],
+  ['other', 'other'],
+  [noHost, undefined],
+];
+
+export function isNoHost({ host }: PairRequest): boolean {
+  return host === noHost;
+}
+
+/** Its certificate is good, and its service is not in the mesh. */
+export function isGone({ callers }: PairRequest): boolean {
+  return callers.length === 1 && callers[0] === `spiffe://${ownDomain}/ghost`;
+}
+
+/** The same path in another spelling, or one that has no single reading. */
+function spelled(random: RandomNumber, path: string): readonly [target: string, isPath: boolean] {
+  const cut = path.indexOf('/', 1) === -1 ? path.length : path.indexOf('/', 1);
+  const insert = (text: string): string => `${path.slice(0, cut)}${text}${path.slice(cut)}`;
+  const kind = Math.floor(random() * 40);
+  switch (kind) {
+    case 0:
+      return [`/${path}`, true];
+    case 1:
+      return [`/.${path}`, true];
+    case 2:
+      return [`/zz/..${path}`, true];
+    case 3:
+      return [path.replace('x', '%78'), true];
+    case 4:
+      return [`${path}?${pick(random, ['a=/x/y', '/../x', 'b;c', '%2f'])}`, true];
+    case 5:
+      return [`/zz/%2e%2e${path}`, true];
+    case 6:
+      return [insert('%2fx'), false];
+    case 7:
+      return [insert(';v=1'), false];
+    case 8:
+      return [insert('%3bv'), false];
+    case 9:
+      return [insert('%252fx'), false];
+    case 10:
+      return [insert('%00'), false];
+    case 11:
+      return [insert('%5cx'), false];
+    case 12:
+      return [insert('%zz'), false];
+    default:
+      return [path, true];
+  }
+}
+
+function randomHeaders(
+  random: RandomNumber,
+): readonly [headers: PairRequest['headers'], isOneReading: boolean] {
+  const lines: [string, string][] = [];
+  for (const name of headerNames) {
+    for (let count = Math.floor(random() * 2.6); count > 0; count -= 1) {
+      const value = pick(random, [...tenants, ...tenants, 'acme, other', 'other,acme', 'one,two']);
+      lines.push([random() < 0.2 ? name.toUpperCase() : name, value]);
+    }
+  }
+  const kind = random();
+  if (kind < 0.03) lines.push(['authorization', 'Basic YTpi'], ['authorization', 'Basic YzpkCg']);
+  else if (kind < 0.06) lines.push(['Authorization', 'Basic YTpi, Basic YzpkCg']);
+  else if (kind < 0.15) lines.push(['authorization', 'Basic YTpi']);
+  return [lines, kind >= 0.06];
+}
+
+/** What the rules say. A rule in audit says nothing. */
+export function plainVerdict(policy: PairPolicy, request: PairRequest): PairVerdict {
+  const { meaning } = request;
+  if (meaning === undefined || !isKnown(policy, meaning.caller)) return { kind: 'deny', rules: [] };
+  const held = policy.rules.filter(
+    (rule) =>
+      rule.mode !== 'audit' &&
+      isFrom(policy, rule, meaning.caller) &&
+      isFor(rule, request.method, meaning.path) &&
+      (rule.host === undefined || rule.host.includes(meaning.host)) &&
+      Object.entries(rule.headers ?? {}).every(([name, value]) =>
+        hasHeader(rule.effect, request.headers, name, value),
+      ),
+  );
+  const denies = held.filter(({ effect }) => effect === 'deny');
+  if (denies.length > 0) return { kind: 'deny', rules: denies.map(({ id }) => id) };
+  return held.length > 0
+    ? { kind: 'allow', rules: held.map(({ id }) => id) }
+    : { kind: 'deny', rules: [] };
+}
+
+/** A service of the mesh, or a guest that some rule or role names. */
+function isKnown({ rules, roles }: PairPolicy, caller: string): boolean {
+  if (ownName(caller) !== undefined) return [...members, callee].includes(ownName(caller) ?? '');
+  const named = [...rules.flatMap(({ from }) => from), ...Object.values(roles).flat()];
+  return named.some((who) => isGuest(who, caller));
+}
+
+function ownName(caller: string): string | undefined {
+  const own = `spiffe://${ownDomain}/`;
+  return caller.startsWith(own) ? caller.slice(own.length) : undefined;
+}
+
+function isGuest(who: string, caller: string): boolean {
+  if (!who.startsWith('spiffe://')) return false;
+  return who.endsWith('/**') ? caller.startsWith(who.slice(0, -2)) : who === caller;
+}
+
+function isFrom(policy: PairPolicy, { from, effect }: PairRule, caller: string): boolean {
+  const name = ownName(caller);
+  const isOne = (who: string): boolean =>
+    name === undefined ? isGuest(who, caller) : who === name;
+  return from.some((who) => {
+    if (who === '*') return name !== undefined || effect === 'deny';
+    const role = who.startsWith('role:') ? policy.roles[who.slice('role:'.length)] : undefined;
+    return role === undefined ? isOne(who) : role.some(isOne);
+  });
+}
+
+function isFor({ request, effect }: PairRule, method: string, path: string): boolean {
+  return request.some((text) => {
+    const [wanted, pattern = ''] = text.split(' ');
+    if (wanted !== '*' && wanted !== method) return false;
+    return effect === 'allow'
+      ? matches(pattern, path)
+      : matches(withoutSlash(pattern), withoutSlash(path));
+  });
+}
+
+/** To a deny a final slash is nothing. */
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function matches(pattern: string, path: string): boolean {
+  const source = pattern
+    .split('/')
+    .slice(1)
+    .map((segment) =>
+      segment === '**'
+        ? '(?:/.*)?'
+        : segment === '*'
+          ? '/[^/]+'
+          : `/${segment.replaceAll('.', '\\.')}`,
+    )
+    .join('');
+  return new RegExp(`^${source}$`).test(path);
+}
+
+function hasHeader(
+  effect: PairRule['effect'],
+  lines: PairRequest['headers'],
+  name: string,
+  wanted: string,
+): boolean {
+  const values = lines.flatMap(([other, value]) => (other.toLowerCase() === name ? [value] : []));
+  if (effect === 'allow') return values.length === 1 && (wanted === '*' || values[0] === wanted);
+  if (wanted === '*') return values.length > 0;
+  return values.some(
+    (value) => value === wanted || value.split(',').some((item) => item.trim() === wanted),
+  );
+}
+
+/** The intent that says this. */
+export function pairFiles({ rules, roles, decide }: PairPolicy): ReadonlyMap<string, string> {
+  const written = (effect: PairRule['effect']) => {
+    const found = rules
+      .filter((rule) => rule.effect === effect)
+      .map(({ id, from, request, headers, host, mode }) => ({
+        ...{ id, from, to: { request, ...(headers && { headers }), ...(host && { host }) } },
+        ...(mode && { mode }),
+      }));
+    return found.length === 0 ? {} : { [effect]: found };
+  };
+  const service = (name: string, port: number, more: object) =>
+    [
+      `services/${name}.yaml`,
+      JSON.stringify({ service: name, owner: 'us', protocol: 'http', port, ...more }),
+    ] as const;
+  const endpoint = `https://bundle.${peerDomain}/`;
+  const mesh = {
+    ...{ mesh: 'acme', trust_domain: ownDomain, roles },
+    peers: { [peerDomain]: { endpoint, profile: 'https_web' } },
+  };
+  return new Map([
+    ['mesh.yaml', JSON.stringify(mesh)],
+    ...members.map((name, at) => service(name, 7_001 + at, {})),
+    service(callee, 7_000, { decide, ...written('allow'), ...written('deny') }),
+  ]);
+}

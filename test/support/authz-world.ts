@@ -1,0 +1,295 @@
+import { createReadStream } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import tls from 'node:tls';
+import { secretsSnapshot } from '../../src/agent/secrets.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { ok } from '../../src/base/result.ts';
+import type { WorkloadId } from '../../src/compile/inventory.ts';
+import type { Snapshot } from '../../src/compile/resource.ts';
+import { compileRevision } from '../../src/compile/revision.ts';
+import { toPem } from '../../src/identity/pem.ts';
+import type { SpiffeId } from '../../src/identity/spiffe-id.ts';
+import type { TrustBundle } from '../../src/identity/trust.ts';
+import { parseIntent } from '../../src/model/parse.ts';
+import type { Intent, ServiceName, TrustDomain, VersionName } from '../../src/model/types.ts';
+import { type CompiledPolicy, compilePolicy } from '../../src/policy/compiled-policy.ts';
+import { type PolicyDocument, policyDocument } from '../../src/policy/document.ts';
+import { parsePolicyDocument } from '../../src/policy/document-parse.ts';
+import {
+  type CheckHandler,
+  checkHandler,
+  newDeskCounters,
+} from '../../src/serve/authz/check-handler.ts';
+import { checkMethod } from '../../src/serve/authz/check-method.ts';
+import { XdsService } from '../../src/serve/xds/service.ts';
+import {
+  callee,
+  callerNames,
+  ownDomain,
+  type PairPolicy,
+  type PairRequest,
+  pairFiles,
+  peerDomain,
+} from './authz-pairs.ts';
+import { freePort } from './free-port.ts';
+import { type Made, make } from './pki.ts';
+import { XdsEnvoy } from './xds-envoy.ts';
+
+const lifeMs = 3_600_000;
+
+/** One policy in each of the forms in which it decides. */
+export interface PolicyForms {
+  readonly policy: PairPolicy;
+  readonly intent: Intent;
+  readonly document: PolicyDocument;
+  readonly compiled: CompiledPolicy;
+  /** As a desk has it: over the wire as JSON. */
+  readonly received: CompiledPolicy;
+}
+
+export function formsOf(policy: PairPolicy): PolicyForms {
+  const { intent, findings } = parseIntent(pairFiles(policy));
+  if (intent === undefined) throw new Error(JSON.stringify([findings, policy]));
+  const document = policyDocument(intent);
+  const parsed = parsePolicyDocument(JSON.parse(JSON.stringify(document)));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+  const [compiled, received] = [compilePolicy(document), compilePolicy(parsed.value)];
+  return { policy, intent, document, compiled, received };
+}
+
+/** The desk of an agent, by the policy that it has now. */
+export function deskOf(policy: () => CompiledPolicy | undefined): CheckHandler {
+  let count = 0;
+  return checkHandler({
+    policy,
+    clock: systemClock,
+    nextId: () => {
+      count += 1;
+      return `d-${count}`;
+    },
+    onDecision: () => {},
+    counters: newDeskCounters(),
+  });
+}
+
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** A real Envoy with the ingress of a service as it is compiled, a real desk, and somebody for each caller's certificate. */
+export class AuthzWorld {
+  readonly #envoy: XdsEnvoy;
+  readonly #app = http.createServer((_request, response) => response.end('ok'));
+  readonly #clients = new Map<string, WireClient>();
+  readonly #ports = { egressPort: 0, ingressPort: 0, appPort: 0 };
+  #received: CompiledPolicy | undefined;
+
+  constructor() {
+    const sds = new XdsService({
+      clock: systemClock,
+      authorize: () => ok('sds'),
+      onEvent: () => {},
+    });
+    const [root, peerRoot] = [authority(ownDomain), authority(peerDomain)];
+    sds.publish('sds', secretsSnapshot(viewOf(root, peerRoot)));
+    const handler = deskOf(() => this.#received);
+    const check = checkMethod({ handler, serviceOf: () => callee });
+    this.#envoy = new XdsEnvoy({ agent: [...sds.methods, check] });
+    for (const uris of callerNames()) {
+      const issuer = uris[0]?.startsWith(`spiffe://${peerDomain}/`) ? peerRoot : root;
+      const client = new WireClient(() => this.#ports.ingressPort, certificate(issuer, uris));
+      this.#clients.set(uris.join(','), client);
+    }
+  }
+
+  async start(forms: PolicyForms): Promise<void> {
+    await new Promise<void>((listening) => this.#app.listen(0, '127.0.0.1', listening));
+    this.#ports.appPort = (this.#app.address() as AddressInfo).port;
+    this.#ports.ingressPort = await freePort();
+    this.#ports.egressPort = await freePort();
+    this.#received = forms.received;
+    await this.#envoy.serve(this.#snapshotOf(forms));
+    await this.#envoy.start();
+  }
+
+  /** From then on everything is decided by this policy. */
+  async take(forms: PolicyForms): Promise<void> {
+    this.#received = forms.received;
+    await this.#envoy.publishAndSettle(this.#snapshotOf(forms));
+    // The worker has the policy before it reads what comes after an answer.
+    await this.#client(['spiffe://acme.test/web']).send('GET / HTTP/1.1\r\nhost: warm\r\n\r\n');
+  }
+
+  send(id: string, request: PairRequest): Promise<WireAnswer> {
+    const { callers, method, target, host, headers } = request;
+    const lines = [`host: ${host}`, `x-request-id: ${id}`, ...headers.map((one) => one.join(': '))];
+    return this.#client(callers).send(
+      `${method} ${target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`,
+    );
+  }
+
+  /** The lines of the access log by request id. */
+  async log(): Promise<ReadonlyMap<string, Record<string, unknown>>> {
+    const found = new Map<string, Record<string, unknown>>();
+    for await (const line of createInterface(createReadStream(this.#envoy.accessLog))) {
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      if (entry['kind'] === 'request') found.set(String(entry['request_id']), entry);
+    }
+    return found;
+  }
+
+  /** Questions to the desk so far. */
+  asked(): Promise<number> {
+    return this.#envoy.stat('cluster.agent.upstream_rq_total');
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients.values()) client.close();
+    await this.#envoy.stop();
+    this.#app.close();
+    this.#app.closeAllConnections();
+  }
+
+  #client(callers: readonly string[]): WireClient {
+    const client = this.#clients.get(callers.join(','));
+    if (client === undefined) throw new Error(`nobody is ${callers.join(',')}`);
+    return client;
+  }
+
+  #snapshotOf({ intent }: PolicyForms): Snapshot {
+    const id = `${callee}-v1` as WorkloadId;
+    const workload = {
+      ...{ id, service: callee as ServiceName, version: 'v1' as VersionName },
+      ...{ host: 'local', address: '127.0.0.1', state: 'ready' as const },
+      ...this.#ports,
+    };
+    const snapshot = compileRevision(intent, [workload]).snapshots.get(id);
+    if (snapshot === undefined) throw new Error('nothing was compiled');
+    return snapshot;
+  }
+}
+
+function validity() {
+  const nowMs = systemClock.nowMs();
+  return { notBeforeMs: nowMs - lifeMs, notAfterMs: nowMs + lifeMs };
+}
+
+function authority(name: string): Made {
+  return make({ name, ca: true, ...validity() });
+}
+
+function certificate(issuer: Made, uris: readonly string[]) {
+  const { der, key } = make({ name: '', issuer, uris, ...validity() });
+  return {
+    cert: toPem('CERTIFICATE', der),
+    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}
+
+function viewOf(root: Made, peerRoot: Made) {
+  const spiffeId = `spiffe://${ownDomain}/${callee}` as SpiffeId;
+  const { der, key } = make({ name: '', issuer: root, uris: [spiffeId], ...validity() });
+  const bundle = (name: string, made: Made): TrustBundle => ({
+    ...{ trustDomain: name as TrustDomain, sequence: 1, jwtKeys: [] },
+    x509Roots: [Buffer.from(made.der).toString('base64')],
+  });
+  return {
+    svids: [
+      {
+        ...{ spiffeId, serial: '', notAfterMs: 0, hint: '', chainDer: [der] },
+        privateKeyPkcs8: key.export({ type: 'pkcs8', format: 'der' }),
+      },
+    ],
+    trust: { own: bundle(ownDomain, root), federated: [bundle(peerDomain, peerRoot)] },
+  };
+}
+
+/** Bytes as they are over one connection with a certificate, one request after another; opened anew when it was closed. */
+class WireClient {
+  readonly #port: () => number;
+  readonly #identity: { readonly cert: string; readonly key: string };
+  #socket: tls.TLSSocket | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(port: () => number, identity: { readonly cert: string; readonly key: string }) {
+    this.#port = port;
+    this.#identity = identity;
+  }
+
+  send(request: string): Promise<WireAnswer> {
+    const answer = this.#last.then(() => this.#exchange(request));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  close(): void {
+    this.#socket?.destroy();
+  }
+
+  async #exchange(request: string): Promise<WireAnswer> {
+    const socket = this.#socket ?? (await this.#connect());
+    this.#socket = socket;
+    return new Promise((resolve, reject) => {
+      let text = '';
+      const done = (answer: WireAnswer): void => {
+        socket.removeAllListeners();
+        socket.on('error', () => {});
+        if (answer.headers.get('connection') === 'close') this.#forget(socket);
+        else socket.once('close', () => this.#forget(socket));
+        resolve(answer);
+      };
+      socket.removeAllListeners();
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        const answer = readAnswer(text);
+        if (answer !== undefined) done(answer);
+      });
+      socket.once('error', reject);
+      socket.once('close', () => {
+        this.#forget(socket);
+        reject(new Error(`closed without an answer to ${JSON.stringify(request)}: ${text}`));
+      });
+      socket.write(Buffer.from(request, 'latin1'));
+    });
+  }
+
+  #forget(socket: tls.TLSSocket): void {
+    socket.destroy();
+    if (this.#socket === socket) this.#socket = undefined;
+  }
+
+  #connect(): Promise<tls.TLSSocket> {
+    return new Promise((resolve, reject) => {
+      const socket = tls.connect({
+        ...{ host: '127.0.0.1', port: this.#port(), rejectUnauthorized: false },
+        ...{ ALPNProtocols: ['http/1.1'], ...this.#identity },
+      });
+      socket.setNoDelay();
+      socket.once('error', reject);
+      socket.once('secureConnect', () => resolve(socket));
+    });
+  }
+}
+
+/** Undefined until all of it is there. */
+function readAnswer(text: string): WireAnswer | undefined {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return undefined;
+  const [first = '', ...lines] = text.slice(0, end).split('\r\n');
+  const headers = new Map(
+    lines.map((line): [string, string] => {
+      const at = line.indexOf(':');
+      return [line.slice(0, at).toLowerCase(), line.slice(at + 1).trim()];
+    }),
+  );
+  const body = text.slice(end + 4);
+  const isWhole =
+    headers.get('transfer-encoding') === 'chunked'
+      ? body.endsWith('0\r\n\r\n')
+      : body.length >= Number(headers.get('content-length') ?? 0);
+  return isWhole ? { status: Number(first.split(' ')[1]), headers, body } : undefined;
+}
