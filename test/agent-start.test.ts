@@ -23,6 +23,8 @@ const unwanted: Readonly<Record<string, RegExp>> = {
   'the compiler of resources': /src\/compile\/(?:listeners|clusters|pack)/,
   'the proofs of certain machines': /src\/agent\/prove\/(?:tpm|x509pop|aws)/,
   'the tracing of commits': /node_modules\/@opentelemetry\//,
+  'the reader of conditions': /src\/cel\/(?:lex|parse|check)/,
+  'the engine of patterns': /@bufbuild\/(?:re2|cel)\//,
   undici: /undici/,
 };
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { celEnv, isCelError, plan } from '@bufbuild/cel';
-import { ParsedExprSchema } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js';
 import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { ParsedExprSchema } from '../gen/cel/expr/syntax_pb.js';
 import { checked, reading } from './cel.fixture.ts';
 import { compileCel } from './compile.ts';
 import type { CelLiteral } from './expr.ts';
