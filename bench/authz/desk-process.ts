@@ -42,6 +42,8 @@ const server = createGrpcServer({
 await server.listenUnix(given.socket, 0o600);
 // In order, so that a profile of it is written.
 process.once('SIGTERM', () => process.exit(0));
+// Nobody else ends it when the bench was killed.
+process.stdin.resume().once('end', () => process.exit(0));
 process.stdout.write('ready\n');
 
 function view(): Parameters<typeof secretsSnapshot>[0] {
