@@ -65,6 +65,7 @@ export class ControlPlane {
   readonly #takenBack = new Map<string, Finding>();
   #hosts: ReadonlyMap<string, readonly Workload[]>;
   #inventory: Inventory;
+  #byId: ReadonlyMap<string, Workload> | undefined;
   readonly #subscribers = new Map<(update: AgentUpdate) => void, Subscriber>();
   #policies: Policies | undefined;
   #ahead: ReadonlySet<WorkloadId> = new Set();
@@ -117,7 +118,9 @@ export class ControlPlane {
   }
 
   workload(id: string): Workload | undefined {
-    return this.#inventory.find((workload) => workload.id === id);
+    // Asked for each stream of a storm. Of two that claim one id, the first one.
+    this.#byId ??= new Map(this.#inventory.toReversed().map((one) => [one.id, one]));
+    return this.#byId.get(id);
   }
 
   runs(commit: string): boolean {
@@ -189,6 +192,7 @@ export class ControlPlane {
     if (sameInventory(inventory, this.#inventory)) return false;
     this.#hosts = hosts;
     this.#inventory = inventory;
+    this.#byId = undefined;
     if (this.#intent.kind === 'running') this.publisher.update(inventory);
     return true;
   }
