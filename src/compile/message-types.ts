@@ -9,6 +9,10 @@ import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.
 import { FileAccessLogSchema } from '../gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import { ExpressionFilterSchema } from '../gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
 import {
+  CompositeSchema,
+  ExecuteFilterActionSchema,
+} from '../gen/envoy/extensions/filters/http/composite/v3/composite_pb.js';
+import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
@@ -20,8 +24,12 @@ import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/fi
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
-import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
+import {
+  DynamicMetadataInputSchema,
+  FilterStateInputSchema,
+} from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
+import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
   DownstreamTlsContextSchema,
@@ -47,6 +55,9 @@ export const anyTypes = createRegistry(
   ActionSchema,
   FileAccessLogSchema,
   ExpressionFilterSchema,
+  CompositeSchema,
+  DynamicMetadataInputSchema,
+  ExecuteFilterActionSchema,
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
   GrpcStatsSchema,
@@ -57,6 +68,7 @@ export const anyTypes = createRegistry(
   FilterStateInputSchema,
   HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,
+  MetadataSchema,
   NetworkRbacSchema,
   TcpProxySchema,
   UriSanInputSchema,
