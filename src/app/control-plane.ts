@@ -7,6 +7,7 @@ import {
   type WorkloadId,
 } from '../compile/inventory.ts';
 import { sameInventory } from '../compile/inventory-index.ts';
+import type { Compiled } from '../compile/revision.ts';
 import { identityEntries, sameEntries } from '../identity/entries.ts';
 import type { Intent, Mesh, ServiceName } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
@@ -24,6 +25,8 @@ export interface Accepted {
   readonly intent: Intent;
   readonly base: Commit;
   readonly approved: boolean;
+  /** What a gate compiled of the intent, where one did. */
+  readonly compiled: Compiled | undefined;
 }
 
 /**
@@ -62,6 +65,7 @@ export class ControlPlane {
   readonly #takenBack = new Map<string, Finding>();
   #hosts: ReadonlyMap<string, readonly Workload[]>;
   #inventory: Inventory;
+  #byId: ReadonlyMap<string, Workload> | undefined;
   readonly #subscribers = new Map<(update: AgentUpdate) => void, Subscriber>();
   #policies: Policies | undefined;
   #ahead: ReadonlySet<WorkloadId> = new Set();
@@ -114,7 +118,9 @@ export class ControlPlane {
   }
 
   workload(id: string): Workload | undefined {
-    return this.#inventory.find((workload) => workload.id === id);
+    // Asked for each stream of a storm. Of two that claim one id, the first one.
+    this.#byId ??= new Map(this.#inventory.toReversed().map((one) => [one.id, one]));
+    return this.#byId.get(id);
   }
 
   runs(commit: string): boolean {
@@ -135,9 +141,9 @@ export class ControlPlane {
   accept(
     tree: IntentTree,
     intent: Intent,
-    more: { readonly warnings: readonly Finding[]; readonly approved: boolean },
+    more: Pick<Accepted, 'approved' | 'compiled'> & { readonly warnings: readonly Finding[] },
   ): void {
-    const { warnings, approved } = more;
+    const { warnings, approved, compiled } = more;
     this.#onAccepting();
     const before = this.#intent;
     const policy = policyDocument(intent);
@@ -152,12 +158,12 @@ export class ControlPlane {
       this.#policies = { base: this.#policies?.base ?? policy, next: policy };
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
-      this.#onAccepted({ tree, intent, base, approved });
+      this.#onAccepted({ tree, intent, base, approved, compiled });
       return;
     }
     this.#policies = { base: policy, next: policy };
     this.#tellPolicies();
-    this.publisher.start(intent, this.#inventory, { id: commit, subject });
+    this.publisher.start(intent, this.#inventory, { id: commit, subject }, compiled);
     this.#onReady();
   }
 
@@ -186,6 +192,7 @@ export class ControlPlane {
     if (sameInventory(inventory, this.#inventory)) return false;
     this.#hosts = hosts;
     this.#inventory = inventory;
+    this.#byId = undefined;
     if (this.#intent.kind === 'running') this.publisher.update(inventory);
     return true;
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { intentOf, workloadOf } from '../../test/support/gate-world.ts';
+import { intentOf, meshFile, serviceFile, workloadOf } from '../../test/support/gate-world.ts';
 import { caller, wide, wideMesh } from '../../test/support/wide-mesh.ts';
 import { systemClock as clock } from '../base/clock.ts';
 import { type Snapshot, typeUrls } from '../compile/resource.ts';
+import { compileRevision } from '../compile/revision.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
 import { Publisher } from './publisher.ts';
 
@@ -39,4 +40,34 @@ it('a change of what is only on demand goes to its proxies, and is live when the
   publisher.converged(id);
   const [live] = events;
   assert.ok(live?.kind === 'live' && live.proxies[0]?.resources.includes('Cluster api/v1'));
+});
+
+it('what was compiled of the same intent for equal workloads is taken as it is, and nothing else is', () => {
+  const publisher = new Publisher({
+    clock,
+    emit: () => {},
+    sink: { publish: () => {}, retire: () => {} },
+  });
+  const files = { 'mesh.yaml': meshFile, 'services/a.yaml': serviceFile('a') };
+  const [first, second] = [
+    intentOf(files),
+    intentOf({ ...files, 'services/a.yaml': serviceFile('a', 'allow:\n  - from: a\n') }),
+  ];
+  const inventory = [workloadOf('a')];
+  const { id } = workloadOf('a');
+  const commit = { id: 'c', subject: '' };
+  publisher.start(first, inventory, commit, compileRevision(first, inventory));
+  const before = publisher.snapshots.get(id);
+  assert.deepEqual(before, compileRevision(first, inventory).snapshots.get(id));
+
+  const elsewhere = [{ ...workloadOf('a'), ingressPort: 9 }];
+  publisher.propose(second, commit, compileRevision(second, elsewhere));
+  const changed = compileRevision(second, inventory).snapshots.get(id);
+  assert.deepEqual(publisher.snapshots.get(id), changed);
+  assert.notDeepEqual(changed, before);
+  publisher.propose(first, commit, compileRevision(second, inventory));
+  assert.deepEqual(publisher.snapshots.get(id), before);
+  const compiled = compileRevision(first, [workloadOf('a')]);
+  assert.deepEqual(publisher.propose(first, commit, compiled), []);
+  assert.equal(publisher.snapshots.get(id), compiled.snapshots.get(id));
 });

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Inventory, WorkloadId } from '../compile/inventory.ts';
+import { sameInventory } from '../compile/inventory-index.ts';
 import { nothingOffered, withOffers } from '../compile/on-demand.ts';
 import type { Snapshot } from '../compile/resource.ts';
 import { type Compiled, recompile } from '../compile/revision.ts';
@@ -57,9 +58,9 @@ export class Publisher {
   }
 
   /** The first intent after a start, for everybody. What proxies lack is sent, but no change is announced: nobody knows what they have. */
-  start(intent: Intent, inventory: Inventory, commit: Commit): void {
+  start(intent: Intent, inventory: Inventory, commit: Commit, compiled?: Compiled): void {
     this.#inventory = inventory;
-    this.#base = this.#compile(intent, commit, undefined);
+    this.#base = this.#taken(intent, commit, compiled) ?? this.#compile(intent, commit, undefined);
     this.#send();
   }
 
@@ -74,14 +75,17 @@ export class Publisher {
     return this.#pending?.commit.id;
   }
 
-  /** Compiles what is to run; nobody gets it yet. Whom it changes something for. */
-  propose(intent: Intent, commit: Commit): readonly TouchedProxy[] {
-    const next = this.#compile(intent, commit, this.#base);
+  /**
+   * Compiles what is to run, or takes what a gate compiled of it; nobody gets it yet. Whom it changes something for.
+   */
+  propose(intent: Intent, commit: Commit, compiled?: Compiled): readonly TouchedProxy[] {
+    const next = this.#taken(intent, commit, compiled) ?? this.#compile(intent, commit, this.#base);
     this.#next = next;
     const touched = new Map<WorkloadId, readonly string[]>();
-    for (const proxy of next.changed) {
-      const after = publishedOf(next, proxy);
-      if (after !== undefined) touched.set(proxy, news(publishedOf(this.#base, proxy), after));
+    for (const proxy of next.snapshots.keys()) {
+      const [before, after] = [publishedOf(this.#base, proxy), publishedOf(next, proxy)];
+      if (after === undefined || (before !== undefined && samePublished(before, after))) continue;
+      touched.set(proxy, news(before, after));
     }
     const startedMs = this.#clock.monotonicMs();
     this.#pending = { commit, startedMs, touched, waiting: new Set(touched.keys()) };
@@ -131,6 +135,13 @@ export class Publisher {
     // What it has taken may be what ran before, as long as its wave has not come.
     if (this.#next !== undefined && !this.#reached.has(proxy)) return;
     if (this.#pending?.waiting.delete(proxy) === true) this.#announce();
+  }
+
+  /** Compiling again what was compiled of this very intent and of equal workloads would give the same. */
+  #taken(intent: Intent, commit: Commit, compiled: Compiled | undefined): Side | undefined {
+    if (compiled?.intent !== intent) return undefined;
+    const isSame = sameInventory(compiled.parts.index.inventory, this.#inventory);
+    return isSame ? { ...compiled, commit } : undefined;
   }
 
   #compile(intent: Intent, commit: Commit, known: Side | undefined): Side {

@@ -1,14 +1,17 @@
-import { create } from '@bufbuild/protobuf';
-import type { Any } from '@bufbuild/protobuf/wkt';
+import { type Any, DurationSchema } from '@bufbuild/protobuf/wkt';
 import { Cluster_DiscoveryType, ClusterSchema } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
-import { RoutingPriority } from '../gen/envoy/config/core/v3/base_pb.js';
+import { RoutingPriority, TransportSocketSchema } from '../gen/envoy/config/core/v3/base_pb.js';
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
+import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import { workloadId } from '../identity/spiffe-id.ts';
 import type { Mesh, Protocol, Service, VersionName } from '../model/types.ts';
+import { type Encoded, embedded, embeddedText, joined } from './encoded.ts';
 import { appCluster, versionCluster } from './names.ts';
-import { any, duration, resource } from './pack.ts';
+import { any, duration, encode, encodedResource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
-import { serviceTls } from './tls.ts';
+import { templated } from './template.ts';
+import { upstreamTls } from './tls.ts';
 
 /** Envoy's default of 1,024 turns a burst into 503s; the callee's own limits are the place to say less. */
 const requestsMax = 16_384;
@@ -24,50 +27,43 @@ const httpOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 /** One version of a service, as every caller's proxy sees it: the same bytes for all of them. */
 export function serviceCluster(mesh: Mesh, service: Service, version: VersionName): Resource {
   const name = versionCluster(service.name, version);
-  const isTcp = service.protocol === 'tcp';
-  const message = create(ClusterSchema, {
-    name,
-    connectTimeout: duration(mesh.defaults.connectTimeoutMs),
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: {
-      edsConfig: {
-        resourceApiVersion: ApiVersion.V3,
-        initialFetchTimeout: duration(endpointsFetchTimeoutMs),
-        configSourceSpecifier: { case: 'ads', value: {} },
-      },
-    },
-    circuitBreakers: thresholds(),
-    transportSocket: serviceTls(mesh.trustDomain, service.name, isTcp ? ['chancery-tcp'] : ['h2']),
-    typedExtensionProtocolOptions: isTcp ? {} : { [httpOptionsName]: http2Options },
-    ignoreHealthOnHostRemoval: true,
-  });
-  return resource({
+  const { discovery, limits, ways } = serviceParts;
+  const { tls, options } = service.protocol === 'tcp' ? ways.tcp : ways.http;
+  return encodedResource({
     typeUrl: typeUrls.cluster,
     name,
-    schema: ClusterSchema,
-    message,
+    bytes: joined([
+      embeddedText(fields.name.number, name),
+      discovery,
+      connectTimeout(mesh.defaults.connectTimeoutMs),
+      limits,
+      embedded(fields.transportSocket.number, [
+        tls(workloadId(mesh.trustDomain, service.name), service.name),
+      ]),
+      options,
+    ]),
     from: [service.at],
   });
 }
 
+function connectTimeout(timeoutMs: number): Encoded {
+  return embedded(fields.connectTimeout.number, [encode(DurationSchema, duration(timeoutMs))]);
+}
+
 /** The application beside the proxy, in the protocol its file declares. */
 export function localAppCluster(service: Service, appPort: number): Resource {
-  const message = create(ClusterSchema, {
-    name: appCluster,
-    connectTimeout: duration(1_000),
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
-    loadAssignment: {
-      clusterName: appCluster,
-      endpoints: [{ lbEndpoints: [loopbackEndpoint(appPort)] }],
-    },
-    circuitBreakers: thresholds(),
-    typedExtensionProtocolOptions: appProtocolOptions(service.protocol),
+  const assignment = encode(ClusterLoadAssignmentSchema, {
+    clusterName: appCluster,
+    endpoints: [{ lbEndpoints: [loopbackEndpoint(appPort)] }],
   });
-  return resource({
+  return encodedResource({
     typeUrl: typeUrls.cluster,
     name: appCluster,
-    schema: ClusterSchema,
-    message,
+    bytes: joined([
+      appParts.head,
+      embedded(fields.loadAssignment.number, [assignment]),
+      appParts.options[service.protocol],
+    ]),
     from: [service.at],
   });
 }
@@ -89,18 +85,6 @@ function loopbackEndpoint(port: number) {
       },
     },
   };
-}
-
-function appProtocolOptions(protocol: Protocol): Record<string, Any> {
-  switch (protocol) {
-    case 'tcp':
-      return {};
-    case 'http':
-      return { [httpOptionsName]: http1Options };
-    case 'http2':
-    case 'grpc':
-      return { [httpOptionsName]: http2Options };
-  }
 }
 
 const http1Options: Any = any(HttpProtocolOptionsSchema, {
@@ -135,3 +119,62 @@ function thresholds() {
     ],
   };
 }
+
+function tlsWith(alpn: string) {
+  return templated((spiffeId, sni) =>
+    encode(TransportSocketSchema, upstreamTls({ spiffeId, sni, alpn: [alpn] })),
+  );
+}
+
+function protocolOptions(options: Record<string, Any>): Uint8Array {
+  return encode(ClusterSchema, { typedExtensionProtocolOptions: options });
+}
+
+/**
+ * What many clusters have in common, in the order of field numbers, as the encoder writes them: encoded once. A cluster adds
+ * its names, its timeout or its port.
+ */
+const fields = ClusterSchema.field;
+const serviceParts = {
+  discovery: encode(ClusterSchema, {
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: {
+      edsConfig: {
+        resourceApiVersion: ApiVersion.V3,
+        initialFetchTimeout: duration(endpointsFetchTimeoutMs),
+        configSourceSpecifier: { case: 'ads', value: {} },
+      },
+    },
+  }),
+  limits: encode(ClusterSchema, { circuitBreakers: thresholds() }),
+  ways: {
+    tcp: { tls: tlsWith('chancery-tcp'), options: serviceOptions({}) },
+    http: { tls: tlsWith('h2'), options: serviceOptions({ [httpOptionsName]: http2Options }) },
+  },
+} as const;
+
+function serviceOptions(options: Record<string, Any>): Uint8Array {
+  return encode(ClusterSchema, {
+    ignoreHealthOnHostRemoval: true,
+    typedExtensionProtocolOptions: options,
+  });
+}
+
+const appHttp2 = protocolOptions({ [httpOptionsName]: http2Options });
+const appParts: {
+  readonly head: Uint8Array;
+  readonly options: Readonly<Record<Protocol, Uint8Array>>;
+} = {
+  head: encode(ClusterSchema, {
+    name: appCluster,
+    connectTimeout: duration(1_000),
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    circuitBreakers: thresholds(),
+  }),
+  options: {
+    tcp: protocolOptions({}),
+    http: protocolOptions({ [httpOptionsName]: http1Options }),
+    http2: appHttp2,
+    grpc: appHttp2,
+  },
+};

@@ -6,10 +6,16 @@ import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
 import { parseIntent } from '../model/parse.ts';
 import { crossReferences } from './cross-references.ts';
 import { sortInventory, type Workload, type WorkloadId } from './inventory.ts';
-import { drawFrom, editInventory, randomFiles } from './random-mesh.fixture.ts';
+import {
+  type Draw,
+  drawFrom,
+  editFiles,
+  editInventory,
+  randomFiles,
+} from './random-mesh.fixture.ts';
 import { referencesOf } from './references.ts';
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from './resource.ts';
-import { compileRevision } from './revision.ts';
+import { compileRevision, recompile } from './revision.ts';
 
 const files = new Map([
   ['mesh.yaml', 'mesh: m\ntrust_domain: m.test\n'],
@@ -96,6 +102,15 @@ function made(typeUrl: TypeUrl, name: string, bytes: Uint8Array): Resource {
   return { typeUrl, name, version: '1', bytes, from: [] };
 }
 
+/** One resource less, of any type. */
+function oneLess(snapshot: Snapshot, draw: Draw): Snapshot {
+  const types = [...snapshot].filter(([, resources]) => resources.size > 0);
+  const [type, resources] = types[draw(types.length)] ?? assert.fail('nothing in it');
+  const rest = [...resources];
+  rest.splice(draw(rest.length), 1);
+  return new Map([...snapshot, [type, new Map(rest)]]);
+}
+
 describe('cross references (K2)', () => {
   for (const [typeUrl, name, expected] of cases) {
     it(`${expected[0]?.slice(0, 6)}: without ${name}`, () => {
@@ -144,6 +159,26 @@ describe('cross references (K2)', () => {
     });
     const cluster = made(typeUrls.cluster, 'c', toBinary(ClusterSchema, message));
     assert.deepEqual(referencesOf(cluster).found, [{ to: 'endpoints', name: 'other' }]);
+  });
+
+  it('of what differs from a sound snapshot it finds what it finds of the whole', () => {
+    let found = 0;
+    for (let seed = 1; seed <= 200; seed += 1) {
+      const draw = drawFrom(seed);
+      const files = randomFiles(draw);
+      const [before, after] = [files, editFiles(files, draw)].map((one) => parseIntent(one).intent);
+      if (before === undefined || after === undefined) continue;
+      const inventory = sortInventory([...before.services.keys()].map(workload));
+      const known = compileRevision(before, inventory);
+      for (const [id, whole] of recompile(known, after, inventory).snapshots) {
+        const sound = known.snapshots.get(id);
+        const snapshot = draw(2) === 0 ? whole : oneLess(whole, draw);
+        const findings = crossReferences(snapshot);
+        assert.deepEqual(crossReferences(snapshot, sound), findings);
+        found += findings.length;
+      }
+    }
+    assert.ok(found > 20, `only ${found}`);
   });
 
   it('all that is compiled holds together', () => {

@@ -6,7 +6,7 @@ import {
   ownSecret,
   trustSecret,
 } from './names.ts';
-import { type Reference, referencesOf } from './references.ts';
+import { type Reference, referencesBeside, referencesOf } from './references.ts';
 import { type Resource, type Snapshot, type TypeUrl, typeUrls } from './resource.ts';
 
 interface Kind {
@@ -42,13 +42,20 @@ const kinds: Readonly<Record<Reference['to'], Kind>> = {
 
 /**
  * What of a snapshot names something that its proxy would not have (rule K2). Each resource is read once, however
- * many proxies have it: a further check costs only what is new.
+ * many proxies have it. `sound`: what the proxy was to have before, in which nothing was found; only what differs from it
+ * is read.
  */
-export function crossReferences(snapshot: Snapshot): readonly Finding[] {
+export function crossReferences(snapshot: Snapshot, sound?: Snapshot): readonly Finding[] {
   const findings: Finding[] = [];
-  for (const resources of snapshot.values()) {
+  const known = sound !== undefined && hasAllOf(snapshot, sound) ? sound : undefined;
+  for (const [typeUrl, resources] of snapshot) {
+    const before = known?.get(typeUrl);
+    if (before === resources) continue;
     for (const one of resources.values()) {
-      const { found, unknownTypes } = referencesOf(one);
+      const old = before?.get(one.name);
+      if (old === one) continue;
+      const { found, unknownTypes } =
+        old === undefined ? referencesOf(one) : referencesBeside(one, old);
       const missing = found.filter(({ to, name }) => !isThere(snapshot, to, name));
       for (const key of new Set(missing.map(({ to, name }) => `${to} ${name}`))) {
         const reference = missing.find(({ to, name }) => `${to} ${name}` === key);
@@ -58,6 +65,16 @@ export function crossReferences(snapshot: Snapshot): readonly Finding[] {
     }
   }
   return findings;
+}
+
+/** Whether whatever was there is still there, by type and name. */
+function hasAllOf(snapshot: Snapshot, before: Snapshot): boolean {
+  for (const [typeUrl, resources] of before) {
+    const now = snapshot.get(typeUrl);
+    if (now === resources) continue;
+    for (const name of resources.keys()) if (now?.has(name) !== true) return false;
+  }
+  return true;
 }
 
 function isThere(snapshot: Snapshot, to: Reference['to'], name: string): boolean {

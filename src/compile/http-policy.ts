@@ -5,12 +5,15 @@ import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/fi
 import type { Intent, Service } from '../model/types.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
+import { joined } from './encoded.ts';
 import type { HttpFilter } from './http.ts';
 import { rbacFilter } from './names.ts';
-import { any, encode, encodedResource, nestedAny } from './pack.ts';
+import { any, embeddedAny, encode, encodedResource } from './pack.ts';
 import { askAlways, rbacConfig } from './rbac.ts';
 import { pathStateKey } from './rbac-predicates.ts';
 import { type Resource, typeUrls } from './resource.ts';
+
+const rbacType = `type.googleapis.com/${RBACSchema.typeName}`;
 
 /**
  * What the proxy decides by itself. The policy is a resource of its own (ECDS): a changed rule drains no listener and
@@ -51,7 +54,7 @@ export const policyFilters: readonly HttpFilter[] = [
         },
         defaultConfig: askAlways(),
         applyDefaultConfigWithoutWarming: true,
-        typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
+        typeUrls: [rbacType],
       },
     },
   },
@@ -63,15 +66,14 @@ export function httpPolicy(
   service: Service,
 ): Resource {
   const plan = rbacPlan(document, service.name, service.decide ?? mesh.defaults.decide);
-  const { typeUrl, value } = plan === undefined ? askAlways() : rbacConfig(plan);
+  const rbac = plan === undefined ? [askAlways().value] : rbacConfig(plan);
   return encodedResource({
     typeUrl: typeUrls.extension,
     name: rbacFilter,
-    // A policy may be large: what is encoded already is only copied.
-    bytes: Buffer.concat([
-      encode(TypedExtensionConfigSchema, { name: rbacFilter }),
-      ...nestedAny(TypedExtensionConfigSchema.field.typedConfig.number, typeUrl, value),
-    ]),
+    bytes: joined([policyName, embeddedAny(policyField, rbacType, rbac)]),
     from: [...service.deny, ...service.allow].map((rule) => rule.at).concat(service.at),
   });
 }
+
+const policyName = encode(TypedExtensionConfigSchema, { name: rbacFilter });
+const policyField = TypedExtensionConfigSchema.field.typedConfig.number;

@@ -13,6 +13,7 @@ import {
   HttpConnectionManagerSchema,
 } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { attemptLog, requestLog, type Side } from './access-log.ts';
+import { joined } from './encoded.ts';
 import { grpcCounts } from './grpc-counts.ts';
 import { localReplyConfig } from './local-replies.ts';
 import { any, duration, encode, type Init } from './pack.ts';
@@ -49,7 +50,7 @@ export function httpConnectionManagers(options: HttpSide) {
     name: 'envoy.filters.network.http_connection_manager',
     configType: {
       case: 'typedConfig' as const,
-      value: create(AnySchema, { typeUrl, value: encoded(service, proxy) }),
+      value: create(AnySchema, { typeUrl, value: joined([encoded(service, proxy)]) }),
     },
   });
 }

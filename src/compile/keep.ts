@@ -39,7 +39,8 @@ export type Named = ReadonlyMap<string, Resource>;
 /** By name in the order given; the map from before where it holds the same objects in the same order. */
 export function keepNamed(known: Named | undefined, resources: readonly Resource[]): Named {
   if (known !== undefined && holdsJust(known, resources)) return known;
-  const next = new Map(resources.map((one) => [one.name, one]));
+  const next = new Map<string, Resource>();
+  for (const one of resources) next.set(one.name, one);
   // Fewer than given when a name came twice.
   if (known !== undefined && next.size < resources.length && holdsJust(known, [...next.values()]))
     return known;

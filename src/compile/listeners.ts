@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Position } from '../base/finding.ts';
 import { AccessLogSchema } from '../gen/envoy/config/accesslog/v3/accesslog_pb.js';
+import { AddressSchema } from '../gen/envoy/config/core/v3/address_pb.js';
 import { TrafficDirection } from '../gen/envoy/config/core/v3/base_pb.js';
 import {
   FilterChainSchema,
@@ -12,6 +13,7 @@ import { hasGuests } from '../model/principal.ts';
 import type { Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
 import { deskUnlessAllowed, deskWhereRouted } from './desk.ts';
+import { type Encoded, embedded, joined } from './encoded.ts';
 import { httpConnectionManagers } from './http.ts';
 import { policyFilters } from './http-policy.ts';
 import type { Workload } from './inventory.ts';
@@ -25,7 +27,7 @@ import {
   versionCluster,
 } from './names.ts';
 import { clustersOnDemand } from './on-demand.ts';
-import { any, embedded, encode, encodedResource, type Init, resource } from './pack.ts';
+import { any, encode, encodedResource, type Init, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { tcpAuthorizationFilter } from './tcp-authorization.ts';
 import { templated } from './template.ts';
@@ -65,6 +67,8 @@ const ingressChains = {
 const ingressLog = templated((service, proxy) =>
   encode(AccessLogSchema, handshakeLog({ side: 'ingress', service, proxy })),
 );
+const egressHead = encode(ListenerSchema, { name: egressListener });
+const ingressHead = encode(ListenerSchema, { name: ingressListener });
 const outboundTail = tail(TrafficDirection.OUTBOUND);
 const inboundTail = tail(TrafficDirection.INBOUND);
 
@@ -99,16 +103,13 @@ function tail(trafficDirection: TrafficDirection): Uint8Array {
 
 /** Where the application sends its requests: loopback only, plain HTTP, destination by Host or absolute URI. */
 export function egressHttpListener(service: Service, workload: Workload): Resource {
-  const head = encode(ListenerSchema, {
-    name: egressListener,
-    ...address('127.0.0.1', workload.egressPort),
-  });
   return encodedResource({
     typeUrl: typeUrls.listener,
     name: egressListener,
-    bytes: Buffer.concat([
-      head,
-      ...embedded(fields.filterChains.number, egressChain(service.name, workload.id)),
+    bytes: joined([
+      egressHead,
+      addressField('127.0.0.1', workload.egressPort),
+      embedded(fields.filterChains.number, [egressChain(service.name, workload.id)]),
       outboundTail,
     ]),
     from: [service.at],
@@ -126,7 +127,7 @@ export function egressTcpListener(options: {
   const { caller, callee, workload } = options;
   const split = callee.routes.at(-1)?.split.filter((entry) => entry.weight > 0) ?? [];
   return listener(tcpListener(callee.name), [options.at, callee.at], {
-    ...address('127.0.0.1', options.localPort),
+    address: address('127.0.0.1', options.localPort),
     trafficDirection: TrafficDirection.OUTBOUND,
     filterChains: [
       {
@@ -154,18 +155,15 @@ export function egressTcpListener(options: {
 export function ingressListenerFor(service: Service, workload: Workload): Resource {
   const chains = hasGuests(service) ? ingressChains.guests : ingressChains.own;
   const chain = chains[service.protocol === 'tcp' ? 'tcp' : 'http'];
-  const head = encode(ListenerSchema, {
-    name: ingressListener,
-    ...address(workload.address, workload.ingressPort),
-  });
   return encodedResource({
     typeUrl: typeUrls.listener,
     name: ingressListener,
-    bytes: Buffer.concat([
-      head,
-      ...embedded(fields.filterChains.number, chain(service.name, workload.id)),
+    bytes: joined([
+      ingressHead,
+      addressField(workload.address, workload.ingressPort),
+      embedded(fields.filterChains.number, [chain(service.name, workload.id)]),
       inboundTail,
-      ...embedded(fields.accessLog.number, ingressLog(service.name, workload.id)),
+      embedded(fields.accessLog.number, [ingressLog(service.name, workload.id)]),
     ]),
     from: [service.at],
   });
@@ -189,13 +187,15 @@ function tcpProxy(
   };
 }
 
-function address(ip: string, port: number): Pick<ListenerInit, 'address'> {
+function addressField(ip: string, port: number): Encoded {
+  return embedded(fields.address.number, [encode(AddressSchema, address(ip, port))]);
+}
+
+function address(ip: string, port: number): Init<typeof AddressSchema> {
   return {
     address: {
-      address: {
-        case: 'socketAddress',
-        value: { address: ip, portSpecifier: { case: 'portValue', value: port } },
-      },
+      case: 'socketAddress',
+      value: { address: ip, portSpecifier: { case: 'portValue', value: port } },
     },
   };
 }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { candidateOf, intentOf, noTraffic, workloadOf } from '../../test/support/gate-world.ts';
 import { caller, idleName, wide, wideMesh } from '../../test/support/wide-mesh.ts';
 import { guardFindings } from '../app/gate/guard-rails.ts';
-import { referenceFindings } from '../app/gate/references.ts';
+import { referenceCheck } from '../app/gate/references.ts';
 import { appCluster } from './names.ts';
 import { type Snapshot, typeUrls } from './resource.ts';
 import { compileRevision, recompile } from './revision.ts';
@@ -57,7 +57,7 @@ describe('a service that may call very many', () => {
 
   it('passes the gates of references and removals when it comes to call so many', () => {
     const candidate = candidateOf(wideMesh(wide - 1), wideMesh(wide), inventory);
-    assert.deepEqual(referenceFindings(candidate), []);
+    assert.deepEqual(referenceCheck()(candidate), []);
     const evidence = { traffic: noTraffic, nowMs: 0 };
     assert.deepEqual(guardFindings(candidate, evidence), []);
   });

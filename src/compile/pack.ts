@@ -5,10 +5,10 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type Any, AnySchema, type Duration, DurationSchema } from '@bufbuild/protobuf/wkt';
 import type { Position } from '../base/finding.ts';
 import { contentHash } from './content-hash.ts';
+import { type Encoded, embedded, embeddedText } from './encoded.ts';
 import type { Resource, TypeUrl } from './resource.ts';
 
 /** The literal form of a message: plain nested objects, never a message that exists already. */
@@ -40,24 +40,13 @@ export function encode<Desc extends DescMessage>(
   return toBinary(schema, create(schema, init));
 }
 
-/** A message that is encoded already as a field of the one around it: its tag and length, then itself. */
-export function embedded(field: number, bytes: Uint8Array): readonly [Uint8Array, Uint8Array] {
-  return [lengthPrefix(field, bytes.length), bytes];
-}
-
-function lengthPrefix(field: number, length: number): Uint8Array {
-  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
-}
-
 /** An `Any` as a field of the message around it, without its content being encoded again. */
-export function nestedAny(
-  field: number,
-  typeUrl: string,
-  value: Uint8Array,
-): readonly Uint8Array[] {
-  const parts = [encode(AnySchema, { typeUrl }), ...embedded(AnySchema.field.value.number, value)];
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  return [lengthPrefix(field, length), ...parts];
+export function embeddedAny(field: number, typeUrl: string, value: readonly Encoded[]): Encoded {
+  const { typeUrl: typeField, value: valueField } = AnySchema.field;
+  return embedded(field, [
+    embeddedText(typeField.number, typeUrl),
+    embedded(valueField.number, value),
+  ]);
 }
 
 export function resource<Desc extends DescMessage>(options: {

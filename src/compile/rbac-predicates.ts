@@ -7,7 +7,7 @@ import type { StringMatcherSchema } from '../gen/xds/type/matcher/v3/string_pb.j
 import { type Clause, escapeRegex, type PlanInput, type TextMatch } from '../policy/plan-parts.ts';
 import { any, type Init } from './pack.ts';
 
-type Predicate = MessageInitShape<typeof Matcher_MatcherList_PredicateSchema>;
+export type Predicate = MessageInitShape<typeof Matcher_MatcherList_PredicateSchema>;
 type StringMatch = NonNullable<Init<typeof StringMatcherSchema>['matchPattern']>;
 type Input = ReturnType<typeof headerInput>;
 

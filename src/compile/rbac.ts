@@ -1,12 +1,14 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { ActionSchema, RBAC_Action } from '../gen/envoy/config/rbac/v3/rbac_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import {
-  type Matcher_MatcherTree_MatchMapSchema,
-  type Matcher_OnMatch,
+  Matcher_MatcherList_FieldMatcherSchema,
+  Matcher_MatcherList_PredicateSchema,
+  Matcher_MatcherListSchema,
+  Matcher_MatcherTree_MatchMapSchema,
+  Matcher_MatcherTreeSchema,
   Matcher_OnMatchSchema,
-  type MatcherSchema,
+  MatcherSchema,
 } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type {
   CallerTable,
@@ -18,36 +20,60 @@ import type {
 import type { PlanInput, Verdict } from '../policy/plan-parts.ts';
 import type { Guard, RbacPlan } from '../policy/rbac-plan.ts';
 import { encodedMap } from './caller-map.ts';
+import { type Encoded, embedded, embeddedText, joined } from './encoded.ts';
 import { any, encode, type Init } from './pack.ts';
 import {
   allPredicate,
   clausePredicate,
   matchInput,
   notPredicate,
+  type Predicate,
   regexPredicate,
 } from './rbac-predicates.ts';
 import { templated } from './template.ts';
 
-type Matcher = Init<typeof MatcherSchema>;
-type MatchMap = MessageInitShape<typeof Matcher_MatcherTree_MatchMapSchema>;
-type OnMatch = Init<typeof Matcher_OnMatchSchema> | Matcher_OnMatch;
+/** The fields of a message. */
+type Matcher = readonly Encoded[];
+interface OnMatch {
+  readonly encoded: Encoded;
+  /** Undefined for an action. */
+  readonly matcher: Matcher | undefined;
+}
+
+const fields = {
+  rbac: RBACSchema.field,
+  matcher: MatcherSchema.field,
+  onMatch: Matcher_OnMatchSchema.field,
+  tree: Matcher_MatcherTreeSchema.field,
+  list: Matcher_MatcherListSchema.field,
+  listed: Matcher_MatcherList_FieldMatcherSchema.field,
+  map: Matcher_MatcherTree_MatchMapSchema.field,
+} as const;
+/** Made once: a policy has many of them. */
+const treeInputs = {
+  path: encode(Matcher_MatcherTreeSchema, { input: matchInput('path') }),
+  method: encode(Matcher_MatcherTreeSchema, { input: matchInput('method') }),
+  caller: encode(Matcher_MatcherTreeSchema, { input: matchInput('caller') }),
+} as const;
+/** By rule, so that one in use is not taken away unawares. */
+const tracked = encode(RBACSchema, { trackPerRuleStats: true });
 
 /** The plan as Envoy's RBAC filter takes it: guards, stages, fallback, each the `on_no_match` of the one before. */
-export function rbacConfig(plan: RbacPlan): Any {
-  return any(RBACSchema, {
-    matcher: plannedMatcher(plan),
+export function rbacConfig(plan: RbacPlan): readonly Encoded[] {
+  const { matcher, shadowMatcher } = fields.rbac;
+  return [
+    embedded(matcher.number, plannedMatcher(plan)),
     // Of what no rule in audit is about nothing is said: a miss has no name.
-    ...(plan.audit === undefined ? {} : { shadowMatcher: matcherOf(stageMatcher(plan.audit)) }),
-    // By rule, so that one in use is not taken away unawares.
-    trackPerRuleStats: true,
-  });
+    ...(plan.audit === undefined
+      ? []
+      : [embedded(shadowMatcher.number, matcherOf(stageMatcher(plan.audit)))]),
+    tracked,
+  ];
 }
 
 /** Until the policy has come the desk is asked about everything, and denies what it does not know. */
 export function askAlways(): Any {
-  return any(RBACSchema, {
-    matcher: { onNoMatch: verdictAction({ kind: 'ask', id: 'no-policy-yet' }) },
-  });
+  return any(RBACSchema, { matcher: { onNoMatch: namedAction('ask', 'ask/no-policy-yet') } });
 }
 
 function plannedMatcher({ guards, stages, fallback }: RbacPlan): Matcher {
@@ -59,44 +85,35 @@ function plannedMatcher({ guards, stages, fallback }: RbacPlan): Matcher {
 }
 
 function matcherOf(match: OnMatch): Matcher {
-  return match.onMatch?.case === 'matcher'
-    ? (match.onMatch.value as Matcher)
-    : { onNoMatch: match };
+  return match.matcher ?? [onNoMatch(match)];
 }
 
+/** Most policies have the same guards. */
+const guardLists = new WeakMap<Guard, Encoded>();
+
 function guardMatcher(guard: Guard, next: OnMatch): OnMatch {
+  const listed = guardLists.get(guard) ?? guardListed(guard);
+  guardLists.set(guard, listed);
+  return nested(embedded(fields.matcher.matcherList.number, [listed]), next);
+}
+
+function guardListed(guard: Guard): Encoded {
   const predicate =
     'when' in guard
       ? clausePredicate({ input: guard.input, match: guard.when })
       : notPredicate(regexPredicate(guard.input, guard.unless));
-  return nested({
-    matcherType: {
-      case: 'matcherList',
-      value: { matchers: [{ predicate, onMatch: verdictAction(guard.verdict) }] },
-    },
-    onNoMatch: next,
-  });
+  return joined([listedMatch(predicate, verdictAction(guard.verdict))]);
 }
 
 /** The exact path, then the longest prefix and, on a miss inside it, shorter ones, then what follows. */
 function stageMatcher(stage: PathStage, next?: OnMatch): OnMatch {
   const exact = mapped(stage.exact, methodMatch);
   const prefixes = mapped(stage.prefixes, prefixMatch);
-  const onNoMatch = next === undefined ? {} : { onNoMatch: next };
   const byPrefix =
     prefixes === undefined
       ? next
-      : nested({
-          matcherType: {
-            case: 'matcherTree',
-            value: {
-              input: matchInput('path'),
-              treeType: { case: 'prefixMatchMap', value: { map: prefixes } },
-            },
-          },
-          ...onNoMatch,
-        });
-  if (exact !== undefined) return exactMatch('path', { map: exact }, byPrefix);
+      : treeMatch('path', embedded(fields.tree.prefixMatchMap.number, prefixes), next);
+  if (exact !== undefined) return exactMatch('path', exact, byPrefix);
   if (byPrefix === undefined) throw new Error('a stage without rules');
   return byPrefix;
 }
@@ -105,37 +122,39 @@ function prefixMatch(entry: PrefixEntry): OnMatch | undefined {
   const rest = entry.rest === undefined ? undefined : methodMatch(entry.rest);
   const matchers = entry.patterns.flatMap(({ regex, table }) => {
     const onMatch = methodMatch(table);
-    return onMatch === undefined ? [] : [{ predicate: regexPredicate('path', regex), onMatch }];
+    return onMatch === undefined ? [] : [listedMatch(regexPredicate('path', regex), onMatch)];
   });
   if (matchers.length === 0) return rest;
-  return nested({
-    matcherType: { case: 'matcherList', value: { matchers } },
-    ...(rest === undefined ? {} : { onNoMatch: rest }),
-  });
+  return nested(embedded(fields.matcher.matcherList.number, matchers), rest);
+}
+
+function listedMatch(predicate: Predicate, onMatch: OnMatch): Encoded {
+  const { list, listed } = fields;
+  return embedded(list.matchers.number, [
+    embedded(listed.predicate.number, [encode(Matcher_MatcherList_PredicateSchema, predicate)]),
+    embedded(listed.onMatch.number, [onMatch.encoded]),
+  ]);
 }
 
 /** One table may stand at several paths. */
-const methodMatches = new WeakMap<MethodTable, Matcher_OnMatch>();
+const methodMatches = new WeakMap<MethodTable, OnMatch>();
 
 function methodMatch(table: MethodTable): OnMatch | undefined {
-  const known = methodMatches.get(table);
-  const found = known ?? newMethodMatch(table);
-  if (known !== undefined || found === undefined) return found;
-  const match = create(Matcher_OnMatchSchema, found);
-  methodMatches.set(table, match);
-  return match;
+  const found = methodMatches.get(table) ?? newMethodMatch(table);
+  if (found !== undefined) methodMatches.set(table, found);
+  return found;
 }
 
 function newMethodMatch(table: MethodTable): OnMatch | undefined {
   const otherwise = table.any === undefined ? undefined : callerMatch(table.any);
   const methods = mapped(table.byMethod, callerMatch);
-  return methods === undefined ? otherwise : exactMatch('method', { map: methods }, otherwise);
+  return methods === undefined ? otherwise : exactMatch('method', methods, otherwise);
 }
 
 function callerMatch(table: CallerTable): OnMatch | undefined {
   const otherwise = table.any === undefined ? undefined : leafMatch(table.any);
   const callers = encodedMap(table.bySpiffeId, encodedLeaf);
-  return callers === undefined ? otherwise : exactMatch('caller', callers, otherwise);
+  return callers === undefined ? otherwise : exactMatch('caller', [callers], otherwise);
 }
 
 /** The first whose conditions hold. */
@@ -143,72 +162,68 @@ function leafMatch(leaf: Leaf): OnMatch {
   if (leaf.kind !== 'choice') return verdictAction(leaf);
   const conditional = leaf.of.filter(({ when }) => when.length > 0);
   const always = leaf.of.find(({ when }) => when.length === 0);
-  return nested({
-    matcherType: {
-      case: 'matcherList',
-      value: {
-        matchers: conditional.map(({ when, verdict }) => ({
-          predicate: allPredicate(when.map(clausePredicate)),
-          onMatch: verdictAction(verdict),
-        })),
-      },
-    },
-    ...(always === undefined ? {} : { onNoMatch: verdictAction(always.verdict) }),
-  });
+  const matchers = conditional.map(({ when, verdict }) =>
+    listedMatch(allPredicate(when.map(clausePredicate)), verdictAction(verdict)),
+  );
+  return nested(
+    embedded(fields.matcher.matcherList.number, matchers),
+    always && verdictAction(always.verdict),
+  );
 }
 
 /** Undefined for a map without entries, which Envoy does not take. */
 function mapped<Value>(
   entries: ReadonlyMap<string, Value>,
   match: (value: Value) => OnMatch | undefined,
-): Record<string, OnMatch> | undefined {
+): readonly Encoded[] | undefined {
   const found = [...entries].flatMap(([key, value]) => {
     const onMatch = match(value);
-    return onMatch === undefined ? [] : [[key, onMatch] as const];
+    if (onMatch === undefined) return [];
+    const entry = [embeddedText(1, key), embedded(2, [onMatch.encoded])];
+    return [embedded(fields.map.map.number, entry)];
   });
-  return found.length === 0 ? undefined : Object.fromEntries(found);
+  return found.length === 0 ? undefined : found;
 }
 
-function exactMatch(input: PlanInput, map: MatchMap, otherwise: OnMatch | undefined): OnMatch {
-  return nested({
-    matcherType: {
-      case: 'matcherTree',
-      value: { input: matchInput(input), treeType: { case: 'exactMatchMap', value: map } },
-    },
-    ...(otherwise === undefined ? {} : { onNoMatch: otherwise }),
-  });
+type TreeInput = keyof typeof treeInputs & PlanInput;
+
+function exactMatch(
+  input: TreeInput,
+  map: readonly Encoded[],
+  otherwise: OnMatch | undefined,
+): OnMatch {
+  return treeMatch(input, embedded(fields.tree.exactMatchMap.number, map), otherwise);
 }
 
-function nested(matcher: Matcher): OnMatch {
-  return { onMatch: { case: 'matcher', value: matcher } };
+function treeMatch(input: TreeInput, map: Encoded, otherwise: OnMatch | undefined): OnMatch {
+  return nested(embedded(fields.matcher.matcherTree.number, [treeInputs[input], map]), otherwise);
 }
 
-/** A rule has one verdict for all of its callers. */
-const actions = new WeakMap<Verdict, Matcher_OnMatch>();
+function nested(type: Encoded, otherwise: OnMatch | undefined): OnMatch {
+  const matcher = otherwise === undefined ? [type] : [type, onNoMatch(otherwise)];
+  return { matcher, encoded: embedded(fields.onMatch.matcher.number, matcher) };
+}
+
+function onNoMatch({ encoded }: OnMatch): Encoded {
+  return embedded(fields.matcher.onNoMatch.number, [encoded]);
+}
 
 /** What is asked about goes on: the desk comes next, wherever the name does not start with `allow/`. */
 function verdictAction(verdict: Verdict): OnMatch {
-  const known = actions.get(verdict);
-  if (known !== undefined) return known;
-  const action = create(Matcher_OnMatchSchema, namedAction(verdict.kind, nameOf(verdict)));
-  actions.set(verdict, action);
-  return action;
+  return { matcher: undefined, encoded: encodedLeaf(verdict) };
 }
 
 function nameOf({ kind, id }: Verdict): string {
   return `${kind}/${id}`;
 }
 
-function namedAction(kind: Verdict['kind'], name: string): OnMatch {
+function namedAction(kind: Verdict['kind'], name: string): Init<typeof Matcher_OnMatchSchema> {
   const action = kind === 'deny' ? RBAC_Action.DENY : RBAC_Action.ALLOW;
-  return {
-    onMatch: {
-      case: 'action',
-      value: { name, typedConfig: any(ActionSchema, { name, action }) },
-    },
-  };
+  const typedConfig = any(ActionSchema, { name, action });
+  return { onMatch: { case: 'action', value: { name, typedConfig } } };
 }
 
+/** A rule has one verdict for all of its callers. */
 const encodedLeaves = new WeakMap<Leaf, Uint8Array>();
 const encodedActions = {
   allow: encodedAction('allow'),
@@ -216,17 +231,16 @@ const encodedActions = {
   deny: encodedAction('deny'),
 };
 
-function encodedAction(kind: Verdict['kind']): (name: string) => Uint8Array {
+function encodedAction(kind: Verdict['kind']): (name: string) => Encoded {
   return templated((name) => encode(Matcher_OnMatchSchema, namedAction(kind, name)));
 }
 
 function encodedLeaf(leaf: Leaf): Uint8Array {
   const known = encodedLeaves.get(leaf);
   if (known !== undefined) return known;
-  const bytes =
-    leaf.kind === 'choice'
-      ? encode(Matcher_OnMatchSchema, leafMatch(leaf) as Init<typeof Matcher_OnMatchSchema>)
-      : encodedActions[leaf.kind](nameOf(leaf));
+  const bytes = joined([
+    leaf.kind === 'choice' ? leafMatch(leaf).encoded : encodedActions[leaf.kind](nameOf(leaf)),
+  ]);
   encodedLeaves.set(leaf, bytes);
   return bytes;
 }

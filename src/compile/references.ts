@@ -1,5 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { differingFields } from './differing-fields.ts';
 import { anyTypes, resourceSchemas } from './message-types.ts';
 import type { Resource } from './resource.ts';
 
@@ -57,6 +58,19 @@ export function referencesOf(resource: Resource): References {
   const walk: Walk = { found: [], unknownTypes: [] };
   walkMessage(walk, resourceSchemas[resource.typeUrl], resource.bytes);
   known.set(resource, walk);
+  return walk;
+}
+
+/**
+ * Those that `known` of the same type does not say as well, and maybe some that it does. Only messages that are named by
+ * themselves cannot be read in part.
+ */
+export function referencesBeside(resource: Resource, known: Resource): References {
+  const schema = resourceSchemas[resource.typeUrl];
+  if (known.typeUrl !== resource.typeUrl || schema.typeName in namedBySelf)
+    return referencesOf(resource);
+  const walk: Walk = { found: [], unknownTypes: [] };
+  walkMessage(walk, schema, differingFields(resource.bytes, known.bytes).now);
   return walk;
 }
 

@@ -8,9 +8,10 @@ import {
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
 import type { Mesh, Retry, Route, Service } from '../model/types.ts';
 import { askDesk } from './desk.ts';
+import { embedded, joined } from './encoded.ts';
 import { envoyMatch } from './match.ts';
 import { authzFilter, egressRoutes, metadataKey, versionCluster } from './names.ts';
-import { duration, embedded, encode, encodedResource, type Init } from './pack.ts';
+import { duration, encode, encodedResource, type Init } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { templated } from './template.ts';
 
@@ -24,14 +25,15 @@ const defaultRetryCount = 2;
 /** Methods that RFC 9110 section 9.2.1 calls safe. */
 const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
 
-/** How every caller reaches one service; encoded once and shared by all of them. */
+/** How every caller reaches one service, as a field of its routes; encoded once and copied into those of all of them. */
 export function virtualHostBytes(mesh: Mesh, service: Service): Uint8Array {
-  return encode(VirtualHostSchema, {
+  const bytes = encode(VirtualHostSchema, {
     name: service.name,
     domains: [service.name],
     routes: service.routes.flatMap((route) => envoyRoutes(mesh, service, route)),
     includeRequestAttemptCount: true,
   });
+  return joined([embedded(virtualHostsField, [bytes])]);
 }
 
 function envoyRoutes(mesh: Mesh, service: Service, route: Route): EnvoyRoute[] {
@@ -105,14 +107,14 @@ export function egressRouteConfiguration(options: {
   readonly virtualHosts: readonly { readonly bytes: Uint8Array; readonly at: Position }[];
 }): Resource {
   const { caller, virtualHosts } = options;
-  const hosts = [...virtualHosts.map(({ bytes }) => bytes), unknownDestination(caller.name)];
   return encodedResource({
     typeUrl: typeUrls.routes,
     name: egressRoutes,
-    // In the order of field numbers, as the encoder writes them: a caller's many virtual hosts are only copied.
-    bytes: Buffer.concat([
-      encode(RouteConfigurationSchema, { name: egressRoutes }),
-      ...hosts.flatMap((bytes) => embedded(virtualHostsField, bytes)),
+    // A caller's many virtual hosts are only copied.
+    bytes: joined([
+      beforeVirtualHosts,
+      ...virtualHosts.map(({ bytes }) => bytes),
+      embedded(virtualHostsField, [unknownDestination(caller.name)]),
       afterVirtualHosts,
     ]),
     from: [caller.at, ...virtualHosts.map(({ at }) => at)],
@@ -120,6 +122,7 @@ export function egressRouteConfiguration(options: {
 }
 
 const virtualHostsField = RouteConfigurationSchema.field.virtualHosts.number;
+const beforeVirtualHosts = encode(RouteConfigurationSchema, { name: egressRoutes });
 const afterVirtualHosts = encode(RouteConfigurationSchema, {
   ignorePortInHostMatching: true,
   requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],

@@ -1,6 +1,7 @@
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
 import type { Service } from '../model/types.ts';
 import { askDesk } from './desk.ts';
+import { joined } from './encoded.ts';
 import { appCluster, authzFilter, ingressRoutes, metadataKey } from './names.ts';
 import { duration, encode, encodedResource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
@@ -11,7 +12,7 @@ import { templated } from './template.ts';
  * one in absolute form, is answered 421 (RFC 9110 section 15.5.20).
  */
 export function ingressRouteConfiguration(service: Service): Resource {
-  const bytes = routesOf(service.name);
+  const bytes = joined([routesOf(service.name)]);
   return encodedResource({
     typeUrl: typeUrls.routes,
     name: ingressRoutes,

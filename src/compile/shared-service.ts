@@ -15,7 +15,7 @@ export interface SharedService {
   readonly endpoints: readonly Resource[];
 }
 
-/** Encoded once, and copied into the routes of each caller. */
+/** A field of the routes, encoded once and copied into those of each caller. */
 export interface VirtualHostPart {
   readonly bytes: Uint8Array;
   readonly at: Position;

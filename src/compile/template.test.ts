@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { joined } from './encoded.ts';
 import { templated } from './template.ts';
 
 /** Names with their lengths before them, as in a message, and one of them twice. */
@@ -32,7 +33,7 @@ describe('templates', () => {
     for (const service of names) {
       for (const proxy of names) {
         for (let round = 0; round < 2; round += 1)
-          assert.deepEqual(Buffer.from(quick(service, proxy)), message(service, proxy));
+          assert.deepEqual(joined([quick(service, proxy)]), message(service, proxy));
       }
     }
   });
@@ -44,7 +45,7 @@ describe('templates', () => {
       return Buffer.from(text);
     });
     for (let length = 1; length <= 600; length += 1)
-      assert.equal(Buffer.from(quick('x'.repeat(length))).toString(), 'x'.repeat(length));
+      assert.equal(Buffer.from(joined([quick('x'.repeat(length))])).toString(), 'x'.repeat(length));
     encoded = 0;
     for (let length = 1; length <= 600; length += 1) quick('y'.repeat(length));
     assert.equal(encoded, 600 - 512);

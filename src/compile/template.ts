@@ -1,3 +1,5 @@
+import type { Encoded, Unwritten } from './encoded.ts';
+
 /** Lengths of names in one mesh are few; past this a message is encoded as if there were no templates. */
 const templatesMax = 512;
 
@@ -9,11 +11,11 @@ interface Template {
 
 /**
  * The same function, faster: of texts of the same lengths the encoded messages differ only where the texts stand, so
- * that one is copied and the texts are written over it. `encode` must put them in as they are.
+ * that one is copied to where it goes and the texts are written over it. `encode` must put them in as they are.
  */
 export function templated<Texts extends readonly string[]>(
   encode: (...texts: Texts) => Uint8Array,
-): (...texts: Texts) => Uint8Array {
+): (...texts: Texts) => Encoded {
   const known = new Map<string, Template>();
   return (...texts) => {
     if (!texts.every(isPlain)) return encode(...texts);
@@ -58,9 +60,13 @@ function makeTemplate<Texts extends readonly string[]>(
   return { bytes, places };
 }
 
-function fill({ bytes, places }: Template, texts: readonly string[]): Uint8Array {
-  const filled = Buffer.from(bytes);
-  for (const [index, text] of texts.entries())
-    for (const at of places[index] ?? []) filled.write(text, at, 'latin1');
-  return filled;
+function fill({ bytes, places }: Template, texts: readonly string[]): Unwritten {
+  return {
+    length: bytes.length,
+    writeTo: (target, start) => {
+      target.set(bytes, start);
+      for (const [index, text] of texts.entries())
+        for (const at of places[index] ?? []) target.write(text, start + at, 'latin1');
+    },
+  };
 }

@@ -21,8 +21,6 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
-import { workloadId } from '../identity/spiffe-id.ts';
-import type { ServiceName, TrustDomain } from '../model/types.ts';
 import { agentCluster, allTrustSecret, ownSecret, trustSecret } from './names.ts';
 import { any, duration } from './pack.ts';
 
@@ -98,7 +96,10 @@ export function ingressTls(alpn: readonly string[], guests: boolean): TransportS
   });
 }
 
-/** The identity an upstream must show: a service of the mesh, or a part of the mesh itself. */
+/**
+ * The identity an upstream must show: a service of the mesh, or a part of the mesh itself. The caller checks that the server
+ * is who it asked for, not just any member of the mesh.
+ */
 export function upstreamTls(options: {
   readonly spiffeId: string;
   readonly sni: string;
@@ -132,13 +133,4 @@ export function upstreamTls(options: {
       }),
     },
   });
-}
-
-/** The caller checks that the server is the service it asked for, not just any member of the mesh. */
-export function serviceTls(
-  trustDomain: TrustDomain,
-  service: ServiceName,
-  alpn: readonly string[],
-): TransportSocket {
-  return upstreamTls({ spiffeId: workloadId(trustDomain, service), sni: service, alpn });
 }

@@ -21,13 +21,23 @@ export function spkiProblem(element: Element): string | undefined {
   );
 }
 
+/** The keys of a large mesh, of which each comes again with every connection; some 250 bytes each. */
+const keysKnownMax = 20_000;
+/** What OpenSSL took before it takes again, and asking it is most of the cost of reading a certificate. */
+const keysKnown = new Set<string>();
+
 function isKey(spki: Uint8Array): boolean {
+  const text = Buffer.from(spki).toString('latin1');
+  if (keysKnown.has(text)) return true;
   try {
     createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
-    return true;
   } catch {
     return false;
   }
+  const [oldest] = keysKnown;
+  if (keysKnown.size >= keysKnownMax && oldest !== undefined) keysKnown.delete(oldest);
+  keysKnown.add(text);
+  return true;
 }
 
 type Shape = (key: Uint8Array) => string | undefined;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Position } from '../base/finding.ts';
 import { type ConditionsDraft, readConditions, readTarget } from './condition-file.ts';
 import { everything, operationText, parseOperation } from './operation.ts';
@@ -150,6 +150,6 @@ function derivedId(
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-|-$/g, '');
   if (readable.length <= idCharactersMax) return readable;
-  const hash = createHash('sha256').update(exact).digest('hex').slice(0, 8);
-  return `${readable.slice(0, idCharactersMax - 9).replace(/-$/, '')}-${hash}`;
+  const digest = hash('sha256', exact).slice(0, 8);
+  return `${readable.slice(0, idCharactersMax - 9).replace(/-$/, '')}-${digest}`;
 }

@@ -1,12 +1,13 @@
 import {
   isAlias,
+  isCollection,
   isMap,
+  isPair,
   isScalar,
   isSeq,
   type Node,
   type ParsedNode,
   parseDocument,
-  visit,
   type YAMLMap,
 } from 'yaml';
 import type { Code, Finding, Position } from '../base/finding.ts';
@@ -29,7 +30,7 @@ export class YamlFile {
   constructor(file: string, text: string) {
     this.file = file;
     this.#text = text;
-    this.#lineStarts = [0, ...[...text.matchAll(/\n/g)].map((match) => match.index + 1)];
+    this.#lineStarts = lineStartsOf(text);
     this.root = this.#parse(text);
   }
 
@@ -62,22 +63,26 @@ export class YamlFile {
 
   /** Aliases make one text stand for another, out of the reader's sight; depth costs stack. */
   #refuseTricks(contents: YamlNode): YamlNode {
-    let bad = false;
-    visit(contents as Node, {
-      Alias: (_key, node) => {
-        bad = true;
-        this.report('CH1004', node, 'anchors and aliases are not part of the language', {
-          help: 'write the value out where it is meant',
-        });
-      },
-      Collection: (_key, node, path) => {
-        if (path.length <= depthMax * 2) return undefined;
-        bad = true;
-        this.report('CH1004', node, 'the file is nested too deeply');
-        return visit.BREAK;
-      },
-    });
-    return bad ? undefined : contents;
+    const before = this.findings.length;
+    this.#walk(contents, 0);
+    return this.findings.length > before ? undefined : contents;
+  }
+
+  /** False: the walk ends here. */
+  #walk(node: unknown, depth: number): boolean {
+    if (isPair(node)) return this.#walk(node.key, depth + 1) && this.#walk(node.value, depth + 1);
+    if (isAlias(node)) {
+      this.report('CH1004', node, 'anchors and aliases are not part of the language', {
+        help: 'write the value out where it is meant',
+      });
+      return true;
+    }
+    if (!isCollection(node)) return true;
+    if (depth > depthMax * 2) {
+      this.report('CH1004', node as Node, 'the file is nested too deeply');
+      return false;
+    }
+    return node.items.every((item) => this.#walk(item, depth + 1));
   }
 
   /** The place of a node; of the file's first character when there is none. */
@@ -252,6 +257,12 @@ export class Fields {
   key(name: string): YamlNode {
     return this.#entries.get(name)?.keyNode;
   }
+}
+
+function lineStartsOf(text: string): readonly number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
 }
 
 function kindOf(node: YamlNode): string {

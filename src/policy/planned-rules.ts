@@ -183,15 +183,26 @@ function plannedRule(
 
 function callersOf(document: PolicyDocument, { from }: PolicyRule): PlannedRule['callers'] {
   if (from.some(({ kind }) => kind === 'any')) return 'any';
-  const { services, roles } = lookup(document);
-  const names = from.flatMap((who): readonly string[] => {
-    if (who.kind === 'service') return [who.service];
-    return who.kind === 'role' ? (roles.get(who.role)?.services ?? []) : [];
-  });
-  // A name that is no service has no identity that `decide` would take.
-  return [...new Set(names)]
-    .filter((name) => services.has(name))
-    .map((name) => `spiffe://${document.trustDomain}/${name}`);
+  const { roles } = lookup(document);
+  const callers = new Set<string>();
+  const add = (name: string): void => {
+    const id = spiffeIdOf(document, name);
+    if (id !== undefined) callers.add(id);
+  };
+  for (const who of from) {
+    if (who.kind === 'service') add(who.service);
+    if (who.kind === 'role') for (const name of roles.get(who.role)?.services ?? []) add(name);
+  }
+  return [...callers];
+}
+
+/** The same text in every plan. A name that is no service has no identity that `decide` would take. */
+function spiffeIdOf(document: PolicyDocument, name: string): string | undefined {
+  const { services, ids } = lookup(document);
+  if (!services.has(name)) return undefined;
+  const id = ids.get(name) ?? `spiffe://${document.trustDomain}/${name}`;
+  ids.set(name, id);
+  return id;
 }
 
 function whoIsKept(document: PolicyDocument, rule: PolicyRule): readonly string[] {
@@ -218,6 +229,8 @@ function isPerson(guest: string): boolean {
 interface Lookup {
   readonly services: ReadonlyMap<string, ServicePolicy>;
   readonly roles: ReadonlyMap<string, PolicyDocument['roles'][number]>;
+  /** Of the services that were asked for. */
+  readonly ids: Map<string, string>;
 }
 
 /** Derived once for each document, which never changes: a plan is made for each of its services. */
@@ -227,6 +240,7 @@ export function lookup(document: PolicyDocument): Lookup {
   const known = lookups.get(document) ?? {
     services: new Map(document.services.map((service) => [service.name, service])),
     roles: new Map(document.roles.map((role) => [role.name, role])),
+    ids: new Map<string, string>(),
   };
   lookups.set(document, known);
   return known;

@@ -43,6 +43,13 @@ const unusualPath: Verdict = { kind: 'ask', id: 'unusual-path' };
 const unusualMethod: Verdict = { kind: 'ask', id: 'unusual-method' };
 const unknownCaller: Verdict = { kind: 'ask', id: 'unknown-caller' };
 const severalCredentials: Verdict = { kind: 'ask', id: 'several-credentials' };
+const pathGuard: Guard = { input: 'path', unless: canonicalPath, verdict: unusualPath };
+const methodGuard: Guard = { input: 'method', unless: canonicalMethod, verdict: unusualMethod };
+const credentialsGuard: Guard = {
+  input: 'header authorization',
+  when: { kind: 'list' },
+  verdict: severalCredentials,
+};
 
 /** Undefined for a service that is not in the document. `decides`: `desk` has every request asked about. */
 export function rbacPlan(
@@ -79,16 +86,13 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
 }
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
-  const found: Guard[] = [{ input: 'path', unless: canonicalPath, verdict: unusualPath }];
+  const found = [pathGuard];
   const allows = planned.filter(({ verdict }) => verdict.kind === 'allow');
   // Two credentials have no one reading, whatever the rules look at.
-  if (allows.length > 0) {
-    const verdict = severalCredentials;
-    found.push({ input: 'header authorization', when: { kind: 'list' }, verdict });
-  }
+  if (allows.length > 0) found.push(credentialsGuard);
   // Only a rule for any method can cover an odd method.
   if (planned.some(({ operations }) => operations.some(({ method }) => method === '*'))) {
-    found.push({ input: 'method', unless: canonicalMethod, verdict: unusualMethod });
+    found.push(methodGuard);
   }
   // Likewise for callers: strangers, and peers with several URI SANs, which Envoy joins by commas.
   const ids = callerShape(document, planned);
@@ -104,9 +108,22 @@ function callerShape(
   const forAnyone = planned.filter(({ callers }) => callers === 'any');
   const own = `spiffe://${escapeRegex(document.trustDomain)}/`;
   if (forAnyone.some(({ verdict }) => verdict.kind === 'allow')) {
-    const names = document.services.map((service) => escapeRegex(service.name)).sort(compareText);
-    return `${own}(?:${names.join('|')})`;
+    return `${own}(?:${anyService(document)})`;
   }
   // A denial for everybody need not know who is still there, and so does not change with every service that comes.
   return forAnyone.some(({ verdict }) => verdict.kind === 'deny') ? `${own}[^,/]+` : undefined;
+}
+
+/** Of a large mesh a long text, and each service that anyone may call has it. */
+const anyServices = new WeakMap<PolicyDocument, string>();
+
+function anyService(document: PolicyDocument): string {
+  const names = (): string =>
+    document.services
+      .map((service) => escapeRegex(service.name))
+      .sort(compareText)
+      .join('|');
+  const known = anyServices.get(document) ?? names();
+  anyServices.set(document, known);
+  return known;
 }

@@ -64,7 +64,7 @@ export function rolloutsFixture(count: number, watch = watchMs, run?: TouchedPro
   ): Promise<void> => {
     rollouts.begin({
       ...{ intent, commit: { id, subject: '' }, base: { id: 'c1', subject: '' } },
-      ...{ urgent: false, denialsExpected: false, ...more },
+      ...{ compiled: undefined, urgent: false, denialsExpected: false, ...more },
     });
     return kept();
   };

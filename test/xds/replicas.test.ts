@@ -73,6 +73,7 @@ async function world() {
     leader.plane.accept(tree, intent ?? assert.fail(JSON.stringify(findings)), {
       warnings: [],
       approved: false,
+      compiled: undefined,
     });
     return leader.revisions.keepTree(tree);
   };

@@ -31,13 +31,18 @@ export function envoyGate(options: {
   readonly known: (commit: string) => boolean;
 }): Gate {
   const accepted = new Set<string>();
+  /** Of the last candidate of which Envoy took every part. */
+  let taken: Candidate['samples'] = new Map();
   let said = false;
   return {
     name: 'envoy',
     onErrors: 'refuse',
     check: async (candidate) => {
-      const parts = newParts(candidate, accepted);
-      if (parts.length === 0) return [];
+      const parts = newParts(candidate, taken, accepted);
+      if (parts.length === 0) {
+        taken = candidate.samples;
+        return [];
+      }
       // What ran before must come back without a word of anybody.
       if (candidate.base === undefined && options.known(candidate.tree.commit)) return [];
       const found = await options.find();
@@ -48,17 +53,24 @@ export function envoyGate(options: {
       }
       const search = new Search(found.value);
       const bad = await search.judgeAll(parts);
-      if (bad.length === 0) for (const { key } of parts) accepted.add(key);
+      if (bad.length === 0) {
+        for (const { key } of parts) accepted.add(key);
+        taken = candidate.samples;
+      }
       trim(accepted);
       return bad.slice(0, findingsMax).map((one) => refusal(one, candidate.intent));
     },
   };
 }
 
-function newParts(candidate: Candidate, accepted: ReadonlySet<string>): readonly Part[] {
+function newParts(
+  { samples }: Candidate,
+  taken: Candidate['samples'],
+  accepted: ReadonlySet<string>,
+): readonly Part[] {
   const parts = new Map<string, Part>();
-  for (const snapshot of candidate.samples.values()) {
-    for (const part of partsOf(snapshot)) {
+  for (const [service, snapshot] of samples) {
+    for (const part of partsOf(snapshot, taken.get(service))) {
       if (!accepted.has(part.key)) parts.set(part.key, part);
     }
   }

@@ -1,5 +1,6 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { contentHash } from '../../compile/content-hash.ts';
+import { differingFields } from '../../compile/differing-fields.ts';
 import { appCluster } from '../../compile/names.ts';
 import { type Resource, type Snapshot, typeUrls } from '../../compile/resource.ts';
 
@@ -28,20 +29,29 @@ export type Part =
       readonly app: Resource | undefined;
     };
 
-/** The parts of one proxy, without endpoints: they come and go without a commit, and never wait for a gate. */
-export function partsOf(snapshot: Snapshot): readonly Part[] {
-  const clusters = [...(snapshot.get(typeUrls.cluster)?.values() ?? [])];
-  const routes = [...(snapshot.get(typeUrls.routes)?.values() ?? [])];
-  const split = routes.map((resource) => ({ resource, ...splitRoutes(resource.bytes) }));
+/**
+ * The parts of one proxy, without endpoints: they come and go without a commit, and never wait for a gate. Without those that
+ * `taken`, what the proxy was to have before, is seen to hold as well.
+ */
+export function partsOf(snapshot: Snapshot, taken?: Snapshot): readonly Part[] {
+  const routes = [...(snapshot.get(typeUrls.routes)?.values() ?? [])].map((resource) => {
+    const before = taken?.get(typeUrls.routes)?.get(resource.name);
+    if (before === undefined)
+      return { resource, isFramedAlike: false, ...splitRoutes(resource.bytes) };
+    const differing = differingFields(resource.bytes, before.bytes);
+    const now = splitRoutes(differing.now);
+    const frames = now.frame.length + splitRoutes(differing.before).frame.length;
+    return { resource, isFramedAlike: frames === 0, ...now };
+  });
+  const listeners =
+    taken !== undefined &&
+    isListenedAlike(snapshot, taken) &&
+    routes.every((one) => one.isFramedAlike)
+      ? []
+      : [listenersPart(snapshot)];
   return [
-    ...clusters
-      .filter(({ name }) => name !== appCluster)
-      .map((resource) => ({
-        kind: 'cluster' as const,
-        key: `cluster ${resource.version}`,
-        resource,
-      })),
-    ...split.flatMap(({ resource, virtualHosts }) =>
+    ...clustersBeside(snapshot, taken),
+    ...routes.flatMap(({ resource, virtualHosts }) =>
       virtualHosts.map((bytes) => ({
         kind: 'virtual-host' as const,
         key: `virtual-host ${contentHash(bytes)}`,
@@ -50,11 +60,36 @@ export function partsOf(snapshot: Snapshot): readonly Part[] {
         resource,
       })),
     ),
-    listenersPart(snapshot, new Map(split.map(({ resource, frame }) => [resource.name, frame]))),
+    ...listeners,
   ];
 }
 
-function listenersPart(snapshot: Snapshot, frames: ReadonlyMap<string, Uint8Array>): Part {
+function clustersBeside(snapshot: Snapshot, taken: Snapshot | undefined): readonly Part[] {
+  const [now, before] = [snapshot.get(typeUrls.cluster), taken?.get(typeUrls.cluster)];
+  if (now === undefined || now === before) return [];
+  const parts: Part[] = [];
+  for (const resource of now.values()) {
+    if (resource.name === appCluster || before?.get(resource.name) === resource) continue;
+    parts.push({ kind: 'cluster', key: `cluster ${resource.version}`, resource });
+  }
+  return parts;
+}
+
+/** All that a proxy listens with, but for the frames of its routes. */
+function isListenedAlike(snapshot: Snapshot, taken: Snapshot): boolean {
+  const appOf = (one: Snapshot) => one.get(typeUrls.cluster)?.get(appCluster);
+  return (
+    snapshot.get(typeUrls.listener) === taken.get(typeUrls.listener) &&
+    snapshot.get(typeUrls.extension) === taken.get(typeUrls.extension) &&
+    snapshot.get(typeUrls.routes)?.size === taken.get(typeUrls.routes)?.size &&
+    appOf(snapshot) === appOf(taken)
+  );
+}
+
+function listenersPart(snapshot: Snapshot): Part {
+  const frames = new Map<string, Uint8Array>();
+  for (const { name, bytes } of snapshot.get(typeUrls.routes)?.values() ?? [])
+    frames.set(name, splitRoutes(bytes).frame);
   const listeners = [...(snapshot.get(typeUrls.listener)?.values() ?? [])];
   const extensions = snapshot.get(typeUrls.extension) ?? new Map<string, Resource>();
   const app = snapshot.get(typeUrls.cluster)?.get(appCluster);

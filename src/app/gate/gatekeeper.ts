@@ -42,6 +42,7 @@ type Outcome =
       readonly kind: 'passed';
       readonly tree: IntentTree;
       readonly intent: Intent;
+      readonly compiled: Compiled;
       readonly warnings: readonly Finding[];
       readonly approvedBy: string | undefined;
     }
@@ -193,9 +194,13 @@ export class Gatekeeper {
     const atMs = this.#clock.nowMs();
     switch (outcome.kind) {
       case 'passed': {
-        const { tree, intent, warnings, approvedBy } = outcome;
+        const { tree, intent, compiled, warnings, approvedBy } = outcome;
         say({ kind: 'accepted', atMs, warnings, approvedBy });
-        this.#plane.accept(tree, intent, { warnings, approved: approvedBy !== undefined });
+        this.#plane.accept(tree, intent, {
+          warnings,
+          approved: approvedBy !== undefined,
+          compiled,
+        });
         return;
       }
       case 'refused':
@@ -238,7 +243,7 @@ export class Gatekeeper {
     offer: Offer,
     passed: (gate: PassedGate) => void,
   ): Promise<Outcome> {
-    const { tree, intent } = candidate;
+    const { tree, intent, compiled } = candidate;
     const warnings: Finding[] = [];
     let approvedBy: string | undefined;
     for (const gate of this.#gates) {
@@ -253,7 +258,7 @@ export class Gatekeeper {
       if (stops && approvedBy === undefined) return { kind: 'held', findings: cut(findings) };
       warnings.push(...findings.filter(({ severity }) => severity === 'warning'));
     }
-    return { kind: 'passed', tree, intent, warnings, approvedBy };
+    return { kind: 'passed', tree, intent, compiled, warnings, approvedBy };
   }
 
   /** A gate that fails itself lets nothing through. */

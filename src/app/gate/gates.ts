@@ -8,7 +8,7 @@ import type { Gate } from './candidate.ts';
 import { envoyGate, type Judge } from './envoy-gate.ts';
 import { guardFindings } from './guard-rails.ts';
 import { type HostShows, hostFindings, trustDomainFindings } from './identities.ts';
-import { referenceFindings } from './references.ts';
+import { referenceCheck } from './references.ts';
 import { testFindings } from './test-gate.ts';
 
 /** Every gate after parse and compile. What a person may let pass comes last: then nothing else is wrong with it. */
@@ -19,6 +19,7 @@ export function gates(parts: {
   readonly nowMs: () => number;
 }): readonly Gate[] {
   const { envoy, traffic, hostShows, nowMs } = parts;
+  const referenceFindings = referenceCheck();
   return [
     { name: 'tests', onErrors: 'refuse', check: ({ intent }) => testFindings(intent) },
     {

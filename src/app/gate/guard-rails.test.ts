@@ -9,7 +9,7 @@ import {
   workloadOf,
 } from '../../../test/support/gate-world.ts';
 import { guardFindings } from './guard-rails.ts';
-import { referenceFindings } from './references.ts';
+import { referenceCheck } from './references.ts';
 
 const callees = ['a', 'b', 'c', 'd'];
 const rule = 'allow:\n  - { from: x, to: GET /x }\n';
@@ -89,7 +89,7 @@ describe('references', () => {
     const candidate = candidateOf(undefined, world('a', 'b'), inventory);
     assert.equal(candidate.samples.size, 5);
     assert.equal(candidate.snapshots.size, 3);
-    assert.deepEqual(referenceFindings(candidate), []);
+    assert.deepEqual(referenceCheck()(candidate), []);
   });
 
   it('a local port that the workload listens on already is told with its line', () => {
@@ -99,8 +99,8 @@ describe('references', () => {
       'services/t.yaml': tcp,
       'services/x.yaml': serviceFile('x', `calls:\n  - { service: t, local_port: ${port} }\n`),
     });
-    assert.deepEqual(referenceFindings(candidateOf(undefined, files(7_000), inventory)), []);
-    const [finding, ...more] = referenceFindings(candidateOf(undefined, files(15_001), inventory));
+    assert.deepEqual(referenceCheck()(candidateOf(undefined, files(7_000), inventory)), []);
+    const [finding, ...more] = referenceCheck()(candidateOf(undefined, files(15_001), inventory));
     assert.deepEqual(more, []);
     assert.equal(finding?.code, 'CH4203');
     assert.equal(finding?.at?.file, 'services/x.yaml');
@@ -115,7 +115,7 @@ describe('references', () => {
       'services/x.yaml': serviceFile('x', 'calls:\n  - { service: t, local_port: 15044 }\n'),
     };
     const found = (host: string) =>
-      referenceFindings(candidateOf(undefined, files, [{ ...other, host }, workloadOf('x')]));
+      referenceCheck()(candidateOf(undefined, files, [{ ...other, host }, workloadOf('x')]));
     assert.match(found(other.host)[0]?.message ?? '', /15044 of x-v1 for t is taken by the a-v1/);
     assert.deepEqual(found('elsewhere'), []);
   });

@@ -73,7 +73,7 @@ function goneResources(base: Base, candidate: Candidate): Finding[] {
     looked.add(service);
     return kindsOf(service, base.intent, candidate.intent, before, after).flatMap(
       ({ kind, had, has }) => {
-        const gone = [...had].filter((name) => !has.has(name));
+        const gone = had === has ? [] : [...had].filter((name) => !has.has(name));
         if (gone.length < removedCountMin || gone.length <= had.size * removedShareMax) return [];
         return [goneFinding({ candidate, service, id, kind, gone, had: had.size })];
       },
@@ -112,11 +112,14 @@ function kindsOf(
   before: Snapshot,
   after: Snapshot,
 ): Kind[] {
-  const names = (snapshot: Snapshot, type: keyof typeof typeUrls): ReadonlySet<string> =>
-    new Set(snapshot.get(typeUrls[type])?.keys());
+  const kindOf = (kind: string, type: keyof typeof typeUrls): Kind => {
+    const [was, is] = [before, after].map((snapshot) => snapshot.get(typeUrls[type]));
+    const had = new Set(was?.keys());
+    return { kind, had, has: was === is ? had : new Set(is?.keys()) };
+  };
   return [
-    { kind: 'clusters', had: names(before, 'cluster'), has: names(after, 'cluster') },
-    { kind: 'listeners', had: names(before, 'listener'), has: names(after, 'listener') },
+    kindOf('clusters', 'cluster'),
+    kindOf('listeners', 'listener'),
     {
       kind: 'destinations',
       had: new Set(calleesOf(beforeIntent, service)),

@@ -29,9 +29,10 @@ export function hostFindings(
   { intent, inventory }: Candidate,
   showsOf: HostShows,
 ): readonly Finding[] {
+  const running = Map.groupBy(inventory, ({ service }) => service);
   return [...intent.services.values()].flatMap(({ name, identity }) => {
-    const cut = inventory.filter(({ service, host }) => {
-      const shown = service === name ? showsOf(host) : undefined;
+    const cut = (running.get(name) ?? []).filter(({ host }) => {
+      const shown = showsOf(host);
       return shown !== undefined && !hostFits(identity.hostSelectors, shown);
     });
     const [first] = cut;

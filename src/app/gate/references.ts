@@ -4,10 +4,19 @@ import type { Inventory, Workload } from '../../compile/inventory.ts';
 import type { Intent } from '../../model/types.ts';
 import type { Candidate } from './candidate.ts';
 
-/** What one resource of a proxy says of another, and which ports it would take (rules E7, E8, E10, K2). */
-export function referenceFindings({ intent, samples, inventory }: Candidate): readonly Finding[] {
-  const missing = [...samples.values()].flatMap(crossReferences);
-  return [...missing, ...portFindings(intent, inventory)];
+/**
+ * What one resource of a proxy says of another, and which ports it would take (rules E7, E8, E10, K2). Of two candidates
+ * checked one after the other the second costs what differs.
+ */
+export function referenceCheck(): (candidate: Candidate) => readonly Finding[] {
+  let sound: Candidate['samples'] = new Map();
+  return ({ intent, samples, inventory }) => {
+    const missing = [...samples].flatMap(([service, snapshot]) =>
+      crossReferences(snapshot, sound.get(service)),
+    );
+    if (missing.length === 0) sound = samples;
+    return [...missing, ...portFindings(intent, inventory)];
+  };
 }
 
 function portFindings(intent: Intent, inventory: Inventory): Finding[] {

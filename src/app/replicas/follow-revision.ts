@@ -109,6 +109,6 @@ export class RevisionFollower {
       const problem = findings.map((finding) => finding.message).join('; ');
       return log.error('what the mesh runs cannot be read here', { commit, problem });
     }
-    plane.accept(tree, intent, { warnings: findings, approved: false });
+    plane.accept(tree, intent, { warnings: findings, approved: false, compiled: undefined });
   }
 }

@@ -91,9 +91,9 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
       return false;
     },
     accepted: (accepted) => {
-      const { intent, tree } = accepted;
+      const { intent, tree, compiled } = accepted;
       if (!follower.isTaking) return rollouts.begin(proposalOf(accepted));
-      moves.propose(intent, { id: tree.commit, subject: tree.subject });
+      moves.propose(intent, { id: tree.commit, subject: tree.subject }, compiled);
     },
   };
 }

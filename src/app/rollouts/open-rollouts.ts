@@ -22,7 +22,7 @@ export function rolloutMoves(plane: ControlPlane, watchMs: () => number): Rollou
     plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
   look(false);
   return {
-    propose: (intent, commit) => plane.publisher.propose(intent, commit),
+    propose: (intent, commit, compiled) => plane.publisher.propose(intent, commit, compiled),
     reach: (proxies) => {
       look(true);
       plane.reach(proxies);
@@ -117,8 +117,8 @@ const urgentTrailer = 'chancery';
 const urgentWord = 'urgent';
 
 /** What leads an accepted commit; a removal that a person approved may well be refused to those who used it. */
-export function proposalOf({ tree, intent, base, approved }: Accepted): Proposal {
+export function proposalOf({ tree, intent, base, approved, compiled }: Accepted): Proposal {
   const urgent = tree.trailers.get(urgentTrailer)?.includes(urgentWord) === true;
   const commit = { id: tree.commit, subject: tree.subject };
-  return { intent, commit, base, urgent, denialsExpected: approved };
+  return { intent, compiled, commit, base, urgent, denialsExpected: approved };
 }

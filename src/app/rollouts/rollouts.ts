@@ -3,6 +3,7 @@ import type { Finding } from '../../base/finding.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
+import type { Compiled } from '../../compile/revision.ts';
 import type { Intent } from '../../model/types.ts';
 import {
   advance,
@@ -48,7 +49,7 @@ export interface KeptRollout extends Omit<Watched, 'since'> {
 /** What a rollout does to the mesh. */
 export interface RolloutPlane {
   /** Whom it changes something for. */
-  propose(intent: Intent, commit: Commit): readonly TouchedProxy[];
+  propose(intent: Intent, commit: Commit, compiled: Compiled | undefined): readonly TouchedProxy[];
   reach(proxies: ReadonlySet<WorkloadId>): void;
   settle(): void;
   withdraw(commit: string, reason: string | undefined): void;
@@ -62,6 +63,8 @@ const historyMax = 200;
 
 export interface Proposal {
   readonly intent: Intent;
+  /** What a gate compiled of it, where one did. */
+  readonly compiled: Compiled | undefined;
   readonly commit: Commit;
   readonly base: Commit;
   /** Everybody at once: the commit says that it cannot wait. */
@@ -161,9 +164,9 @@ export class Rollouts {
   /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
   begin(proposal: Proposal): void {
     const { clock, plane, signals } = this.#options;
-    const { intent, commit, base, urgent, denialsExpected } = proposal;
+    const { intent, compiled, commit, base, urgent, denialsExpected } = proposal;
     const before = this.#active?.rollout;
-    const touched = plane.propose(intent, commit);
+    const touched = plane.propose(intent, commit, compiled);
     const nowMs = clock.nowMs();
     const requestsOf = (proxy: WorkloadId): number =>
       signalsBefore(signals, proxy, nowMs)?.requests ?? 0;

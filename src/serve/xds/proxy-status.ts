@@ -137,12 +137,12 @@ function messageOf(known: TypeState | undefined, resource: Resource): string {
 }
 
 function rejectedBy(stream: XdsStream, context: StatusContext): RejectedResource[] {
-  const refusing = [...stream.types.entries()].filter(([type, state]) =>
-    state.refusesAnyOf(presentOf(stream.snapshot, type)),
-  );
-  return refusing.flatMap(([type, known]) =>
-    rejectedOf(presentOf(stream.snapshot, type), known, context),
-  );
+  const rejected: RejectedResource[] = [];
+  for (const [type, known] of stream.types) {
+    const present = presentOf(stream.snapshot, type);
+    if (known.refusesAnyOf(present)) rejected.push(...rejectedOf(present, known, context));
+  }
+  return rejected;
 }
 
 function rejectedOf(

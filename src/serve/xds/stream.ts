@@ -126,10 +126,12 @@ export class XdsStream {
   /** Since when a response has not been acknowledged, once that is too long. */
   get stuckSinceMs(): number | undefined {
     const nowMs = this.#options.clock.monotonicMs();
-    const late = [...this.#types.values()]
-      .flatMap(({ waitingSinceMs }) => waitingSinceMs ?? [])
-      .filter((sinceMs) => nowMs - sinceMs >= barrierTimeoutMs);
-    return late.length === 0 ? undefined : Math.min(...late);
+    let oldestMs: number | undefined;
+    for (const { waitingSinceMs } of this.#types.values()) {
+      if (waitingSinceMs === undefined || nowMs - waitingSinceMs < barrierTimeoutMs) continue;
+      oldestMs = Math.min(oldestMs ?? waitingSinceMs, waitingSinceMs);
+    }
+    return oldestMs;
   }
 
   update(snapshot: Snapshot, onDemand: Snapshot): void {
