@@ -201,8 +201,8 @@ describe(`the rules read plainly, the engine, the desk, the plan and Envoy over 
   }
 });
 
-/** A caller whose service is gone is denied either way: as unknown, or by a rule that denies everybody. */
+/** Who is gone, or names no host, is denied either way: for that, or by a rule that denies everybody. */
 function isSame(found: Found, expected: PairVerdict, request: PairRequest): boolean {
-  if (isGone(request)) return found.kind === 'deny';
+  if (isGone(request) || isNoHost(request)) return found.kind === 'deny';
   return agrees(found, expected);
 }
