@@ -20,6 +20,7 @@ import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/fi
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
 import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
@@ -57,6 +58,7 @@ export const anyTypes = createRegistry(
   FilterStateInputSchema,
   HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,
+  HeaderMutationSchema,
   NetworkRbacSchema,
   TcpProxySchema,
   UriSanInputSchema,
