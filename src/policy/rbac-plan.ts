@@ -80,9 +80,8 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
   const found: Guard[] = [{ input: 'path', unless: canonicalPath, verdict: unusualPath }];
-  const allows = planned.filter(({ verdict }) => verdict.kind === 'allow');
   // Two credentials have no one reading, whatever the rules look at.
-  if (allows.length > 0) {
+  if (planned.length > 0) {
     const verdict = severalCredentials;
     found.push({ input: 'header authorization', when: { kind: 'list' }, verdict });
   }
