@@ -111,13 +111,15 @@ describe('a deny with conditions is asked about ahead of any allow', () => {
       assert.equal(ask(rules, { headers: [['x-debug', value]] }), 'ask/d');
     }
   });
-  for (const [name, condition] of [
-    ['a token', 'token: { issuer: login }'],
-    ['a host', 'to: { host: payments }'],
-  ]) {
-    test(`by ${name}: everywhere`, () => {
+  for (const [name, condition, without] of [
+    ['a token', 'token: { issuer: login }', 'allow/a'],
+    ['a host', 'to: { host: payments }', 'ask/d'],
+    ['a condition', 'when: source.service == "cart"', 'ask/d'],
+  ] as const) {
+    test(`by ${name}: where it may hold`, () => {
       const rules = `${allowed}deny: [{ id: d, from: "*", ${condition} }]\n`;
-      assert.equal(ask(rules), 'ask/d');
+      assert.equal(ask(rules), without);
+      assert.equal(ask(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
       assert.equal(planOf(rules).kept.length, 1);
     });
   }
@@ -127,7 +129,9 @@ describe('a deny that names people', () => {
   const allowed = 'allow: [{ id: a, from: cart }]\n';
   for (const from of ['"person:bob@acme.test"', 'role:support']) {
     test(`${from}: any caller may bring the token of such a one`, () => {
-      assert.equal(ask(`${allowed}deny: [{ id: d, from: ${from}, to: GET /a }]\n`), 'ask/d');
+      const rules = `${allowed}deny: [{ id: d, from: ${from}, to: GET /a }]\n`;
+      assert.equal(ask(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
+      assert.equal(ask(rules), 'allow/a');
     });
   }
   test('denies the services of the role by itself', () => {

@@ -96,9 +96,8 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
   const found = [pathGuard];
-  const allows = planned.filter(({ verdict }) => verdict.kind === 'allow');
   // Two credentials have no one reading, whatever the rules look at.
-  if (allows.length > 0) found.push(credentialsGuard, ...overrideGuards);
+  if (planned.length > 0) found.push(credentialsGuard, ...overrideGuards);
   // Only a rule for any method can cover an odd method.
   if (planned.some(({ operations }) => operations.some(({ method }) => method === '*'))) {
     found.push(methodGuard);
