@@ -62,6 +62,7 @@ import { ServerIdentity } from './server-identity.ts';
 import { startingApi } from './starting-api.ts';
 import { withTracing } from './tracing/open-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
+import type { FlowLog } from './traffic/flow-log.ts';
 import type { TrafficLog } from './traffic/traffic-log.ts';
 import type { Trouble } from './trouble.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
@@ -116,6 +117,7 @@ interface Foundation {
   readonly trouble: Trouble;
   readonly door: LocalDoor;
   readonly traffic: TrafficLog;
+  readonly flows: FlowLog;
   readonly webhook: RawCall | undefined;
   readonly tracing: Tracing;
 }
@@ -147,7 +149,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const operations = createOperations(counted);
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts, traffic } = gate;
+  const { gatekeeper, verdicts, traffic, flows } = gate;
   const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
@@ -165,7 +167,18 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
-    ...{ gatekeeper, verdicts, operations, replica, door, traffic, webhook, trouble, tracing },
+    ...{
+      gatekeeper,
+      verdicts,
+      operations,
+      replica,
+      door,
+      traffic,
+      flows,
+      webhook,
+      trouble,
+      tracing,
+    },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -180,6 +193,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     closeDoors();
     proxies.stop();
     await traffic.flushed();
+    await flows.flushed();
     await stop();
     await grpc.close();
     fleet.stop();
@@ -295,6 +309,8 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     gatekeeper,
     verdicts,
     operations,
+    traffic,
+    flows,
   } = foundation;
   const { rollouts, fleet } = revisions;
   const { log, advertise, agentPort } = options;
@@ -314,6 +330,7 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const audit = operatorAudit({ store, clock });
   const all = controlApi({
     ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
+    ...{ traffic, flows },
     ...{ gatekeeper, verdicts, operations, fleet, replica },
   });
   const orders = new Orders({ store, kek, clock, random, log, replica, handler: all });
