@@ -184,7 +184,7 @@ function guestsOf({ before, after }: Sides): readonly string[] {
 const personPrefix = 'person:';
 
 /** Whom a rule names, itself or by a role of either policy. */
-function peopleOf(sides: Sides, rules: readonly PolicyRule[]): readonly string[] {
+export function peopleOf(sides: Sides, rules: readonly PolicyRule[]): readonly string[] {
   const { before, after } = sides;
   const used = new Set(rules.flatMap(({ from }) => from.map(principalKey)));
   return guestsOf(sides).flatMap((guest) => {

@@ -49,7 +49,7 @@ export async function openGate(parts: {
       hostShows: (host) => registry.shows(host),
     }),
   });
-  return { gatekeeper, verdicts, traffic, flows };
+  return { gatekeeper, verdicts, use: { traffic, flows } };
 }
 
 /** What hurt once is not tried again, also when the branch is set back to it after a restart. */
