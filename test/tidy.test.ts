@@ -16,7 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   compile: ['base', 'cel', 'model', 'policy', 'identity', 'gen'],
   rollout: ['base', 'model', 'compile'],
   replica: ['base', 'compile', 'rollout'],
-  explain: ['base', 'model', 'policy', 'identity', 'compile', 'rollout', 'gen'],
+  explain: ['base', 'cel', 'model', 'policy', 'identity', 'compile', 'rollout', 'gen'],
   store: ['base', 'model', 'identity'],
   git: ['base', 'model'],
   envoy: ['base', 'gen'],

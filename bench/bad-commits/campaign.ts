@@ -190,9 +190,13 @@ export class Campaign {
           ({ workload, proxy, rejected }) =>
             workload.state !== 'ready' || proxy !== 'converged' || rejected.length > 0,
         );
-        last = JSON.stringify({ ...status, workloads: odd, recent: [] });
+        // Applications may still be on their way back.
+        const { revisions } = await this.#ask<RevisionsReply>(paths.revisions);
+        const newest = revisions[0]?.state.kind ?? 'live';
+        const isThere = newest === 'live' || newest === 'taken-back';
+        last = JSON.stringify({ ...status, workloads: odd, recent: [], newest });
         const isGood = status.commit === this.#goodCommit;
-        return isGood && odd.length === 0 && !status.refused && !status.waiting;
+        return isGood && isThere && odd.length === 0 && !status.refused && !status.waiting;
       },
       endWithinMs,
       () => `the good state does not come back: ${last}`,

@@ -29,6 +29,7 @@ import { PolicyDesk } from './policy-desk.ts';
 import { Reporter } from './reporter.ts';
 import type { Svid } from './svid-keeper.ts';
 import { SvidRequests } from './svid-requests.ts';
+import { useReport, useTold } from './use-report.ts';
 import { WorkloadAgent } from './workload-agent.ts';
 
 export interface AgentOptions {
@@ -88,7 +89,8 @@ export class Agent {
     });
     this.#requests = new SvidRequests(this.#link);
     const report = (): Promise<HostReport> => this.#hostReport();
-    this.#reporter = new Reporter({ clock, call, report, told: (heard) => this.#told(heard) });
+    const told = (heard: HostReport): void => useTold(this.#workloads, heard);
+    this.#reporter = new Reporter({ clock, call, report, told });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
     this.#identities = new HostIdentities({
       ...{ clock, random, log, jwts: this.#jwts },
@@ -327,21 +329,9 @@ export class Agent {
     return (await this.#link.call(call)) as JwtSvidReply;
   }
 
-  async #traffic(): Promise<NonNullable<HostReport['traffic']>> {
-    const all = [...this.#workloads].map(async ([workload, { agent }]) => {
-      const traffic = await agent.traffic.untold();
-      return traffic === undefined ? [] : [{ workload, traffic }];
-    });
-    return (await Promise.all(all)).flat();
-  }
-
-  #told({ traffic = [] }: HostReport): void {
-    for (const one of traffic) this.#workloads.get(one.workload)?.agent.traffic.told(one.traffic);
-  }
-
   async #hostReport(): Promise<HostReport> {
     const agents = [...this.#workloads.values()].map(({ agent }) => agent);
-    const [counters, traffic] = await Promise.all([this.#counters(), this.#traffic()]);
+    const [counters, use] = await Promise.all([this.#counters(), useReport(this.#workloads)]);
     const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
     const byProxies = agents.map(async (agent) => {
       const issuerKeyId = await agent.presentedIssuer(isTainted);
@@ -363,7 +353,7 @@ export class Agent {
       health: hostHealth(this.#healthParts()),
       ...(counters === undefined ? {} : { counters }),
       ...(this.#applications === undefined ? {} : { applications: this.#applications }),
-      ...(traffic.length === 0 ? {} : { traffic }),
+      ...use,
     };
   }
 

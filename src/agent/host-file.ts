@@ -69,6 +69,8 @@ export interface HostWorkload {
   /** The workload's own socket: SDS and policy desk. Whoever may open it is this workload. */
   readonly agentSocket: string;
   readonly adminSocket: string;
+  /** Of its proxy; left out where nobody reads it. */
+  readonly accessLog?: string;
 }
 
 /** What a workload's agent is made anew for; where its application listens and is asked it only has to know. */

@@ -18,8 +18,10 @@ import { type Health, watchHealth } from './health.ts';
 import type { HostWorkload } from './host-file.ts';
 import { IdentitySource, workloadSvid } from './identity-source.ts';
 import type { JwtCache } from './jwt-cache.ts';
+import { LogReader } from './log-reader.ts';
 import { presentedSerial } from './presented.ts';
 import { proxyCounters } from './proxy-counters.ts';
+import { FlowRecorder } from './proxy-flows.ts';
 import { ProxyTraffic } from './proxy-traffic.ts';
 import { secretsSnapshot } from './secrets.ts';
 import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
@@ -54,6 +56,8 @@ export class WorkloadAgent {
   readonly #admin: EnvoyAdmin;
   /** What its proxy did. */
   readonly traffic: ProxyTraffic;
+  /** Who came in to it; undefined: its log is not ours to read. */
+  readonly flows: FlowRecorder | undefined;
   readonly #sds: XdsService;
   readonly #server: GrpcServer;
   readonly #keeper: SvidKeeper;
@@ -78,6 +82,9 @@ export class WorkloadAgent {
       { timeoutMs: proxyProbeTimeoutMs },
     );
     this.traffic = new ProxyTraffic(this.#admin, clock);
+    const { accessLog } = entry;
+    this.flows =
+      accessLog === undefined ? undefined : new FlowRecorder(new LogReader(accessLog), clock);
     this.#source = this.#openSource();
     this.#sds = this.#openSds();
     this.#server = createGrpcServer({
@@ -176,6 +183,7 @@ export class WorkloadAgent {
     this.#stopHealth();
     this.#stopProxy();
     this.#keeper.stop();
+    await this.flows?.close();
     await this.#server.close();
   }
 

@@ -16,10 +16,12 @@ import { pastApi } from './past-api.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { type StatusApiParts, statusApi } from './status-api.ts';
+import { type FlowsApiParts, flowsApi } from './traffic/flows-api.ts';
 
 export interface ControlApiParts
   extends HostAdminParts,
     FederationApiParts,
+    FlowsApiParts,
     GateApiParts,
     StatusApiParts,
     TokenApiParts {
@@ -50,6 +52,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       (await tokenApi(parts, request)) ??
       (await operationsApi(parts.operations, request)) ??
       (await intentApi(parts, request)) ??
+      flowsApi(parts, request) ??
       (await ledgerApi(parts, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });

@@ -39,6 +39,8 @@ export interface PlannedWorkload {
   readonly commit: string;
   /** Where the application must listen; undefined: wherever `PORT` says. */
   readonly declaredPort: number | undefined;
+  /** Its `run:` names the port: it is never tried on another one. */
+  readonly isPortFixed: boolean;
   readonly health: HealthCheck | undefined;
   readonly command: readonly string[];
   readonly env: ReadonlyMap<string, string>;
@@ -94,6 +96,7 @@ export function planHost(
         },
         commit,
         declaredPort: declared,
+        isPortFixed: run.port !== undefined,
         health: service.health,
         command: run.command,
         env: run.env,

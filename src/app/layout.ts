@@ -3,6 +3,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChanceryError } from '../base/error.ts';
+import { accessLogFile } from '../compile/names.ts';
 
 /**
  * Where one mesh on this machine keeps its things. What lasts lies in `.chancery` of the intent folder; sockets lie
@@ -74,6 +75,10 @@ export function makeLayout(layout: Layout): void {
 /** The proxy's working folder: its access log and its bootstrap. */
 export function proxyDir(layout: Layout, workload: string): string {
   return join(layout.stateDir, 'proxies', workload);
+}
+
+export function accessLog(layout: Layout, workload: string): string {
+  return join(proxyDir(layout, workload), accessLogFile);
 }
 
 export function workloadAgentSocket(layout: Layout, workload: string): string {

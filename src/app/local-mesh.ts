@@ -23,7 +23,7 @@ import {
   type RunRevision,
   sparePort,
 } from './host-plan.ts';
-import { adminSocket, type Layout, workloadAgentSocket } from './layout.ts';
+import { accessLog, adminSocket, type Layout, workloadAgentSocket } from './layout.ts';
 import { appSpec, proxySpec, textEnv } from './workload-processes.ts';
 
 const stopGraceMs = 3_000;
@@ -159,6 +159,7 @@ export class LocalMesh {
         health: application === undefined ? health : application.health,
         agentSocket: workloadAgentSocket(layout, workload.id),
         adminSocket: adminSocket(layout, workload.id),
+        accessLog: accessLog(layout, workload.id),
       };
     });
     const applications = planned.flatMap(({ workload: { id } }): ApplicationStanding[] => {

@@ -1,9 +1,7 @@
 import { renameSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { accessLogFile } from '../compile/names.ts';
 import { EnvoyAdmin } from '../envoy/admin.ts';
-import { adminSocket, type Layout, proxyDir } from './layout.ts';
+import { accessLog, adminSocket, type Layout } from './layout.ts';
 
 /** Some 100,000 requests; one older file is kept beside it. */
 const accessLogBytesMax = 64 * 1024 * 1024;
@@ -25,7 +23,7 @@ export function rotateAccessLogs(
 }
 
 async function rotate(layout: Layout, workload: string): Promise<void> {
-  const file = join(proxyDir(layout, workload), accessLogFile);
+  const file = accessLog(layout, workload);
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size < accessLogBytesMax) return;
   renameSync(file, `${file}.1`);

@@ -62,6 +62,7 @@ import { ServerIdentity } from './server-identity.ts';
 import { startingApi } from './starting-api.ts';
 import { withTracing } from './tracing/open-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
+import type { FlowLog } from './traffic/flow-log.ts';
 import type { TrafficLog } from './traffic/traffic-log.ts';
 import type { Trouble } from './trouble.ts';
 import type { UpstreamFiles } from './upstream-files.ts';
@@ -115,7 +116,7 @@ interface Foundation {
   readonly operations: Operations;
   readonly trouble: Trouble;
   readonly door: LocalDoor;
-  readonly traffic: TrafficLog;
+  readonly use: { readonly traffic: TrafficLog; readonly flows: FlowLog };
   readonly webhook: RawCall | undefined;
   readonly tracing: Tracing;
 }
@@ -147,7 +148,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const operations = createOperations(counted);
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
-  const { gatekeeper, verdicts, traffic } = gate;
+  const { gatekeeper, verdicts, use } = gate;
   const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
@@ -165,7 +166,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   await ready;
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
-    ...{ gatekeeper, verdicts, operations, replica, door, traffic, webhook, trouble, tracing },
+    ...{ gatekeeper, verdicts, operations, replica, door, use, webhook, trouble, tracing },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -179,7 +180,8 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     await replica.drain(xds);
     closeDoors();
     proxies.stop();
-    await traffic.flushed();
+    await use.traffic.flushed();
+    await use.flows.flushed();
     await stop();
     await grpc.close();
     fleet.stop();
@@ -215,7 +217,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const endpoint =
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
-  const reports = new HostReports({ ...foundation, confirmations, clock, log });
+  const reports = new HostReports({ ...foundation, ...foundation.use, confirmations, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const notices = new Notices({
     sources: [
@@ -295,6 +297,7 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     gatekeeper,
     verdicts,
     operations,
+    use,
   } = foundation;
   const { rollouts, fleet } = revisions;
   const { log, advertise, agentPort } = options;
@@ -314,6 +317,7 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const audit = operatorAudit({ store, clock });
   const all = controlApi({
     ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
+    ...use,
     ...{ gatekeeper, verdicts, operations, fleet, replica },
   });
   const orders = new Orders({ store, kek, clock, random, log, replica, handler: all });

@@ -31,7 +31,7 @@ function tokenOf(intent: Intent, token: TestToken): TokenStanding {
       issuerName: issuer.name,
       issuer: issuer.issuer,
       subject: token.subject ?? '',
-      person: claims[issuer.subjectClaim],
+      person: issuer.personClaim === undefined ? undefined : claims[issuer.personClaim],
       audiences: token.audiences.length === 0 ? issuer.audiences : token.audiences,
       scopes: token.scopes,
       claims,

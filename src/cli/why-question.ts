@@ -143,7 +143,7 @@ function standingOf(claims: Record<string, Json>, intent: Intent, help: Help): T
   }
   const texts = (value: Json | undefined): string[] =>
     Array.isArray(value) ? value.map(String) : value === undefined ? [] : String(value).split(' ');
-  const person = claims[issuer.subjectClaim];
+  const person = issuer.personClaim === undefined ? undefined : claims[issuer.personClaim];
   const audiences = texts(claims['aud']);
   return {
     kind: 'valid',

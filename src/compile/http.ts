@@ -12,6 +12,8 @@ import {
   HttpConnectionManager_ServerHeaderTransformation,
   HttpConnectionManagerSchema,
 } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
+import type { StringMatcherSchema } from '../gen/envoy/type/matcher/v3/string_pb.js';
 import { attemptLog, requestLog, type Side } from './access-log.ts';
 import { joined } from './encoded.ts';
 import { grpcCounts } from './grpc-counts.ts';
@@ -81,11 +83,38 @@ const commonHttp: Init<typeof HttpProtocolOptionsSchema> = {
   maxHeadersCount: headersCountMax,
 };
 
+/**
+ * Timeouts, retries and statistics of a proxy are not its peer's to choose: from an "internal" address Envoy takes them
+ * from x-envoy-* headers, and without a range that is all of loopback and RFC 1918. Nobody has the address 0.0.0.0.
+ */
+const nobody: HcmInit['internalAddressConfig'] = {
+  cidrRanges: [{ addressPrefix: '0.0.0.0', prefixLen: 32 }],
+};
+
+function removed(matchPattern: NonNullable<Init<typeof StringMatcherSchema>['matchPattern']>) {
+  return { action: { case: 'removeOnMatch' as const, value: { keyMatcher: { matchPattern } } } };
+}
+
+/**
+ * What only the mesh may say is taken from whoever else says it, before anything looks at it: all x-chancery-*, and all
+ * x-envoy-* but the count of attempts, which a caller's proxy tells the application.
+ */
+const withoutForgedHeaders = {
+  name: 'envoy.http.early_header_mutation.header_mutation',
+  typedConfig: any(HeaderMutationSchema, {
+    mutations: [
+      removed({ case: 'prefix', value: 'x-chancery-' }),
+      removed({ case: 'safeRegex', value: { regex: 'x-envoy-(?:[^a].*|a[^t].*|at[^t].*|a?t?)' } }),
+    ],
+  }),
+};
+
 const hardening: HcmInit = {
   normalizePath: true,
   mergeSlashes: true,
   pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
   stripPortMode: { case: 'stripAnyHostPort', value: true },
+  // With the port gone here, routes match the host whole: what is left of `a:1:2` or `a:x` names no service.
   stripTrailingHostDot: true,
   commonHttpProtocolOptions: commonHttp,
   http2ProtocolOptions: {
@@ -99,9 +128,9 @@ const hardening: HcmInit = {
   // A request id that the application or an edge gave is the id everywhere.
   preserveExternalRequestId: true,
   alwaysSetRequestIdInResponse: true,
-  // Nobody is "internal": x-envoy-* control headers of a peer are dropped, whatever its address.
   useRemoteAddress: true,
-  internalAddressConfig: {},
+  internalAddressConfig: nobody,
+  earlyHeaderMutationExtensions: [withoutForgedHeaders],
   upgradeConfigs: [{ upgradeType: 'websocket' }],
 };
 

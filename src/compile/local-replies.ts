@@ -1,4 +1,7 @@
-import { ComparisonFilter_Op } from '../gen/envoy/config/accesslog/v3/accesslog_pb.js';
+import {
+  type AccessLogFilterSchema,
+  ComparisonFilter_Op,
+} from '../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import type {
   LocalReplyConfigSchema,
   ResponseMapperSchema,
@@ -7,37 +10,66 @@ import type { Side } from './access-log.ts';
 import { celFilter } from './cel-filter.ts';
 import type { Init } from './pack.ts';
 
+type Filter = Init<typeof AccessLogFilterSchema>;
 type Mapper = Init<typeof ResponseMapperSchema>;
 
-/** Answers that Envoy makes by itself for want of one, by response flag; what the application sees instead of an empty reply. */
+/** Answers that Envoy makes by itself for want of one; what the application sees instead of an empty reply. */
 interface LocalReply {
-  readonly flag: string;
-  readonly status?: number;
+  readonly on: Condition;
   readonly code: string;
   readonly message: string;
 }
 
+/** Response flags, the status and the response code details of Envoy: what is named must all hold. */
+type Condition =
+  | { readonly flag: string; readonly status?: number }
+  | { readonly statuses: readonly number[] }
+  | { readonly details: string };
+
 const localReplies: readonly LocalReply[] = [
   {
-    flag: 'UAEX',
-    status: 503,
+    on: { flag: 'UAEX', status: 503 },
     code: 'CH2190',
     message: 'the policy desk was not reached; this is not a policy decision',
   },
-  { flag: 'NR', code: 'CH4101', message: 'no route of the destination matches this request' },
-  { flag: 'NC', code: 'CH4106', message: 'the proxy has no cluster for this route yet' },
-  { flag: 'UH', code: 'CH4103', message: 'the destination has no healthy instance' },
-  { flag: 'UO', code: 'CH4105', message: 'the limit of requests in flight is reached' },
-  { flag: 'UT', code: 'CH4104', message: 'the destination did not answer in time' },
-  { flag: 'UF', code: 'CH4102', message: 'no connection to the destination could be made' },
   {
-    flag: 'UC',
+    on: { flag: 'NR' },
+    code: 'CH4101',
+    message: 'no route of the destination matches this request',
+  },
+  { on: { flag: 'NC' }, code: 'CH4106', message: 'the proxy has no cluster for this route yet' },
+  { on: { flag: 'UH' }, code: 'CH4103', message: 'the destination has no healthy instance' },
+  { on: { flag: 'UO' }, code: 'CH4105', message: 'the limit of requests in flight is reached' },
+  { on: { flag: 'UT' }, code: 'CH4104', message: 'the destination did not answer in time' },
+  { on: { flag: 'UF' }, code: 'CH4102', message: 'no connection to the destination could be made' },
+  {
+    on: { flag: 'UC' },
     code: 'CH4107',
     message: 'the destination closed the connection before it answered',
   },
-  { flag: 'UPE', code: 'CH4108', message: 'the destination does not speak the declared protocol' },
-  { flag: 'SI', code: 'CH4109', message: 'nothing moved on the stream for too long' },
-  { flag: 'DPE', code: 'CH4110', message: 'the request is malformed' },
+  {
+    on: { flag: 'UPE' },
+    code: 'CH4108',
+    message: 'the destination does not speak the declared protocol',
+  },
+  { on: { flag: 'SI' }, code: 'CH4109', message: 'nothing moved on the stream for too long' },
+  { on: { flag: 'DPE' }, code: 'CH4110', message: 'the request is malformed' },
+  {
+    on: { details: 'upgrade_failed' },
+    code: 'CH4112',
+    message: 'this protocol is not upgraded to',
+  },
+  {
+    on: { details: 'http1.https_url_on_plaintext_connection' },
+    code: 'CH4110',
+    message: 'name the destination with http://, the proxies encrypt by themselves',
+  },
+  // No flag is set for what is refused before there is a route. No answer of the desk has such a status.
+  {
+    on: { statuses: [400, 404, 426, 431, 501] },
+    code: 'CH4110',
+    message: 'the request is malformed or larger than the proxy takes',
+  },
 ];
 
 /**
@@ -95,22 +127,8 @@ function deniedInProxy(service: string): readonly Mapper[] {
 }
 
 function mapper(reply: LocalReply, side: Side, service: string): Mapper {
-  const flag = {
-    filterSpecifier: {
-      case: 'responseFlagFilter' as const,
-      value: { flags: [reply.flag] },
-    },
-  };
   return {
-    filter:
-      reply.status === undefined
-        ? flag
-        : {
-            filterSpecifier: {
-              case: 'andFilter' as const,
-              value: { filters: [flag, statusFilter(reply.status)] },
-            },
-          },
+    filter: filterOf(reply.on),
     headersToAdd: [{ header: { key: 'x-chancery-code', value: reply.code } }],
     bodyFormatOverride: {
       format: {
@@ -132,10 +150,24 @@ function mapper(reply: LocalReply, side: Side, service: string): Mapper {
   };
 }
 
-function statusFilter(status: number) {
+function filterOf(on: Condition): Filter {
+  if ('details' in on) return celFilter(`response.code_details == '${on.details}'`);
+  if ('statuses' in on) {
+    const filters = on.statuses.map(statusFilter);
+    return { filterSpecifier: { case: 'orFilter', value: { filters } } };
+  }
+  const flag: Filter = {
+    filterSpecifier: { case: 'responseFlagFilter', value: { flags: [on.flag] } },
+  };
+  if (on.status === undefined) return flag;
+  const filters = [flag, statusFilter(on.status)];
+  return { filterSpecifier: { case: 'andFilter', value: { filters } } };
+}
+
+function statusFilter(status: number): Filter {
   return {
     filterSpecifier: {
-      case: 'statusCodeFilter' as const,
+      case: 'statusCodeFilter',
       value: {
         comparison: {
           op: ComparisonFilter_Op.EQ,

@@ -24,6 +24,7 @@ import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/fi
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
 import {
   DynamicMetadataInputSchema,
   FilterStateInputSchema,
@@ -69,6 +70,7 @@ export const anyTypes = createRegistry(
   HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,
   MetadataSchema,
+  HeaderMutationSchema,
   NetworkRbacSchema,
   TcpProxySchema,
   UriSanInputSchema,

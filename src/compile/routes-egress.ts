@@ -124,8 +124,6 @@ export function egressRouteConfiguration(options: {
 const virtualHostsField = RouteConfigurationSchema.field.virtualHosts.number;
 const beforeVirtualHosts = encode(RouteConfigurationSchema, { name: egressRoutes });
 const afterVirtualHosts = encode(RouteConfigurationSchema, {
-  ignorePortInHostMatching: true,
-  requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],
   maxDirectResponseBodySizeBytes: 4096,
 });
 

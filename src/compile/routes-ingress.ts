@@ -71,7 +71,5 @@ const routesOf = templated((service) =>
       },
     ],
     typedPerFilterConfig: { [authzFilter]: askDesk('ingress', service) },
-    ignorePortInHostMatching: true,
-    requestHeadersToRemove: ['x-chancery-decision', 'x-chancery-code'],
   }),
 );

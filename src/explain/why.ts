@@ -10,6 +10,7 @@ import { type Answer, type Decision, deny, type RuleRef } from '../policy/decisi
 import { policyDocument } from '../policy/document.ts';
 import { type RequestFacts, unknown } from '../policy/facts.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
+import { conditionTexts } from './condition-text.ts';
 
 /** A request that was not sent. What is left out is not known, and the answer says where it hangs on that. */
 export interface WhyQuestion {
@@ -161,29 +162,8 @@ function decidedAt(intent: Intent, service: Service, decision: Decision): Decide
 }
 
 function openRule(rule: RuleRef, rules: ReadonlyMap<string, Rule>): OpenRule {
-  const conditions = rules.get(rule.id)?.conditions;
-  const wants = [
-    ...(conditions?.hosts.length ? [`host ${conditions.hosts.join(' or ')}`] : []),
-    ...(conditions?.headers ?? []).map(valueText),
-    ...(conditions?.token === undefined ? [] : [tokenText(conditions.token)]),
-    ...(conditions?.when === undefined ? [] : [conditions.when.text.trim()]),
-  ];
+  const wants = conditionTexts(rules.get(rule.id)?.conditions);
   return { rule, wants: wants.join(', and ') };
-}
-
-function valueText({ name, value }: ValueMatch): string {
-  return value.kind === 'exact' ? `header ${name}: ${value.text}` : `header ${name}`;
-}
-
-function tokenText(token: NonNullable<NonNullable<Rule['conditions']>['token']>): string {
-  const { issuers, audiences, scopes, claims } = token;
-  const parts = [
-    ...(issuers.length === 0 ? [] : [`of ${issuers.join(' or ')}`]),
-    ...(audiences.length === 0 ? [] : [`for ${audiences.join(' or ')}`]),
-    ...(scopes.length === 0 ? [] : [`with ${scopes.join(', ')}`]),
-    ...claims.map(({ name, values }) => `with ${name} ${values.join(' or ')}`),
-  ];
-  return ['a token', ...parts].join(' ');
 }
 
 /** The first one that takes it; before it, those that take it if more than is known fits. */

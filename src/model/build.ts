@@ -165,6 +165,7 @@ function declarations(mesh: MeshDraft): string {
       [...mesh.attributes].map(([name, { type }]) => [name, type]),
       [...mesh.issuers.values()].map(({ name, issuer, audiences }) => [name, issuer, audiences]),
       [...mesh.peers.keys()],
+      mesh.defaults.decide,
     ]);
   declared.set(mesh, known);
   return known;

@@ -66,6 +66,6 @@ export interface TokenIssuer {
   readonly audiences: readonly string[];
   /** The public keys (RFC 7517), as JSON. */
   readonly jwks: string;
-  /** The claim that names a person (`person:NAME`). */
-  readonly subjectClaim: string;
+  /** The claim that names a person (`person:NAME`); left out, its tokens name nobody. */
+  readonly personClaim?: string;
 }

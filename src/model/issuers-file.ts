@@ -55,14 +55,16 @@ function readIssuer(
   const audiences = readWords(file, fields.get('audience'), 'an audience').map(({ text }) => text);
   const jwks = readKeys(file, fields.get('jwks'));
   const personNode = fields.get('person');
-  const person = personNode === undefined ? 'sub' : file.text(personNode, 'the name of a claim');
+  const person =
+    personNode === undefined ? undefined : file.text(personNode, 'the name of a claim');
   if (person !== undefined && !claimName.test(person)) {
     file.report('CH1116', personNode, `"${person}" is no name of a claim`);
   }
   if (issuer === undefined || issuer === '' || audiences.length === 0 || jwks === undefined) {
     return undefined;
   }
-  return { at: file.at(keyNode), name, issuer, audiences, jwks, subjectClaim: person ?? 'sub' };
+  const known = { at: file.at(keyNode), name, issuer, audiences, jwks };
+  return person === undefined ? known : { ...known, personClaim: person };
 }
 
 function readKeys(file: YamlFile, node: YamlNode): string | undefined {

@@ -105,7 +105,8 @@ export const issuerFields: FieldTable = {
     schema: text,
   },
   person: {
-    description: 'the claim that names a person; `sub` when left out',
+    description:
+      'the claim that names a person (person:NAME); its tokens name nobody when left out',
     example: 'email',
     schema: text,
   },

@@ -40,6 +40,26 @@ export function warnOfIdleRules(
   }
 }
 
+/** The proxy cannot tell what these look at, and asks nobody for the sake of a rule that decides nothing. */
+export function warnOfDeafAudits(
+  deny: readonly Rule[],
+  decide: 'proxy' | 'desk',
+  report: Report,
+): void {
+  if (decide === 'desk') return;
+  for (const { id, at, mode, conditions } of deny) {
+    if (mode !== 'audit') continue;
+    if (conditions?.token === undefined && conditions?.when === undefined) continue;
+    report({
+      code: 'CH1120',
+      severity: 'warning',
+      message: `the deny rule "${id}" in audit does not hear of requests that the proxy allows by itself`,
+      at,
+      help: 'with `decide: desk` in the file of the service it hears of all, at the cost of a question each',
+    });
+  }
+}
+
 /** Who and what is all that counts. */
 function isPlain({ conditions, mode }: Rule): boolean {
   return conditions === undefined && mode === 'enforce';

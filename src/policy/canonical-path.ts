@@ -56,15 +56,19 @@ function decodeOnce(raw: string): Result<string, Refusal> {
   return ok(decoded);
 }
 
-/** Removes dot segments as RFC 3986 section 5.2.4 does, and merges slashes first, as Envoy does. */
-function resolveSegments(path: string): string {
-  const parts = path.split('/');
+/**
+ * Removes dot segments as RFC 3986 section 5.2.4 does, and only then merges slashes, as Envoy does: of `/a//../b` the
+ * dots take away the empty segment, and not `a`.
+ */
+export function resolveSegments(path: string): string {
+  const parts = path.split('/').slice(1);
   const kept: string[] = [];
   for (const part of parts) {
     if (part === '..') kept.pop();
-    else if (part !== '' && part !== '.') kept.push(part);
+    else if (part !== '.') kept.push(part);
   }
   const last = parts.at(-1);
   const endsInSlash = last === '' || last === '.' || last === '..';
-  return kept.length === 0 ? '/' : `/${kept.join('/')}${endsInSlash ? '/' : ''}`;
+  const named = kept.filter((part) => part !== '');
+  return named.length === 0 ? '/' : `/${named.join('/')}${endsInSlash ? '/' : ''}`;
 }

@@ -35,6 +35,13 @@ describe('paths', () => {
     ['dot segments do not climb over the root', '/../../admin', '/admin'],
     ['a last dot segment leaves a final slash', '/a/b/..', '/a/'],
     ['three dots are a name', '/.../a', '/.../a'],
+    ['dots are resolved before slashes are merged', '/a//../b', '/a/b'],
+    ['dots take one slash of many', '/public///..///admin', '/public/admin'],
+    ['dots after a double slash at the root stay at the root', '//../admin', '/admin'],
+    ['a name with dots in it is a name', '/a..b/c..', '/a..b/c..'],
+    ['an encoded percent sign at the end is data', '/100%25', '/100%'],
+    ['escapes of unreserved characters are what they stand for', '/%7E%2d%5f', '/~-_'],
+    ['the case of an escape does not matter', '/%C3%a9', '/é'],
     ['a letter is decoded', '/%61dmin', '/admin'],
     ['an encoded number sign is data', '/admin%23x', '/admin#x'],
     ['an encoded question mark is data', '/admin%3Fx', '/admin?x'],
@@ -69,6 +76,10 @@ describe('paths', () => {
     ['an encoded path parameter is refused', '/admin%3Ba=b', 'CH2125'],
     ['dots before a path parameter are refused', '/public/..;/admin', 'CH2125'],
     ['a semicolon in the query is data', '/admin?a;b', '/admin'],
+    ['an escape of Unicode in the way of IIS is refused', '/%u002e%u002e/admin', 'CH2124'],
+    ['a three-byte overlong dot is refused', '/%e0%80%ae/admin', 'CH2124'],
+    ['an escape inside an escape is refused', '/%%32%65/admin', 'CH2124'],
+    ['an absolute form is refused', 'http://payments/a', 'CH2121'],
     ['a path past the limit is refused', `/${'a'.repeat(65_536)}`, 'CH2129'],
   ];
   for (const [rule, given, expected] of cases) {
@@ -231,6 +242,58 @@ function expectedOf(name: string, listener: string): string {
         ? decodedByEnvoy.get(name)
         : undefined;
   return special ?? expectedByName.get(name) ?? 'svc.prod /a';
+}
+
+describe('other readings of a request', () => {
+  const others = (change: Partial<RawRequest>): string => {
+    const result = canonicalize({ ...plainRequest, ...change });
+    if (!result.ok) return result.error.code;
+    return result.value.others.map(({ method, path }) => `${method} ${path}`).join(', ');
+  };
+  const cases: readonly (readonly [rule: string, change: Partial<RawRequest>, found: string])[] = [
+    ['are mostly none', {}, ''],
+    [
+      'hold a method that a header asks for',
+      headerOf('x-http-method-override', 'DELETE'),
+      'DELETE /a',
+    ],
+    ['fold the case of that method', headerOf('X-HTTP-Method', ' delete '), 'DELETE /a'],
+    ['refuse a list of methods', headerOf('x-method-override', 'GET, DELETE'), 'CH2130'],
+    ['hold a path that a header asks for', headerOf('x-original-url', '/b?c'), 'GET /b'],
+    ['resolve that path', headerOf('x-rewrite-url', '/b/%2e%2e/admin'), 'GET /admin'],
+    ['take the path of a URL', headerOf('x-original-url', 'https://x.test/b'), 'GET /b'],
+    ['refuse a path that cannot be read', headerOf('x-original-url', '/b;c'), 'CH2130'],
+    ['fold full-width dots', { path: '/a/%EF%BC%8E%EF%BC%8E/admin' }, 'GET /admin'],
+    ['fold full-width letters', { path: '/%EF%BD%81' }, 'GET /a'],
+    [
+      'resolve full-width slashes as a URL and as a file name',
+      { path: '/a%EF%BC%8F%EF%BC%8F..%EF%BC%8Fadmin' },
+      'GET /a/admin, GET /admin',
+    ],
+    ['fold slashes of old code pages', { path: '/a/b%E2%88%95..%E2%88%95..%E2%88%95c' }, 'GET /c'],
+    ['leave a fraction alone', { path: '/%C2%BD' }, 'GET /1\u20442'],
+    ['are none for letters that fold to themselves', { path: '/m%C3%BCnchen' }, ''],
+    [
+      'combine a method and a path',
+      {
+        headers: [
+          ['x-http-method', 'PUT'],
+          ['x-original-url', '/b'],
+        ],
+      },
+      'GET /b, PUT /a, PUT /b',
+    ],
+    [
+      'are not more than eight',
+      { headers: Array.from({ length: 9 }, (_, at) => ['x-original-url', `/${at}`] as const) },
+      'CH2130',
+    ],
+  ];
+  for (const [rule, change, found] of cases) test(rule, () => assert.equal(others(change), found));
+});
+
+function headerOf(name: string, value: string): Partial<RawRequest> {
+  return { headers: [[name, value]] };
 }
 
 describe('what a real Envoy passes on', () => {

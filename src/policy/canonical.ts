@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../base/result.ts';
 import { canonicalHost } from './canonical-host.ts';
 import { canonicalPath } from './canonical-path.ts';
 import { type Caller, canonicalCaller } from './canonical-principal.ts';
+import { isMethod, otherReadings, type Reading } from './other-readings.ts';
 
 /** A request as the proxy reports it; nothing in it is trusted but the principal. */
 export interface RawRequest {
@@ -25,6 +26,8 @@ export interface CanonicalRequest {
   readonly path: string;
   /** Lower case, without port and trailing dot. */
   readonly host: string;
+  /** Mostly none. The rules must allow the request in each of these as well. */
+  readonly others: readonly Reading[];
 }
 
 /** Why a request has no single reading. It is denied: two readers could take it for two things. */
@@ -34,10 +37,6 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** The longest registered method has 17 characters (`UPDATEREDIRECTREF`). */
-const methodLengthMax = 32;
-/** Upper case only: methods are case-sensitive (RFC 9110 section 9.1), but some applications fold them. */
-const methodShape = /^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/;
 /**
  * Envoy reports only the first URI SAN as the principal, but all of them in XFCC. The header is believed for this
  * refusal alone: whoever forges it shuts himself out.
@@ -53,12 +52,20 @@ export function canonicalize(raw: RawRequest): Result<CanonicalRequest, Refusal>
   if (!path.ok) return path;
   const host = canonicalHost(raw.host);
   if (!host.ok) return host;
-  if (raw.method.length > methodLengthMax || !methodShape.test(raw.method)) {
+  if (!isMethod(raw.method)) {
     return err({ code: 'CH2126', reason: 'the method is not an upper-case HTTP method' });
   }
   const repeated = repeatedHeader(raw.headers);
   if (repeated !== undefined) return err(repeated);
-  return ok({ caller: caller.value, method: raw.method, path: path.value, host: host.value });
+  const others = otherReadings(raw.method, path.value, raw.headers);
+  if (!others.ok) return others;
+  return ok({
+    caller: caller.value,
+    method: raw.method,
+    path: path.value,
+    host: host.value,
+    others: others.value,
+  });
 }
 
 function repeatedHeader(headers: RawRequest['headers']): Refusal | undefined {

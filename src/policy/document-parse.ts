@@ -106,7 +106,7 @@ const issuer = object<PolicyIssuer>({
   issuer: text(/./),
   audiences: list(text<string>(anyText), { ...values, min: 1 }),
   jwks: text(/./),
-  subjectClaim: text(/./),
+  personClaim: optional(text(/./)),
 });
 
 const rawPattern = object<PathPattern>({

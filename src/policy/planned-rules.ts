@@ -107,6 +107,9 @@ function hostClauses(hosts: readonly string[]): readonly Clause[] {
   return [{ input: 'host', match: match ?? { kind: 'any-of', texts: hosts } }];
 }
 
+/** Where a token may be; without it no deny holds that wants one, or that names a person. */
+const hasCredentials: Clause = { input: 'header authorization', match: { kind: 'present' } };
+
 function placeDeny(
   document: PolicyDocument,
   rule: PolicyRule,
@@ -114,21 +117,21 @@ function placeDeny(
 ): readonly string[] {
   const { conditions, id } = rule;
   const ask: Verdict = { kind: 'ask', id };
-  if (conditions === undefined) {
-    deny.push(plannedRule(document, rule, { kind: 'deny', id }, []));
-    // Whoever calls may bring the token of somebody whom the rule names.
-    const callers = namesPeople(document, rule) ? 'any' : undefined;
-    if (callers !== undefined) {
-      mustAsk.push({ ...plannedRule(document, rule, ask, []), callers });
-    }
-    return [];
-  }
   // Without the header it does not hold, whatever else does.
-  const when = conditions.headers.map(
-    ({ name }): Clause => ({ input: `header ${name}`, match: { kind: 'present' } }),
-  );
-  const planned = plannedRule(document, rule, ask, when);
-  mustAsk.push(namesPeople(document, rule) ? { ...planned, callers: 'any' } : planned);
+  const when = [
+    ...(conditions?.headers ?? []).map(
+      ({ name }): Clause => ({ input: `header ${name}`, match: { kind: 'present' } }),
+    ),
+    ...(conditions?.token === undefined ? [] : [hasCredentials]),
+  ];
+  const asked = plannedRule(document, rule, ask, when);
+  if (conditions === undefined) deny.push({ ...asked, verdict: { kind: 'deny', id } });
+  else mustAsk.push(asked);
+  // Whoever calls may bring the token of somebody whom the rule names.
+  if (asked.callers !== 'any' && namesPeople(document, rule)) {
+    mustAsk.push({ ...asked, callers: 'any', when: [...when, hasCredentials] });
+  }
+  if (conditions === undefined) return [];
   return [
     ...deskOnly(conditions),
     ...conditions.headers.map(({ name }) => `the header ${name} in a deny may come as a list`),

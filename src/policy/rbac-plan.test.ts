@@ -4,6 +4,7 @@ import { canonicalize } from './canonical.ts';
 import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
+import { overridingHeaders } from './other-readings.ts';
 import { sketchPolicy } from './policy.fixture.ts';
 import {
   pick,
@@ -136,8 +137,9 @@ describe('a plan', () => {
   });
 
   test('carries no guard for callers or methods that no rule can let in', () => {
+    const inputs = planOf(['allow cart GET /a']).guards.map(({ input }) => input);
     assert.deepEqual(
-      planOf(['allow cart GET /a']).guards.map(({ input }) => input),
+      inputs.filter((input) => !input.startsWith('header x-')),
       ['path', 'header authorization'],
     );
   });
@@ -163,6 +165,15 @@ function randomInput(random: RandomNumber): PlannedRequest {
     path: random() < 0.9 ? path : odd,
   };
 }
+
+test('a plan asks about what only the desk can tell in how many ways it reads', () => {
+  const plan = planOf(['allow cart * /**']);
+  for (const name of overridingHeaders.keys()) {
+    const asked = { caller: 'spiffe://acme/cart', method: 'GET', path: '/a' };
+    const verdict = evaluatePlan(plan, { ...asked, headers: [[name, '/b']] });
+    assert.equal(verdict.id, 'several-readings', name);
+  }
+});
 
 test('over 40,000 random requests a plan allows only what is decided to be allowed, and asks otherwise', () => {
   const met = { both: 0, denied: 0, asked: 0 };

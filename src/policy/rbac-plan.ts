@@ -1,4 +1,5 @@
 import { compareText, type PolicyDocument, type ServicePolicy } from './document.ts';
+import { overridingHeaders } from './other-readings.ts';
 import { type PathStage, pathStage } from './path-stage.ts';
 import {
   canonicalMethod,
@@ -43,6 +44,7 @@ const unusualPath: Verdict = { kind: 'ask', id: 'unusual-path' };
 const unusualMethod: Verdict = { kind: 'ask', id: 'unusual-method' };
 const unknownCaller: Verdict = { kind: 'ask', id: 'unknown-caller' };
 const severalCredentials: Verdict = { kind: 'ask', id: 'several-credentials' };
+const severalReadings: Verdict = { kind: 'ask', id: 'several-readings' };
 const pathGuard: Guard = { input: 'path', unless: canonicalPath, verdict: unusualPath };
 const methodGuard: Guard = { input: 'method', unless: canonicalMethod, verdict: unusualMethod };
 const credentialsGuard: Guard = {
@@ -50,6 +52,13 @@ const credentialsGuard: Guard = {
   when: { kind: 'list' },
   verdict: severalCredentials,
 };
+
+/** Only the desk can tell whether a request is allowed in all of its readings; see `otherReadings`. */
+const overrideGuards: readonly Guard[] = [...overridingHeaders.keys()].map((name) => ({
+  input: `header ${name}`,
+  when: { kind: 'present' },
+  verdict: severalReadings,
+}));
 
 /** Undefined for a service that is not in the document. `decides`: `desk` has every request asked about. */
 export function rbacPlan(
@@ -87,9 +96,8 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
   const found = [pathGuard];
-  const allows = planned.filter(({ verdict }) => verdict.kind === 'allow');
   // Two credentials have no one reading, whatever the rules look at.
-  if (allows.length > 0) found.push(credentialsGuard);
+  if (planned.length > 0) found.push(credentialsGuard, ...overrideGuards);
   // Only a rule for any method can cover an odd method.
   if (planned.some(({ operations }) => operations.some(({ method }) => method === '*'))) {
     found.push(methodGuard);

@@ -1,10 +1,8 @@
 import { type Action, clip } from './decision.ts';
 import type { ServicePolicy } from './document.ts';
+import { pathTemplate } from './path-template.ts';
 
 const plainScalar = /^[A-Za-z0-9/][A-Za-z0-9/._*~@+=-]*(?: [A-Za-z0-9/._*~@+=-]+)?$/;
-/** Numbers, UUIDs and long hexadecimal strings name one thing of many; a rule is about all of them. */
-const identifiers = /\/(?:\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,})(?=\/|$)/gi;
-
 /** The file to change and the lines to add to it. */
 export function allowSuggestion(options: {
   readonly service: ServicePolicy;
@@ -21,7 +19,7 @@ export function allowSuggestion(options: {
 function operationText(service: ServicePolicy, action: Action): string | undefined {
   if (action.kind === 'connect' || service.protocol === 'tcp') return undefined;
   if (service.protocol === 'grpc') return clip(action.path.slice(1));
-  const path = action.path.replace(identifiers, '/*');
+  const path = pathTemplate(action.path);
   return `${action.method} ${clip(path)}`;
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { intentOf, workloadOf } from '../../test/support/gate-world.ts';
+import type { Rollout } from './rollout.ts';
 import { runChanges, withRunChanges } from './run-changes.ts';
-import { planWaves } from './waves.ts';
+import { wavesAfter } from './waves-after.ts';
 
 const mesh = 'mesh: m\ntrust_domain: m.test\n';
 const api = [
@@ -70,11 +71,19 @@ describe('changes of how applications are run', () => {
         ['api-v3', true],
       ],
     );
-    const waves = planWaves(touched, 'c1', () => 0);
+    const waves = wavesAfter(undefined, touched, 'c1', () => 0);
     assert.deepEqual(waves[0], ['api-v3']);
     assert.deepEqual(
       waves.slice(1).map(({ length }) => length),
       [1, 1],
+    );
+    const before = {
+      ...{ commit: 'c1', subject: '', base: 'c0', startedMs: 0, waves: [['api-v1', 'api-v2']] },
+      state: { kind: 'watching', wave: 0, sinceMs: 0 },
+    } as unknown as Rollout;
+    assert.deepEqual(
+      wavesAfter(before, touched, 'c2', () => 0),
+      [['api-v3'], ['api-v1', 'api-v2']],
     );
   });
 });

@@ -1,8 +1,11 @@
 import type { WorkloadId } from '../compile/inventory.ts';
 import { type Rollout, reached } from './rollout.ts';
-import { planWaves, type TouchedProxy } from './waves.ts';
+import { isNew, planWaves, type TouchedProxy } from './waves.ts';
 
-/** Whoever had what was under way `before` is in the first wave, together with those who are first for this commit. */
+/**
+ * Whoever had what was under way `before` is in the first wave, together with those who are first for this commit; only what
+ * is new comes before them, for they may call it.
+ */
 export function wavesAfter(
   before: Rollout | undefined,
   touched: readonly TouchedProxy[],
@@ -10,8 +13,10 @@ export function wavesAfter(
   requestsOf: (proxy: WorkloadId) => number,
 ): Rollout['waves'] {
   const ahead = before === undefined ? new Set<WorkloadId>() : reached(before);
-  const again = touched.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
-  const others = touched.filter(({ proxy }) => !ahead.has(proxy));
+  const fresh = touched.filter(isNew).map(({ proxy }) => proxy);
+  const running = touched.filter((one) => !isNew(one));
+  const again = running.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
+  const others = running.filter(({ proxy }) => !ahead.has(proxy));
   const [first = [], ...rest] = planWaves(others, commit, requestsOf);
-  return [[...again, ...first], ...rest].filter((wave) => wave.length > 0);
+  return [fresh.sort(), [...again, ...first], ...rest].filter((wave) => wave.length > 0);
 }

@@ -17,6 +17,11 @@ export interface RunChange {
   readonly isNew: boolean;
 }
 
+/** What did not run before is there before anybody is told to call it. */
+export function isNew({ run }: TouchedProxy): boolean {
+  return run?.isNew === true;
+}
+
 export type Wave = readonly WorkloadId[];
 
 /** The second wave is a tenth of each service's proxies; the third is the rest. */
@@ -25,8 +30,7 @@ const secondShare = 0.1;
 /**
  * Who gets a revision when: one proxy of each service that it touches, then a tenth of them, then all. Which one is
  * first changes with the commit, so that no single proxy bears what goes wrong each time; it is one that has requests,
- * for one without any tells nothing. What did not run before is there before anybody is told to call it. Pure; waves
- * without anybody are left out.
+ * for one without any tells nothing. Pure; waves without anybody are left out.
  */
 export function planWaves(
   touched: readonly TouchedProxy[],
@@ -34,10 +38,7 @@ export function planWaves(
   requestsOf: (proxy: WorkloadId) => number,
 ): readonly Wave[] {
   const waves: [WorkloadId[], WorkloadId[], WorkloadId[]] = [[], [], []];
-  const isNew = ({ run }: TouchedProxy): boolean => run?.isNew === true;
-  const fresh = touched.filter(isNew).map(({ proxy }) => proxy);
-  const running = touched.filter((one) => !isNew(one));
-  const byService = [...Map.groupBy(running, ({ service }) => service)];
+  const byService = [...Map.groupBy(touched, ({ service }) => service)];
   for (const [service, proxies] of byService.sort(([a], [b]) => (a < b ? -1 : 1))) {
     const turn = rotated(proxies.map(({ proxy }) => proxy).sort(), `${commit} ${service}`);
     const order = busyFirst(turn, requestsOf);
@@ -46,7 +47,7 @@ export function planWaves(
     waves[1].push(...order.slice(1, untilSecond));
     waves[2].push(...order.slice(untilSecond));
   }
-  return [fresh.sort(), ...waves].filter((wave) => wave.length > 0);
+  return waves.filter((wave) => wave.length > 0);
 }
 
 /** Busy: half of what the busiest has, or more. */

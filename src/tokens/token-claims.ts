@@ -40,7 +40,10 @@ export function readTokenClaims(
     issuerName: issuer.name,
     issuer: issuer.issuer,
     subject: sub,
-    person: isForMesh ? nonEmpty(claims[issuer.subjectClaim]) : undefined,
+    person:
+      isForMesh && issuer.personClaim !== undefined
+        ? nonEmpty(claims[issuer.personClaim])
+        : undefined,
     audiences,
     scopes,
     claims: claims as Readonly<Record<string, Json>>,

@@ -209,7 +209,7 @@ describe('keys', () => {
 
   it('the keys of one issuer sign for no other', () => {
     const other: PolicyIssuer = {
-      ...{ name: 'other', issuer: 'https://other.test', audiences: ['shop'], subjectClaim: 'sub' },
+      ...{ name: 'other', issuer: 'https://other.test', audiences: ['shop'], personClaim: 'sub' },
       jwks: JSON.stringify({ keys: [jwkOf('RSA', { kid: 'ES256' })] }),
     };
     const verify = tokenVerifier([issuer, other]);

@@ -33,7 +33,7 @@ export const issuer: PolicyIssuer = {
   issuer: 'https://id.acme.test',
   audiences: ['https://shop.acme.test', 'shop'],
   jwks: JSON.stringify({ keys: (Object.keys(pairs) as PairName[]).map((pair) => jwkOf(pair)) }),
-  subjectClaim: 'email',
+  personClaim: 'email',
 };
 
 export const goodClaims = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { systemClock } from '../../src/base/clock.ts';
 import {
   CheckRequestSchema,
   CheckResponseSchema,
@@ -8,11 +9,11 @@ import {
 import { canonicalize } from '../../src/policy/canonical.ts';
 import { decide } from '../../src/policy/decide.ts';
 import { answerOf } from '../../src/policy/decision.ts';
-import { noToken, nothingKnown } from '../../src/policy/facts.ts';
 import { seeded } from '../../src/policy/random.fixture.ts';
 import { type RbacPlan, rbacPlan } from '../../src/policy/rbac-plan.ts';
 import { evaluatePlan } from '../../src/policy/rbac-plan-evaluate.fixture.ts';
 import { requestFacts } from '../../src/policy/request-facts.ts';
+import { policyTokens } from '../../src/tokens/token-verifier.ts';
 import {
   callee,
   isGone,
@@ -60,8 +61,11 @@ function byEngine({ compiled }: PolicyForms, request: PairRequest): Found {
   const canonical = canonicalize(raw);
   if (!canonical.ok) return { kind: 'deny', rule: undefined };
   const { caller, method, path } = canonical.value;
-  const known = { ...nothingKnown, token: noToken };
-  const facts = requestFacts(raw, canonical.value, known);
+  const timeMs = systemClock.nowMs();
+  const lines = raw.headers.map(([name, value]) => [name.toLowerCase(), value] as const);
+  const token = policyTokens(compiled)(lines, timeMs);
+  const more = { token, timeMs, address: '127.0.0.1', id: 'r', scheme: 'http' };
+  const facts = requestFacts(raw, canonical.value, more);
   const action = { kind: 'http', method, path } as const;
   const { kind, rule } = answerOf(decide(compiled, { caller, callee, action, facts }));
   return { kind, rule: rule?.id };
@@ -201,8 +205,8 @@ describe(`the rules read plainly, the engine, the desk, the plan and Envoy over 
   }
 });
 
-/** A caller whose service is gone is denied either way: as unknown, or by a rule that denies everybody. */
+/** Who is gone, or names no host, is denied either way: for that, or by a rule that denies everybody. */
 function isSame(found: Found, expected: PairVerdict, request: PairRequest): boolean {
-  if (isGone(request)) return found.kind === 'deny';
+  if (isGone(request) || isNoHost(request)) return found.kind === 'deny';
   return agrees(found, expected);
 }

@@ -3,6 +3,16 @@
  * description alone, with nothing of the engine in it, so that the two can be held against each other.
  */
 import { pick, type RandomNumber } from '../../src/policy/random.fixture.ts';
+import {
+  type Credentials,
+  hasToken,
+  type PairToken,
+  type PairTokenMatch,
+  pairConditions,
+  pairCredentials,
+  pairIssuers,
+  pairTokenMatches,
+} from './authz-pair-conditions.ts';
 
 export interface PairRule {
   readonly id: string;
@@ -13,6 +23,9 @@ export interface PairRule {
   readonly headers?: Readonly<Record<string, string>>;
   readonly host?: readonly string[];
   readonly mode?: 'audit';
+  readonly token?: PairTokenMatch;
+  /** In CEL; one of those whose meaning is known here. */
+  readonly when?: string;
 }
 
 export interface PairPolicy {
@@ -30,7 +43,12 @@ export interface PairRequest {
   readonly host: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly meaning:
-    | { readonly path: string; readonly host: string; readonly caller: string }
+    | {
+        readonly path: string;
+        readonly host: string;
+        readonly caller: string;
+        readonly token: PairToken | undefined;
+      }
     | undefined;
 }
 
@@ -44,6 +62,8 @@ export const callee = 'payments';
 export const ownDomain = 'acme.test';
 export const peerDomain = 'partner.test';
 const members = ['cart', 'web', 'reports'];
+const teams: Readonly<Record<string, string>> = { cart: 'money', web: 'goods' };
+const alice = 'alice@acme.test';
 const roleNames = ['support', 'buyers'];
 const words = ['x', 'y', 'xy', 'a.b'];
 const methods = ['GET', 'POST', 'PUT'];
@@ -62,7 +82,7 @@ export function callerNames(): readonly (readonly string[])[] {
 }
 
 export function randomPairPolicy(random: RandomNumber, prefix: string): PairPolicy {
-  const roleMembers = [...members, `spiffe://${peerDomain}/ns/desk`];
+  const roleMembers = [...members, `spiffe://${peerDomain}/ns/desk`, `person:${alice}`];
   const roles = Object.fromEntries(
     roleNames.map((name) => [
       name,
@@ -71,7 +91,16 @@ export function randomPairPolicy(random: RandomNumber, prefix: string): PairPoli
   );
   const count = 1 + Math.floor(random() * 9);
   const rules = Array.from({ length: count }, (_, at) => randomRule(random, `${prefix}r${at}`));
-  return { rules: [...rules, guestsCome], roles, decide: random() < 0.05 ? 'desk' : 'proxy' };
+  // Without it hardly anything is let in.
+  const broad: PairRule = {
+    ...{ id: `${prefix}broad`, effect: 'allow', request: ['* /**'] },
+    from: pick(random, [['*'], members, [`spiffe://${peerDomain}/**`, 'cart', 'web']]),
+  };
+  return {
+    rules: [...rules, ...(random() < 0.6 ? [broad] : []), guestsCome],
+    roles,
+    decide: random() < 0.05 ? 'desk' : 'proxy',
+  };
 }
 
 /** Lets nobody in. With it the listener is the same under every policy: one that believes certificates of the peer. */
@@ -81,13 +110,18 @@ const guestsCome: PairRule = {
 };
 
 function randomRule(random: RandomNumber, id: string): PairRule {
-  const hasHeaders = random() < 0.3;
+  const hasHeaders = random() < 0.2;
   const headers = headerNames.filter(() => random() < 0.6);
+  const effect = random() < 0.65 ? 'allow' : 'deny';
+  const restShare = effect === 'allow' ? 0.6 : 0.2;
   return {
-    id,
-    effect: random() < 0.65 ? 'allow' : 'deny',
+    ...{ id, effect },
     from: some(random, 2, () => randomPrincipal(random)),
-    request: some(random, 2, () => `${pick(random, [...methods, '*'])} ${randomPattern(random)}`),
+    request: some(
+      random,
+      2,
+      () => `${pick(random, [...methods, '*'])} ${randomPattern(random, restShare)}`,
+    ),
     ...(hasHeaders && headers.length > 0
       ? {
           headers: Object.fromEntries(
@@ -97,20 +131,22 @@ function randomRule(random: RandomNumber, id: string): PairRule {
       : {}),
     ...(random() < 0.12 ? { host: some(random, 2, () => pick(random, [callee, 'other'])) } : {}),
     ...(random() < 0.12 ? { mode: 'audit' as const } : {}),
+    ...(random() < 0.12 ? { token: pick(random, pairTokenMatches) } : {}),
+    ...(random() < 0.15 ? { when: pick(random, [...pairConditions.keys()]) } : {}),
   };
 }
 
 function randomPrincipal(random: RandomNumber): string {
   return pick(random, [
     ...['*', ...members, ...members, ...roleNames.map((name) => `role:${name}`)],
-    ...[`spiffe://${peerDomain}/billing`, `spiffe://${peerDomain}/**`],
+    ...[`spiffe://${peerDomain}/billing`, `spiffe://${peerDomain}/**`, `person:${alice}`],
   ]);
 }
 
-function randomPattern(random: RandomNumber): string {
-  const depth = Math.floor(random() * 4);
+function randomPattern(random: RandomNumber, restShare: number): string {
+  const depth = Math.floor(random() * 3.3);
   const segments = Array.from({ length: depth }, () => pick(random, [...words, '*']));
-  if (random() < 0.35) segments.push('**');
+  if (random() < restShare) segments.push('**');
   else if (depth > 0 && random() < 0.1) segments.push('');
   return `/${segments.join('/')}`;
 }
@@ -124,20 +160,24 @@ function isFirst<T>(item: T, at: number, all: readonly T[]): boolean {
 }
 
 export function randomPairRequest(random: RandomNumber): PairRequest {
-  const callers = pick(random, callerNames());
+  const callers = pick(
+    random,
+    random() < 0.6 ? callerNames().slice(0, members.length) : callerNames(),
+  );
   const depth = Math.floor(random() * 4);
   const segments = Array.from({ length: depth }, () => pick(random, words));
   const path = `/${segments.join('/')}${depth > 0 && random() < 0.2 ? '/' : ''}`;
   const [target, isPath] = spelled(random, path);
   const [host, hostMeaning] = pick(random, hosts);
   const method = random() < 0.04 ? 'get' : pick(random, [...methods, 'PURGE']);
-  const [headers, isOneReading] = randomHeaders(random);
+  const [headers, isOneReading, token] = randomHeaders(random);
   const [caller] = callers;
   const hasMeaning =
     isPath && hostMeaning !== undefined && method !== 'get' && isOneReading && callers.length === 1;
   return {
     ...{ callers, method, target, host, headers },
-    meaning: hasMeaning && caller !== undefined ? { path, host: hostMeaning, caller } : undefined,
+    meaning:
+      hasMeaning && caller !== undefined ? { path, host: hostMeaning, caller, token } : undefined,
   };
 }
 
@@ -166,7 +206,7 @@ export function isGone({ callers }: PairRequest): boolean {
 function spelled(random: RandomNumber, path: string): readonly [target: string, isPath: boolean] {
   const cut = path.indexOf('/', 1) === -1 ? path.length : path.indexOf('/', 1);
   const insert = (text: string): string => `${path.slice(0, cut)}${text}${path.slice(cut)}`;
-  const kind = Math.floor(random() * 40);
+  const kind = Math.floor(random() * 80);
   switch (kind) {
     case 0:
       return [`/${path}`, true];
@@ -199,9 +239,7 @@ function spelled(random: RandomNumber, path: string): readonly [target: string, 
   }
 }
 
-function randomHeaders(
-  random: RandomNumber,
-): readonly [headers: PairRequest['headers'], isOneReading: boolean] {
+function randomHeaders(random: RandomNumber): Credentials {
   const lines: [string, string][] = [];
   for (const name of headerNames) {
     for (let count = Math.floor(random() * 2.6); count > 0; count -= 1) {
@@ -209,11 +247,8 @@ function randomHeaders(
       lines.push([random() < 0.2 ? name.toUpperCase() : name, value]);
     }
   }
-  const kind = random();
-  if (kind < 0.03) lines.push(['authorization', 'Basic YTpi'], ['authorization', 'Basic YzpkCg']);
-  else if (kind < 0.06) lines.push(['Authorization', 'Basic YTpi, Basic YzpkCg']);
-  else if (kind < 0.15) lines.push(['authorization', 'Basic YTpi']);
-  return [lines, kind >= 0.06];
+  const [credentials, isOneReading, token] = pick(random, pairCredentials());
+  return [[...lines, ...credentials], isOneReading, token];
 }
 
 /** What the rules say. A rule in audit says nothing. */
@@ -223,12 +258,14 @@ export function plainVerdict(policy: PairPolicy, request: PairRequest): PairVerd
   const held = policy.rules.filter(
     (rule) =>
       rule.mode !== 'audit' &&
-      isFrom(policy, rule, meaning.caller) &&
+      isFrom(policy, rule, meaning) &&
       isFor(rule, request.method, meaning.path) &&
       (rule.host === undefined || rule.host.includes(meaning.host)) &&
       Object.entries(rule.headers ?? {}).every(([name, value]) =>
         hasHeader(rule.effect, request.headers, name, value),
-      ),
+      ) &&
+      (rule.token === undefined || hasToken(meaning.token, rule.token)) &&
+      (rule.when === undefined || holdsWhen(rule.effect, rule.when, request)),
   );
   const denies = held.filter(({ effect }) => effect === 'deny');
   if (denies.length > 0) return { kind: 'deny', rules: denies.map(({ id }) => id) };
@@ -254,15 +291,34 @@ function isGuest(who: string, caller: string): boolean {
   return who.endsWith('/**') ? caller.startsWith(who.slice(0, -2)) : who === caller;
 }
 
-function isFrom(policy: PairPolicy, { from, effect }: PairRule, caller: string): boolean {
+function isFrom(
+  policy: PairPolicy,
+  { from, effect }: PairRule,
+  { caller, token }: Pick<NonNullable<PairRequest['meaning']>, 'caller' | 'token'>,
+): boolean {
   const name = ownName(caller);
   const isOne = (who: string): boolean =>
-    name === undefined ? isGuest(who, caller) : who === name;
+    who === `person:${token?.person}` || (name === undefined ? isGuest(who, caller) : who === name);
   return from.some((who) => {
     if (who === '*') return name !== undefined || effect === 'deny';
     const role = who.startsWith('role:') ? policy.roles[who.slice('role:'.length)] : undefined;
     return role === undefined ? isOne(who) : role.some(isOne);
   });
+}
+
+/** What cannot be decided denies where it may, and allows nothing. */
+function holdsWhen(effect: PairRule['effect'], when: string, request: PairRequest): boolean {
+  const { meaning } = request;
+  const condition = pairConditions.get(when);
+  if (meaning === undefined || condition === undefined) throw new Error(when);
+  const name = ownName(meaning.caller);
+  const value = condition({
+    ...{ ...meaning, method: request.method, headers: request.headers },
+    service: name ?? meaning.caller.split('/').slice(3).join('/'),
+    domain: name === undefined ? peerDomain : ownDomain,
+    team: name === undefined ? undefined : teams[name],
+  });
+  return value === 'error' ? effect === 'deny' : value;
 }
 
 function isFor({ request, effect }: PairRule, method: string, path: string): boolean {
@@ -314,9 +370,9 @@ export function pairFiles({ rules, roles, decide }: PairPolicy): ReadonlyMap<str
   const written = (effect: PairRule['effect']) => {
     const found = rules
       .filter((rule) => rule.effect === effect)
-      .map(({ id, from, request, headers, host, mode }) => ({
+      .map(({ id, from, request, headers, host, mode, token, when }) => ({
         ...{ id, from, to: { request, ...(headers && { headers }), ...(host && { host }) } },
-        ...(mode && { mode }),
+        ...{ ...(mode && { mode }), ...(token && { token }), ...(when && { when }) },
       }));
     return found.length === 0 ? {} : { [effect]: found };
   };
@@ -328,11 +384,20 @@ export function pairFiles({ rules, roles, decide }: PairPolicy): ReadonlyMap<str
   const endpoint = `https://bundle.${peerDomain}/`;
   const mesh = {
     ...{ mesh: 'acme', trust_domain: ownDomain, roles },
+    ...{ attributes: { team: 'string' }, issuers: pairIssuers() },
     peers: { [peerDomain]: { endpoint, profile: 'https_web' } },
   };
   return new Map([
     ['mesh.yaml', JSON.stringify(mesh)],
-    ...members.map((name, at) => service(name, 7_001 + at, {})),
-    service(callee, 7_000, { decide, ...written('allow'), ...written('deny') }),
+    ...members.map((name, at) => {
+      const team = teams[name];
+      return service(name, 7_001 + at, team === undefined ? {} : { attributes: { team } });
+    }),
+    service(callee, 7_000, {
+      decide,
+      attributes: { team: 'money' },
+      ...written('allow'),
+      ...written('deny'),
+    }),
   ]);
 }

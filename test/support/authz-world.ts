@@ -7,7 +7,7 @@ import { secretsSnapshot } from '../../src/agent/secrets.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { ok } from '../../src/base/result.ts';
 import type { WorkloadId } from '../../src/compile/inventory.ts';
-import type { Snapshot } from '../../src/compile/resource.ts';
+import type { Snapshot, TypeUrl } from '../../src/compile/resource.ts';
 import { compileRevision } from '../../src/compile/revision.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import type { SpiffeId } from '../../src/identity/spiffe-id.ts';
@@ -106,13 +106,16 @@ export class AuthzWorld {
     }
   }
 
-  async start(forms: PolicyForms): Promise<void> {
+  /** `without`: what of the snapshot has not come. */
+  async start(forms: PolicyForms, without?: TypeUrl): Promise<void> {
     await new Promise<void>((listening) => this.#app.listen(0, '127.0.0.1', listening));
     this.#ports.appPort = (this.#app.address() as AddressInfo).port;
     this.#ports.ingressPort = await freePort();
     this.#ports.egressPort = await freePort();
     this.#received = forms.received;
-    await this.#envoy.serve(this.#snapshotOf(forms));
+    const snapshot = new Map(this.#snapshotOf(forms));
+    if (without !== undefined) snapshot.set(without, new Map());
+    await this.#envoy.serve(snapshot);
     await this.#envoy.start();
   }
 
@@ -122,6 +125,11 @@ export class AuthzWorld {
     await this.#envoy.publishAndSettle(this.#snapshotOf(forms));
     // The worker has the policy before it reads what comes after an answer.
     await this.#client(['spiffe://acme.test/web']).send('GET / HTTP/1.1\r\nhost: warm\r\n\r\n');
+  }
+
+  /** The desk has no policy any more, and answers UNAVAILABLE. */
+  closeDesk(): void {
+    this.#received = undefined;
   }
 
   send(id: string, request: PairRequest): Promise<WireAnswer> {

@@ -9,6 +9,7 @@ import { type HostFile, replaceFile, type ServerAddress } from '../../src/agent/
 import { type Child, createChild, tetherPrefix } from '../../src/app/child.ts';
 import { planHost } from '../../src/app/host-plan.ts';
 import {
+  accessLog,
   adminSocket,
   type Layout,
   layoutOf,
@@ -163,6 +164,7 @@ export class ReplicatedMesh {
         ...{ workload, health },
         agentSocket: workloadAgentSocket(layout, workload.id),
         adminSocket: adminSocket(layout, workload.id),
+        accessLog: accessLog(layout, workload.id),
       })),
     };
     replaceFile(layout.hostFile, host);

@@ -84,7 +84,14 @@ function planned(
   const workload = { id: workloadIdOf(service, version) as WorkloadId, service, version };
   return {
     workload: { ...workload, appPort: own } as PlannedWorkload['workload'],
-    ...{ commit, declaredPort: own, health: undefined, command: [command], env: new Map() },
+    ...{
+      commit,
+      declaredPort: own,
+      isPortFixed: false,
+      health: undefined,
+      command: [command],
+      env: new Map(),
+    },
     ...more,
   };
 }
@@ -157,6 +164,19 @@ describe('application of a workload', () => {
     await pass();
     assert.deepEqual([child(0).state.kind, child(2).port], ['stopped', own]);
     assert.equal(application.state.kind, 'running');
+  });
+
+  it('one whose port is fixed is never tried on another, and the old one is started at once when it fails', async () => {
+    const { application, child, pass, up } = fixture();
+    await up();
+    application.use(planned('alone', 'c2', { isPortFixed: true }));
+    await pass(0);
+    assert.deepEqual([child(0).state.kind, child(1).port], ['stopped', own]);
+    child(1).end('exited with 1');
+    assert.equal(application.state.kind, 'failed');
+    application.use(planned('old', 'c1', { isPortFixed: true }));
+    await pass();
+    assert.deepEqual([application.state.kind, child(2).spec.command[0]], ['running', 'old']);
   });
 
   it('the old command runs again at once where the new one has ended after it came up', async () => {

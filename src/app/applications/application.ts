@@ -42,8 +42,8 @@ interface Run {
 
 /**
  * The application of one workload. Another command is tried beside the process that serves, on a port of its own, and takes
- * its place when it passes its health check: what does not come up has replaced nothing. Only one that insists on a port
- * that is taken is started in place of what serves.
+ * its place when it passes its health check: what does not come up has replaced nothing. Only one whose port is fixed, or
+ * that insists on one that is taken, is started in place of what serves.
  */
 export class Application {
   readonly #options: ApplicationOptions;
@@ -128,9 +128,10 @@ export class Application {
     this.#problem = undefined;
     this.#endTrial();
     const serving = this.#serving;
+    if (serving !== undefined && this.#isUp && isSame(serving.planned, planned)) return;
     if (serving === undefined || !this.#isUp) void this.#replace();
-    else if (isSame(serving.planned, planned)) return;
     else if (commandKey(serving.planned) === commandKey(planned)) this.#ask(serving, planned);
+    else if (planned.isPortFixed) void this.#replace();
     else this.#try(planned);
   }
 

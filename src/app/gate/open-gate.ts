@@ -7,6 +7,7 @@ import type { HostRegistry } from '../hosts/registry.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { Replica } from '../replicas/replica.ts';
 import type { Tracing } from '../tracing/tracing.ts';
+import { FlowLog, flowsKind } from '../traffic/flow-log.ts';
 import { TrafficLog, trafficKind } from '../traffic/traffic-log.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
@@ -26,6 +27,8 @@ export async function openGate(parts: {
   const verdicts = await Verdicts.open({ store: replica.fenced, clock, log });
   const traffic = await TrafficLog.open({ store, clock, log, replica: replica.name });
   replica.feed.follow(trafficKind, [], (changes) => traffic.hear(changes));
+  const flows = await FlowLog.open({ store, clock, log, replica: replica.name });
+  replica.feed.follow(flowsKind, [], (changes) => flows.hear(changes));
   const forbid = (): void => {
     for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
   };
@@ -46,7 +49,7 @@ export async function openGate(parts: {
       hostShows: (host) => registry.shows(host),
     }),
   });
-  return { gatekeeper, verdicts, traffic };
+  return { gatekeeper, verdicts, use: { traffic, flows } };
 }
 
 /** What hurt once is not tried again, also when the branch is set back to it after a restart. */

@@ -3,7 +3,7 @@ import type { NewLedgerEntry } from '../../base/ledger.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { Workload, WorkloadId } from '../../compile/inventory.ts';
 import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/host-record.ts';
-import type { HostName } from '../../model/types.ts';
+import type { HostName, ServiceName } from '../../model/types.ts';
 import type { ApplicationStanding } from '../../rollout/application.ts';
 import { type ApiReply, refused } from '../../serve/api/server.ts';
 import type { HostReport } from '../../serve/api/wire.ts';
@@ -13,6 +13,7 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { Followed } from '../replicas/feed.ts';
 import type { Revisions } from '../replicas/open-revisions.ts';
 import type { SharedSignals } from '../replicas/shared-signals.ts';
+import type { FlowLog } from '../traffic/flow-log.ts';
 import type { TrafficLog } from '../traffic/traffic-log.ts';
 
 export const reportKind = 'host-report';
@@ -44,6 +45,7 @@ export interface HostReportsParts {
   readonly signals: SharedSignals;
   readonly revisions: Pick<Revisions, 'applications'>;
   readonly traffic: TrafficLog;
+  readonly flows: FlowLog;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -87,7 +89,7 @@ export class HostReports {
       if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
     }
     revisions.applications.take(host, ownOf(ids, report.applications));
-    this.#takeTraffic(own, report.traffic ?? []);
+    this.#takeUse(own, report);
     return { kind: 'json', body: {} };
   }
 
@@ -114,12 +116,18 @@ export class HostReports {
     }
   }
 
-  #takeTraffic(own: readonly Workload[], told: NonNullable<HostReport['traffic']>): void {
-    const { plane, traffic } = this.#parts;
+  #takeUse(own: readonly Workload[], report: HostReport): void {
+    const { plane, traffic, flows } = this.#parts;
     if (plane.intent.kind !== 'running') return;
-    for (const one of told) {
-      const service = own.find(({ id }) => id === one.workload)?.service;
-      if (service !== undefined) traffic.take(service, one.traffic, plane.intent.intent);
+    const { intent } = plane.intent;
+    const services = new Map<string, ServiceName>(own.map(({ id, service }) => [id, service]));
+    for (const one of report.traffic ?? []) {
+      const service = services.get(one.workload);
+      if (service !== undefined) traffic.take(service, one.traffic, intent);
+    }
+    for (const one of report.flows ?? []) {
+      const service = services.get(one.workload);
+      if (service !== undefined) flows.take(service, one.flows, intent);
     }
   }
 

@@ -1,9 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
-import { type Log, problemFields } from '../../base/log.ts';
+import type { Log } from '../../base/log.ts';
 import type { Intent, RuleId, ServiceName } from '../../model/types.ts';
 import type { ServiceTraffic } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 import type { Followed } from '../replicas/feed.ts';
+import { KeptSoon, partsOfId } from './kept-soon.ts';
 import { together, type Use, type UseByHour, used, useIn } from './use.ts';
 
 /** Who called whom, and which rules let requests in, lately. */
@@ -27,41 +28,32 @@ interface TrafficParts {
 }
 
 export const trafficKind = 'traffic';
-/** Something is used for the first time in its hour: that it is in use must outlive a crash. */
-const keepSoonMs = 1_000;
-/** How much of it may be lost: counts of minutes, and none of an edge. */
-const keepLaterMs = 300_000;
-
 /**
  * What proxies counted, by hours, in memory and in the store. Bounded by the intent: only services and rules that are in
  * it are kept, each with at most as many counts as the window has hours. One document for each service and control plane,
  * which adds up what its own hosts tell and reads what the others were told.
  */
 export class TrafficLog implements Traffic {
-  readonly #store: Store;
   readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #kept: KeptSoon;
   /** The name of this control plane, the same after a restart. */
   readonly #replica: string;
   /** By service, what was told here. */
   readonly #services = new Map<string, ServiceUse>();
   /** By service and then control plane, what was told elsewhere. */
   readonly #elsewhere = new Map<string, Map<string, ServiceUse>>();
-  readonly #unkept = new Set<string>();
-  #due: { readonly atMs: number; readonly cancel: () => void } | undefined;
-  #keeping: Promise<void> = Promise.resolve();
 
   private constructor(parts: TrafficParts) {
-    this.#store = parts.store;
     this.#replica = parts.replica;
     this.#clock = parts.clock;
-    this.#log = parts.log;
+    const documentOf = (name: string): object | undefined => this.#document(name);
+    this.#kept = new KeptSoon({ ...parts, kind: trafficKind, documentOf });
   }
 
   static async open(parts: TrafficParts): Promise<TrafficLog> {
     const traffic = new TrafficLog(parts);
     for (const { id, value } of await parts.store.list(trafficKind)) {
-      const { replica, service } = partsOf(id);
+      const { replica, service } = partsOfId(id);
       if (replica === parts.replica) traffic.#services.set(service, parse(value));
       else traffic.#hear(replica, service, value);
     }
@@ -71,7 +63,7 @@ export class TrafficLog implements Traffic {
   /** What other control planes wrote. */
   hear(changes: readonly Followed[]): void {
     for (const { id, document } of changes) {
-      const { replica, service } = partsOf(id);
+      const { replica, service } = partsOfId(id);
       if (replica !== this.#replica) this.#hear(replica, service, document?.value);
     }
   }
@@ -114,16 +106,12 @@ export class TrafficLog implements Traffic {
     ];
     if (use.callees.size === 0 && use.rules.size === 0) return;
     this.#services.set(name, use);
-    this.#unkept.add(name);
-    this.#keepWithin(begins.includes(true) ? keepSoonMs : keepLaterMs);
+    this.#kept.changed(name, begins.includes(true));
   }
 
   /** Resolves when everything that was taken is in the store. */
   async flushed(): Promise<void> {
-    this.#due?.cancel();
-    this.#due = undefined;
-    this.#keeping = this.#keeping.then(() => this.#keepAll());
-    await this.#keeping;
+    await this.#kept.flushed();
   }
 
   /** Whether something was not used in this hour before. */
@@ -144,45 +132,16 @@ export class TrafficLog implements Traffic {
     return begins;
   }
 
-  #keepWithin(delayMs: number): void {
-    const atMs = this.#clock.monotonicMs() + delayMs;
-    if (this.#due !== undefined && this.#due.atMs <= atMs) return;
-    this.#due?.cancel();
-    this.#due = { atMs, cancel: this.#clock.after(delayMs, () => void this.flushed()) };
-  }
-
-  async #keepAll(): Promise<void> {
-    const names = [...this.#unkept];
-    this.#unkept.clear();
-    for (const name of names) {
-      try {
-        await this.#keep(name);
-      } catch (error) {
-        this.#unkept.add(name);
-        const fields = problemFields(error);
-        this.#log.error('the store did not take what was used', { service: name, ...fields });
-      }
-    }
-  }
-
-  async #keep(name: string): Promise<void> {
+  #document(name: string): object | undefined {
     const use = this.#services.get(name);
-    if (use === undefined) return;
+    if (use === undefined) return undefined;
     const nowMs = this.#clock.nowMs();
     for (const uses of [use.callees, use.rules]) {
       for (const [key, one] of uses) if (useIn(one, nowMs) === undefined) uses.delete(key);
     }
     const { callees, rules } = use;
-    const document = { callees: Object.fromEntries(callees), rules: Object.fromEntries(rules) };
-    const id = `${this.#replica}/${name}`;
-    await this.#store.put(trafficKind, id, Buffer.from(JSON.stringify(document)), undefined);
+    return { callees: Object.fromEntries(callees), rules: Object.fromEntries(rules) };
   }
-}
-
-/** `<control plane>/<service>`; no name of a service has a slash. */
-function partsOf(id: string): { readonly replica: string; readonly service: string } {
-  const at = id.lastIndexOf('/');
-  return { replica: id.slice(0, Math.max(0, at)), service: id.slice(at + 1) };
 }
 
 function parse(value: Uint8Array): ServiceUse {

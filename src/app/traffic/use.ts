@@ -1,8 +1,8 @@
 /** A day and two hours: a job of every night counts as traffic. */
 export const trafficWindowMinutes = 26 * 60;
 
-const hourMs = 3_600_000;
-const hours = Math.ceil(trafficWindowMinutes / 60);
+export const hourMs = 3_600_000;
+const usualHours = Math.ceil(trafficWindowMinutes / 60);
 
 /** How much something was used, by the hour; it is used while any of them is in the window. */
 export interface UseByHour {
@@ -17,7 +17,12 @@ export interface Use {
   readonly lastMs: number;
 }
 
-export function used(before: UseByHour | undefined, requests: number, nowMs: number): UseByHour {
+export function used(
+  before: UseByHour | undefined,
+  requests: number,
+  nowMs: number,
+  hours: number = usualHours,
+): UseByHour {
   const hour = Math.floor(nowMs / hourMs);
   const counts = (before?.counts ?? []).filter(([one]) => one > hour - hours);
   const last = counts.at(-1);
@@ -31,9 +36,22 @@ export function used(before: UseByHour | undefined, requests: number, nowMs: num
 /** Undefined: not within the window. */
 export function useIn(use: UseByHour | undefined, nowMs: number): Use | undefined {
   if (use === undefined || nowMs - use.lastMs > trafficWindowMinutes * 60_000) return undefined;
-  const from = Math.floor(nowMs / hourMs) - hours;
+  const from = Math.floor(nowMs / hourMs) - usualHours;
   const requests = use.counts.reduce((sum, [hour, count]) => (hour < from ? sum : sum + count), 0);
   return { requests, lastMs: use.lastMs };
+}
+
+/** Undefined: not since then. The hour that it falls into counts as a whole. */
+export function useSince(
+  use: UseByHour,
+  sinceMs: number,
+): (Use & { readonly firstMs: number }) | undefined {
+  const from = Math.floor(sinceMs / hourMs);
+  const counts = use.counts.filter(([hour]) => hour >= from);
+  const [first] = counts;
+  if (first === undefined) return undefined;
+  const requests = counts.reduce((sum, [, count]) => sum + count, 0);
+  return { requests, firstMs: first[0] * hourMs, lastMs: use.lastMs };
 }
 
 /** What several were told of the same. */

@@ -241,6 +241,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/flows": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * who came in to services lately
+         * @description For the role viewer and above.
+         */
+        readonly get: operations["getFlows"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/hosts": {
         readonly parameters: {
             readonly query?: never;
@@ -697,6 +717,22 @@ export interface components {
             }[];
             readonly severity: components["schemas"]["Severity"];
         };
+        readonly Flow: {
+            readonly caller: string;
+            readonly code?: string;
+            readonly firstMs: number;
+            readonly lastMs: number;
+            readonly method: string;
+            readonly path: string;
+            readonly requests: number;
+            readonly rule?: string;
+            /** @enum {unknown} */
+            readonly verdict: "allow" | "deny";
+        };
+        readonly FlowsReply: {
+            readonly services: readonly components["schemas"]["ServiceFlows"][];
+            readonly windowMs: number;
+        };
         readonly HeldIdentity: {
             readonly holder: string;
             readonly notAfterMs: number;
@@ -995,8 +1031,21 @@ export interface components {
             readonly other?: components["schemas"]["CaGenerationReply"];
             readonly sinceMs?: number;
         };
+        readonly RuleUse: {
+            readonly knownMs: number;
+            readonly lastMs?: number;
+            readonly requests: number;
+            readonly rule: string;
+        };
         /** @enum {unknown} */
         readonly SealedBy: "tpm" | "keyring" | "file" | "nothing";
+        readonly ServiceFlows: {
+            readonly flows: readonly components["schemas"]["Flow"][];
+            readonly isPartial: boolean;
+            readonly rules: readonly components["schemas"]["RuleUse"][];
+            readonly service: string;
+            readonly sinceMs: number;
+        };
         /** @enum {unknown} */
         readonly Severity: "error" | "warning";
         readonly StatusReply: {
@@ -1119,6 +1168,8 @@ export type CommitVerdict = components['schemas']['CommitVerdict'];
 export type EndpointReply = components['schemas']['EndpointReply'];
 export type FederationReply = components['schemas']['FederationReply'];
 export type Finding = components['schemas']['Finding'];
+export type Flow = components['schemas']['Flow'];
+export type FlowsReply = components['schemas']['FlowsReply'];
 export type HeldIdentity = components['schemas']['HeldIdentity'];
 export type HostHealth = components['schemas']['HostHealth'];
 export type HostReply = components['schemas']['HostReply'];
@@ -1148,7 +1199,9 @@ export type RevisionsReply = components['schemas']['RevisionsReply'];
 export type Rollout = components['schemas']['Rollout'];
 export type RolloutState = components['schemas']['RolloutState'];
 export type RotationReply = components['schemas']['RotationReply'];
+export type RuleUse = components['schemas']['RuleUse'];
 export type SealedBy = components['schemas']['SealedBy'];
+export type ServiceFlows = components['schemas']['ServiceFlows'];
 export type Severity = components['schemas']['Severity'];
 export type StatusReply = components['schemas']['StatusReply'];
 export type Verdict = components['schemas']['Verdict'];
@@ -1852,6 +1905,67 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["PeerReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly getFlows: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description only of this service */
+                readonly service?: string;
+                /** @description only what came since; milliseconds since the epoch */
+                readonly since?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description who came in to services lately */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FlowsReply"];
                 };
             };
             /** @description the body or a parameter is not what it takes */

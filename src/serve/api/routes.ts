@@ -95,6 +95,10 @@ const ledgerQuery: QueryShape = {
   limit: numberParameter('at most so many', 1, ledgerPageMax),
 };
 const intentQuery: QueryShape = { ...at, commit: textParameter('that commit; by its whole id') };
+const flowsQuery: QueryShape = {
+  service: textParameter('only of this service'),
+  since: timeParameter('only what came since'),
+};
 const resourceQuery: QueryShape = { id: textParameter('type, version and name') };
 
 export const routes: readonly Route[] = [
@@ -121,6 +125,7 @@ export const routes: readonly Route[] = [
   get(paths.verdicts, 'viewer', 'VerdictsReply', 'what became of each commit, newest first', at),
   get(`${paths.verdicts}/{name}`, 'viewer', 'CommitReply', 'whether a commit is live, and where'),
   post(paths.approvals, 'operator', approval, 'CommitVerdict', 'let a commit pass a guard rail'),
+  get(paths.flows, 'viewer', 'FlowsReply', 'who came in to services lately', flowsQuery),
   get(paths.intent, 'viewer', 'IntentReply', 'what the mesh runs on, file by file', intentQuery),
   get(
     paths.ledger,

@@ -10,8 +10,10 @@ import type { PolicyDocument } from '../../policy/document.ts';
 import type { ApplicationStanding } from '../../rollout/application.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { ReportedCounters } from '../../rollout/signals.ts';
+import type { ProxyFlows } from './wire-flows.ts';
 import type { GateEvent } from './wire-gate.ts';
 
+export * from './wire-flows.ts';
 export * from './wire-replicas.ts';
 export * from './wire-status.ts';
 export * from './wire-trust.ts';
@@ -47,6 +49,8 @@ export const paths = {
   caImports: '/v1/ca/imports',
   /** GET, with commit, or at in milliseconds: an IntentReply. */
   intent: '/v1/intent',
+  /** GET, with service, and since in milliseconds: a FlowsReply. */
+  flows: '/v1/flows',
   verdicts: '/v1/verdicts',
   approvals: '/v1/approvals',
   apiTokens: '/v1/tokens',
@@ -157,6 +161,8 @@ export interface HostReport {
   readonly applications?: readonly ApplicationStanding[];
   /** What its proxies did since the last report that was heard; left out where that is nothing. */
   readonly traffic?: readonly { readonly workload: string; readonly traffic: ServiceTraffic }[];
+  /** Who came in to each proxy whose access log is read, since the last report that was heard; also where nobody did. */
+  readonly flows?: readonly { readonly workload: string; readonly flows: ProxyFlows }[];
 }
 
 /** Requests of a proxy by the service that it called, and those that came to it by the rule that they met. */

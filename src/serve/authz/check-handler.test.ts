@@ -164,6 +164,19 @@ describe('at ingress', () => {
     });
   });
 
+  test('a request that reads as another one must be allowed as that too', () => {
+    const as = (method: string) =>
+      check(desk(), bytesOf({ headers: [['x-http-method-override', method]] }));
+    assert.equal(as('POST').status, 0);
+    const denied = as('DELETE');
+    assert.equal(denied.httpStatus, 403);
+    assert.match(
+      String(errorOf(denied.body).message),
+      /^the header x-http-method-override asks for another method, and checkout may not DELETE \/v1\/charges/,
+    );
+    assert.equal(errorOf(denied.body).code, 'CH2130');
+  });
+
   test('a caller that is not known learns no rule and no file', () => {
     for (const principal of ['', 'spiffe://other/checkout', 'spiffe://acme/ghost', 'CN=checkout']) {
       const found = check(desk(), bytesOf({ principal }));

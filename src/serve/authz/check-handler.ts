@@ -5,10 +5,12 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { type CanonicalRequest, canonicalize } from '../../policy/canonical.ts';
 import { canonicalCaller } from '../../policy/canonical-principal.ts';
 import type { CompiledPolicy } from '../../policy/compiled-policy.ts';
-import { decide, type PolicyRequest } from '../../policy/decide.ts';
+import type { PolicyRequest } from '../../policy/decide.ts';
 import { decideEgress } from '../../policy/decide-egress.ts';
+import { decideRequest } from '../../policy/decide-request.ts';
 import { type Action, answerOf, deny } from '../../policy/decision.ts';
 import { noToken, nothingKnown, type RequestFacts, unknown } from '../../policy/facts.ts';
+import type { Reading } from '../../policy/other-readings.ts';
 import { requestFacts } from '../../policy/request-facts.ts';
 import { policyTokens, type VerifyToken } from '../../tokens/token-verifier.ts';
 import { bearerChallenge } from './challenge.ts';
@@ -118,24 +120,28 @@ function decisionOf(policy: CompiledPolicy, facts: CheckFacts, asked: Asked): De
   const canonical = canonicalize({ ...facts.http, principal: facts.principal });
   if (!canonical.ok) return { decision: deny(canonical.error) };
   const request = canonical.value;
-  const { caller, method, path, host } = request;
+  const { caller, method, path, host, others } = request;
   const action: Action = { kind: 'http', method, path };
   if (side === 'egress') {
     return { decision: decideEgress(policy, { caller: service, host, action }), isMember: true };
   }
   // Most rules look at nothing else, and then nothing else is read.
   if (policy.services.get(service)?.conditional === undefined) {
-    return decided(policy, { caller, callee: service, action });
+    return decided(policy, { caller, callee: service, action }, others);
   }
   const conditions = conditionFacts(policy, asked, { facts, http: facts.http, request });
-  return decided(policy, { caller, callee: service, action, facts: conditions });
+  return decided(policy, { caller, callee: service, action, facts: conditions }, others);
 }
 
-function decided(policy: CompiledPolicy, request: PolicyRequest): Decided {
+function decided(
+  policy: CompiledPolicy,
+  request: PolicyRequest,
+  others: readonly Reading[] = [],
+): Decided {
   const { caller, facts } = request;
   const token = facts === undefined || facts.token === unknown ? undefined : facts.token;
   return {
-    decision: answerOf(decide(policy, request)),
+    decision: answerOf(decideRequest(policy, request, others)),
     isMember: caller?.trustDomain === policy.trustDomain,
     token,
   };

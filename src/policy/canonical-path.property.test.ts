@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { canonicalPath } from './canonical-path.ts';
+import { pick, seeded } from './random.fixture.ts';
+
+const parts = [
+  '/',
+  '/',
+  '//',
+  'a',
+  'b',
+  '.',
+  '..',
+  '/../',
+  '/./',
+  '...',
+  '%2e',
+  '%2E%2e',
+  '%61',
+  '%7e',
+  '%20',
+  '%25',
+  '%252e',
+  '%C3%A9',
+  '%c0%ae',
+  '%2f',
+  '%5c',
+  '%00',
+  '%',
+  '\\',
+  ';',
+  '#',
+  '?x',
+  '~',
+  '*',
+  ':',
+  '@',
+];
+
+function randomTarget(seed: number): string {
+  const random = seeded(seed);
+  const length = 1 + Math.floor(random() * 8);
+  return `/${Array.from({ length }, () => pick(random, parts)).join('')}`;
+}
+
+/** What is left to encode in a canonical path, so that it can be sent again. */
+function encoded(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}
+
+/**
+ * What Envoy forwards of a path that it takes: letters, digits and `-._~` unescaped, then dot segments gone, then slashes
+ * merged. The scenario of attacks holds the same property against the real one.
+ */
+function envoyForm(target: string): string {
+  const cut = target.indexOf('?');
+  const raw = cut === -1 ? target : target.slice(0, cut);
+  const unescaped = raw
+    .replaceAll(/%(?:2[de]|5f|7e|3[0-9]|[46][1-9a-f]|[57][0-9a])/gi, decodeURIComponent)
+    .replaceAll('\\', '/');
+  return new URL(`http://x${unescaped}`).pathname.replaceAll(/\/+/g, '/');
+}
+
+test('over 20,000 random targets, a canonical path is its own canonical path', () => {
+  let taken = 0;
+  for (let seed = 1; seed <= 20_000; seed += 1) {
+    const found = canonicalPath(randomTarget(seed));
+    if (!found.ok) continue;
+    const again = canonicalPath(encoded(found.value));
+    assert.deepEqual(again, found, randomTarget(seed));
+    assert.doesNotMatch(found.value, /\/\/|\/\.\.?(?:\/|$)|[\\;\0]/);
+    taken += 1;
+  }
+  assert.ok(taken > 3_000, `only ${taken} were taken`);
+});
+
+test('over 20,000 random targets, what Envoy makes of a path has the same canonical path', () => {
+  let taken = 0;
+  for (let seed = 1; seed <= 20_000; seed += 1) {
+    const target = randomTarget(seed);
+    const raw = canonicalPath(target);
+    const normalised = canonicalPath(envoyForm(target));
+    if (!raw.ok || !normalised.ok) continue;
+    assert.equal(normalised.value, raw.value, `${target} becomes ${envoyForm(target)}`);
+    taken += 1;
+  }
+  assert.ok(taken > 3_000, `only ${taken} were taken`);
+});

@@ -1,0 +1,115 @@
+import { err, ok, type Result } from '../base/result.ts';
+import type { Refusal } from './canonical.ts';
+import { canonicalPath, resolveSegments } from './canonical-path.ts';
+
+/**
+ * What an application could take a request for besides what its request line says. Refusing them all would cut off
+ * harmless ones, so that the rules must allow these too.
+ */
+export interface Reading {
+  readonly method: string;
+  readonly path: string;
+  /** The start of a sentence: what makes an application read it so. */
+  readonly because: string;
+}
+
+/**
+ * Headers by which widely used frameworks let a request be another one than its request line: method-override of
+ * Express, Rack, Symfony, ASP.NET; rewriting modules of IIS, whose headers Symfony and Laminas believed
+ * (CVE-2018-14773).
+ */
+export const overridingHeaders: ReadonlyMap<string, 'method' | 'path'> = new Map([
+  ['x-http-method', 'method'],
+  ['x-http-method-override', 'method'],
+  ['x-method-override', 'method'],
+  ['x-original-url', 'path'],
+  ['x-rewrite-url', 'path'],
+]);
+const nameLengths = [...overridingHeaders.keys()].map((name) => name.length);
+const nameLengthMin = Math.min(...nameLengths);
+const nameLengthMax = Math.max(...nameLengths);
+
+/** Nobody sends more than one such header; it bounds what a request can make the desk decide. */
+const readingsMax = 8;
+/** The longest registered method has 17 characters (`UPDATEREDIRECTREF`). */
+const methodLengthMax = 32;
+/** Upper case only: methods are case-sensitive (RFC 9110 section 9.1), but some applications fold them. */
+const methodShape = /^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/;
+const origin = /^https?:\/\/[^/?]*/i;
+const beyondAscii = /[^\0-\x7f]/;
+/** Windows maps these to a slash or a backslash in its older code pages; NFKC leaves them. */
+const slashLike = /[\u2044\u2215\u29f8\u2216\u29f5\u29f9]/g;
+
+export function isMethod(text: string): boolean {
+  return text.length <= methodLengthMax && methodShape.test(text);
+}
+
+/** `path` is canonical. */
+export function otherReadings(
+  method: string,
+  path: string,
+  headers: Iterable<readonly [name: string, value: string]>,
+): Result<readonly Reading[], Refusal> {
+  const methods = [{ method, because: '' }];
+  const paths = [{ path, because: '' }];
+  for (const [name, value] of headers) {
+    const header = nameOf(name);
+    if (header === undefined) continue;
+    const because = `the header ${header} asks for another ${overridingHeaders.get(header)}`;
+    if (overridingHeaders.get(header) === 'method') {
+      const wanted = value.trim().toUpperCase();
+      if (!isMethod(wanted)) return refused(`${because}, which is no method`);
+      methods.push({ method: wanted, because });
+    } else {
+      const wanted = canonicalPath(value.trim().replace(origin, ''));
+      if (!wanted.ok) return refused(`${because}, and ${wanted.error.reason}`);
+      paths.push({ path: wanted.value, because });
+    }
+  }
+  for (const { path } of [...paths]) {
+    for (const folded of foldedPaths(path)) {
+      paths.push({ path: folded, because: 'the path is another to whoever folds its letters' });
+    }
+  }
+  if (methods.length === 1 && paths.length === 1) return ok([]);
+  return combined(methods, paths);
+}
+
+function combined(
+  methods: readonly { readonly method: string; readonly because: string }[],
+  paths: readonly { readonly path: string; readonly because: string }[],
+): Result<readonly Reading[], Refusal> {
+  const readings = methods.flatMap((first) =>
+    paths.map((second) => ({
+      method: first.method,
+      path: second.path,
+      because: first.because || second.because,
+    })),
+  );
+  if (readings.length > readingsMax) {
+    return refused('the request can be read in too many ways');
+  }
+  return ok(readings.filter(({ because }) => because !== ''));
+}
+
+function refused(reason: string): Result<never, Refusal> {
+  return err({ code: 'CH2130', reason });
+}
+
+function nameOf(name: string): string | undefined {
+  if (name.length < nameLengthMin || name.length > nameLengthMax) return undefined;
+  const folded = name.toLowerCase();
+  return overridingHeaders.has(folded) ? folded : undefined;
+}
+
+/**
+ * Full-width dots, slashes and letters are plain ones after compatibility normalisation (NFKC), which file systems and
+ * some frameworks apply after the path was checked.
+ */
+function foldedPaths(path: string): readonly string[] {
+  if (!beyondAscii.test(path)) return [];
+  const folded = path.replace(slashLike, '/').normalize('NFKC').replaceAll('\\', '/');
+  if (folded === path) return [];
+  // A URL loses its dots first (RFC 3986), a file name its empty segments.
+  return [...new Set([resolveSegments(folded), resolveSegments(folded.replace(/\/+/g, '/'))])];
+}

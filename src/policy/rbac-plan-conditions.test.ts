@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseIntent } from '../model/parse.ts';
+import { policyDocument } from './document.ts';
+import { type RbacPlan, rbacPlan } from './rbac-plan.ts';
+import { evaluateAudit, evaluatePlan, type PlannedRequest } from './rbac-plan-evaluate.fixture.ts';
+
+const keys = JSON.stringify({
+  keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
+});
+const mesh = `
+mesh: shop
+trust_domain: acme
+issuers:
+  login: { issuer: https://login.test, audience: shop, jwks: '${keys}' }
+peers:
+  partner.test: { endpoint: https://bundle.partner.test/, profile: https_web }
+roles:
+  support: [reports, "person:alice@acme.test"]
+`;
+
+function planOf(rules: string, decides?: 'proxy' | 'desk'): RbacPlan {
+  const service = (name: string, port: number, more = ''): [string, string] => [
+    `services/${name}.yaml`,
+    `service: ${name}\nowner: us\nprotocol: http\nport: ${port}\n${more}`,
+  ];
+  const { intent, findings } = parseIntent(
+    new Map([
+      ['mesh.yaml', mesh],
+      service('payments', 8_001, rules),
+      service('cart', 8_002),
+      service('reports', 8_003),
+    ]),
+  );
+  assert.ok(intent, JSON.stringify(findings, null, 1));
+  const plan = rbacPlan(policyDocument(intent), 'payments', decides);
+  assert.ok(plan);
+  return plan;
+}
+
+const sent: PlannedRequest = {
+  ...{ caller: 'spiffe://acme/cart', method: 'GET', path: '/a', host: 'payments', headers: [] },
+};
+
+function ask(rules: string, more: Partial<PlannedRequest> = {}): string {
+  const { kind, id } = evaluatePlan(planOf(rules), { ...sent, ...more });
+  return `${kind}/${id}`;
+}
+
+describe('an allow by a header', () => {
+  const rules = 'allow: [{ id: a, from: cart, to: { headers: { x-tenant: acme } } }]\n';
+  const cases: readonly (readonly [string, PlannedRequest['headers'], string])[] = [
+    ['one line with the value', [['X-Tenant', 'acme']], 'allow/a'],
+    ['another value', [['x-tenant', 'other']], 'ask/default'],
+    ['no line', [], 'ask/default'],
+    [
+      'two lines',
+      [
+        ['x-tenant', 'acme'],
+        ['x-tenant', 'acme'],
+      ],
+      'ask/default',
+    ],
+  ];
+  for (const [name, headers, expected] of cases) {
+    test(name, () => assert.equal(ask(rules, { headers: headers ?? [] }), expected));
+  }
+
+  test('of any value: one with a comma may be two, and is asked about', () => {
+    const any = 'allow: [{ id: a, from: cart, to: { headers: { x-tenant: "*" } } }]\n';
+    assert.equal(ask(any, { headers: [['x-tenant', 'b']] }), 'allow/a');
+    assert.equal(ask(any, { headers: [['x-tenant', 'b, c']] }), 'ask/default');
+  });
+
+  for (const value of ['a,b', 'ü']) {
+    test(`of the value "${value}", which Envoy may read in another way, is left to the desk`, () => {
+      const plan = planOf(
+        `allow: [{ id: a, from: cart, to: { headers: { x-tenant: "${value}" } } }]\n`,
+      );
+      assert.deepEqual(plan.stages, []);
+      assert.deepEqual(plan.kept, [
+        { rule: 'a', reason: 'the value of the header x-tenant may be several, or is not plain' },
+      ]);
+    });
+  }
+});
+
+test('an allow by hosts takes them in canonical form only', () => {
+  const rules = 'allow: [{ id: a, from: cart, to: { host: [payments, pay.test] } }]\n';
+  assert.equal(ask(rules), 'allow/a');
+  assert.equal(ask(rules, { host: 'pay.test' }), 'allow/a');
+  for (const host of ['Payments', 'payments:80', 'payments.', 'payxtest', 'other']) {
+    assert.equal(ask(rules, { host }), 'ask/default');
+  }
+});
+
+test('a rule without conditions is tried before one with some, and one caller falls back to all', () => {
+  const rules =
+    'allow:\n  - { id: a, from: cart, to: { headers: { x-tenant: acme } } }\n' +
+    '  - { id: b, from: "*", to: { headers: { x-debug: "*" } } }\n';
+  assert.equal(ask(rules, { headers: [['x-debug', '1']] }), 'allow/b');
+  assert.equal(ask(`${rules}  - { id: c, from: cart, to: GET /a }\n`), 'allow/c');
+});
+
+describe('a deny with conditions is asked about ahead of any allow', () => {
+  const allowed = 'allow: [{ id: a, from: cart }]\n';
+  test('by a header: wherever the header is there, in whatever form', () => {
+    const rules = `${allowed}deny: [{ id: d, from: "*", to: { headers: { x-debug: on } } }]\n`;
+    assert.equal(ask(rules), 'allow/a');
+    for (const value of ['on', 'off', 'off, on', '\xff']) {
+      assert.equal(ask(rules, { headers: [['x-debug', value]] }), 'ask/d');
+    }
+  });
+  for (const [name, condition, without] of [
+    ['a token', 'token: { issuer: login }', 'allow/a'],
+    ['a host', 'to: { host: payments }', 'ask/d'],
+    ['a condition', 'when: source.service == "cart"', 'ask/d'],
+  ] as const) {
+    test(`by ${name}: where it may hold`, () => {
+      const rules = `${allowed}deny: [{ id: d, from: "*", ${condition} }]\n`;
+      assert.equal(ask(rules), without);
+      assert.equal(ask(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
+      assert.equal(planOf(rules).kept.length, 1);
+    });
+  }
+});
+
+describe('a deny that names people', () => {
+  const allowed = 'allow: [{ id: a, from: cart }]\n';
+  for (const from of ['"person:bob@acme.test"', 'role:support']) {
+    test(`${from}: any caller may bring the token of such a one`, () => {
+      const rules = `${allowed}deny: [{ id: d, from: ${from}, to: GET /a }]\n`;
+      assert.equal(ask(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
+      assert.equal(ask(rules), 'allow/a');
+    });
+  }
+  test('denies the services of the role by itself', () => {
+    const rules = `${allowed}deny: [{ id: d, from: role:support, to: GET /a }]\n`;
+    assert.equal(ask(rules, { caller: 'spiffe://acme/reports' }), 'deny/d');
+  });
+});
+
+test('a caller of another trust domain is left to the desk, allowed or denied', () => {
+  const caller = 'spiffe://partner.test/billing';
+  const rules = `allow: [{ id: a, from: ["*", ${caller}] }]\ndeny: [{ id: d, from: "*", to: GET /x }]\n`;
+  assert.equal(ask(rules, { caller }), 'ask/unknown-caller');
+  assert.equal(ask(rules, { caller, path: '/x' }), 'ask/unknown-caller');
+  assert.deepEqual(planOf(rules).kept, [
+    { rule: 'a', reason: 'callers of other trust domains are told apart at the desk' },
+  ]);
+});
+
+test('two credentials have no one reading, and are asked about', () => {
+  const rules = 'allow: [{ id: a, from: cart }]\n';
+  const two = [
+    ['authorization', 'Basic a'],
+    ['authorization', 'Basic b'],
+  ] as const;
+  assert.equal(ask(rules, { headers: two }), 'ask/several-credentials');
+  assert.equal(ask(rules, { headers: two.slice(1) }), 'allow/a');
+});
+
+test('an allow with a token is not in the tree, and says why', () => {
+  const plan = planOf('allow: [{ id: a, from: cart, token: { issuer: login } }]\n');
+  assert.deepEqual(plan.stages, []);
+  assert.deepEqual(plan.kept, [{ rule: 'a', reason: 'its token is verified at the desk' }]);
+});
+
+describe('audit', () => {
+  const allowed = 'allow: [{ id: a, from: cart }]\n';
+  const audited = (rules: string, more: Partial<PlannedRequest> = {}): string | undefined =>
+    evaluateAudit(planOf(`${allowed}${rules}`), { ...sent, ...more })?.id;
+
+  test('a deny in audit decides nothing and is told beside', () => {
+    const rules = 'deny: [{ id: d, from: cart, to: GET /a, mode: audit }]\n';
+    assert.equal(ask(`${allowed}${rules}`), 'allow/a');
+    assert.equal(audited(rules), 'd');
+    assert.equal(audited(rules, { path: '/b' }), undefined);
+  });
+  test('with a header, of any line and any item', () => {
+    const rules = 'deny: [{ id: d, from: "*", mode: audit, to: { headers: { x-debug: on } } }]\n';
+    for (const value of ['on', 'off, on', 'on,off']) {
+      assert.equal(audited(rules, { headers: [['x-debug', value]] }), 'd');
+    }
+    assert.equal(audited(rules, { headers: [['x-debug', 'only']] }), undefined);
+  });
+  test('with a token it is told of what is asked about, and the plan says so', () => {
+    const plan = planOf(
+      `${allowed}deny: [{ id: d, from: "*", mode: audit, token: { issuer: login } }]\n`,
+    );
+    assert.equal(plan.audit, undefined);
+    assert.deepEqual(plan.kept, [
+      {
+        rule: 'd',
+        reason: 'its token is verified at the desk, of requests that it is asked about',
+      },
+    ]);
+  });
+  test('without such rules there is no second tree', () => {
+    assert.equal(planOf(allowed).audit, undefined);
+  });
+});
+
+test('with `decide: desk` everything is asked about', () => {
+  const plan = planOf('allow: [{ id: a, from: cart }]\ndeny: [{ id: d, from: cart }]\n', 'desk');
+  assert.deepEqual(evaluatePlan(plan, sent), { kind: 'ask', id: 'desk-decides' });
+  assert.equal(plan.kept.length, 2);
+});
