@@ -24,14 +24,9 @@ import {
   randomPairPolicy,
   randomPairRequest,
 } from '../support/authz-pairs.ts';
-import {
-  AuthzWorld,
-  deskOf,
-  formsOf,
-  type PolicyForms,
-  type WireAnswer,
-} from '../support/authz-world.ts';
+import { AuthzWorld, deskOf, formsOf, type PolicyForms } from '../support/authz-world.ts';
 import { eventually } from '../support/running-mesh.ts';
+import type { WireAnswer } from '../support/wire-client.ts';
 
 /** `CHANCERY_PAIRS=100000` for a night; `CHANCERY_SEED` replays what a failure names. */
 const pairsWanted = Number(process.env['CHANCERY_PAIRS'] ?? 2_000);
