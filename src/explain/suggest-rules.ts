@@ -1,6 +1,7 @@
 import { matchesPath, parsePathPattern } from '../model/path-pattern.ts';
 import type { Protocol, Rule, Service } from '../model/types.ts';
-import type { ServiceFlows } from '../policy/flow.ts';
+import type { Flow } from '../policy/flow.ts';
+import { pathTemplate } from '../policy/path-template.ts';
 import { callerName } from './flow-diff.ts';
 
 /** The rules that let in what came in, and no more than the templates of its paths say. */
@@ -15,11 +16,20 @@ export interface Suggestion {
 }
 
 export interface SuggestedRule {
+  /** Services, and roles of the old rule of which every member is among them. */
   readonly from: readonly string[];
   /** As a file says it; none for a connection. */
   readonly to: readonly string[];
   /** The rule that let it in before, whose words are worth keeping. */
   readonly of: Rule | undefined;
+}
+
+/** A request that a test of the service expects to be allowed, and the rule that allows it. */
+export interface TestedRequest {
+  readonly from: string;
+  readonly method: string;
+  readonly path: string;
+  readonly rule: string;
 }
 
 /** What a caller may send, as one text, and the rule that let it in. */
@@ -31,7 +41,7 @@ interface Seen {
 export function suggestRules(
   service: Service,
   trustDomain: string,
-  { flows }: Pick<ServiceFlows, 'flows'>,
+  { flows, tests }: { readonly flows: readonly Flow[]; readonly tests: readonly TestedRequest[] },
 ): Suggestion {
   const allowed = flows.filter(({ verdict }) => verdict === 'allow');
   const kept = service.allow.filter(isNotRecorded);
@@ -46,8 +56,15 @@ export function suggestRules(
     seen.push({ to, rule: flow.rule });
     byCaller.set(caller, seen);
   }
+  // What a test expects is meant to be allowed, whether or not somebody asked for it lately.
+  for (const { from, method, path, rule } of tests) {
+    if (byKept.has(rule)) continue;
+    const seen = byCaller.get(from) ?? [];
+    seen.push({ to: operationOf(method, pathTemplate(path), service.protocol), rule });
+    byCaller.set(from, seen);
+  }
   const rules = rulesOf(byCaller, service);
-  const used = new Set(allowed.flatMap(({ rule }) => rule ?? []));
+  const used = new Set(rules.flatMap(({ of }) => of?.id ?? []));
   return {
     kept,
     rules,
@@ -63,7 +80,11 @@ function isNotRecorded({ conditions, mode, from }: Rule): boolean {
 
 function operationOf(method: string, path: string, protocol: Protocol): string | undefined {
   if (method === 'connect') return undefined;
-  return protocol === 'grpc' && method === 'POST' ? path.slice(1) : `${method} ${path}`;
+  if (protocol === 'grpc' && method === 'POST') return path.slice(1);
+  // What a path holds decoded need not be what a rule can name.
+  const segments = path.slice(1).split('/');
+  const named = segments.map((one) => (parsePathPattern(`/${one}`).ok ? one : '*'));
+  return `${method} /${named.join('/')}`;
 }
 
 /** One rule for all callers that sent the same by the same rule; and one for all that they sent. */
@@ -90,8 +111,25 @@ function rulesOf(
     grouped.set(key, known);
   }
   return [...grouped.values()]
-    .map((rule) => ({ ...rule, to: withoutCovered(rule.to).sort() }))
+    .map((rule) => ({
+      ...rule,
+      from: withRoles(rule.from, rule.of),
+      to: withoutCovered([...new Set(rule.to)]).sort(),
+    }))
     .sort((a, b) => (a.of?.at.line ?? 0) - (b.of?.at.line ?? 0) || (a.from < b.from ? -1 : 1));
+}
+
+function withRoles(callers: readonly string[], of: Rule | undefined): readonly string[] {
+  const roles = (of?.from ?? []).flatMap((who) =>
+    who.kind === 'role' &&
+    who.services.length > 0 &&
+    who.services.every((service) => callers.includes(service))
+      ? [who]
+      : [],
+  );
+  const members = new Set<string>(roles.flatMap(({ services }) => services));
+  const others = callers.filter((caller) => !members.has(caller));
+  return [...roles.map(({ role }) => `role:${role}`), ...others];
 }
 
 /** A template that another one of the same method covers says nothing more. */
