@@ -25,10 +25,10 @@ export function agoText(agoMs: number): string {
 export function cellText({ who, people, what }: SpaceCell): string {
   const callers = `{${whoTexts(who, people).join(', ')}}`;
   if (what.kind === 'connect') return `${callers} x connect`;
-  const { methods, exceptMethods, paths } = what;
+  const { methods, exceptMethods, paths: regions } = what;
   const except = exceptMethods.length === 0 ? '' : ` but ${exceptMethods.join(', ')}`;
   const named = methods[0] === '*' ? `any method${except}` : methods.join(', ');
-  return `${callers} x ${named} x ${paths.map(regionText).join(', ')}`;
+  return `${callers} x ${named} x ${regions.map(regionText).join(', ')}`;
 }
 
 /** A caller whose token makes no difference is named alone. */
