@@ -119,7 +119,7 @@ export function flowRows(found: DiffFound, effect: FlowEffect): readonly (readon
 /** The rule by which it was decided when it came, where it stands now. */
 function byText({ sides }: DiffFound, service: string, id: string | undefined): string {
   const rule = id === undefined ? undefined : ruleOf(sides.before.intent, service, id);
-  return rule === undefined ? (id ?? '') : `${rule.id}, ${rule.at.file}:${rule.at.line}`;
+  return rule === undefined ? (id ?? '') : `${rule.at.file}:${rule.at.line} ${rule.id}`;
 }
 
 function ruleOf(intent: Intent, service: string, id: string): Rule | undefined {
@@ -127,9 +127,12 @@ function ruleOf(intent: Intent, service: string, id: string): Rule | undefined {
   return [...(found?.allow ?? []), ...(found?.deny ?? [])].find((rule) => rule.id === id);
 }
 
-export function sinceText({ sinceMs }: Recorded): string {
-  const days = (systemClock.nowMs() - sinceMs) / dayMs;
-  return days >= 2 ? `last ${Math.round(days)} days` : `since ${agoText(days * dayMs)}`;
+/** Nothing is recorded of the time before anybody told of it. */
+export function sinceText({ sinceMs, flows = [] }: Recorded): string {
+  const toldMs = Math.min(...flows.map((one) => one.sinceMs));
+  const fromMs = flows.length === 0 ? sinceMs : Math.max(sinceMs, toldMs);
+  const agoMs = systemClock.nowMs() - fromMs;
+  return agoMs >= 2 * dayMs ? `last ${Math.round(agoMs / dayMs)} days` : `since ${agoText(agoMs)}`;
 }
 
 const look: Readonly<Record<FlowEffect, readonly [sign: string, hue: Hue]>> = {

@@ -111,7 +111,7 @@ function shorter(
   prefix: string,
   outside: readonly Region[],
 ): readonly Region[] {
-  return sizeOf(regions) <= 1 + sizeOf(outside)
+  return sizeOf(regions) < 1 + sizeOf(outside)
     ? regions
     : [{ path: `${prefix}/**`, except: outside }];
 }
