@@ -2,7 +2,7 @@ import { workloadId } from '../identity/spiffe-id.ts';
 import type { Intent, IntentTest } from '../model/types.ts';
 import { canonicalize } from '../policy/canonical.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
-import { decide } from '../policy/decide.ts';
+import { decideRequest } from '../policy/decide-request.ts';
 import { answerOf } from '../policy/decision.ts';
 import { policyDocument } from '../policy/document.ts';
 import { testFacts } from './test-facts.ts';
@@ -17,8 +17,8 @@ export interface DecidedTest {
 
 /** Decides one `tests:` entry as the callee's policy desk would. */
 export function decideTest(intent: Intent, test: IntentTest): DecidedTest {
-  const decided = decideRequest(intent, test);
-  return { test, passed: decided.got === test.expect, ...decided };
+  const found = decided(intent, test);
+  return { test, passed: found.got === test.expect, ...found };
 }
 
 const policies = new WeakMap<Intent, CompiledPolicy>();
@@ -29,10 +29,7 @@ function policyOf(intent: Intent): CompiledPolicy {
   return known;
 }
 
-function decideRequest(
-  intent: Intent,
-  test: IntentTest,
-): Pick<DecidedTest, 'got' | 'rule' | 'reason'> {
+function decided(intent: Intent, test: IntentTest): Pick<DecidedTest, 'got' | 'rule' | 'reason'> {
   const request = canonicalize({
     principal: workloadId(intent.mesh.trustDomain, test.from),
     method: test.method,
@@ -41,15 +38,14 @@ function decideRequest(
     headers: test.headers,
   });
   if (!request.ok) return { got: 'deny', rule: undefined, reason: request.error.reason };
-  const { caller, method, path } = request.value;
+  const { caller, method, path, others } = request.value;
   const action = { kind: 'http' as const, method, path };
   const decision = answerOf(
-    decide(policyOf(intent), {
-      caller,
-      callee: test.to,
-      action,
-      facts: testFacts(intent, test, request.value),
-    }),
+    decideRequest(
+      policyOf(intent),
+      { caller, callee: test.to, action, facts: testFacts(intent, test, request.value) },
+      others,
+    ),
   );
   return decision.kind === 'allow'
     ? { got: 'allow', rule: decision.rule.id, reason: undefined }

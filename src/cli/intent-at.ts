@@ -17,6 +17,7 @@ import type { Terminal } from './terminal.ts';
 /** One state of the intent, and where it was found. */
 export interface IntentAt {
   readonly intent: Intent;
+  readonly files: ReadonlyMap<string, string>;
   readonly commit: string;
   readonly subject: string;
   /** Such as `3f9c2e1a07bd, which runs`. */
@@ -50,8 +51,8 @@ export async function intentAt(
     terminal.err(`${found.where}: it does not hold, so nothing is decided by it`);
     return undefined;
   }
-  const { commit, subject, where } = found;
-  return { intent, commit, subject, where };
+  const { files, commit, subject, where } = found;
+  return { intent, files, commit, subject, where };
 }
 
 async function find(given: Parameters<typeof intentAt>[0]): Promise<Found> {
@@ -88,7 +89,7 @@ async function findAt(
   return ofReply(reply, `which ran at ${at}`);
 }
 
-function meshRunsIn(dir: string): boolean {
+export function meshRunsIn(dir: string): boolean {
   return existsSync(dir) && existsSync(layoutOf(realpathSync(dir), process.env).controlSocket);
 }
 

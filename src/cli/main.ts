@@ -5,8 +5,8 @@ import { findingFields, jsonLog } from '../base/log.ts';
 import { wrapped } from './table.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
-/** 0 fine, 1 usage or internal, 2 problems found: scripts rely on these. */
-export type ExitCode = 0 | 1 | 2;
+/** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied (`policy diff` only): scripts rely on these. */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 interface Verb {
   readonly summary: string;
@@ -34,6 +34,11 @@ const verbs: Readonly<Record<string, Verb>> = {
   'who-can': {
     summary: 'everybody who may send a request, and the rule that lets them',
     load: async () => (await import('./why.ts')).whoCanCommand,
+  },
+  policy: {
+    summary:
+      'what a change of rules means, also for recorded traffic; rules without traffic; the least that it needs',
+    load: async () => (await import('./policy.ts')).policy,
   },
   status: {
     summary: 'show proxies, workloads and problems of a running mesh',
@@ -165,6 +170,7 @@ function overview(terminal: Terminal): string {
     ...lines,
     '',
     'chancery COMMAND --help shows what it takes, with an example.',
+    'Exit codes: 0 fine, 1 usage or internal, 2 problems found; 3, of policy diff: traffic that was seen would be denied.',
     'A first try: chancery up examples/shop',
   ].join('\n');
 }

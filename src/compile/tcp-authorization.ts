@@ -47,6 +47,7 @@ export const tcpAuthorizationFilter: Init<typeof FilterSchema> = {
 /**
  * A TCP connection has no request to ask about: who may connect is decided in the proxy by the peer's SPIFFE ID
  * alone. A denial wins over an allow; anyone else is refused. Rules in audit are looked at beside that and are logged.
+ * Envoy decides when the first bytes of the caller come (envoy#9023): until then a server that speaks first is heard.
  */
 export function tcpPolicy(intent: Intent, service: Service): Resource {
   const message = create(TypedExtensionConfigSchema, {

@@ -38,6 +38,7 @@ describe('recorded traffic under two policies', () => {
     assert.deepEqual(effects(narrow, wide, flow({ verdict: 'deny' })), ['newly allowed']);
     assert.deepEqual(effects(narrow, wide, flow({ path: '/v1/refunds/x' })), ['unchanged']);
     assert.deepEqual(effects(wide, policy('allow b GET /v1/**'), flow()), ['newly denied']);
+    assert.deepEqual(effects(wide, policy(), flow({ verdict: 'deny' })), ['unchanged']);
   });
 
   it('is uncertain where a rule wants what was not recorded', () => {

@@ -114,6 +114,8 @@ function verdictOf(before: SpaceAnswer, after: SpaceAnswer, { verdict, rule }: F
   if (answerKey(before) === answerKey(after)) return unchanged;
   const wasAllowed = (settledOf(before) ?? verdict) === 'allow';
   const settled = settledOf(after);
+  // It never came in, whatever it would do now: by older rules, or for another reason than rules.
+  if (settled === 'deny' && verdict === 'deny') return unchanged;
   if (settled !== undefined) {
     if ((settled === 'allow') === wasAllowed) return unchanged;
     return { effect: wasAllowed ? 'newly denied' : 'newly allowed', on: [] };

@@ -75,59 +75,92 @@ export function valuesIn<T>({ end, slash, other, literals }: PathSpace<T>): Read
 
 /** The paths for whose value this holds, exactly, in as few patterns as read well. */
 export function regionsOf<T>(space: PathSpace<T>, holds: (value: T) => boolean): readonly Region[] {
-  return regionsBelow(space, holds, '');
+  return regionsBelow({ space, holds, prefix: '', known: new Map() });
 }
 
-function regionsBelow<T>(
-  space: PathSpace<T>,
-  holds: (value: T) => boolean,
-  prefix: string,
-): readonly Region[] {
+/** A part of all paths, and the ones that are wanted of it. */
+interface Part<T> {
+  readonly space: PathSpace<T>;
+  readonly holds: (value: T) => boolean;
+  readonly prefix: string;
+  /** What was found of each part, and of what is not wanted of it. */
+  readonly known: Map<PathSpace<T>, Map<(value: T) => boolean, readonly Region[]>>;
+  /** The opposite of `holds`, made once. */
+  readonly not?: (value: T) => boolean;
+}
+
+function regionsBelow<T>(part: Part<T>): readonly Region[] {
+  const { space, holds, prefix, known } = part;
   const all = uniform(space, holds);
   if (all !== undefined) return all ? [{ path: `${prefix}/**`, except: [] }] : [];
-  const { end, slash, other, literals } = space;
+  const here = known.get(space) ?? new Map<(value: T) => boolean, readonly Region[]>();
+  known.set(space, here);
+  const found = here.get(holds) ?? shorter(piecewise(part), prefix, piecewise(opposite(part)));
+  here.set(holds, found);
+  return found;
+}
+
+function opposite<T>(part: Part<T>): Part<T> {
+  const { holds } = part;
+  return { ...part, holds: part.not ?? ((value) => !holds(value)), not: holds };
+}
+
+/** Everything but a few is said in fewer words than all the rest. */
+function shorter(
+  regions: readonly Region[],
+  prefix: string,
+  outside: readonly Region[],
+): readonly Region[] {
+  return sizeOf(regions) < 1 + sizeOf(outside)
+    ? regions
+    : [{ path: `${prefix}/**`, except: outside }];
+}
+
+function sizeOf(regions: readonly Region[]): number {
+  return regions.reduce((sum, { except }) => sum + 1 + sizeOf(except), 0);
+}
+
+function piecewise<T>(part: Part<T>): readonly Region[] {
+  const { space, holds, prefix } = part;
+  const { end, slash, other } = space;
   const others = 'value' in other ? holds(other.value) : uniform(other.below, holds);
   const hasEnd = end !== undefined && holds(end);
   if (others === true && (end === undefined || hasEnd) && holds(slash)) {
-    return [{ path: `${prefix}/**`, except: takenOut(literals, holds, prefix) }];
+    return [{ path: `${prefix}/**`, except: takenOut(part) }];
   }
   return [
     ...(hasEnd ? [{ path: prefix, except: [] }] : []),
     ...(holds(slash) ? [{ path: `${prefix}/`, except: [] }] : []),
-    ...(others === true
-      ? [{ path: `${prefix}/*/**`, except: takenOut(literals, holds, prefix) }]
-      : partly(space, holds, prefix)),
+    ...(others === true ? [{ path: `${prefix}/*/**`, except: takenOut(part) }] : partly(part)),
   ];
 }
 
 /** Below the named segments: where it does not hold. */
-function takenOut<T>(
-  literals: PathSpace<T>['literals'],
-  holds: (value: T) => boolean,
-  prefix: string,
-): readonly Region[] {
-  return [...literals].flatMap(([segment, space]) =>
-    regionsBelow(space, (value) => !holds(value), `${prefix}/${segment}`),
+function takenOut<T>(part: Part<T>): readonly Region[] {
+  const { space, prefix } = part;
+  return [...space.literals].flatMap(([segment, below]) =>
+    regionsBelow({ ...opposite(part), space: below, prefix: `${prefix}/${segment}` }),
   );
 }
 
 /** Below other segments it holds here and there, or nowhere. What is like it below a named segment is not said again. */
-function partly<T>(
-  { other, literals }: PathSpace<T>,
-  holds: (value: T) => boolean,
-  prefix: string,
-): readonly Region[] {
+function partly<T>(part: Part<T>): readonly Region[] {
+  const { space, holds, prefix } = part;
+  const { other, literals } = space;
   const below = 'value' in other ? undefined : other.below;
   const shape = below && shapeOf(below, holds);
-  const unlike = [...literals].filter(([, space]) => shapeOf(space, holds) !== shape);
+  const unlike = [...literals].filter(([, one]) => shapeOf(one, holds) !== shape);
   const except = unlike.map(([segment]) => ({ path: `${prefix}/${segment}/**`, except: [] }));
-  const wild = below === undefined ? [] : regionsBelow(below, holds, `${prefix}/*`);
+  const wild =
+    below === undefined ? [] : regionsBelow({ ...part, space: below, prefix: `${prefix}/*` });
   return [
     ...wild.map((region) => ({
       ...region,
       except: [...region.except, ...except.filter((one) => mayMeet(region.path, one.path))],
     })),
-    ...unlike.flatMap(([segment, space]) => regionsBelow(space, holds, `${prefix}/${segment}`)),
+    ...unlike.flatMap(([segment, one]) =>
+      regionsBelow({ ...part, space: one, prefix: `${prefix}/${segment}` }),
+    ),
   ];
 }
 

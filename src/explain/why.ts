@@ -5,10 +5,12 @@ import { callersOf } from '../model/tree.ts';
 import type { Intent, Route, Rule, Service, ServiceName, ValueMatch } from '../model/types.ts';
 import { canonicalize } from '../policy/canonical.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
-import { decide } from '../policy/decide.ts';
+import type { PolicyRequest } from '../policy/decide.ts';
+import { decideRequest } from '../policy/decide-request.ts';
 import { type Answer, type Decision, deny, type RuleRef } from '../policy/decision.ts';
 import { policyDocument } from '../policy/document.ts';
 import { type RequestFacts, unknown } from '../policy/facts.ts';
+import type { Reading } from '../policy/other-readings.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
 import { conditionTexts } from './condition-text.ts';
 
@@ -64,12 +66,16 @@ export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
   const caller = callerOf(intent, question.from);
   const read = readRequest(question, caller.id);
   const decision = read.ok
-    ? decide(policy, {
-        caller: read.caller,
-        callee: question.to,
-        action: read.action,
-        facts: question.facts,
-      })
+    ? decideRequest(
+        policy,
+        {
+          caller: read.caller,
+          callee: question.to,
+          action: read.action,
+          facts: question.facts,
+        },
+        read.others,
+      )
     : read.decision;
   const rules = new Map(
     [...(service?.allow ?? []), ...(service?.deny ?? [])].map((rule) => [rule.id as string, rule]),
@@ -125,8 +131,9 @@ function callerOf(intent: Intent, from: string): WhyAnswer['caller'] {
 type Read =
   | {
       readonly ok: true;
-      readonly caller: Parameters<typeof decide>[1]['caller'];
-      readonly action: Parameters<typeof decide>[1]['action'];
+      readonly caller: PolicyRequest['caller'];
+      readonly action: PolicyRequest['action'];
+      readonly others: readonly Reading[];
     }
   | { readonly ok: false; readonly decision: Decision };
 
@@ -136,12 +143,12 @@ function readRequest({ request, to, facts }: WhyQuestion, principal: string): Re
   const headers = facts.headers === unknown ? [] : facts.headers;
   const canonical = canonicalize({ principal, method, path, host, headers });
   if (!canonical.ok) return { ok: false, decision: deny(canonical.error) };
-  const { caller } = canonical.value;
+  const { caller, others } = canonical.value;
   const action =
     request === undefined
       ? ({ kind: 'connect' } as const)
       : ({ kind: 'http', method, path: canonical.value.path } as const);
-  return { ok: true, caller, action };
+  return { ok: true, caller, action, others: request === undefined ? [] : others };
 }
 
 /** A connection is decided by the caller's certificate, and that is always the proxy's. */

@@ -129,3 +129,9 @@ export function fileUnreadable(file: string, detail: string): Finding {
     help: 'make it a plain file that this user may read',
   });
 }
+
+export function branchExists(name: string, why: string): Finding {
+  return error('CH5335', `the branch "${name}" is not made: ${why}`, {
+    help: 'say another name with --branch',
+  });
+}

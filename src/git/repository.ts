@@ -8,6 +8,7 @@ import { type CommitStanding, commitStanding } from './commit-standing.ts';
 import { folderMissing, foreignOwner, gitFailed, notARepository } from './findings.ts';
 import { gitErrorBytesMax, gitTimeoutMs } from './limits.ts';
 import { localBranch } from './local-branch.ts';
+import { type BranchOrder, newBranch } from './new-branch.ts';
 import { type GitHost, type GitOutput, runGit } from './process.ts';
 import { type Layout, readCommit } from './read-commit.ts';
 import { resolveName } from './resolve-name.ts';
@@ -42,6 +43,8 @@ export interface Repository {
     signers: AllowedSigners,
     range: { readonly head: CommitId; readonly accepted: CommitId | undefined },
   ): Promise<readonly Finding[]>;
+  /** A commit on a branch that is new. Errors: CH5335, and those of running git. */
+  newBranch(order: BranchOrder): Promise<Result<CommitId, Finding>>;
   /** Puts the intent of an older commit on top of the newest. Errors: CH5330 to CH5332, and those of running git. */
   takeBack(order: TakeBack, signingKey?: string): Promise<Result<TakenBack, Finding>>;
   /**
@@ -111,6 +114,7 @@ function createRepository(layout: Layout, host: GitHost): Repository {
     },
     checkSignatures: (signers, range) =>
       checkSignatures({ dir: layout.gitDir, host }, signers, range),
+    newBranch: (order) => newBranch({ ...source, signingKey: undefined }, order),
     takeBack: (order, signingKey) => takeBack(localBranch(layout, host, signingKey), order),
     dirty: async () => {
       if (!hasWorkTree) return ok([]);

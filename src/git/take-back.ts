@@ -1,12 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { type CommitId, parseCommitId } from './commit.ts';
-import { gitFailed } from './findings.ts';
-import { gitErrorBytesMax, listingBytesMax } from './limits.ts';
-import { type GitHost, type GitOutput, runGit } from './process.ts';
+import type { CommitId } from './commit.ts';
+import { type CommitPlace, commitTree, writeTree } from './make-commit.ts';
 import { branchBusy, intentMovedOn } from './remote-findings.ts';
 import { intentEntries } from './tree.ts';
 
@@ -26,14 +21,10 @@ export type TakenBack =
 export type WorkTree = 'none' | 'followed' | 'left';
 
 /** A repository in which commits are made. */
-export interface Branch {
+export interface Branch extends CommitPlace {
   /** What it is called in findings. */
   readonly name: string;
-  readonly gitDir: string;
   readonly prefix: string;
-  readonly host: GitHost;
-  /** A private ssh key that signs; commits are not signed without it. */
-  readonly signingKey: string | undefined;
   /** The newest commit, asked afresh. */
   newest(): Promise<Result<CommitId, Finding>>;
   /** Puts `next` on top of `base`; `moved` when the branch has another newest commit. */
@@ -86,7 +77,8 @@ async function compose(
   if (!sameEntries(now.value, bad.value)) return err(intentMovedOn(from, head));
   const tree = await writeTree(branch, head, indexLines(now.value, good.value));
   if (!tree.ok) return tree;
-  return commitTree(branch, { tree: tree.value, parent: head, order: { from, to, reason } });
+  const message = messageOf({ from, to, reason });
+  return commitTree(branch, { tree: tree.value, parent: head, message });
 }
 
 type Entries = ReadonlyMap<string, string>;
@@ -103,55 +95,6 @@ function indexLines(now: Entries, good: Entries): string {
   return [...removals, ...additions].join('');
 }
 
-/** In an index of its own, so that nobody's staged work is touched. */
-async function writeTree(
-  branch: Branch,
-  base: CommitId,
-  lines: string,
-): Promise<Result<string, Finding>> {
-  const index = join(branch.gitDir, `chancery-index-${randomUUID()}`);
-  const vars = { GIT_INDEX_FILE: index };
-  try {
-    const read = await inRepository(branch, ['read-tree', base], vars);
-    if (!read.ok) return read;
-    const changed = await inRepository(branch, ['update-index', '-z', '--index-info'], vars, lines);
-    if (!changed.ok) return changed;
-    // Blobs that were left on the server are not ours to look at.
-    return await inRepository(branch, ['write-tree', '--missing-ok'], vars);
-  } finally {
-    await rm(index, { force: true });
-    await rm(`${index}.lock`, { force: true });
-  }
-}
-
-const author = 'chancery';
-/** A name that no mail server has. */
-const email = 'chancery@mesh.invalid';
-
-function commitTree(
-  branch: Branch,
-  commit: { readonly tree: string; readonly parent: CommitId; readonly order: TakeBack },
-): Promise<Result<CommitId, Finding>> {
-  const { signingKey } = branch;
-  const sign = signingKey === undefined ? [] : ['-S'];
-  const settings =
-    signingKey === undefined
-      ? []
-      : ['gpg.format=ssh', 'gpg.ssh.program=ssh-keygen', `user.signingKey=${signingKey}`];
-  const vars = {
-    GIT_AUTHOR_NAME: author,
-    GIT_AUTHOR_EMAIL: email,
-    GIT_COMMITTER_NAME: author,
-    GIT_COMMITTER_EMAIL: email,
-  };
-  const args = ['commit-tree', ...sign, '-p', commit.parent, commit.tree];
-  return inRepository(branch, args, vars, messageOf(commit.order), settings).then((made) => {
-    if (!made.ok) return made;
-    const id = parseCommitId(made.value);
-    return id === undefined ? err(gitFailed('commit-tree', made.value)) : ok(id);
-  });
-}
-
 function subjectOf({ from, to }: TakeBack): string {
   return `Take back ${from.slice(0, 12)}: intent as of ${to.slice(0, 12)}`;
 }
@@ -159,26 +102,4 @@ function subjectOf({ from, to }: TakeBack): string {
 function messageOf(order: TakeBack): string {
   const { from, to, reason } = order;
   return `${subjectOf(order)}\n\n${reason.trim()}\n\nTaken-Back: ${from}\nIntent-Of: ${to}\n`;
-}
-
-async function inRepository(
-  branch: Branch,
-  args: readonly string[],
-  vars: Readonly<Record<string, string>>,
-  input = '',
-  settings: readonly string[] = [],
-): Promise<Result<string, Finding>> {
-  const { gitDir, host } = branch;
-  const run: Result<GitOutput, Finding> = await runGit({
-    dir: gitDir,
-    args: [`--git-dir=${gitDir}`, ...args],
-    input,
-    settings,
-    outputBytesMax: args[0] === 'ls-tree' ? listingBytesMax : gitErrorBytesMax,
-    host: { ...host, vars: { ...host.vars, ...vars } },
-  });
-  if (!run.ok) return run;
-  const { status, stdout, stderr } = run.value;
-  if (status !== 0) return err(gitFailed(args[0] ?? '', stderr));
-  return ok(stdout.toString('utf8').trimEnd());
 }

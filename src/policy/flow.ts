@@ -35,6 +35,6 @@ export interface RuleUse {
   /** When it was there for the first time, as far as it is kept. */
   readonly knownMs: number;
   readonly requests: number;
-  /** Undefined: it met no request. */
-  readonly lastMs: number | undefined;
+  /** Left out: it met no request. */
+  readonly lastMs?: number;
 }

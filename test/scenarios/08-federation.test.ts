@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 
 import { after, before, describe, it } from 'node:test';
+import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { defaultKek } from '../../src/app/layout.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -13,7 +14,9 @@ import type { CaReply, PeerReply } from '../../src/serve/api/wire.ts';
 import { openKek } from '../../src/store/kek/open.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { intentFolder } from '../support/intents.ts';
+import { type Certificate, capturedSigner } from '../support/peer.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
+import { WireClient } from '../support/wire-client.ts';
 import { WorkloadApi } from '../support/workload-api.ts';
 
 const run = promisify(execFile);
@@ -30,6 +33,37 @@ function files(name: string, port: number): Record<string, string> {
       `identity: { unix: { uid: "${process.getuid?.()}" } }\n`,
     'web.js': web,
   };
+}
+
+/** The other one may only be heard: it is known, and not let in. */
+function guestRules(more: string): string {
+  return (
+    `allow:\n  - { id: partner, from: spiffe://west.test/web, ${more} }\n` +
+    '  - { id: others, from: spiffe://west.test/**, mode: audit }\n'
+  );
+}
+
+const database =
+  'service: db\nowner: test\nprotocol: tcp\nport: 15955\nhealth: connect\nrun: node db.js\n' +
+  'identity: { unix: { uid: "65534" } }\n';
+const databaseApp =
+  "require('node:net').createServer((s) => { s.on('error', () => {}); s.once('data', () => s.end('db')); }).listen(process.env.PORT, '127.0.0.1');\n";
+
+/** What is answered to a byte, until the connection ends. */
+function bytesFrom(port: number, who: Certificate): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = tls.connect({
+      ...{ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['chancery-tcp'] },
+      ...who,
+    });
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+    });
+    socket.on('error', () => {});
+    socket.once('secureConnect', () => socket.write('?'));
+    socket.once('close', () => resolve(text));
+  });
 }
 
 interface Side {
@@ -142,6 +176,54 @@ describe('two meshes that federate with https_spiffe', () => {
     const honest = await signedBy(east.mesh, 'spiffe://east.test/web');
     assert.equal(await east.api.validate(honest, 'east-api'), 'spiffe://east.test/web');
   });
+
+  it('a service of one may do at the other what a rule says, over HTTP and over TCP', async () => {
+    const { mesh } = east;
+    const west = await signers();
+    const http = (who: Certificate): WireClient =>
+      new WireClient(() => mesh.ports('web-v1').ingressPort, who);
+    const get = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: web\r\n\r\n`;
+    // No rule names a guest, and then nobody of the west is believed here.
+    await assert.rejects(http(west.web).send(get('/a')));
+    mesh.edit('services/web.yaml', (text) => `${text}${guestRules('to: GET /a')}`);
+    mesh.add('services/db.yaml', `${database}${guestRules('mode: enforce')}`);
+    mesh.add('db.js', databaseApp);
+    mesh.commit('guests');
+    await mesh.live();
+    const [good, other] = [http(west.web), http(west.other)];
+    assert.equal((await good.send(get('/a'))).status, 200);
+    const elsewhere = await good.send(get('/b'));
+    assert.equal(elsewhere.headers.get('x-chancery-code'), 'CH2101');
+    const denied = await other.send(get('/a'));
+    assert.equal(denied.status, 403);
+    // East's own CA says that somebody is of the west: each trust domain is believed by its own bundle.
+    await assert.rejects(http(west.forged).send(get('/a')));
+    const port = mesh.ports('db-v1').ingressPort;
+    await eventually(
+      async () => (await bytesFrom(port, west.web)) === 'db',
+      settleMs,
+      () => 'the database does not answer',
+    );
+    assert.equal(await bytesFrom(port, west.other), '');
+    assert.equal(await bytesFrom(port, west.forged), '');
+    good.close();
+    other.close();
+    mesh.edit('services/web.yaml', (text) => text.replace(guestRules('to: GET /a'), ''));
+    mesh.edit('services/db.yaml', (text) => text.replace(guestRules('mode: enforce'), ''));
+    mesh.commit('no guests');
+    await mesh.live();
+    await assert.rejects(http(west.web).send(get('/a')));
+  });
+
+  async function signers() {
+    const ofWest = await capturedSigner(west.mesh.layout, 'west.test' as TrustDomain);
+    const ofEast = await capturedSigner(east.mesh.layout, 'east.test' as TrustDomain);
+    return {
+      web: ofWest(['spiffe://west.test/web']),
+      other: ofWest(['spiffe://west.test/other']),
+      forged: ofEast(['spiffe://west.test/web']),
+    };
+  }
 
   it('a rotation of the CA of one reaches the other before anything is signed with it', async () => {
     const ca = (...flags: readonly string[]): Promise<string> =>

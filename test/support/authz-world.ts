@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
-import tls from 'node:tls';
 import { secretsSnapshot } from '../../src/agent/secrets.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { ok } from '../../src/base/result.ts';
@@ -35,6 +34,7 @@ import {
 } from './authz-pairs.ts';
 import { freePort } from './free-port.ts';
 import { type Made, make } from './pki.ts';
+import { type WireAnswer, WireClient } from './wire-client.ts';
 import { XdsEnvoy } from './xds-envoy.ts';
 
 const lifeMs = 3_600_000;
@@ -72,12 +72,6 @@ export function deskOf(policy: () => CompiledPolicy | undefined): CheckHandler {
     onDecision: () => {},
     counters: newDeskCounters(),
   });
-}
-
-export interface WireAnswer {
-  readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
-  readonly body: string;
 }
 
 /** A real Envoy with the ingress of a service as it is compiled, a real desk, and somebody for each caller's certificate. */
@@ -215,90 +209,4 @@ function viewOf(root: Made, peerRoot: Made) {
     ],
     trust: { own: bundle(ownDomain, root), federated: [bundle(peerDomain, peerRoot)] },
   };
-}
-
-/** Bytes as they are over one connection with a certificate, one request after another; opened anew when it was closed. */
-class WireClient {
-  readonly #port: () => number;
-  readonly #identity: { readonly cert: string; readonly key: string };
-  #socket: tls.TLSSocket | undefined;
-  #last: Promise<unknown> = Promise.resolve();
-
-  constructor(port: () => number, identity: { readonly cert: string; readonly key: string }) {
-    this.#port = port;
-    this.#identity = identity;
-  }
-
-  send(request: string): Promise<WireAnswer> {
-    const answer = this.#last.then(() => this.#exchange(request));
-    this.#last = answer.catch(() => {});
-    return answer;
-  }
-
-  close(): void {
-    this.#socket?.destroy();
-  }
-
-  async #exchange(request: string): Promise<WireAnswer> {
-    const socket = this.#socket ?? (await this.#connect());
-    this.#socket = socket;
-    return new Promise((resolve, reject) => {
-      let text = '';
-      const done = (answer: WireAnswer): void => {
-        socket.removeAllListeners();
-        socket.on('error', () => {});
-        if (answer.headers.get('connection') === 'close') this.#forget(socket);
-        else socket.once('close', () => this.#forget(socket));
-        resolve(answer);
-      };
-      socket.removeAllListeners();
-      socket.on('data', (chunk: Buffer) => {
-        text += chunk.toString('latin1');
-        const answer = readAnswer(text);
-        if (answer !== undefined) done(answer);
-      });
-      socket.once('error', reject);
-      socket.once('close', () => {
-        this.#forget(socket);
-        reject(new Error(`closed without an answer to ${JSON.stringify(request)}: ${text}`));
-      });
-      socket.write(Buffer.from(request, 'latin1'));
-    });
-  }
-
-  #forget(socket: tls.TLSSocket): void {
-    socket.destroy();
-    if (this.#socket === socket) this.#socket = undefined;
-  }
-
-  #connect(): Promise<tls.TLSSocket> {
-    return new Promise((resolve, reject) => {
-      const socket = tls.connect({
-        ...{ host: '127.0.0.1', port: this.#port(), rejectUnauthorized: false },
-        ...{ ALPNProtocols: ['http/1.1'], ...this.#identity },
-      });
-      socket.setNoDelay();
-      socket.once('error', reject);
-      socket.once('secureConnect', () => resolve(socket));
-    });
-  }
-}
-
-/** Undefined until all of it is there. */
-function readAnswer(text: string): WireAnswer | undefined {
-  const end = text.indexOf('\r\n\r\n');
-  if (end === -1) return undefined;
-  const [first = '', ...lines] = text.slice(0, end).split('\r\n');
-  const headers = new Map(
-    lines.map((line): [string, string] => {
-      const at = line.indexOf(':');
-      return [line.slice(0, at).toLowerCase(), line.slice(at + 1).trim()];
-    }),
-  );
-  const body = text.slice(end + 4);
-  const isWhole =
-    headers.get('transfer-encoding') === 'chunked'
-      ? body.endsWith('0\r\n\r\n')
-      : body.length >= Number(headers.get('content-length') ?? 0);
-  return isWhole ? { status: Number(first.split(' ')[1]), headers, body } : undefined;
 }

@@ -189,7 +189,7 @@ function ruleUse(rule: string, told: readonly Kept[], flows: readonly Flow[]): r
     rule,
     knownMs: Math.min(...known),
     requests: met.reduce((sum, { requests }) => sum + requests, 0),
-    lastMs: met.length === 0 ? undefined : Math.max(...met.map(({ lastMs }) => lastMs)),
+    ...(met.length === 0 ? {} : { lastMs: Math.max(...met.map(({ lastMs }) => lastMs)) }),
   };
   return [use];
 }

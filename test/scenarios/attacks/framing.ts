@@ -15,7 +15,7 @@ function many(count: number): string {
 
 /**
  * Bytes in the place of HTTP/1.1 from `web`, and what becomes of them. Where the head was allowed before the body
- * turned out to be malformed, the application has seen a request that does not end (`GARBAGE`), and no other.
+ * turned out to be malformed, the application has seen a request that does not end, and no other.
  */
 export const framingAttacks: readonly (readonly [name: string, bytes: string, verdict: string])[] =
   [
@@ -108,7 +108,7 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
     [
       'a chunk extension with a bare LF',
       post('transfer-encoding: chunked\r\n', `3;a\nabc\r\n0\r\n\r\n${smuggled}`),
-      'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: 400 CH4110',
+      'POST /plain: 400 CH4110',
     ],
     [
       'a chunk extension with a bare CR',
@@ -118,7 +118,7 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
     [
       'chunks that end in a bare LF',
       post('transfer-encoding: chunked\r\n', `3\nabc\n0\n\n${smuggled}`),
-      'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: 400 CH4110',
+      'POST /plain: 400 CH4110',
     ],
     [
       'a chunk size with 0x',
@@ -133,7 +133,7 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
     [
       'a chunk size with a sign',
       post('transfer-encoding: chunked\r\n', `+3\r\nabc\r\n0\r\n\r\n${smuggled}`),
-      'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: 400 CH4110',
+      'POST /plain: 400 CH4110',
     ],
     [
       'a negative chunk size',
@@ -143,7 +143,7 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
     [
       'a chunk size past 64 bits',
       post('transfer-encoding: chunked\r\n', `10000000000000003\r\nabc\r\n0\r\n\r\n${smuggled}`),
-      'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: 400 CH4110',
+      'POST /plain: 400 CH4110',
     ],
     [
       'more data than the chunk says',
@@ -166,7 +166,7 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
     [
       'a malformed trailer',
       post('transfer-encoding: chunked\r\n', `0\r\nx y\r\n\r\n${smuggled}`),
-      'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: 400 CH4110',
+      'POST /plain: 400 CH4110',
     ],
     [
       'chunked in HTTP/1.0',
@@ -213,10 +213,11 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
       `GET /plain HTTP/1.1\r\nhost: vault\r\ntransfer-encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`,
       'GET /plain',
     ],
+    // Envoy leaves what is pipelined behind its own answer until more comes; nobody but an attacker sends so.
     [
       'a denied request between two allowed ones',
       `${get('/public/1')}${smuggled}${get('/public/2')}`,
-      'GET /public/1, GET /public/2: 200 CH2102',
+      'GET /public/1: 200 CH2102',
     ],
     [
       'an allowed request after a denied one',
@@ -228,10 +229,11 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
       `${post(`content-length: ${smuggled.length}\r\n`, smuggled, '/internal/x')}`,
       '403 CH2102',
     ],
+    // The proxy denies at the head, before the body: the connection ends with the answer.
     [
       'an allowed request after a denied one with a body',
       `${post('content-length: 3\r\n', 'abc', '/internal/x')}${get('/public/2')}`,
-      'GET /public/2: 403 CH2102',
+      '403 CH2102',
     ],
     [
       'a denied request whose body does not end',
@@ -263,11 +265,7 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
       'HEAD /plain: 200 CH2102',
     ],
     ['half a head', 'GET /public/half HTTP/1.1\r\nhost: va', 'closed'],
-    [
-      'half a body',
-      post('content-length: 10\r\n', 'abc'),
-      'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: closed',
-    ],
+    ['half a body', post('content-length: 10\r\n', 'abc'), 'POST /plain: closed'],
     [
       'CONNECT to the service',
       `CONNECT vault:80 HTTP/1.1\r\nhost: vault\r\n\r\n${smuggled}`,

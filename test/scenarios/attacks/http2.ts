@@ -130,7 +130,7 @@ export const http2Attacks: readonly (readonly [name: string, frames: Buffer, ver
   [
     'a length that is too short',
     request([...to('/plain', 'POST'), ['content-length', '2']], { body: `ab${smuggled}` }),
-    'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: closed',
+    'POST /plain: closed',
   ],
   [
     'a length that is too long',
@@ -156,7 +156,7 @@ export const http2Attacks: readonly (readonly [name: string, frames: Buffer, ver
   [
     'trailers with a path',
     request(to('/plain', 'POST'), { body: 'abc', trailers: [[':path', '/internal/x']] }),
-    'POST /plain, GARBAGE HPE_INVALID_EOF_STATE: closed',
+    'POST /plain: closed',
   ],
   [
     'trailers with framing',

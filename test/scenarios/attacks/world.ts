@@ -81,7 +81,8 @@ server.on('upgrade', (q, s) => {
   s.pipe(s);
 });
 server.on('clientError', (error, s) => {
-  reached.push({ method: 'GARBAGE', url: String(error.rawPacket ?? error.code), headers: [], body: '' });
+  // A connection that is cut off within a request that was noted already.
+  if (error.code !== 'HPE_INVALID_EOF_STATE') reached.push({ method: 'GARBAGE', url: String(error.rawPacket ?? error.code), headers: [], body: '' });
   s.destroy();
 });
 net.createServer((s) => {
@@ -205,6 +206,7 @@ export class Siege {
   async http2(who: Who | Certificate, frames: Uint8Array, silentMs = closingMs): Promise<Outcome> {
     const client = typeof who === 'string' ? this.certificate(who) : who;
     const { status, body } = await exchange(this.ingressPort, client, frames, silentMs);
+    if (status === 'reset') await sleep(forMore.settleMs);
     return { answer: answerOf(status, body), text: body, ...(await this.#reached()) };
   }
 
@@ -239,7 +241,7 @@ interface Wait {
 
 const forOne: Wait = { quietMs: 1_500, settleMs: 5 };
 /** For bytes that may be taken for several requests. */
-export const forMore: Wait = { quietMs: 800, settleMs: 40 };
+export const forMore: Wait = { quietMs: 800, settleMs: 150 };
 /** Envoy holds a connection that it has given up for a second, in silence. */
 const closingMs = 400;
 

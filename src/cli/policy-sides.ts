@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { systemClock } from '../base/clock.ts';
+import { ChanceryError } from '../base/error.ts';
+import type { ServiceFlows } from '../policy/flow.ts';
+import type { Help, Values } from './arguments.ts';
+import { usageError } from './arguments.ts';
+import { controlClient } from './control-target.ts';
+import { type IntentAt, intentAt, meshRunsIn } from './intent-at.ts';
+import { momentOf } from './moment-flag.ts';
+import type { Terminal } from './terminal.ts';
+
+export const dayMs = 86_400_000;
+const sinceUnlessSaidMs = 7 * dayMs;
+
+/** Who came in lately; `flows` undefined: nobody could be asked, and `why` says it. */
+export interface Recorded {
+  readonly flows: readonly ServiceFlows[] | undefined;
+  readonly why: string;
+  readonly sinceMs: number;
+}
+
+export async function recordedFlows(
+  {
+    dir,
+    values,
+    help,
+  }: { readonly dir: string | undefined; readonly values: Values; readonly help: Help },
+  service?: string,
+): Promise<Recorded> {
+  const sinceMs =
+    momentOf(values['since'], '--since', help) ?? systemClock.nowMs() - sinceUnlessSaidMs;
+  if (values['api'] === undefined && !process.env['CHANCERY_API'] && !meshRunsIn(dir ?? '.')) {
+    return { flows: undefined, why: 'no mesh runs here', sinceMs };
+  }
+  const query = { since: Math.floor(sinceMs), ...(service === undefined ? {} : { service }) };
+  try {
+    const reply = await controlClient(values, dir).get('/v1/flows', { query });
+    return { flows: reply.services, why: '', sinceMs };
+  } catch (error) {
+    // One of before has no such call.
+    if (!(error instanceof ChanceryError) || error.code !== 'CH5405') throw error;
+    return { flows: undefined, why: 'this control plane records no flows', sinceMs };
+  }
+}
+
+export interface PolicySides {
+  readonly before: IntentAt;
+  readonly after: IntentAt;
+  readonly dir: string | undefined;
+}
+
+/** `A..B [DIR]`, `A B [DIR]`, or `B [DIR]` against what runs. Undefined: one of them does not hold, and why was said. */
+export async function policySides(
+  words: readonly string[],
+  values: Values,
+  help: Help,
+  terminal: Terminal,
+): Promise<PolicySides | undefined> {
+  const { a, b, dir } = namesIn(words, help);
+  const side = (at: string | undefined): Promise<IntentAt | undefined> =>
+    intentAt({ dir, values: at === undefined ? values : { ...values, at }, help }, terminal);
+  const before = await side(a);
+  const after = await side(b);
+  return before && after && { before, after, dir };
+}
+
+function namesIn(words: readonly string[], help: Help) {
+  const [first, second, third, ...more] = words;
+  if (first === undefined) throw usageError('policy diff takes two commits, or one', help);
+  const range = /^(.*?)\.\.(.*)$/.exec(first);
+  if (range !== null) {
+    if (third !== undefined) throw usageError('A..B is followed by one folder', help);
+    return { a: range[1] || 'HEAD', b: range[2] || 'HEAD', dir: second };
+  }
+  if (more.length > 0) throw usageError('policy diff takes two commits and a folder', help);
+  const isDir = second !== undefined && third === undefined && existsSync(second);
+  return second === undefined || isDir
+    ? { a: undefined, b: first, dir: second }
+    : { a: first, b: second, dir: third };
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { intentOf, meshFile, serviceFile } from '../../test/support/gate-world.ts';
+import type { ServiceName } from '../model/types.ts';
+import type { Flow } from '../policy/flow.ts';
+import { suggestRules } from './suggest-rules.ts';
+import { ruleStandings } from './unused-rules.ts';
+
+const rules = `allow:
+  - { id: read, from: "*", to: "GET /**" }
+  - { id: write, from: web, to: "POST /**" }
+  - { id: tenant, from: web, to: { request: "GET /t", headers: { x-tenant: acme } } }
+  - { id: never, from: cart, to: DELETE /x }
+`;
+const intent = intentOf({
+  'mesh.yaml': meshFile,
+  'services/web.yaml': serviceFile('web'),
+  'services/cart.yaml': serviceFile('cart'),
+  'services/pay.yaml': serviceFile('pay', rules),
+});
+const pay = intent.services.get('pay' as ServiceName);
+assert.ok(pay !== undefined);
+const { trustDomain } = intent.mesh;
+
+const flow = (caller: string, method: string, path: string, rule: string): Flow => ({
+  ...{ caller: `spiffe://${trustDomain}/${caller}`, method, path, rule },
+  ...{ verdict: 'allow', requests: 2, firstMs: 1, lastMs: 2 },
+});
+
+describe('rules from recorded traffic', () => {
+  it('let in what came in, each caller what it sent, under the words of the rule that let it in', () => {
+    const flows = [
+      flow('web', 'GET', '/a/*', 'read'),
+      flow('cart', 'GET', '/a/*', 'read'),
+      flow('web', 'GET', '/b', 'read'),
+      flow('web', 'POST', '/c/**', 'write'),
+      flow('web', 'POST', '/c/d', 'write'),
+      flow('web', 'GET', '/t', 'tenant'),
+      { ...flow('cart', 'PUT', '/z', 'x'), verdict: 'deny' as const },
+    ];
+    const found = suggestRules(pay, trustDomain, { flows, tests: [] });
+    assert.deepEqual(
+      found.rules.map(({ from, to, of }) => [from, to, of?.id as string | undefined]),
+      [
+        [['cart', 'web'], ['GET /a/*'], 'read'],
+        [['web'], ['GET /b'], 'read'],
+        [['web'], ['POST /c/**'], 'write'],
+      ],
+    );
+    assert.deepEqual(
+      found.kept.map(({ id }) => id as string),
+      ['tenant'],
+    );
+    assert.deepEqual(
+      found.dropped.map(({ id }) => id as string),
+      ['never'],
+    );
+    assert.equal(found.requests, 12);
+  });
+
+  it('let in what a test of the service expects, also when nobody asked for it, and name what a rule can name', () => {
+    const tests = [{ from: 'cart', method: 'DELETE', path: '/x', rule: 'never' }];
+    const flows = [flow('web', 'GET', '/a b/c', 'read')];
+    const found = suggestRules(pay, trustDomain, { flows, tests });
+    assert.deepEqual(
+      found.rules.map(({ to }) => to),
+      [['GET /*/c'], ['DELETE /x']],
+    );
+    assert.deepEqual(
+      found.dropped.map(({ id }) => id as string),
+      ['write'],
+    );
+  });
+});
+
+describe('rules without traffic', () => {
+  it('are unused only where they are known for as long as it is asked, and all was recorded', () => {
+    const uses = [
+      { rule: 'read', knownMs: 0, requests: 3, lastMs: 50 },
+      { rule: 'write', knownMs: 0, requests: 0 },
+      { rule: 'tenant', knownMs: 90, requests: 0 },
+    ];
+    const told = { service: 'pay', sinceMs: 0, isPartial: false, flows: [], rules: uses };
+    const kinds = (isPartial: boolean) =>
+      ruleStandings(intent, [{ ...told, isPartial }], 10).map(({ standing }) => standing.kind);
+    assert.deepEqual(kinds(false), ['used', 'unused', 'cannot be told', 'cannot be told']);
+    assert.equal(kinds(true)[1], 'cannot be told');
+  });
+});

@@ -1,0 +1,145 @@
+import { matchesPath, parsePathPattern } from '../model/path-pattern.ts';
+import type { Protocol, Rule, Service } from '../model/types.ts';
+import type { Flow } from '../policy/flow.ts';
+import { pathTemplate } from '../policy/path-template.ts';
+import { callerName } from './flow-diff.ts';
+
+/** The rules that let in what came in, and no more than the templates of its paths say. */
+export interface Suggestion {
+  /** Rules with conditions, for people, or for callers of other meshes stay: what they look at was not recorded. */
+  readonly kept: readonly Rule[];
+  readonly rules: readonly SuggestedRule[];
+  /** Rules that let nothing in and go. */
+  readonly dropped: readonly Rule[];
+  /** Requests that the rules are made from. */
+  readonly requests: number;
+}
+
+export interface SuggestedRule {
+  /** Services, and roles of the old rule of which every member is among them. */
+  readonly from: readonly string[];
+  /** As a file says it; none for a connection. */
+  readonly to: readonly string[];
+  /** The rule that let it in before, whose words are worth keeping. */
+  readonly of: Rule | undefined;
+}
+
+/** A request that a test of the service expects to be allowed, and the rule that allows it. */
+export interface TestedRequest {
+  readonly from: string;
+  readonly method: string;
+  readonly path: string;
+  readonly rule: string;
+}
+
+/** What a caller may send, as one text, and the rule that let it in. */
+interface Seen {
+  readonly to: string | undefined;
+  readonly rule: string | undefined;
+}
+
+export function suggestRules(
+  service: Service,
+  trustDomain: string,
+  { flows, tests }: { readonly flows: readonly Flow[]; readonly tests: readonly TestedRequest[] },
+): Suggestion {
+  const allowed = flows.filter(({ verdict }) => verdict === 'allow');
+  const kept = service.allow.filter(isNotRecorded);
+  const byKept = new Set<string>(kept.map(({ id }) => id));
+  const byCaller = new Map<string, Seen[]>();
+  for (const flow of allowed) {
+    // What came in by a rule that stays goes on doing so.
+    if (flow.caller === '' || (flow.rule !== undefined && byKept.has(flow.rule))) continue;
+    const caller = callerName(flow.caller, trustDomain);
+    const to = operationOf(flow.method, flow.path, service.protocol);
+    const seen = byCaller.get(caller) ?? [];
+    seen.push({ to, rule: flow.rule });
+    byCaller.set(caller, seen);
+  }
+  // What a test expects is meant to be allowed, whether or not somebody asked for it lately.
+  for (const { from, method, path, rule } of tests) {
+    if (byKept.has(rule)) continue;
+    const seen = byCaller.get(from) ?? [];
+    seen.push({ to: operationOf(method, pathTemplate(path), service.protocol), rule });
+    byCaller.set(from, seen);
+  }
+  const rules = rulesOf(byCaller, service);
+  const used = new Set(rules.flatMap(({ of }) => of?.id ?? []));
+  return {
+    kept,
+    rules,
+    dropped: service.allow.filter((rule) => !kept.includes(rule) && !used.has(rule.id)),
+    requests: allowed.reduce((sum, { requests }) => sum + requests, 0),
+  };
+}
+
+/** What it looks at stands in no log. */
+function isNotRecorded({ conditions, mode, from }: Rule): boolean {
+  return conditions !== undefined || mode === 'audit' || from.some(({ kind }) => kind === 'guest');
+}
+
+function operationOf(method: string, path: string, protocol: Protocol): string | undefined {
+  if (method === 'connect') return undefined;
+  if (protocol === 'grpc' && method === 'POST') return path.slice(1);
+  // What a path holds decoded need not be what a rule can name.
+  const segments = path.slice(1).split('/');
+  const named = segments.map((one) => (parsePathPattern(`/${one}`).ok ? one : '*'));
+  return `${method} /${named.join('/')}`;
+}
+
+/** One rule for all callers that sent the same by the same rule; and one for all that they sent. */
+function rulesOf(
+  byCaller: ReadonlyMap<string, readonly Seen[]>,
+  { allow }: Service,
+): readonly SuggestedRule[] {
+  const byRequest = new Map<string, { readonly from: Set<string>; readonly seen: Seen }>();
+  for (const [caller, all] of byCaller) {
+    for (const seen of all) {
+      const key = JSON.stringify([seen.to, seen.rule]);
+      const known = byRequest.get(key) ?? { from: new Set<string>(), seen };
+      known.from.add(caller);
+      byRequest.set(key, known);
+    }
+  }
+  const grouped = new Map<string, SuggestedRule & { readonly to: string[] }>();
+  for (const { from, seen } of byRequest.values()) {
+    const callers = [...from].sort();
+    const key = JSON.stringify([callers, seen.rule, seen.to === undefined]);
+    const of = allow.find(({ id }) => id === seen.rule);
+    const known = grouped.get(key) ?? { from: callers, to: [], of };
+    if (seen.to !== undefined) known.to.push(seen.to);
+    grouped.set(key, known);
+  }
+  return [...grouped.values()]
+    .map((rule) => ({
+      ...rule,
+      from: withRoles(rule.from, rule.of),
+      to: withoutCovered([...new Set(rule.to)]).sort(),
+    }))
+    .sort((a, b) => (a.of?.at.line ?? 0) - (b.of?.at.line ?? 0) || (a.from < b.from ? -1 : 1));
+}
+
+function withRoles(callers: readonly string[], of: Rule | undefined): readonly string[] {
+  const roles = (of?.from ?? []).flatMap((who) =>
+    who.kind === 'role' &&
+    who.services.length > 0 &&
+    who.services.every((service) => callers.includes(service))
+      ? [who]
+      : [],
+  );
+  const members = new Set<string>(roles.flatMap(({ services }) => services));
+  const others = callers.filter((caller) => !members.has(caller));
+  return [...roles.map(({ role }) => `role:${role}`), ...others];
+}
+
+/** A template that another one of the same method covers says nothing more. */
+function withoutCovered(all: readonly string[]): string[] {
+  return all.filter((one) => {
+    const [method, path = ''] = one.split(' ', 2);
+    return !all.some((other) => {
+      const [otherMethod, pattern = ''] = other.split(' ', 2);
+      const wide = parsePathPattern(pattern);
+      return one !== other && method === otherMethod && wide.ok && matchesPath(wide.value, path);
+    });
+  });
+}

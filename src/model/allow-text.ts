@@ -1,0 +1,75 @@
+import {
+  Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  YAMLMap,
+  YAMLSeq,
+} from 'yaml';
+
+/** A rule as it is to stand in a file. `line`: it takes the place of the one there, whose other fields and comments stay. */
+export interface AllowText {
+  readonly line: number | undefined;
+  /** Undefined: as it was. */
+  readonly from: readonly string[] | undefined;
+  readonly to: readonly string[] | undefined;
+}
+
+/** The text of a service file with other `allow` rules; whatever stands before and after stays to the byte. */
+export function replaceAllow(text: string, rules: readonly AllowText[]): string {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const { contents } = document;
+  const pair = isMap(contents)
+    ? contents.items.find(({ key }) => isScalar(key) && key.value === 'allow')
+    : undefined;
+  const old = isSeq(pair?.value) ? pair.value : undefined;
+  const byLine = new Map(
+    (old?.items ?? []).flatMap((item) =>
+      isMap(item) && item.range ? [[lines.linePos(item.range[0]).line, item] as const] : [],
+    ),
+  );
+  const seq = new YAMLSeq();
+  for (const rule of rules) seq.items.push(nodeOf(document, rule, byLine));
+  // What stands above the first rule is kept with the list.
+  const [first] = byLine.keys();
+  if (old?.commentBefore && rules[0]?.line === first) seq.commentBefore = old.commentBefore;
+  const block = blockOf(seq);
+  const [start, end] = [
+    isScalar(pair?.key) ? pair.key.range?.[0] : undefined,
+    old === undefined ? undefined : endOf(text, old.range?.[1] ?? text.length),
+  ];
+  if (start === undefined || end === undefined) return `${text.replace(/\n*$/, '\n')}\n${block}`;
+  return text.slice(0, start) + block + text.slice(end);
+}
+
+/** Blank lines and comments after the last rule belong to what follows. */
+function endOf(text: string, end: number): number {
+  let at = end;
+  while (at > 0 && /\s/.test(text[at - 1] ?? '')) at -= 1;
+  return at < text.length ? at + 1 : at;
+}
+
+function blockOf(seq: YAMLSeq): string {
+  if (seq.items.length === 0) return 'allow: []\n';
+  return new Document({ allow: seq }).toString({ lineWidth: 0, flowCollectionPadding: true });
+}
+
+function nodeOf(
+  document: Document.Parsed,
+  { line, from, to }: AllowText,
+  byLine: ReadonlyMap<number, YAMLMap>,
+): YAMLMap {
+  const known = line === undefined ? undefined : byLine.get(line);
+  const node = known ?? new YAMLMap();
+  if (from !== undefined) node.set('from', document.createNode(oneOrMany(from)));
+  if (to !== undefined && to.length === 0) node.delete('to');
+  else if (to !== undefined) node.set('to', document.createNode(oneOrMany(to)));
+  return node;
+}
+
+function oneOrMany(words: readonly string[]): string | readonly string[] {
+  return words.length === 1 ? (words[0] ?? '') : words;
+}
