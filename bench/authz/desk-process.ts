@@ -30,6 +30,7 @@ const log = jsonLog('desk', clock, (line) => process.stderr.write(line));
 const desk = new PolicyDesk({
   ...{ dir: given.dir, allowRate: 1, env: {}, clock, random },
   log: { ...log, info: () => {} },
+  onNews: () => {},
 });
 desk.take({ kind: 'policy', version: 'bench', document: given.document });
 

@@ -93,7 +93,10 @@ async function ask(
   const state = await intentAt({ dir, values, help }, terminal);
   if (state === undefined) return 1;
   knownOrThrow(ends, state.intent);
-  const facts = factsOf(values, state.intent, ends.to, help);
+  // What is granted until a time is asked about as of now.
+  const timed =
+    state.isGranted && values['time'] === undefined ? { ...values, time: 'now' } : values;
+  const facts = factsOf(timed, state.intent, ends.to, help);
   if (values['matrix'] === true) {
     if (ends.rest.length > 0) throw usageError('--matrix is about all requests', help);
     return matrix(ends, state, facts, { terminal, json: values['json'] === true });
