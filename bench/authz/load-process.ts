@@ -1,14 +1,12 @@
 /**
- * The caller and the application around one proxy, with as little work for each request as can be: bytes made before on
- * TLS connections that stay open, one request at a time on each. `wrk` has no client certificates.
+ * The caller of one proxy, with as little work for each request as can be: bytes made before on TLS connections that stay
+ * open, one request at a time on each. `wrk` has no client certificates.
  */
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { connect, type TLSSocket } from 'node:tls';
 
 export interface LoadFile {
-  readonly appPort: number;
   readonly cert: string;
   readonly key: string;
 }
@@ -28,21 +26,6 @@ export interface LoadAnswer {
 
 const given = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as LoadFile;
 const headEnd = '\r\n\r\n';
-const reply = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: 2${headEnd}ok`);
-
-const app = createServer((socket) => {
-  socket.setNoDelay(true);
-  socket.on('error', () => {});
-  let seen = '';
-  socket.on('data', (chunk: Buffer) => {
-    seen += chunk.toString('latin1');
-    for (let end = seen.indexOf(headEnd); end !== -1; end = seen.indexOf(headEnd)) {
-      seen = seen.slice(end + headEnd.length);
-      socket.write(reply);
-    }
-  });
-});
-await new Promise<void>((done) => app.listen(given.appPort, '127.0.0.1', done));
 process.stdout.write('ready\n');
 for await (const line of createInterface({ input: process.stdin })) {
   const answer = await load(JSON.parse(line) as LoadQuestion);

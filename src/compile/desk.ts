@@ -1,63 +1,113 @@
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { FilterConfigSchema } from '../gen/envoy/config/route/v3/route_components_pb.js';
 import {
+  CompositeSchema,
+  ExecuteFilterActionSchema,
+} from '../gen/envoy/extensions/filters/http/composite/v3/composite_pb.js';
+import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
-import type { MetadataMatcherSchema } from '../gen/envoy/type/matcher/v3/metadata_pb.js';
+import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
+import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
 import type { HttpFilter } from './http.ts';
 import { agentCluster, authzFilter, rbacFilter } from './names.ts';
-import { any, duration, type Init } from './pack.ts';
+import { any, duration } from './pack.ts';
+import { notPredicate, type Predicate } from './rbac-predicates.ts';
 
 /** The desk is on the same host and answers in under a millisecond; past this it counts as down. */
 const deskTimeoutMs = 500;
 
-/** Inverted, so that missing metadata asks rather than lets through. */
-const notAllowed: Init<typeof MetadataMatcherSchema> = {
-  filter: rbacFilter,
-  path: [{ segment: { case: 'key', value: 'enforced_effective_policy_id' } }],
-  value: {
-    matchPattern: {
-      case: 'stringMatch',
-      value: { matchPattern: { case: 'prefix', value: 'allow/' } },
+/** Asks the agent's policy desk. Unreachable is 503, never a 403. */
+const asking = any(ExtAuthzSchema, {
+  transportApiVersion: ApiVersion.V3,
+  services: {
+    case: 'grpcService',
+    value: {
+      targetSpecifier: { case: 'envoyGrpc', value: { clusterName: agentCluster } },
+      timeout: duration(deskTimeoutMs),
     },
   },
-  invert: true,
+  failureModeAllow: false,
+  statusOnError: { code: 503 },
+  encodeRawHeaders: true,
+  metadataContextNamespaces: [rbacFilter],
+});
+
+/** Off but where a route turns it on. */
+export const deskWhereRouted: HttpFilter = {
+  name: authzFilter,
+  disabled: true,
+  configType: { case: 'typedConfig', value: asking },
 };
 
-/** Asks the agent's policy desk. `disabled`: only where a route turns it on. Unreachable is 503, never a 403. */
-function deskFilter(options: {
-  readonly disabled: boolean;
-  /** Not asked where the proxy's own policy said `allow/…`; asked wherever it said anything else, or nothing. */
-  readonly unlessAllowed: boolean;
-}): HttpFilter {
-  return {
-    name: authzFilter,
-    disabled: options.disabled,
-    configType: {
-      case: 'typedConfig',
-      value: any(ExtAuthzSchema, {
-        transportApiVersion: ApiVersion.V3,
-        services: {
-          case: 'grpcService',
+const isAllowed: Predicate = {
+  matchType: {
+    case: 'singlePredicate',
+    value: {
+      input: {
+        name: 'policy',
+        typedConfig: any(DynamicMetadataInputSchema, {
+          filter: rbacFilter,
+          path: [{ segment: { case: 'key', value: 'enforced_effective_policy_id' } }],
+        }),
+      },
+      matcher: {
+        case: 'customMatch',
+        value: {
+          name: 'allow',
+          typedConfig: any(MetadataSchema, {
+            value: {
+              matchPattern: {
+                case: 'stringMatch',
+                value: { matchPattern: { case: 'prefix', value: 'allow/' } },
+              },
+            },
+          }),
+        },
+      },
+    },
+  },
+};
+
+/**
+ * Not asked where the proxy's own policy said `allow/…`; asked wherever it said anything else, or nothing. An idle
+ * ext_authz filter costs each request more than the whole policy; here one is made only to ask. It stands inside the
+ * action: of a filter chain that is named and not there Envoy would say nothing, and let the request through. The name is
+ * the one by which ext_authz looks up what a route says to it.
+ */
+export const deskUnlessAllowed: HttpFilter = {
+  name: authzFilter,
+  configType: {
+    case: 'typedConfig',
+    value: any(CompositeSchema, {
+      matcher: {
+        matcherType: {
+          case: 'matcherList',
           value: {
-            targetSpecifier: { case: 'envoyGrpc', value: { clusterName: agentCluster } },
-            timeout: duration(deskTimeoutMs),
+            matchers: [
+              {
+                // Negated, so that missing metadata asks rather than lets through.
+                predicate: notPredicate(isAllowed),
+                onMatch: {
+                  onMatch: {
+                    case: 'action',
+                    value: {
+                      name: 'ask',
+                      typedConfig: any(ExecuteFilterActionSchema, {
+                        typedConfig: { name: authzFilter, typedConfig: asking },
+                      }),
+                    },
+                  },
+                },
+              },
+            ],
           },
         },
-        failureModeAllow: false,
-        statusOnError: { code: 503 },
-        encodeRawHeaders: true,
-        metadataContextNamespaces: [rbacFilter],
-        ...(options.unlessAllowed ? { filterEnabledMetadata: notAllowed } : {}),
-      }),
-    },
-  };
-}
-
-/** Encoded once: every proxy has the same. */
-export const deskWhereRouted = deskFilter({ disabled: true, unlessAllowed: false });
-export const deskUnlessAllowed = deskFilter({ disabled: false, unlessAllowed: true });
+      },
+    }),
+  },
+};
 
 /** Says from which side the question comes, and turns the desk on where the filter is off by default. */
 export function askDesk(side: 'ingress' | 'egress', service: string) {

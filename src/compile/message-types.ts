@@ -9,6 +9,10 @@ import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.
 import { FileAccessLogSchema } from '../gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import { ExpressionFilterSchema } from '../gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
 import {
+  CompositeSchema,
+  ExecuteFilterActionSchema,
+} from '../gen/envoy/extensions/filters/http/composite/v3/composite_pb.js';
+import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
@@ -21,8 +25,12 @@ import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/net
 import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
-import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
+import {
+  DynamicMetadataInputSchema,
+  FilterStateInputSchema,
+} from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
+import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
   DownstreamTlsContextSchema,
@@ -48,6 +56,9 @@ export const anyTypes = createRegistry(
   ActionSchema,
   FileAccessLogSchema,
   ExpressionFilterSchema,
+  CompositeSchema,
+  DynamicMetadataInputSchema,
+  ExecuteFilterActionSchema,
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
   GrpcStatsSchema,
@@ -58,6 +69,7 @@ export const anyTypes = createRegistry(
   FilterStateInputSchema,
   HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,
+  MetadataSchema,
   HeaderMutationSchema,
   NetworkRbacSchema,
   TcpProxySchema,

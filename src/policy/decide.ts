@@ -1,10 +1,10 @@
-import { nearestName } from '../base/nearest.ts';
 import type { Caller } from './canonical-principal.ts';
 import { type CompiledPolicy, findRule } from './compiled-policy.ts';
 import { decideConditional } from './decide-conditional.ts';
 import { type Action, clip, type Decision, type Deny, deny } from './decision.ts';
 import { deniedBy, notAllowed, withoutFinalSlash } from './denials.ts';
 import { nothingKnown, type RequestFacts } from './facts.ts';
+import { nearestService } from './nearest-service.ts';
 import { principalsOf } from './principals.ts';
 
 /** Who asks what of whom, in canonical form. */
@@ -42,7 +42,7 @@ export function unknownCaller(policy: CompiledPolicy, caller: Caller | undefined
 }
 
 export function unknownService(policy: CompiledPolicy, name: string): Deny {
-  const nearest = nearestName(name, policy.services.keys());
+  const nearest = nearestService(policy, name);
   return deny({
     code: 'CH2104',
     reason: `there is no service "${clip(name)}" in this mesh`,

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { typeUrls } from '../../src/compile/resource.ts';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
+import { ingressListener, rbacFilter } from '../../src/compile/names.ts';
+import { encodedResource } from '../../src/compile/pack.ts';
+import { type Snapshot, typeUrls } from '../../src/compile/resource.ts';
+import { ListenerSchema } from '../../src/gen/envoy/config/listener/v3/listener_pb.js';
+import { HttpConnectionManagerSchema } from '../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { ownDomain, type PairPolicy, type PairRequest } from '../support/authz-pairs.ts';
 import { AuthzWorld, formsOf } from '../support/authz-world.ts';
 import { eventually } from '../support/running-mesh.ts';
@@ -139,7 +145,11 @@ describe('with `decide: desk`', { timeout: 60_000 }, () => {
 
 describe('before the policy of a proxy has come', { timeout: 60_000 }, () => {
   const world = new AuthzWorld();
-  before(() => world.start(formsOf(policy), typeUrls.extension));
+  before(() =>
+    world.start(formsOf(policy), (snapshot) =>
+      new Map(snapshot).set(typeUrls.extension, new Map()),
+    ),
+  );
   after(() => world.stop());
 
   it('the desk decides', async () => {
@@ -153,5 +163,36 @@ describe('before the policy of a proxy has come', { timeout: 60_000 }, () => {
     for (const target of ['/x', '/internal/x']) {
       assert.equal((await world.send('early', request(web, target))).status, 503);
     }
+  });
+});
+
+function withoutPolicyFilter(snapshot: Snapshot): Snapshot {
+  const listeners = new Map(snapshot.get(typeUrls.listener));
+  const compiled = listeners.get(ingressListener);
+  const listener = fromBinary(ListenerSchema, compiled?.bytes ?? new Uint8Array());
+  for (const { configType } of listener.filterChains.flatMap(({ filters }) => filters)) {
+    if (configType.case !== 'typedConfig') continue;
+    const manager = anyUnpack(configType.value, HttpConnectionManagerSchema);
+    if (manager === undefined) continue;
+    const kept = manager.httpFilters.filter(({ name }) => name !== rbacFilter);
+    assert.equal(kept.length, manager.httpFilters.length - 1);
+    configType.value = anyPack(HttpConnectionManagerSchema, { ...manager, httpFilters: kept });
+  }
+  const bytes = toBinary(ListenerSchema, listener);
+  const [name, typeUrl] = [ingressListener, typeUrls.listener];
+  listeners.set(name, encodedResource({ typeUrl, name, bytes, from: [] }));
+  return new Map(snapshot).set(typeUrl, listeners).set(typeUrls.extension, new Map());
+}
+
+describe('where the filter of the policy said nothing', { timeout: 60_000 }, () => {
+  const world = new AuthzWorld();
+  before(() => world.start(formsOf(policy), withoutPolicyFilter));
+  after(() => world.stop());
+
+  it('the desk decides', async () => {
+    const before = await world.asked();
+    assert.equal((await world.send('mute-1', request(web, '/x'))).status, 200);
+    assert.equal((await world.send('mute-2', request(web, '/internal/x'))).status, 403);
+    assert.equal(await world.asked(), before + 2);
   });
 });

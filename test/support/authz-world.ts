@@ -6,7 +6,7 @@ import { secretsSnapshot } from '../../src/agent/secrets.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { ok } from '../../src/base/result.ts';
 import type { WorkloadId } from '../../src/compile/inventory.ts';
-import type { Snapshot, TypeUrl } from '../../src/compile/resource.ts';
+import type { Snapshot } from '../../src/compile/resource.ts';
 import { compileRevision } from '../../src/compile/revision.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import type { SpiffeId } from '../../src/identity/spiffe-id.ts';
@@ -100,16 +100,17 @@ export class AuthzWorld {
     }
   }
 
-  /** `without`: what of the snapshot has not come. */
-  async start(forms: PolicyForms, without?: TypeUrl): Promise<void> {
+  /** `received`: what of the snapshot the proxy gets. */
+  async start(
+    forms: PolicyForms,
+    received: (snapshot: Snapshot) => Snapshot = (whole) => whole,
+  ): Promise<void> {
     await new Promise<void>((listening) => this.#app.listen(0, '127.0.0.1', listening));
     this.#ports.appPort = (this.#app.address() as AddressInfo).port;
     this.#ports.ingressPort = await freePort();
     this.#ports.egressPort = await freePort();
     this.#received = forms.received;
-    const snapshot = new Map(this.#snapshotOf(forms));
-    if (without !== undefined) snapshot.set(without, new Map());
-    await this.#envoy.serve(snapshot);
+    await this.#envoy.serve(received(this.#snapshotOf(forms)));
     await this.#envoy.start();
   }
 

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
+import { anyUnpack } from '@bufbuild/protobuf/wkt';
+import {
+  CompositeSchema,
+  ExecuteFilterActionSchema,
+} from '../gen/envoy/extensions/filters/http/composite/v3/composite_pb.js';
+import { ExtAuthzSchema } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import { HttpFilterSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { deskUnlessAllowed } from './desk.ts';
+import { authzFilter } from './names.ts';
+
+describe('the desk at ingress', () => {
+  const { configType, disabled } = create(HttpFilterSchema, deskUnlessAllowed);
+  const composite =
+    configType.case === 'typedConfig' ? anyUnpack(configType.value, CompositeSchema) : undefined;
+  const list = composite?.matcher?.matcherType;
+  const matchers = list?.case === 'matcherList' ? list.value.matchers : [];
+
+  test('is asked about whatever is not known to be allowed, also where nothing is known', () => {
+    assert.equal(disabled, false);
+    assert.equal(matchers.length, 1);
+    assert.equal(matchers[0]?.predicate?.matchType.case, 'notMatcher');
+  });
+
+  test('stands inside the action: Envoy lets through what names a chain that is not there', () => {
+    const onMatch = matchers[0]?.onMatch?.onMatch;
+    const action =
+      onMatch?.case === 'action' && onMatch.value.typedConfig !== undefined
+        ? anyUnpack(onMatch.value.typedConfig, ExecuteFilterActionSchema)
+        : undefined;
+    assert.equal(action?.filterChainName, '');
+    assert.equal(action.samplePercent, undefined);
+    assert.equal(action.typedConfig?.name, authzFilter);
+    const config = action.typedConfig.typedConfig;
+    const asking = config === undefined ? undefined : anyUnpack(config, ExtAuthzSchema);
+    assert.equal(asking?.failureModeAllow, false);
+    assert.equal(asking.statusOnError?.code, 503);
+    assert.equal(asking.filterEnabled, undefined);
+  });
+});
