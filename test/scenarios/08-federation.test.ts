@@ -14,7 +14,7 @@ import type { CaReply, PeerReply } from '../../src/serve/api/wire.ts';
 import { openKek } from '../../src/store/kek/open.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { intentFolder } from '../support/intents.ts';
-import { type Certificate, capturedCa } from '../support/peer.ts';
+import { type Certificate, capturedSigner } from '../support/peer.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
 import { WireClient } from '../support/wire-client.ts';
 import { WorkloadApi } from '../support/workload-api.ts';
@@ -216,12 +216,12 @@ describe('two meshes that federate with https_spiffe', () => {
   });
 
   async function signers() {
-    const ofWest = await capturedCa(west.mesh.layout, 'west.test' as TrustDomain);
-    const ofEast = await capturedCa(east.mesh.layout, 'east.test' as TrustDomain);
+    const ofWest = await capturedSigner(west.mesh.layout, 'west.test' as TrustDomain);
+    const ofEast = await capturedSigner(east.mesh.layout, 'east.test' as TrustDomain);
     return {
-      web: await ofWest(['spiffe://west.test/web']),
-      other: await ofWest(['spiffe://west.test/other']),
-      forged: await ofEast(['spiffe://west.test/web']),
+      web: ofWest(['spiffe://west.test/web']),
+      other: ofWest(['spiffe://west.test/other']),
+      forged: ofEast(['spiffe://west.test/web']),
     };
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { TrustDomain } from '../../src/model/types.ts';
 import { intentFolder } from '../support/intents.ts';
-import { capturedCa } from '../support/peer.ts';
+import { capturedSigner } from '../support/peer.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
 import { WireClient } from '../support/wire-client.ts';
 
@@ -47,8 +47,8 @@ describe('a revoked permission, on connections that are open', { timeout: 180_00
     removeFolder = remove;
     mesh = new RunningMesh(dir);
     await mesh.up('--watch', watch);
-    const sign = await capturedCa(mesh.layout, 'revoke.test' as TrustDomain);
-    const web = await sign(['spiffe://revoke.test/web']);
+    const sign = await capturedSigner(mesh.layout, 'revoke.test' as TrustDomain);
+    const web = sign(['spiffe://revoke.test/web']);
     askers = versions.flatMap((version) =>
       ['proxy', 'desk'].map((way) => ({
         name: `${version} by ${way}`,

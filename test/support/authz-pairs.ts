@@ -48,6 +48,8 @@ export interface PairRequest {
         readonly host: string;
         readonly caller: string;
         readonly token: PairToken | undefined;
+        /** What headers ask for in place of the request line, as some frameworks have it. */
+        readonly overrides: { readonly method?: string; readonly path?: string };
       }
     | undefined;
 }
@@ -170,14 +172,18 @@ export function randomPairRequest(random: RandomNumber): PairRequest {
   const [target, isPath] = spelled(random, path);
   const [host, hostMeaning] = pick(random, hosts);
   const method = random() < 0.04 ? 'get' : pick(random, [...methods, 'PURGE']);
-  const [headers, isOneReading, token] = randomHeaders(random);
+  const [plainHeaders, isOneReading, token] = randomHeaders(random);
+  const [overriding, overrides] = randomOverrides(random);
+  const headers = [...plainHeaders, ...overriding];
   const [caller] = callers;
   const hasMeaning =
     isPath && hostMeaning !== undefined && method !== 'get' && isOneReading && callers.length === 1;
   return {
     ...{ callers, method, target, host, headers },
     meaning:
-      hasMeaning && caller !== undefined ? { path, host: hostMeaning, caller, token } : undefined,
+      hasMeaning && caller !== undefined
+        ? { path, host: hostMeaning, caller, token, overrides }
+        : undefined,
   };
 }
 
@@ -251,8 +257,35 @@ function randomHeaders(random: RandomNumber): Credentials {
   return [[...lines, ...credentials], isOneReading, token];
 }
 
-/** What the rules say. A rule in audit says nothing. */
+type Overrides = NonNullable<PairRequest['meaning']>['overrides'];
+
+function randomOverrides(random: RandomNumber): readonly [PairRequest['headers'], Overrides] {
+  const kind = Math.floor(random() * 25);
+  if (kind === 0) return [[['X-HTTP-Method-Override', 'put']], { method: 'PUT' }];
+  if (kind === 1) return [[['x-original-url', '/x/zz/../y?q']], { path: '/x/y' }];
+  return [[], {}];
+}
+
+/** What the rules say: an allow only in all readings. A rule in audit says nothing. */
 export function plainVerdict(policy: PairPolicy, request: PairRequest): PairVerdict {
+  const verdict = oneVerdict(policy, request);
+  if (verdict.kind === 'deny' || request.meaning === undefined) return verdict;
+  const { overrides, ...meaning } = request.meaning;
+  const methods = [request.method, overrides.method ?? request.method];
+  const paths = [meaning.path, overrides.path ?? meaning.path];
+  const readings = methods.flatMap((method) =>
+    paths.map((path) =>
+      oneVerdict(policy, { ...request, method, meaning: { ...meaning, path, overrides } }),
+    ),
+  );
+  const denials = readings.filter(({ kind }) => kind === 'deny');
+  // Which of them is told first is no matter.
+  return denials.length === 0
+    ? verdict
+    : { kind: 'deny', rules: denials.flatMap(({ rules }) => rules) };
+}
+
+function oneVerdict(policy: PairPolicy, request: PairRequest): PairVerdict {
   const { meaning } = request;
   if (meaning === undefined || !isKnown(policy, meaning.caller)) return { kind: 'deny', rules: [] };
   const held = policy.rules.filter(

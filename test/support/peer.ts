@@ -1,13 +1,15 @@
 import type { KeyObject } from 'node:crypto';
 import type { Layout } from '../../src/app/layout.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { readCa } from '../../src/identity/ca-store.ts';
 import { readCertificate } from '../../src/identity/certificate-read.ts';
+import { oid } from '../../src/identity/oids.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import type { TrustDomain } from '../../src/model/types.ts';
 import { fileKek } from '../../src/store/kek/file.ts';
 import { openStore } from '../../src/store/open.ts';
-import type { Made } from './pki.ts';
+import { type Made, make } from './pki.ts';
 
 export interface Certificate {
   readonly cert: string;
@@ -25,6 +27,22 @@ export async function capturedIssuer(
   return {
     issuer: { der: certificateDer, certificate: read.value, key: privateKey },
     chain: chainDer.map((der) => toPem('CERTIFICATE', der)).join(''),
+  };
+}
+
+/** Signs any names with the mesh's own CA. */
+export async function capturedSigner(
+  layout: Layout,
+  trustDomain: TrustDomain,
+): Promise<(uris: readonly string[]) => Certificate> {
+  const { issuer, chain } = await capturedIssuer(layout, trustDomain);
+  const nowMs = systemClock.nowMs();
+  return (uris) => {
+    const made = make({
+      ...{ name: '', issuer, uris, purposes: [oid.serverAuth, oid.clientAuth] },
+      ...{ notBeforeMs: nowMs - 60_000, notAfterMs: nowMs + 3_600_000 },
+    });
+    return { cert: `${toPem('CERTIFICATE', made.der)}${chain}`, key: pemOf(made.key) };
   };
 }
 
