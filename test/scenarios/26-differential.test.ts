@@ -20,10 +20,10 @@ import {
   isNoHost,
   type PairRequest,
   type PairVerdict,
-  plainVerdict,
   randomPairPolicy,
   randomPairRequest,
 } from '../support/authz-pairs.ts';
+import { plainVerdict } from '../support/authz-plain.ts';
 import { AuthzWorld, deskOf, formsOf, type PolicyForms } from '../support/authz-world.ts';
 import { eventually } from '../support/running-mesh.ts';
 import type { WireAnswer } from '../support/wire-client.ts';
