@@ -95,6 +95,11 @@ export function factsOf(values: Values, intent: Intent, to: string, help: Help):
 
 const jwtShape = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
+/** The token itself, where it was given and not only its claims. */
+export function bearerOf({ token }: Values): string | undefined {
+  return typeof token === 'string' && jwtShape.test(token) ? token : undefined;
+}
+
 function headersOf(value: Values[string], help: Help): (readonly [string, string])[] {
   return (Array.isArray(value) ? value : []).map((text: string) => {
     const match = /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(text);

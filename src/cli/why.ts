@@ -11,6 +11,7 @@ import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { matrixText } from './why-matrix.ts';
 import {
+  bearerOf,
   type Ends,
   endsOf,
   factsOf,
@@ -19,10 +20,11 @@ import {
   requestOf,
 } from './why-question.ts';
 import { whyText } from './why-text.ts';
+import { verified, verifiedReply, verifiedText, verifyHelp } from './why-verify.ts';
 
 const usage = {
   usage:
-    'why A B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--json]',
+    'why A B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--verify] [--json]',
   text: [
     'What a request from A to B would get, and by which rule: with the engine that decides at every host. A is a service,',
     'or the SPIFFE ID of one elsewhere; METHOD PATH is pkg.Service/Method for gRPC, and left out for tcp.',
@@ -32,8 +34,9 @@ const usage = {
     '  --in DIR                  the intent folder, or the mesh that runs there; here unless said',
     intentAtHelp,
     questionHelp,
+    verifyHelp,
     '',
-    '0: allowed; 2: denied, or it depends; 1: it cannot be told.',
+    '0: allowed; 2: denied, or it depends; 1: it cannot be told, or --verify finds that a real Envoy does otherwise.',
     targetHelp,
   ].join('\n'),
   example:
@@ -46,6 +49,7 @@ const options = {
   ...questionOptions,
   in: { type: 'string' },
   matrix: { type: 'boolean' },
+  verify: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
 
@@ -93,6 +97,13 @@ async function ask(
   const state = await intentAt({ dir, values, help }, terminal);
   if (state === undefined) return 1;
   knownOrThrow(ends, state.intent);
+  const isAboutOne = values['matrix'] !== true && ends.from !== '*';
+  if (
+    values['verify'] === true &&
+    !(isAboutOne && state.intent.services.has(ends.to as ServiceName))
+  ) {
+    throw usageError('--verify is about one request to a service of this mesh', help);
+  }
   // What is granted until a time is asked about as of now.
   const timed =
     state.isGranted && values['time'] === undefined ? { ...values, time: 'now' } : values;
@@ -107,19 +118,25 @@ async function ask(
   return one(question, state, values, terminal);
 }
 
-function one(
+async function one(
   question: WhyQuestion,
   { intent, commit, where }: IntentAt,
   values: Values,
   terminal: Terminal,
-): ExitCode {
+): Promise<ExitCode> {
   const answer = why(intent, question);
   const text = `${question.from} -> ${question.to} ${requestText(question)}`;
-  terminal.out(
-    values['json'] === true
-      ? JSON.stringify(replyOf(answer, question, commit))
-      : whyText(answer, { question: text, where }, terminal),
-  );
+  const json = values['json'] === true;
+  if (!json) terminal.out(whyText(answer, { question: text, where }, terminal));
+  const compared =
+    values['verify'] === true
+      ? await verified(intent, question, { answer, bearer: bearerOf(values) }, terminal)
+      : undefined;
+  if (json) {
+    const more = compared && { verified: verifiedReply(compared) };
+    terminal.out(JSON.stringify({ ...replyOf(answer, question, commit), ...more }));
+  } else if (compared !== undefined) terminal.out(verifiedText(compared, answer, terminal));
+  if (compared?.agrees === false) return 1;
   return answer.decision.kind === 'allow' ? 0 : 2;
 }
 
