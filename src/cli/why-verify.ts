@@ -40,6 +40,7 @@ export function verifiedText(
   const { agrees, found, latencyMs, remark } = result;
   const what = [
     ...(found.status === undefined ? [] : [String(found.status)]),
+    ...(found.grpcStatus === undefined ? [] : [`grpc-status ${found.grpcStatus}`]),
     ...(found.code === undefined ? [] : [found.code]),
     found.rule === undefined ? found.kind : `${found.kind}/${found.rule}`,
     places[found.in],
@@ -82,6 +83,7 @@ export function verifiedReply({ agrees, found, latencyMs, remark, sent }: Verifi
     ...(agrees ? {} : { code: 'CH2112' }),
     remark,
     ...{ kind: found.kind, rule: found.rule, in: found.in, status: found.status },
+    grpcStatus: found.grpcStatus,
     ...{ reached: found.reached, answerCode: found.code, latencyMs: Math.round(latencyMs), sent },
   };
 }

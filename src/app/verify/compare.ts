@@ -25,10 +25,10 @@ export function compare(
     // What names no host is denied by the engine; a proxy that need not know the host leaves it to its routes.
     return found.status === misdirected && !found.reached && isReading(expected)
       ? { agrees: true, remark: 'the routes of the proxy refuse it' }
-      : { agrees: false, remark: `the answer is ${nameOf(expected.kind, expectedRule)}` };
+      : { agrees: false, remark: differs(expected.kind, expectedRule, found.why) };
   }
   if (found.kind === 'deny' && (found.in === 'handshake' || found.in === 'listener')) {
-    return { agrees: !found.reached, remark: `refused ahead of any rule: ${found.why}` };
+    return { agrees: !found.reached, remark: found.why };
   }
   if (found.kind === 'allow' && !found.reached) {
     return found.status === misdirected
@@ -52,13 +52,14 @@ function compareRules(
   if (found.rule !== undefined && expected !== undefined && alsoHolds(found.rule)) {
     return { agrees: true, remark: `${expected} holds as well` };
   }
-  return { agrees: false, remark: `the answer is ${nameOf(found.kind, expected)}` };
+  return { agrees: false, remark: differs(found.kind, expected) };
 }
 
 function isReading({ kind, rule }: Answer): boolean {
   return kind === 'deny' && rule === undefined;
 }
 
-export function nameOf(kind: 'allow' | 'deny', rule: string | undefined): string {
-  return rule === undefined ? `${kind} by no rule` : `${kind}/${rule}`;
+function differs(kind: Answer['kind'], rule: string | undefined, why?: string): string {
+  const answer = rule === undefined ? `${kind} by no rule` : `${kind}/${rule}`;
+  return [...(why === undefined ? [] : [why]), `the answer is ${answer}`].join('; ');
 }

@@ -18,18 +18,24 @@ import { inlineListener } from '../gate/inline-listener.ts';
 
 const agentConnectMs = 2_000;
 
-export interface IngressOptions {
+export interface SnapshotOptions {
   readonly intent: Intent;
   readonly service: ServiceName;
-  /** Where it listens, on loopback. */
+  /** Where its ingress listens, on loopback. */
   readonly port: number;
   readonly appPort: number;
+  /** Only for who also takes the egress. */
+  readonly egressPort?: number;
+}
+
+export interface IngressOptions extends SnapshotOptions {
   /** As the proxy finds it from the folder that it runs in. */
   readonly agentSocket: string;
 }
 
-/** What a proxy of this service is sent about its ingress. */
-export function ingressSnapshot({ intent, service, port, appPort }: IngressOptions): Snapshot {
+/** What a proxy of this service is sent, with these ports. */
+export function proxySnapshot(options: SnapshotOptions): Snapshot {
+  const { intent, service, port, appPort, egressPort } = options;
   const own = intent.services.get(service);
   const [version] = own?.versions ?? [];
   if (own === undefined || version === undefined) throw new Error(`there is no ${service}`);
@@ -37,6 +43,7 @@ export function ingressSnapshot({ intent, service, port, appPort }: IngressOptio
   const workload: Workload = {
     ...standIn(own, version, { id, state: 'ready' }),
     ...{ ingressPort: port, appPort },
+    ...(egressPort === undefined ? {} : { egressPort }),
   };
   const { snapshots } = compileRevision(intent, sortInventory([workload]));
   const snapshot = snapshots.get(id as WorkloadId);
@@ -52,7 +59,7 @@ export function ingressBootstrap(
   options: IngressOptions,
   change: (listener: Listener) => void = () => {},
 ): Uint8Array {
-  const snapshot = ingressSnapshot(options);
+  const snapshot = proxySnapshot(options);
   const listener = listenerOf(snapshot);
   change(listener);
   const app = snapshot.get(typeUrls.cluster)?.get(appCluster);

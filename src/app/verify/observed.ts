@@ -13,6 +13,7 @@ export type Observed =
       /** Undefined: none decided, or it is not told, as of an allowed TCP connection. */
       readonly rule: string | undefined;
       readonly status: number | undefined;
+      readonly grpcStatus: string | undefined;
       readonly code: string | undefined;
       /** Whether the application got it. */
       readonly reached: boolean;
@@ -29,7 +30,8 @@ export function observed(answer: SentAnswer, log: readonly LogLine[], reached: b
   if (answer.kind === 'cut') return { kind: 'none', why: `no answer: ${answer.why}` };
   const { status, headers } = answer;
   const code = headers.get('x-chancery-code');
-  const found = { status, code, reached, why: undefined };
+  const grpcStatus = headers.get('grpc-status');
+  const found = { status, grpcStatus, code, reached, why: undefined };
   const [verdict = '', rule] = split(textOf(line?.['rule']));
   if (verdict === 'allow' || verdict === 'deny')
     return { ...found, kind: verdict, rule, in: 'proxy' };
@@ -48,10 +50,12 @@ export function observed(answer: SentAnswer, log: readonly LogLine[], reached: b
   };
 }
 
+const ofNoRequest = { status: undefined, grpcStatus: undefined, code: undefined };
+
 function handshakeObserved(log: readonly LogLine[], why: string): Observed {
   const refused = log.findLast(({ kind }) => kind === 'handshake');
   return {
-    ...{ kind: 'deny', in: 'handshake', rule: undefined, status: undefined, code: undefined },
+    ...{ ...ofNoRequest, kind: 'deny', in: 'handshake', rule: undefined },
     ...{ reached: false, why: textOf(refused?.['failure']) ?? why },
   };
 }
@@ -65,7 +69,7 @@ function connectionObserved(
   reached: boolean,
 ): Observed {
   if (line === undefined && !isOpen) return handshakeObserved(log, 'the connection was cut');
-  const common = { in: 'proxy', status: undefined, code: undefined, reached } as const;
+  const common = { ...ofNoRequest, in: 'proxy', reached } as const;
   if (isOpen) return { ...common, kind: 'allow', rule: undefined, why: undefined };
   const denied = tcpDenied.exec(textOf(line?.['details']) ?? '')?.[1];
   if (denied === undefined) return { kind: 'none', why: `cut: ${JSON.stringify(line)}` };

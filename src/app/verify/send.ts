@@ -84,10 +84,13 @@ async function sendGrpc(port: number, peer: WirePeer, request: Outgoing): Promis
         resolve({ kind: 'cut', why: error === undefined ? 'closed' : messageOf(error) });
       session.once('error', cut);
       session.once('close', () => cut());
-      const stream = session.request({
-        ...grouped(request.headers),
-        ...{ ':method': request.method, ':path': request.path, ':authority': request.host },
-      });
+      const { method, path, host } = request;
+      const pseudo = { ':method': method, ':path': path, ':authority': host };
+      // Also of a GET the message is sent: it has just none of a meaning.
+      const stream = session.request(
+        { ...grouped(request.headers), ...pseudo },
+        { endStream: false },
+      );
       stream.on('error', cut);
       stream.once('response', (headers) => {
         const texts = Object.entries(headers).map(

@@ -16,6 +16,8 @@ export interface WirePeer {
 
 /** Bytes as they are over one connection with a certificate, one request after another; opened anew when it was closed. */
 export class WireClient {
+  /** Connections that were opened so far. */
+  connections = 0;
   readonly #port: () => number;
   readonly #peer: WirePeer;
   #socket: tls.TLSSocket | undefined;
@@ -38,7 +40,7 @@ export class WireClient {
   }
 
   async #exchange(request: string): Promise<WireAnswer> {
-    const socket = this.#socket ?? (await connectTls(this.#port(), 'http/1.1', this.#peer));
+    const socket = this.#socket ?? (await this.#connect());
     this.#socket = socket;
     return new Promise((resolve, reject) => {
       let text = '';
@@ -62,6 +64,11 @@ export class WireClient {
       });
       socket.write(Buffer.from(request, 'latin1'));
     });
+  }
+
+  #connect(): Promise<tls.TLSSocket> {
+    this.connections += 1;
+    return connectTls(this.#port(), 'http/1.1', this.#peer);
   }
 
   #forget(socket: tls.TLSSocket): void {
