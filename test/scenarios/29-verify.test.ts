@@ -25,14 +25,13 @@ allow:
   - { id: read, from: web, to: GET /** }
   - { id: read-charges, from: web, to: GET /v1/charges/* }
   - { id: by-token, from: reports, to: GET /t, token: { issuer: login, scopes: [read], claims: { department: finance } } }
-  - { id: by-person, from: "person:alice@acme.test", to: GET /p }
   - { id: tenant, from: reports, to: { request: GET /h, headers: { x-tenant: acme } } }
   - { id: morning, from: reports, to: GET /m, when: request.time.getHours() == 9 }
   - { id: near, from: reports, to: GET /n, when: source.address == "127.0.0.9" }
   - { id: guest, from: spiffe://peer.test/desk, to: GET /g }
 deny:
   - { id: no-internal, from: "*", to: "* /internal/**" }
-  - { id: no-debug, from: "*", to: { request: "* /**", headers: { x-debug: "on" } } }
+  - { id: no-debug, from: "*", to: { request: "* /d/**", headers: { x-debug: "on" } } }
 `,
   'services/stock.yaml': `${service('stock', 'grpc', 7_004)}
 allow: [{ id: take, from: web, to: shop.Stock/Take }]
@@ -41,6 +40,9 @@ deny: [{ id: never-drop, from: "*", to: shop.Stock/Drop }]
   'services/ledger.yaml': `${service('ledger', 'tcp', 7_005)}
 allow: [{ id: books, from: [web, reports] }]
 deny: [{ id: no-reports, from: reports }]
+`,
+  'services/people.yaml': `${service('people', 'http', 7_007)}
+allow: [{ id: by-person, from: "person:alice@acme.test", to: GET /p }]
 `,
   'services/vault.yaml': `${service('vault', 'http', 7_006)}
 decide: desk
@@ -153,7 +155,7 @@ describe('why --verify', { timeout: 240_000 }, () => {
     await agrees([...args, '--token', 'none'], ['deny', 'desk', undefined, 401, 'CH2108']);
     const alice = JSON.stringify({ sub: 'u-1', email: 'alice@acme.test' });
     const person: Found = ['allow', 'desk', 'by-person', 200];
-    await agrees(['reports', 'payments', 'GET', '/p', '--token', alice], person);
+    await agrees(['reports', 'people', 'GET', '/p', '--token', alice], person);
   });
 
   it('a token as it is, with the keys of the issuer', async () => {
@@ -170,7 +172,7 @@ describe('why --verify', { timeout: 240_000 }, () => {
     await agrees([...header, 'x-tenant=acme'], ['allow', 'proxy', 'tenant', 200]);
     const twice = [...header, 'x-tenant=acme', '--header', 'x-tenant=acme'];
     await agrees(twice, ['deny', 'desk', undefined, 403, 'CH2101']);
-    const debug = ['web', 'payments', 'GET', '/x', '--header', 'x-debug=off, on'];
+    const debug = ['web', 'payments', 'GET', '/d/x', '--header', 'x-debug=off, on'];
     await agrees(debug, ['deny', 'desk', 'no-debug', 403, 'CH2102']);
     const time = ['reports', 'payments', 'GET', '/m', '--time'];
     await agrees([...time, '2026-03-01T09:30:00Z'], ['allow', 'desk', 'morning', 200]);
@@ -195,7 +197,8 @@ describe('why --verify', { timeout: 240_000 }, () => {
 
   it('callers of a peer, and of nobody that is believed', async () => {
     const desk = 'spiffe://peer.test/desk';
-    await agrees([desk, 'payments', 'GET', '/g'], ['allow', 'proxy', 'guest', 200]);
+    // The tree in the proxy is sure of members only where a rule is for everybody.
+    await agrees([desk, 'payments', 'GET', '/g'], ['allow', 'desk', 'guest', 200]);
     await agrees([desk, 'payments', 'GET', '/x'], ['deny', 'desk', undefined, 403, 'CH2101']);
     await agrees([desk, 'vault', 'GET', '/x'], ['deny', 'handshake', undefined]);
     const stranger = 'spiffe://elsewhere.test/x';

@@ -24,7 +24,10 @@ export type Observed =
 
 /** Reads the proxy's own log, which names the rule; the answer alone does not tell it of an allow. */
 export function observed(answer: SentAnswer, log: readonly LogLine[], reached: boolean): Observed {
-  const line = log.find(({ kind }) => kind === 'request' || kind === 'connection');
+  // The first connection only asked whether the proxy listens, and nobody was on it.
+  const line = log.find(
+    ({ kind, caller }) => kind === 'request' || (kind === 'connection' && caller),
+  );
   if (answer.kind === 'connection') return connectionObserved(answer.isOpen, line, log, reached);
   if (line === undefined && answer.kind === 'cut') return handshakeObserved(log, answer.why);
   if (answer.kind === 'cut') return { kind: 'none', why: `no answer: ${answer.why}` };
@@ -53,14 +56,16 @@ export function observed(answer: SentAnswer, log: readonly LogLine[], reached: b
 const ofNoRequest = { status: undefined, grpcStatus: undefined, code: undefined };
 
 function handshakeObserved(log: readonly LogLine[], why: string): Observed {
-  const refused = log.findLast(({ kind }) => kind === 'handshake');
-  return {
-    ...{ ...ofNoRequest, kind: 'deny', in: 'handshake', rule: undefined },
-    ...{ reached: false, why: textOf(refused?.['failure']) ?? why },
-  };
+  const failure = textOf(log.findLast(({ kind }) => kind === 'handshake')?.['failure']);
+  return failure === undefined
+    ? { kind: 'none', why }
+    : {
+        ...{ ...ofNoRequest, kind: 'deny', in: 'handshake', rule: undefined },
+        ...{ reached: false, why: failure },
+      };
 }
 
-const tcpDenied = /^rbac_access_denied_matched_policy\[(.*)\]$/;
+const tcpDenied = /^rbac_access_denied_matched_policy\[deny\/(.*)\]$/;
 
 function connectionObserved(
   isOpen: boolean,
@@ -68,11 +73,10 @@ function connectionObserved(
   log: readonly LogLine[],
   reached: boolean,
 ): Observed {
-  if (line === undefined && !isOpen) return handshakeObserved(log, 'the connection was cut');
   const common = { ...ofNoRequest, in: 'proxy', reached } as const;
   if (isOpen) return { ...common, kind: 'allow', rule: undefined, why: undefined };
   const denied = tcpDenied.exec(textOf(line?.['details']) ?? '')?.[1];
-  if (denied === undefined) return { kind: 'none', why: `cut: ${JSON.stringify(line)}` };
+  if (denied === undefined) return handshakeObserved(log, 'the connection was cut');
   // The name of what no rule allows; no rule of a service has it but by its own will.
   const rule = denied === 'default' ? undefined : denied;
   return { ...common, kind: 'deny', rule, why: undefined };
