@@ -44,7 +44,7 @@ deny: [{ id: no-reports, from: reports }]
   'services/people.yaml': `${service('people', 'http', 7_007)}
 allow: [{ id: by-person, from: "person:alice@acme.test", to: GET /p }]
 `,
-  'services/vault.yaml': `${service('vault', 'http', 7_006)}
+  'services/vault.yaml': `${service('vault', 'http2', 7_006)}
 decide: desk
 allow: [{ id: open, from: web, to: GET /** }]
 `,

@@ -12,7 +12,6 @@ import type { Intent, Service, ServiceName, TrustDomain } from '../../model/type
 import { compilePolicy } from '../../policy/compiled-policy.ts';
 import { answerOf } from '../../policy/decision.ts';
 import { policyDocument } from '../../policy/document.ts';
-import { noToken } from '../../policy/facts.ts';
 import { policyTokens } from '../../tokens/token-verifier.ts';
 import { openAgentSocket } from './agent-socket.ts';
 import { type Application, openApplication } from './application.ts';
@@ -105,7 +104,7 @@ function asSentOf(
 ): { readonly question: WhyQuestion; readonly otherwise: readonly string[] } {
   if (question.request === undefined) return { question, otherwise: [] };
   const tokens = policyTokens(compilePolicy(policyDocument(sent.intent)));
-  const token = sent.intent.mesh.issuers.size === 0 ? noToken : tokens(sent.headers, sent.timeMs);
+  const token = tokens(sent.headers, sent.timeMs);
   const otherwise =
     sent.signedFor !== undefined && token.kind === 'invalid'
       ? [`with a token that does not verify: ${token.reason}`]
