@@ -138,7 +138,8 @@ describe('why --verify', { timeout: 240_000 }, () => {
   });
 
   it('paths and hosts that have no one reading', async () => {
-    await agrees(['web', 'payments', 'GET', '/a%2fb'], ['deny', 'listener', undefined, 400]);
+    const refused: Found = ['deny', 'listener', undefined, 400, 'CH4110'];
+    await agrees(['web', 'payments', 'GET', '/a%2fb'], refused);
     const atDesk: Found = ['deny', 'desk', undefined, 403, 'CH2125'];
     await agrees(['web', 'payments', 'GET', '/a;b'], atDesk);
     await agrees(['web', 'payments', 'GET', '/a/../x'], ['allow', 'proxy', 'read', 200]);
