@@ -40,7 +40,7 @@ const usage = {
     targetHelp,
   ].join('\n'),
   example:
-    "chancery why cart payments POST /v1/charges --in examples/shop; chancery why 'cart -> payments' GET /v1/charges/7 --at HEAD~1",
+    "chancery why checkout payments POST /v1/charges --in examples/shop --verify; chancery why 'reports -> payments' GET /v1/charges/7 --at HEAD~1",
 };
 
 const options = {
