@@ -97,6 +97,13 @@ async function ask(
   const state = await intentAt({ dir, values, help }, terminal);
   if (state === undefined) return 1;
   knownOrThrow(ends, state.intent);
+  const isAboutOne = values['matrix'] !== true && ends.from !== '*';
+  if (
+    values['verify'] === true &&
+    !(isAboutOne && state.intent.services.has(ends.to as ServiceName))
+  ) {
+    throw usageError('--verify is about one request to a service of this mesh', help);
+  }
   // What is granted until a time is asked about as of now.
   const timed =
     state.isGranted && values['time'] === undefined ? { ...values, time: 'now' } : values;
