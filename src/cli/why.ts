@@ -108,13 +108,6 @@ async function ask(
   const timed =
     state.isGranted && values['time'] === undefined ? { ...values, time: 'now' } : values;
   const facts = factsOf(timed, state.intent, ends.to, help);
-  const isAboutOne = values['matrix'] !== true && ends.from !== '*';
-  if (
-    values['verify'] === true &&
-    !(isAboutOne && state.intent.services.has(ends.to as ServiceName))
-  ) {
-    throw usageError('--verify is about one request to a service of this mesh', help);
-  }
   if (values['matrix'] === true) {
     if (ends.rest.length > 0) throw usageError('--matrix is about all requests', help);
     return matrix(ends, state, facts, { terminal, json: values['json'] === true });
