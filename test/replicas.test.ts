@@ -11,7 +11,9 @@ import {
   paths,
   type StatusReply,
 } from '../src/serve/api/wire.ts';
+import type { BreakglassReply, BreakglassStepReply } from '../src/serve/api/wire-breakglass.ts';
 import type { CommitVerdict } from '../src/serve/api/wire-gate.ts';
+import type { IntentReply } from '../src/serve/api/wire-intent.ts';
 import { LoneAgent } from './support/control-plane.ts';
 import { noPostgres } from './support/postgres.ts';
 import { type ReplicaProcess, ReplicatedMesh } from './support/replicated-mesh.ts';
@@ -111,6 +113,34 @@ describe('control planes on one PostgreSQL, without proxies', {
     const roots = made.rootSha256.flatMap((root) => ['--root', root]);
     agent.start('--server', `127.0.0.1:${follower.agentPort}`, ...roots);
     for (const one of mesh.replicas) await connected(one);
+  });
+
+  it('access beside Git is granted at any, is live on hosts of each, and all know it', async () => {
+    const wanted = { who: 'storefront', callee: 'payments', forMs: 600_000, reason: 'INC-1' };
+    const said = await ask<BreakglassStepReply>(follower, paths.breakglass, wanted);
+    const { id, by } = said.grant;
+    assert.equal(by, `uid ${process.getuid?.()}`);
+    const { live, hosts, tookMs } = said.reach ?? assert.fail();
+    assert.deepEqual([live, hosts], [1, 1]);
+    assert.ok(tookMs < 1_000, `it took ${tookMs} ms`);
+    for (const one of mesh.replicas) {
+      await mesh.until(one, 'granted', ({ warnings }) =>
+        warnings.some(({ code, message }) => code === 'CH4231' && message.includes(id)),
+      );
+      const { grants = [] } = await ask<IntentReply>(one, paths.intent);
+      assert.deepEqual(
+        grants.map((grant) => grant.id),
+        [id],
+      );
+    }
+    assert.equal(await codeOf(ask(follower, `${paths.breakglass}/${id}/approve`, {})), 'CH4234');
+    const ended = await ask<BreakglassStepReply>(follower, `${paths.breakglass}/${id}/revoke`, {});
+    assert.deepEqual([ended.grant.state.kind, ended.reach?.live], ['revoked', 1]);
+    for (const one of mesh.replicas) {
+      await mesh.until(one, 'revoked', ({ warnings }) => warnings.length === 0);
+      const { grants } = await ask<BreakglassReply>(one, paths.breakglass);
+      assert.equal(grants[0]?.grant.state.kind, 'revoked');
+    }
   });
 
   it('the one that leads goes down: another leads at once, from what is in the store', async () => {

@@ -11,6 +11,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cel: ['base'],
   model: ['base', 'cel'],
   policy: ['base', 'model', 'cel'],
+  breakglass: ['base', 'cel', 'model'],
   identity: ['base', 'model'],
   tokens: ['base', 'cel', 'model', 'policy', 'identity'],
   compile: ['base', 'cel', 'model', 'policy', 'identity', 'gen'],
@@ -25,6 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'serve/authz': ['base', 'model', 'policy', 'tokens', 'serve/grpc', 'gen'],
   'serve/api': [
     'base',
+    'breakglass',
     'client',
     'compile',
     'identity',
@@ -53,6 +55,7 @@ const pure = [
   'cel',
   'model',
   'policy',
+  'breakglass',
   'identity',
   'tokens',
   'compile',

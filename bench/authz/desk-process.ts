@@ -1,17 +1,15 @@
 /** The policy desk as an agent has it, on the socket of one workload: its decisions, and the certificates of its proxy. */
 import { readFileSync } from 'node:fs';
 import { PolicyDesk } from '../../src/agent/policy-desk.ts';
-import { secretsSnapshot } from '../../src/agent/secrets.ts';
+import { openAgentSocket } from '../../src/app/verify/agent-socket.ts';
+import { bundleOf, viewOf } from '../../src/app/verify/throwaway-ca.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import { jsonLog } from '../../src/base/log.ts';
 import { systemRandom as random } from '../../src/base/random.ts';
-import { ok } from '../../src/base/result.ts';
-import type { SpiffeId } from '../../src/identity/spiffe-id.ts';
-import type { TrustDomain } from '../../src/model/types.ts';
+import { workloadId } from '../../src/identity/spiffe-id.ts';
+import type { ServiceName, TrustDomain } from '../../src/model/types.ts';
 import type { PolicyDocument } from '../../src/policy/document.ts';
-import { checkMethod } from '../../src/serve/authz/check-method.ts';
-import { createGrpcServer } from '../../src/serve/grpc/server.ts';
-import { XdsService } from '../../src/serve/xds/service.ts';
+import type { WorkloadView } from '../../src/serve/workload/source.ts';
 
 /** What the process is given, as JSON; binary parts in base64. */
 export interface DeskFile {
@@ -30,30 +28,27 @@ const log = jsonLog('desk', clock, (line) => process.stderr.write(line));
 const desk = new PolicyDesk({
   ...{ dir: given.dir, allowRate: 1, env: {}, clock, random },
   log: { ...log, info: () => {} },
+  onNews: () => {},
 });
 desk.take({ kind: 'policy', version: 'bench', document: given.document });
 
-const sds = new XdsService({ clock, authorize: () => ok('bench'), onEvent: () => {} });
-sds.publish('bench', secretsSnapshot(view()));
-const server = createGrpcServer({
-  methods: [...sds.methods, checkMethod({ handler: desk.check, serviceOf: () => given.service })],
+await openAgentSocket(given.socket, {
+  ...{ service: given.service, view: view(), check: desk.check },
   onError: (error) => process.stderr.write(`${String(error)}\n`),
 });
-await server.listenUnix(given.socket, 0o600);
 // In order, so that a profile of it is written.
 process.once('SIGTERM', () => process.exit(0));
 // Nobody else ends it when the bench was killed.
 process.stdin.resume().once('end', () => process.exit(0));
 process.stdout.write('ready\n');
 
-function view(): Parameters<typeof secretsSnapshot>[0] {
+function view(): WorkloadView {
   const trustDomain = given.trustDomain as TrustDomain;
-  const spiffeId = `spiffe://${trustDomain}/${given.service}` as SpiffeId;
+  const own = bundleOf(trustDomain, Buffer.from(given.rootDer, 'base64'));
   const svid = {
-    ...{ spiffeId, serial: '', notAfterMs: 0, hint: '' },
+    spiffeId: workloadId(trustDomain, given.service as ServiceName),
     chainDer: given.chainDer.map((der) => Buffer.from(der, 'base64')),
     privateKeyPkcs8: Buffer.from(given.privateKeyPkcs8, 'base64'),
   };
-  const own = { trustDomain, sequence: 1, x509Roots: [given.rootDer], jwtKeys: [] };
-  return { svids: [svid], trust: { own, federated: [] } };
+  return viewOf(svid, { own, federated: [] });
 }

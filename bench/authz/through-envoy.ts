@@ -1,7 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EnvoyProcess } from '../../src/app/verify/envoy-process.ts';
 import { resolveEnvoy } from '../../src/envoy/resolve.ts';
 import type { Intent } from '../../src/model/types.ts';
 import { decide } from '../../src/policy/decide.ts';
@@ -20,7 +20,7 @@ import {
   type Sample,
   samples,
 } from './rules.ts';
-import { newAuthority, startDesk, written } from './world.ts';
+import { newAuthority, startDesk, svidOf, written } from './world.ts';
 
 const line = figuresOf('authz');
 const goals = { ratio: 0.9, addedMs: 0.4 };
@@ -54,11 +54,11 @@ export async function benchThroughEnvoy(): Promise<void> {
   const authority = newAuthority();
   const agentSocket = join(dir, 'agent.sock');
   const children: Child[] = [];
-  const proxies: ChildProcess[] = [];
+  const proxies: EnvoyProcess[] = [];
   try {
     const desk = await startDesk({ dir, socket: agentSocket, intent, service, authority });
     children.push(desk);
-    const { chainPem: cert, keyPem: key } = authority.svid(caller);
+    const { chainPem: cert, keyPem: key } = svidOf(authority, caller);
     const app: AppFile = { port: ports.app };
     children.push(await Child.start('./app-process.ts', written(dir, 'app.json', app)));
     const file: LoadFile = { cert, key };
@@ -68,11 +68,11 @@ export async function benchThroughEnvoy(): Promise<void> {
     for (const policy of ['with', 'without'] as const) {
       proxies.push(await startProxy({ ...given, policy, port: ports[policy] }));
     }
-    const [withPolicy, without] = proxies.map(({ pid }) => pid ?? 0);
+    const [withPolicy, without] = proxies.map(({ pid }) => pid);
     const pids = { with: withPolicy ?? 0, without: without ?? 0 };
     report(await measure({ load, desk, pids, texts: textsOf(intent) }));
   } finally {
-    for (const proxy of proxies) proxy.kill('SIGKILL');
+    for (const proxy of proxies) await proxy.stop();
     for (const child of children) await child.end();
     rmSync(dir, { recursive: true, force: true });
   }

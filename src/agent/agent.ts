@@ -5,7 +5,6 @@ import { watchClock } from '../base/clock-watch.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Trust } from '../identity/trust.ts';
-import type { Selector } from '../model/types.ts';
 import {
   type AgentHealthReply,
   type AgentUpdate,
@@ -28,7 +27,7 @@ import { listenAgentApi } from './local-api.ts';
 import { PolicyDesk } from './policy-desk.ts';
 import { Reporter } from './reporter.ts';
 import type { Svid } from './svid-keeper.ts';
-import { SvidRequests } from './svid-requests.ts';
+import { SvidRequests, selectorText } from './svid-requests.ts';
 import { useReport, useTold } from './use-report.ts';
 import { WorkloadAgent } from './workload-agent.ts';
 
@@ -76,7 +75,9 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     const { clock, random, log } = options;
-    this.#desk = new PolicyDesk({ ...options, dir: join(dirname(options.hostFile), 'logs') });
+    const dir = join(dirname(options.hostFile), 'logs');
+    const onNews = (): void => this.#reporter.soon();
+    this.#desk = new PolicyDesk({ ...options, dir, onNews });
     this.#cache = options.cache;
     this.#kept = this.#cache.kept;
     this.#hostIdentity = this.#kept.host;
@@ -89,7 +90,10 @@ export class Agent {
     });
     this.#requests = new SvidRequests(this.#link);
     const report = (): Promise<HostReport> => this.#hostReport();
-    const told = (heard: HostReport): void => useTold(this.#workloads, heard);
+    const told = (heard: HostReport): void => {
+      useTold(this.#workloads, heard);
+      this.#desk.told(heard.breakglass ?? []);
+    };
     this.#reporter = new Reporter({ clock, call, report, told });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
     this.#identities = new HostIdentities({
@@ -354,6 +358,7 @@ export class Agent {
       ...(counters === undefined ? {} : { counters }),
       ...(this.#applications === undefined ? {} : { applications: this.#applications }),
       ...use,
+      ...this.#desk.report,
     };
   }
 
@@ -382,8 +387,4 @@ export class Agent {
     if (state.kind !== 'joined' && state.kind !== 'overdue') return [];
     return [{ holder: hostHolder, issuerKeyId: state.identity.issuerKeyId }];
   }
-}
-
-function selectorText(selectors: readonly Selector[]): string {
-  return selectors.map(({ kind, value }) => `${kind}:${value}`).join(' ');
 }

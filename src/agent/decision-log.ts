@@ -47,7 +47,8 @@ const allowRoomMax = 0.5;
 
 /**
  * The decision log of a host. Never waits: what finds no room is lost and counted, and the log itself says how much, in
- * its place. What a rule in audit or a fault had a part in, and every denial, is never left out by sampling.
+ * its place. What a rule in audit, a fault or a break-glass grant had a part in, and every denial, is never left out by
+ * sampling.
  */
 export class DecisionLog {
   readonly #options: DecisionLogOptions;
@@ -135,6 +136,8 @@ export class DecisionLog {
 }
 
 /** It was allowed, and nothing else is to be said about it. */
-function isPlainAllow({ kind, audits, undecided, fault }: LoggedDecision): boolean {
-  return kind === 'allow' && audits === undefined && undecided === undefined && fault === undefined;
+function isPlainAllow(decision: LoggedDecision): boolean {
+  const { kind, audits, undecided, fault, breakglass } = decision;
+  const more = [audits, undecided, fault, breakglass];
+  return kind === 'allow' && more.every((one) => one === undefined);
 }

@@ -5,6 +5,7 @@ export const someDecision: LoggedDecision = {
   ...{ principal: 'spiffe://acme/checkout', address: '10.1.2.3', method: 'POST' },
   ...{ path: '/v1/charges', host: 'payments', requestId: 'r-1', kind: 'allow', code: undefined },
   ...{ rule: 'r1', token: undefined, audits: undefined, undecided: undefined, fault: undefined },
+  breakglass: undefined,
   policy: 'v-1',
 };
 

@@ -3,12 +3,13 @@ import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
-import type { AgentUpdate, DecisionCounts } from '../serve/api/wire.ts';
+import type { AgentUpdate, DecisionCounts, HostReport, ReportedUse } from '../serve/api/wire.ts';
 import { type CheckHandler, checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import { DecisionLog, type DecisionSink } from './decision-log.ts';
 import { otlpLogsTarget } from './otlp-environment.ts';
 import { OtlpLogs } from './otlp-logs.ts';
+import { UseLog } from './use-log.ts';
 
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
 
@@ -19,6 +20,8 @@ export interface PolicyDeskOptions {
   readonly allowRate: number;
   /** Says whether decisions also go somewhere by OTLP. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** It decides by another policy, or a break-glass grant was used: the control plane is to hear of it. */
+  readonly onNews: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -31,20 +34,25 @@ export class PolicyDesk {
   readonly #decisions: DecisionLog;
   readonly #sink: DecisionSink | undefined;
   readonly #counters = newDeskCounters();
+  readonly #uses: UseLog;
+  readonly #onNews: () => void;
   #policy: CompiledPolicy | undefined;
   #update: PolicyUpdate | undefined;
 
   constructor(options: PolicyDeskOptions) {
     const { dir, allowRate, clock, random, log } = options;
     this.#log = log;
+    this.#onNews = options.onNews;
     this.#sink = openSink(options);
     this.#decisions = new DecisionLog({ dir, allowRate, clock, random, sink: this.#sink });
+    this.#uses = new UseLog({ dir, clock, log, onUse: options.onNews });
     this.check = checkHandler({
       policy: () => this.#policy,
       clock,
       nextId: decisionIds(clock, random),
       onDecision: (record) =>
         this.#decisions.write({ ...record, policy: this.#update?.version ?? '' }),
+      onUse: (record) => this.#uses.write({ ...record, policy: this.#update?.version ?? '' }),
       counters: this.#counters,
     });
   }
@@ -52,6 +60,20 @@ export class PolicyDesk {
   /** What it decides by; to be kept. */
   get update(): PolicyUpdate | undefined {
     return this.#update;
+  }
+
+  /** What the control plane is to know of it. */
+  get report(): Pick<HostReport, 'policy' | 'breakglass'> {
+    const { untold } = this.#uses;
+    return {
+      ...(this.#update === undefined ? {} : { policy: this.#update.version }),
+      ...(untold.length === 0 ? {} : { breakglass: untold }),
+    };
+  }
+
+  /** The control plane has heard of these uses. */
+  told(uses: readonly ReportedUse[]): void {
+    this.#uses.told(uses);
   }
 
   get counts(): DecisionCounts {
@@ -73,6 +95,7 @@ export class PolicyDesk {
     this.#update = update;
     this.#policy = compilePolicy(document.value);
     this.#log.info('policy taken', { version: update.version });
+    this.#onNews();
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { ChanceryError } from '../base/error.ts';
+import type { Selector } from '../model/types.ts';
 import type { ApiCall } from '../serve/api/client.ts';
 import {
   paths,
@@ -69,4 +70,9 @@ function settle({ done, failed }: Waiting, answer: SvidAnswer | undefined): void
   if (answer?.kind === 'issued') done(answer.svid);
   else if (answer === undefined) failed(new Error('the control plane left a request out'));
   else failed(new ChanceryError(answer.finding));
+}
+
+/** As the control plane notes it. */
+export function selectorText(selectors: readonly Selector[]): string {
+  return selectors.map(({ kind, value }) => `${kind}:${value}`).join(' ');
 }

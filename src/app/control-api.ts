@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { ApiHandler, ApiReply } from '../serve/api/server.ts';
 import { refused } from '../serve/api/server.ts';
 import { paths } from '../serve/api/wire.ts';
+import { type BreakglassApiParts, breakglassApi } from './breakglass/breakglass-api.ts';
 import { caImport, caRequest, caStep } from './ca-api.ts';
 import type { CaController } from './ca-controller.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -19,7 +20,8 @@ import { type StatusApiParts, statusApi } from './status-api.ts';
 import { type FlowsApiParts, flowsApi } from './traffic/flows-api.ts';
 
 export interface ControlApiParts
-  extends HostAdminParts,
+  extends BreakglassApiParts,
+    HostAdminParts,
     FederationApiParts,
     FlowsApiParts,
     GateApiParts,
@@ -50,6 +52,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       (await federationApi(parts, request)) ??
       (await gateApi(parts, request)) ??
       (await tokenApi(parts, request)) ??
+      (await breakglassApi(parts, request)) ??
       (await operationsApi(parts.operations, request)) ??
       (await intentApi(parts, request)) ??
       flowsApi(parts, request) ??

@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
+import type { Grant } from '../breakglass/grant.ts';
+import { intentWith } from '../breakglass/grant-rule.ts';
 import {
   type Inventory,
   sortInventory,
@@ -68,6 +70,7 @@ export class ControlPlane {
   #byId: ReadonlyMap<string, Workload> | undefined;
   readonly #subscribers = new Map<(update: AgentUpdate) => void, Subscriber>();
   #policies: Policies | undefined;
+  #grants: readonly Grant[] = [];
   #ahead: ReadonlySet<WorkloadId> = new Set();
   #look: AgentUpdate & { readonly kind: 'look' } = { kind: 'look', everyMs: 0 };
 
@@ -146,7 +149,6 @@ export class ControlPlane {
     const { warnings, approved, compiled } = more;
     this.#onAccepting();
     const before = this.#intent;
-    const policy = policyDocument(intent);
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
     const entriesChanged =
       before.kind === 'empty' || !sameEntries(before.entries.entries, entries.entries);
@@ -155,13 +157,13 @@ export class ControlPlane {
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
     if (entriesChanged) this.#tell(entries);
     if (before.kind === 'running') {
-      this.#policies = { base: this.#policies?.base ?? policy, next: policy };
+      this.#policies = { base: this.#policies?.base ?? intent, next: intent };
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
       this.#onAccepted({ tree, intent, base, approved, compiled });
       return;
     }
-    this.#policies = { base: policy, next: policy };
+    this.#policies = both(intent);
     this.#tellPolicies();
     this.publisher.start(intent, this.#inventory, { id: commit, subject }, compiled);
     this.#onReady();
@@ -264,6 +266,24 @@ export class ControlPlane {
     if (this.#takenBack.size > takenBackMax && oldest !== undefined) this.#takenBack.delete(oldest);
   }
 
+  /** These are in effect, whatever runs and whatever is on its way. Desks first, as for `reach`. */
+  grant(active: readonly Grant[]): void {
+    this.#grants = active;
+    this.#tellPolicies();
+    this.publisher.grant(active);
+  }
+
+  /** In effect now; the same list until another one is. */
+  get grants(): readonly Grant[] {
+    return this.#grants;
+  }
+
+  /** The version of the policy by which the desk of this host is to decide. */
+  policyVersion(host: string): string | undefined {
+    const ahead = this.#inventory.filter((one) => one.host === host && this.#ahead.has(one.id));
+    return this.#policyFor(new Set(ahead.map(({ service }) => service)))?.version;
+  }
+
   /** How often agents tell what their proxies count. */
   look(everyMs: number): void {
     if (this.#look.everyMs === everyMs) return;
@@ -273,19 +293,27 @@ export class ControlPlane {
 
   /** Each host its own, and only if it is another one than it has. */
   #tellPolicies(): void {
-    const policies = this.#policies;
-    if (policies === undefined) return;
+    if (this.#policies === undefined) return;
     const ahead = Map.groupBy(
       this.#inventory.filter(({ id }) => this.#ahead.has(id)),
       ({ host }) => host,
     );
     for (const [listener, subscriber] of this.#subscribers) {
       const services = new Set((ahead.get(subscriber.host) ?? []).map(({ service }) => service));
-      const update = policyUpdate(mixed(policies, services));
-      if (subscriber.policy === update.version) continue;
+      const update = this.#policyFor(services);
+      if (update === undefined || subscriber.policy === update.version) continue;
       subscriber.policy = update.version;
       listener(update);
     }
+  }
+
+  #policyFor(ahead: ReadonlySet<ServiceName>): ReturnType<typeof policyUpdate> | undefined {
+    const policies = this.#policies;
+    if (policies === undefined) return undefined;
+    const documentOf = (intent: Intent): PolicyDocument => knownDocument(intent, this.#grants);
+    const base = documentOf(policies.base);
+    const next = policies.next === policies.base ? base : documentOf(policies.next);
+    return policyUpdate(base === next ? base : mixDocuments(base, next, ahead));
   }
 
   #tell(update: AgentUpdate): void {
@@ -311,9 +339,10 @@ export function takenBackFinding(reason: string): Finding {
   };
 }
 
+/** What desks decide by: of the commit that runs, and of the one that is on its way. */
 interface Policies {
-  readonly base: PolicyDocument;
-  readonly next: PolicyDocument;
+  readonly base: Intent;
+  readonly next: Intent;
 }
 
 interface Subscriber {
@@ -322,10 +351,16 @@ interface Subscriber {
   policy: string;
 }
 
-function both(document: PolicyDocument): Policies {
-  return { base: document, next: document };
+function both(intent: Intent): Policies {
+  return { base: intent, next: intent };
 }
 
-function mixed({ base, next }: Policies, ahead: ReadonlySet<ServiceName>): PolicyDocument {
-  return base === next ? base : mixDocuments(base, next, ahead);
+/** By the intent with its grants, which is the same for as long as they are. */
+const documents = new WeakMap<Intent, PolicyDocument>();
+
+function knownDocument(intent: Intent, grants: readonly Grant[]): PolicyDocument {
+  const whole = intentWith(intent, grants);
+  const document = documents.get(whole) ?? policyDocument(whole);
+  documents.set(whole, document);
+  return document;
 }

@@ -27,7 +27,10 @@ export async function intentApi(
   const named = query.get('commit') ?? (await commitAt(store, atMs));
   const isNow = atMs === undefined && query.get('commit') === null;
   const tree = isNow || named === running?.commit ? running : await past(source, named);
-  if (tree !== undefined) return { kind: 'json', body: replyOf(tree) };
+  if (tree !== undefined) {
+    const body = isNow ? { ...replyOf(tree), grants: plane.grants } : replyOf(tree);
+    return { kind: 'json', body };
+  }
   return refused(404, {
     code: 'CH5430',
     message:

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 
 export interface NoticesOptions {
-  /** Each says what a person must know now; the same thing in the same words. */
+  /** Each says what a person must know now; the same thing in the same words, but for its notes. */
   readonly sources: readonly (() => readonly Finding[])[];
   readonly onNew: (finding: Finding) => void;
   readonly clock: Clock;
@@ -37,7 +37,8 @@ export class Notices {
   look(): void {
     const told = new Set<string>();
     for (const finding of this.current) {
-      const key = JSON.stringify(finding);
+      const { notes: _, ...facts } = finding;
+      const key = JSON.stringify(facts);
       if (!this.#told.has(key) && !told.has(key)) this.#options.onNew(finding);
       told.add(key);
     }

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
+import { openBreakglass } from './breakglass/open-breakglass.ts';
 import { recordCommits } from './commit-ledger.ts';
 import { ControlPlane } from './control-plane.ts';
 import { logMeshEvent } from './event-log.ts';
@@ -79,10 +80,15 @@ export async function openPlane(parts: PlaneParts) {
     ...{ ...parts, plane, xds, signals: counted, clock },
     read: (tree) => gate.gatekeeper.read(tree),
   });
+  // Before the first commit: what is granted is in the first snapshot, too.
+  const breakglass = await openBreakglass({
+    ...{ ...parts, plane, clock },
+    onChange: () => revisions.fleet.moved(),
+  });
   const gate = await openGate({
     ...{ plane, replica, store, registry, tracing, log },
     keep: (tree) => revisions.keep(tree),
   });
   const signals = new SharedSignals({ store, clock, signals: counted, replica: replica.id });
-  return { plane, xds, ready, signals, revisions, proxies, gate, trouble };
+  return { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass };
 }

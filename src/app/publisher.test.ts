@@ -3,6 +3,7 @@ import { it } from 'node:test';
 import { intentOf, meshFile, serviceFile, workloadOf } from '../../test/support/gate-world.ts';
 import { caller, wide, wideMesh } from '../../test/support/wide-mesh.ts';
 import { systemClock as clock } from '../base/clock.ts';
+import { newGrant } from '../breakglass/grant.ts';
 import { type Snapshot, typeUrls } from '../compile/resource.ts';
 import { compileRevision } from '../compile/revision.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
@@ -70,4 +71,44 @@ it('what was compiled of the same intent for equal workloads is taken as it is, 
   const compiled = compileRevision(first, [workloadOf('a')]);
   assert.deepEqual(publisher.propose(first, commit, compiled), []);
   assert.equal(publisher.snapshots.get(id), compiled.snapshots.get(id));
+});
+
+it('what is granted beside Git goes to its proxies at once, and no commit is held against it', () => {
+  const published: (readonly [string, Snapshot])[] = [];
+  const publisher = new Publisher({
+    clock,
+    emit: () => {},
+    sink: {
+      publish: (proxy, snapshot) => void published.push([proxy, snapshot]),
+      retire: () => {},
+    },
+  });
+  const files = {
+    'mesh.yaml': meshFile,
+    'services/a.yaml': serviceFile('a'),
+    'services/x.yaml': serviceFile('x'),
+  };
+  const commit = { id: 'one', subject: '' };
+  publisher.start(intentOf(files), [workloadOf('a'), workloadOf('x')], commit);
+  const clusters = (snapshots: ReadonlyMap<string, Snapshot>): readonly string[] => [
+    ...(snapshots.get('x-v1')?.get(typeUrls.cluster)?.keys() ?? []),
+  ];
+  assert.ok(!clusters(publisher.snapshots).includes('a/v1'));
+  publisher.propose(intentOf(files), { id: 'two', subject: '' });
+  published.length = 0;
+  const asked = { id: 'ab12', who: 'x', callee: 'a', operations: [], forMs: 1_000 };
+  const grant = newGrant({ ...asked, reason: 'r', by: 'b', askedMs: 0 }, { approvals: 1 });
+  publisher.grant([grant]);
+  // The callee asks its desk about everybody whom no rule of its own lets in, and has nothing new.
+  assert.deepEqual(
+    published.map(([proxy]) => proxy),
+    ['x-v1'],
+  );
+  assert.ok(clusters(publisher.snapshots).includes('a/v1'));
+  assert.ok(!clusters(publisher.bareSnapshots).includes('a/v1'));
+  publisher.settle();
+  assert.ok(clusters(publisher.snapshots).includes('a/v1'), 'a commit does not end it');
+  publisher.grant([]);
+  assert.ok(!clusters(publisher.snapshots).includes('a/v1'));
+  assert.equal(publisher.bareSnapshots.size, publisher.snapshots.size);
 });

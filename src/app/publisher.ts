@@ -1,4 +1,6 @@
 import type { Clock } from '../base/clock.ts';
+import type { Grant } from '../breakglass/grant.ts';
+import { intentWith } from '../breakglass/grant-rule.ts';
 import type { Inventory, WorkloadId } from '../compile/inventory.ts';
 import { sameInventory } from '../compile/inventory-index.ts';
 import { nothingOffered, withOffers } from '../compile/on-demand.ts';
@@ -27,6 +29,8 @@ type Snapshots = ReadonlyMap<WorkloadId, Snapshot>;
 /** An intent and what it makes of the present inventory. */
 interface Side extends Compiled {
   readonly commit: Commit;
+  /** As the commit says it; `intent` is this with what is granted beside it. */
+  readonly bare: Intent;
 }
 
 const noSnapshots: Snapshots = new Map();
@@ -41,6 +45,7 @@ export class Publisher {
   readonly #clock: Clock;
   readonly #emit: (event: MeshEvent) => void;
   #inventory: Inventory = [];
+  #grants: readonly Grant[] = [];
   #base: Side | undefined;
   #next: Side | undefined;
   #reached: ReadonlySet<WorkloadId> = nobody;
@@ -70,6 +75,13 @@ export class Publisher {
     return side === undefined ? noSnapshots : withOffers(side);
   }
 
+  /** The same without what is granted beside Git: what a commit is held against. */
+  get bareSnapshots(): Snapshots {
+    const side = this.#next ?? this.#base;
+    if (side === undefined || side.intent === side.bare) return this.snapshots;
+    return withOffers(recompile(side, side.bare, this.#inventory));
+  }
+
   /** The commit that some proxies have not taken yet. */
   get pending(): string | undefined {
     return this.#pending?.commit.id;
@@ -92,7 +104,7 @@ export class Publisher {
     const sent = this.#inventory
       .filter(({ id }) => touched.has(id))
       .map(({ id, service }) => ({ proxy: id, service }));
-    const before = this.#base?.intent;
+    const before = this.#base?.bare;
     return before === undefined
       ? sent
       : withRunChanges(sent, runChanges(before, intent, this.#inventory));
@@ -124,10 +136,13 @@ export class Publisher {
   /** Endpoints and proxies came or went: both sides follow at once, without waves. */
   update(inventory: Inventory): void {
     this.#inventory = inventory;
-    const [base, next] = [this.#base, this.#next];
-    if (base !== undefined) this.#base = this.#compile(base.intent, base.commit, base);
-    if (next !== undefined) this.#next = this.#compile(next.intent, next.commit, next);
-    this.#send();
+    this.#compileAgain();
+  }
+
+  /** Access beside Git came or went: likewise, as nobody is to wait for it. */
+  grant(grants: readonly Grant[]): void {
+    this.#grants = grants;
+    this.#compileAgain();
   }
 
   /** To be called when a proxy has taken all of its present snapshot. */
@@ -138,14 +153,23 @@ export class Publisher {
   }
 
   /** Compiling again what was compiled of this very intent and of equal workloads would give the same. */
-  #taken(intent: Intent, commit: Commit, compiled: Compiled | undefined): Side | undefined {
-    if (compiled?.intent !== intent) return undefined;
+  #taken(bare: Intent, commit: Commit, compiled: Compiled | undefined): Side | undefined {
+    // The gate knows of no grants.
+    if (compiled?.intent !== intentWith(bare, this.#grants)) return undefined;
     const isSame = sameInventory(compiled.parts.index.inventory, this.#inventory);
-    return isSame ? { ...compiled, commit } : undefined;
+    return isSame ? { ...compiled, commit, bare } : undefined;
   }
 
-  #compile(intent: Intent, commit: Commit, known: Side | undefined): Side {
-    return { ...recompile(known, intent, this.#inventory), commit };
+  #compileAgain(): void {
+    const [base, next] = [this.#base, this.#next];
+    if (base !== undefined) this.#base = this.#compile(base.bare, base.commit, base);
+    if (next !== undefined) this.#next = this.#compile(next.bare, next.commit, next);
+    this.#send();
+  }
+
+  #compile(bare: Intent, commit: Commit, known: Side | undefined): Side {
+    const intent = intentWith(bare, this.#grants);
+    return { ...recompile(known, intent, this.#inventory), commit, bare };
   }
 
   /** A proxy of a service that ran never before has nothing to go back to. */

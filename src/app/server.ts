@@ -15,6 +15,7 @@ import type { XdsService } from '../serve/xds/service.ts';
 import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
+import type { Breakglass } from './breakglass/open-breakglass.ts';
 import type { CaController } from './ca-controller.ts';
 import { ClockNotice } from './clock-notice.ts';
 import { Confirmations } from './confirmations.ts';
@@ -117,6 +118,7 @@ interface Foundation {
   readonly trouble: Trouble;
   readonly door: LocalDoor;
   readonly use: { readonly traffic: TrafficLog; readonly flows: FlowLog };
+  readonly breakglass: Breakglass;
   readonly webhook: RawCall | undefined;
   readonly tracing: Tracing;
 }
@@ -135,10 +137,11 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
   const { source, webhook, stop: closeSource } = await openSource(options, metrics);
-  const { plane, xds, ready, signals, revisions, proxies, gate, trouble } = await openPlane({
-    ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
-    takeBack: (request) => source.takeBack(request),
-  });
+  const { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass } =
+    await openPlane({
+      ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
+      takeBack: (request) => source.takeBack(request),
+    });
   const grpc = createGrpcServer({
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
@@ -167,6 +170,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
     ...{ gatekeeper, verdicts, operations, replica, door, use, webhook, trouble, tracing },
+    breakglass,
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -184,8 +188,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     await use.flows.flushed();
     await stop();
     await grpc.close();
-    fleet.stop();
-    signals.stop();
+    for (const one of [fleet, breakglass.grants, signals]) one.stop();
     await replica.stop();
     await store.close();
     await tracing.stop();
@@ -225,7 +228,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => [...revisions.rollouts.findings, ...foundation.tracing.findings],
       () => ca.findings,
       () => clockNotice.findings,
-      () => replica.findings,
+      () => [...replica.findings, ...foundation.breakglass.findings],
       () => foundation.trouble.look(),
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
@@ -318,7 +321,7 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const all = controlApi({
     ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
     ...use,
-    ...{ gatekeeper, verdicts, operations, fleet, replica },
+    ...{ gatekeeper, verdicts, operations, fleet, replica, ...foundation.breakglass },
   });
   const orders = new Orders({ store, kek, clock, random, log, replica, handler: all });
   const control = guarded(orders.handle, (use) => {

@@ -1,3 +1,4 @@
+import { placeText } from '../base/place-text.ts';
 import type { FieldChange } from '../explain/field-changes.ts';
 import type { ResourceChange, ResourceSide } from '../explain/revision-diff.ts';
 import { shortCommit } from './commit-text.ts';
@@ -23,7 +24,7 @@ export function changeText(change: ResourceChange, who: string, look: Look): str
 }
 
 function sideText({ version, at, commit }: ResourceSide): string {
-  const where = at === undefined ? 'made before the ledger' : `${at.file}:${at.line}`;
+  const where = at === undefined ? 'made before the ledger' : placeText(at);
   const of = commit === undefined ? '' : `  ${shortCommit(commit)}`;
   const which = version === undefined ? '' : `${version.slice(0, 8)}  `;
   return `${which}${where}${of}`;

@@ -3,6 +3,8 @@ import { layoutOf } from '../app/layout.ts';
 import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
+import type { Grant } from '../breakglass/grant.ts';
+import { intentWith } from '../breakglass/grant-rule.ts';
 import type { CommitId } from '../git/commit.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
@@ -22,6 +24,8 @@ export interface IntentAt {
   readonly subject: string;
   /** Such as `3f9c2e1a07bd, which runs`. */
   readonly where: string;
+  /** Access beside it is in the intent, for a time that has not passed. */
+  readonly isGranted: boolean;
 }
 
 export const intentAtHelp = [
@@ -37,6 +41,8 @@ interface Found {
   readonly commit: string;
   readonly subject: string;
   readonly where: string;
+  /** What is granted beside it. */
+  readonly grants?: readonly Grant[];
 }
 
 /** Undefined: it does not hold, and why was said. */
@@ -51,8 +57,9 @@ export async function intentAt(
     terminal.err(`${found.where}: it does not hold, so nothing is decided by it`);
     return undefined;
   }
-  const { files, commit, subject, where } = found;
-  return { intent, files, commit, subject, where };
+  const { files, commit, subject, where, grants = [] } = found;
+  const whole = intentWith(intent, grants);
+  return { intent: whole, files, commit, subject, where, isGranted: grants.length > 0 };
 }
 
 async function find(given: Parameters<typeof intentAt>[0]): Promise<Found> {
@@ -116,9 +123,11 @@ async function ofCommit(repository: Repository, id: CommitId, name: string): Pro
   return { files: files.value, commit: id, subject: commit.value.subject, where };
 }
 
-function ofReply({ commit, subject, files }: IntentReply, what: string): Found {
+function ofReply({ commit, subject, files, grants = [] }: IntentReply, what: string): Found {
   const map = new Map(files.map(({ path, text }) => [path, text]));
-  return { files: map, commit, subject, where: `commit ${shortCommit(commit)} (${what})` };
+  const beside = grants.length === 0 ? '' : `, with break-glass grants`;
+  const where = `commit ${shortCommit(commit)} (${what}${beside})`;
+  return { files: map, commit, subject, where, grants };
 }
 
 async function workingFiles(dir: string): Promise<Found> {

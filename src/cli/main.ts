@@ -52,6 +52,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'let a commit through that takes away more than a guard rail lets pass',
     load: async () => (await import('./approve.ts')).approve,
   },
+  breakglass: {
+    summary: 'access for a time beside Git, when Git is too slow or down',
+    load: async () => (await import('./breakglass.ts')).breakglass,
+  },
   revision: {
     summary: 'what became of each commit, on its way through gates and waves; halted or taken back',
     load: async () => (await import('./revision.ts')).revision,

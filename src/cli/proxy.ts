@@ -1,3 +1,4 @@
+import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
@@ -65,7 +66,7 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
       `  ${one.name}`,
       paint(terminal, one.state === 'accepted' ? 'green' : 'red', one.state),
       one.sinceMs === undefined ? '' : span(atMs - one.sinceMs),
-      one.from[0] === undefined ? '' : `${one.from[0].file}:${one.from[0].line}`,
+      one.from[0] === undefined ? '' : placeText(one.from[0]),
       shortCommit(one.commit ?? ''),
       ...(isWide ? [one.version.slice(0, 8)] : []),
     ]),

@@ -1,3 +1,4 @@
+import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
 import type { StatusReply, WorkloadStatus } from '../client/gen/api.ts';
 import { warned } from './ca-text.ts';
@@ -64,7 +65,7 @@ function commitLines({ refused, waiting }: StatusReply, dir: string, look: Look)
   if (refused !== undefined) {
     const { commit, codes, findings } = refused;
     const head = `refused: ${shortCommit(commit)} (${codes.join(', ')}); the commit above goes on`;
-    const why = findings.map(({ code, message, at }) => `  ${code} ${message}${placeText(at)}`);
+    const why = findings.map(({ code, message, at }) => `  ${code} ${message}${placeNote(at)}`);
     const more = command('revision show', shortCommit(commit), dir);
     lines.push(paint(look, 'red', head), ...why, more);
   }
@@ -85,7 +86,7 @@ function withheldLines({ withheld, atMs }: StatusReply, look: Look): string[] {
     paint(
       look,
       'red',
-      `withheld from all others for ${span(atMs - sinceMs)}: ${resource}${placeText(from[0])}`,
+      `withheld from all others for ${span(atMs - sinceMs)}: ${resource}${placeNote(from[0])}`,
     ),
     `  refused by ${namesText(proxies, namesShown)}: ${message}`,
   ]);
@@ -102,7 +103,7 @@ function troubleLines(
 ): string[] {
   const refusals = rejected.flatMap(({ resource, state, from, message, sinceMs: fromMs }) => {
     const verb = state === 'rejected' ? 'refuses' : 'is spared';
-    const head = `${workload.id} ${verb} ${resource}${placeText(from[0])} for ${span(atMs - fromMs)}`;
+    const head = `${workload.id} ${verb} ${resource}${placeNote(from[0])} for ${span(atMs - fromMs)}`;
     return [paint(look, 'red', head), `  ${message}`];
   });
   const goesOn = rejected.length === 0 ? [] : ['  it goes on with the version before'];
@@ -134,8 +135,8 @@ const replicaHues: Readonly<Record<StatusReply['replicas'][number]['state'], Hue
   silent: 'red',
 };
 
-function placeText(place: { readonly file: string; readonly line: number } | undefined): string {
-  return place === undefined ? '' : ` (${place.file}:${place.line})`;
+function placeNote(place: { readonly file: string; readonly line: number } | undefined): string {
+  return place === undefined ? '' : ` (${placeText(place)})`;
 }
 
 /** A screen of them. */

@@ -2,6 +2,7 @@ import type { CheckResult } from '../app/checks.ts';
 import type { LocalMesh } from '../app/local-mesh.ts';
 import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
+import { placeText } from '../base/place-text.ts';
 import { unreachable } from '../base/result.ts';
 import type { MeshEvent, Rollout, StatusReply } from '../client/gen/api.ts';
 import type { IntentTest } from '../model/types.ts';
@@ -131,7 +132,7 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
       return liveLine(event, look);
     case 'nacked': {
       const [from] = event.from;
-      const place = from === undefined ? '' : ` (${from.file}:${from.line})`;
+      const place = from === undefined ? '' : ` (${placeText(from)})`;
       return paint(
         look,
         'red',

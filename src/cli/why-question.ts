@@ -87,13 +87,18 @@ export function factsOf(values: Values, intent: Intent, to: string, help: Help):
     host: typeof host === 'string' ? host : to,
     headers: headers.length === 0 && !isAll ? unknown : headers,
     ...(isAll ? {} : { moreHeaders: true }),
-    token: tokenOf(values['token'], intent, help),
+    token: tokenOf(values['token'], intent, timeMs ?? systemClock.nowMs(), help),
     ...(timeMs === undefined ? {} : { timeMs }),
     ...(typeof address === 'string' ? { address } : {}),
   };
 }
 
 const jwtShape = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+
+/** The token itself, where it was given and not only its claims. */
+export function bearerOf({ token }: Values): string | undefined {
+  return typeof token === 'string' && jwtShape.test(token) ? token : undefined;
+}
 
 function headersOf(value: Values[string], help: Help): (readonly [string, string])[] {
   return (Array.isArray(value) ? value : []).map((text: string) => {
@@ -103,12 +108,17 @@ function headersOf(value: Values[string], help: Help): (readonly [string, string
   });
 }
 
-function tokenOf(value: Values[string], intent: Intent, help: Help): RequestFacts['token'] {
+function tokenOf(
+  value: Values[string],
+  intent: Intent,
+  nowMs: number,
+  help: Help,
+): RequestFacts['token'] {
   if (typeof value !== 'string') return unknown;
   if (value === 'none') return noToken;
   if (jwtShape.test(value)) {
     const verify = policyTokens(policyOf(intent));
-    return verify([['authorization', `Bearer ${value}`]], systemClock.nowMs());
+    return verify([['authorization', `Bearer ${value}`]], nowMs);
   }
   const text = value.trimStart().startsWith('{') ? value : fileOf(value, help);
   let claims: Record<string, Json>;

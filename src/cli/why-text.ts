@@ -1,3 +1,4 @@
+import { placeText } from '../base/place-text.ts';
 import type { WhyAnswer } from '../explain/why.ts';
 import { settledPart, verdictOf } from '../explain/why.ts';
 import type { NearMiss, RuleRef } from '../policy/decision.ts';
@@ -34,8 +35,8 @@ export function whyText(
         ? decision.reason
         : undefined;
   const lines = [
-    ['who', caller.id, placeText(caller.at)],
-    ['callee', callee.name, placeText(callee.at)],
+    ['who', caller.id, placeOf(caller.at)],
+    ['callee', callee.name, placeOf(callee.at)],
     ...(answer.path === undefined ? [] : [['path', answer.path, '']]),
     ...routeLines(answer),
     ...ruleLines(answer),
@@ -77,10 +78,10 @@ function routeLines({ route }: WhyAnswer): string[][] {
   const split = route.route.split.map(({ version, weight }) => `${version} ${weight}%`).join(', ');
   const maybe = route.maybe.map(({ id }) => id).join(', ');
   return [
-    ['route', `${route.route.id} -> ${split}`, placeText(route.route.at)],
+    ['route', `${route.route.id} -> ${split}`, placeOf(route.route.at)],
     ...(maybe === ''
       ? []
-      : [['', `with the right headers: ${maybe}`, placeText(route.maybe[0]?.at)]]),
+      : [['', `with the right headers: ${maybe}`, placeOf(route.maybe[0]?.at)]]),
   ];
 }
 
@@ -121,11 +122,11 @@ function nearLine({ rule, clause, wanted, got }: NearMiss): string[] {
 }
 
 function ruleAt({ at }: RuleRef): string {
-  return `${at.file}:${at.line}`;
+  return placeText(at);
 }
 
-function placeText(at: { readonly file: string; readonly line: number } | undefined): string {
-  return at === undefined ? '' : `${at.file}:${at.line}`;
+function placeOf(at: { readonly file: string; readonly line: number } | undefined): string {
+  return at === undefined ? '' : placeText(at);
 }
 
 function aligned(lines: readonly string[][]): string[] {

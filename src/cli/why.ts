@@ -11,6 +11,7 @@ import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { matrixText } from './why-matrix.ts';
 import {
+  bearerOf,
   type Ends,
   endsOf,
   factsOf,
@@ -19,10 +20,11 @@ import {
   requestOf,
 } from './why-question.ts';
 import { whyText } from './why-text.ts';
+import { verified, verifiedReply, verifiedText, verifyHelp } from './why-verify.ts';
 
 const usage = {
   usage:
-    'why A B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--json]',
+    'why A B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--verify] [--json]',
   text: [
     'What a request from A to B would get, and by which rule: with the engine that decides at every host. A is a service,',
     'or the SPIFFE ID of one elsewhere; METHOD PATH is pkg.Service/Method for gRPC, and left out for tcp.',
@@ -32,12 +34,13 @@ const usage = {
     '  --in DIR                  the intent folder, or the mesh that runs there; here unless said',
     intentAtHelp,
     questionHelp,
+    verifyHelp,
     '',
-    '0: allowed; 2: denied, or it depends; 1: it cannot be told.',
+    '0: allowed; 2: denied, or it depends; 1: it cannot be told, or --verify finds that a real Envoy does otherwise.',
     targetHelp,
   ].join('\n'),
   example:
-    "chancery why cart payments POST /v1/charges --in examples/shop; chancery why 'cart -> payments' GET /v1/charges/7 --at HEAD~1",
+    "chancery why checkout payments POST /v1/charges --in examples/shop --verify; chancery why 'reports -> payments' GET /v1/charges/7 --at HEAD~1",
 };
 
 const options = {
@@ -46,6 +49,7 @@ const options = {
   ...questionOptions,
   in: { type: 'string' },
   matrix: { type: 'boolean' },
+  verify: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
 
@@ -93,7 +97,17 @@ async function ask(
   const state = await intentAt({ dir, values, help }, terminal);
   if (state === undefined) return 1;
   knownOrThrow(ends, state.intent);
-  const facts = factsOf(values, state.intent, ends.to, help);
+  const isAboutOne = values['matrix'] !== true && ends.from !== '*';
+  if (
+    values['verify'] === true &&
+    !(isAboutOne && state.intent.services.has(ends.to as ServiceName))
+  ) {
+    throw usageError('--verify is about one request to a service of this mesh', help);
+  }
+  // What is granted until a time is asked about as of now.
+  const timed =
+    state.isGranted && values['time'] === undefined ? { ...values, time: 'now' } : values;
+  const facts = factsOf(timed, state.intent, ends.to, help);
   if (values['matrix'] === true) {
     if (ends.rest.length > 0) throw usageError('--matrix is about all requests', help);
     return matrix(ends, state, facts, { terminal, json: values['json'] === true });
@@ -104,19 +118,25 @@ async function ask(
   return one(question, state, values, terminal);
 }
 
-function one(
+async function one(
   question: WhyQuestion,
   { intent, commit, where }: IntentAt,
   values: Values,
   terminal: Terminal,
-): ExitCode {
+): Promise<ExitCode> {
   const answer = why(intent, question);
   const text = `${question.from} -> ${question.to} ${requestText(question)}`;
-  terminal.out(
-    values['json'] === true
-      ? JSON.stringify(replyOf(answer, question, commit))
-      : whyText(answer, { question: text, where }, terminal),
-  );
+  const json = values['json'] === true;
+  if (!json) terminal.out(whyText(answer, { question: text, where }, terminal));
+  const compared =
+    values['verify'] === true
+      ? await verified(intent, question, { answer, bearer: bearerOf(values) }, terminal)
+      : undefined;
+  if (json) {
+    const more = compared && { verified: verifiedReply(compared) };
+    terminal.out(JSON.stringify({ ...replyOf(answer, question, commit), ...more }));
+  } else if (compared !== undefined) terminal.out(verifiedText(compared, answer, terminal));
+  if (compared?.agrees === false) return 1;
   return answer.decision.kind === 'allow' ? 0 : 2;
 }
 

@@ -99,6 +99,30 @@ export const operatorFields: FieldTable = {
   },
 };
 
+export const breakglassFields: FieldTable = {
+  approvals: {
+    description: 'how many operators it takes to grant access beside Git: 1 or 2; 1 unless said',
+    example: '2',
+    schema: { enum: [1, 2] },
+  },
+  max: {
+    description: 'how long such a grant may last, at most 24h; 4h unless said',
+    example: '4h',
+    schema: duration,
+  },
+  ticket: {
+    description: 'required: no grant without the ticket that it is for; optional unless said',
+    example: 'required',
+    schema: { enum: ['required', 'optional'] },
+  },
+  who: {
+    description:
+      'the operators who may grant and approve, as `chancery log` names them ("token NAME", "uid N" on the machine of the control plane, or a SPIFFE ID); any operator when left out',
+    example: '["token oncall", spiffe://shop.test/platform]',
+    schema: { type: 'array', items: text, minItems: 1 },
+  },
+};
+
 export const meshFields: FieldTable = {
   mesh: { description: 'the name of the mesh', example: 'shop', required: true, schema: name },
   trust_domain: {
@@ -153,6 +177,11 @@ export const meshFields: FieldTable = {
       "services, or SPIFFE IDs of this trust domain, that may use the operators' API with their certificate",
     example: '{ viewers: [dashboard] }',
     schema: object(() => operatorFields),
+  },
+  breakglass: {
+    description: 'access that operators grant beside Git, for a time',
+    example: '{ approvals: 2, max: 4h }',
+    schema: object(() => breakglassFields),
   },
   peers: {
     description: 'trust domains whose identities are believed here, and where their bundles are',

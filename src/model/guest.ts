@@ -19,7 +19,7 @@ export function isGuest(text: string): boolean {
 /** Undefined with a finding: not the name of anybody who could show it here. */
 export function readGuest(
   { text, at }: { readonly text: string; readonly at: Position },
-  mesh: MeshDraft,
+  mesh: Pick<MeshDraft, 'peers' | 'trustDomain'>,
   report: Report,
 ): Guest | undefined {
   if (text.startsWith(personPrefix)) {

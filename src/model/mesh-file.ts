@@ -1,6 +1,7 @@
 import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
 import { readDeclarations } from './attributes-file.ts';
+import { readBreakglass } from './breakglass-file.ts';
 import { readCa } from './ca-section.ts';
 import { defaultsFields, meshFields } from './fields.ts';
 import { readAdmission } from './hosts-file.ts';
@@ -31,6 +32,7 @@ export interface MeshDraft {
   readonly operators: readonly OperatorDraft[];
   readonly attributes: Mesh['attributes'];
   readonly issuers: Mesh['issuers'];
+  readonly breakglass: Mesh['breakglass'];
 }
 
 export interface RoleDraft {
@@ -62,8 +64,9 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const operators = readOperators(file, fields.get('operators'));
   const attributes = readDeclarations(file, fields.get('attributes'));
   const issuers = readIssuers(file, fields.get('issuers'));
+  const breakglass = readBreakglass(file, fields.get('breakglass'));
   if (name === undefined || trustDomain === undefined) return undefined;
-  const said = { roles, defaults, hosts, ca, peers, operators, attributes, issuers };
+  const said = { roles, defaults, hosts, ca, peers, operators, attributes, issuers, breakglass };
   return { at: file.at(nameNode), name, trustDomain, ...said };
 }
 

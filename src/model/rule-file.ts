@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Position } from '../base/finding.ts';
 import { type ConditionsDraft, readConditions, readTarget } from './condition-file.ts';
+import { grantRulePrefix } from './grant-place.ts';
 import { everything, operationText, parseOperation } from './operation.ts';
 import { ruleFields } from './rule-fields.ts';
 import { readLabel, readWord } from './scalars.ts';
@@ -56,6 +57,11 @@ function readRule(
   const mode = readWord(file, fields.get('mode'), ['enforce', 'audit']) ?? 'enforce';
   const idNode = fields.get('id');
   const given = idNode === undefined ? undefined : readLabel(file, idNode, 'the id of a rule');
+  if (given?.startsWith(grantRulePrefix)) {
+    file.report('CH1122', idNode, `ids that begin with "${grantRulePrefix}" are those of grants`, {
+      help: 'take another id; chancery breakglass grant gives access beside Git',
+    });
+  }
   const descriptionNode = fields.get('description');
   const description =
     descriptionNode === undefined ? undefined : file.text(descriptionNode, 'a text');

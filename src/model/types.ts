@@ -50,6 +50,19 @@ export interface Mesh {
   readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
   /** Who may use the operators' API with a certificate of the mesh; sorted. */
   readonly operators: ReadonlyMap<SpiffeId, OperatorRole>;
+  readonly breakglass: BreakglassRules;
+}
+
+/** Who may grant access beside Git, and how: `breakglass` in mesh.yaml. */
+export interface BreakglassRules {
+  /** How many operators it takes. */
+  readonly approvals: 1 | 2;
+  /** How long a grant may be in effect. */
+  readonly forMsMax: number;
+  /** Whether a grant must name one. */
+  readonly ticket: 'required' | 'optional';
+  /** Operators as they are authenticated, such as `token oncall`; undefined: any operator. */
+  readonly who: readonly string[] | undefined;
 }
 
 /** Each may do what those before it may. */

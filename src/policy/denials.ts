@@ -1,3 +1,4 @@
+import { placeText } from '../base/place-text.ts';
 import {
   type Action,
   actionText,
@@ -20,7 +21,7 @@ export function callerName({ policy, caller }: Pick<Question, 'policy' | 'caller
 /** `fault`: its condition could not be decided, and then it holds. */
 export function deniedBy(asked: Question, rule: RuleRef, fault?: string): Deny {
   const what = `${callerName(asked)} may not ${actionText(asked.action)} on ${asked.service.policy.name}`;
-  const place = `${rule.at.file}:${rule.at.line}`;
+  const place = placeText(rule.at);
   return fault === undefined
     ? deny({
         code: 'CH2102',
@@ -44,7 +45,7 @@ export function notAllowed(asked: Question): Deny {
   const what = `${caller} may not ${actionText(action)} on ${name}`;
   const [first] = closest;
   if (first?.clause === 'token' && token !== undefined && token.kind !== 'valid') {
-    const rule = `rule "${first.rule.id}" (${first.rule.at.file}:${first.rule.at.line})`;
+    const rule = `rule "${first.rule.id}" (${placeText(first.rule.at)})`;
     return token.kind === 'none'
       ? deny({ code: 'CH2108', reason: `${what}: ${rule} wants ${first.wanted}`, closest })
       : deny({
@@ -70,7 +71,7 @@ function whyNot(
 ): string {
   if (!named) return `no allow rule in ${file} names ${caller}`;
   return first !== undefined && isBlockedByCondition(first)
-    ? `rule "${first.rule.id}" (${first.rule.at.file}:${first.rule.at.line}) wants ${first.wanted}`
+    ? `rule "${first.rule.id}" (${placeText(first.rule.at)}) wants ${first.wanted}`
     : `no allow rule in ${file} covers that`;
 }
 

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { defaultKek } from '../../src/app/layout.ts';
+import { WireClient } from '../../src/app/verify/wire-client.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { openAuthority } from '../../src/identity/authority.ts';
@@ -16,7 +17,6 @@ import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { intentFolder } from '../support/intents.ts';
 import { type Certificate, capturedSigner } from '../support/peer.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
-import { WireClient } from '../support/wire-client.ts';
 import { WorkloadApi } from '../support/workload-api.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { WireAnswer } from '../../src/app/verify/wire-client.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import {
   CheckRequestSchema,
@@ -26,7 +27,6 @@ import {
 import { plainVerdict } from '../support/authz-plain.ts';
 import { AuthzWorld, deskOf, formsOf, type PolicyForms } from '../support/authz-world.ts';
 import { eventually } from '../support/running-mesh.ts';
-import type { WireAnswer } from '../support/wire-client.ts';
 
 /** `CHANCERY_PAIRS=100000` for a night; `CHANCERY_SEED` replays what a failure names. */
 const pairsWanted = Number(process.env['CHANCERY_PAIRS'] ?? 2_000);

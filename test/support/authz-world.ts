@@ -2,17 +2,16 @@ import { createReadStream } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
-import { secretsSnapshot } from '../../src/agent/secrets.ts';
+import { agentMethods } from '../../src/app/verify/agent-socket.ts';
+import { proxySnapshot } from '../../src/app/verify/ingress-bootstrap.ts';
+import { bundleOf, viewOf } from '../../src/app/verify/throwaway-ca.ts';
+import { type WireAnswer, WireClient } from '../../src/app/verify/wire-client.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { ok } from '../../src/base/result.ts';
-import type { WorkloadId } from '../../src/compile/inventory.ts';
 import type { Snapshot } from '../../src/compile/resource.ts';
-import { compileRevision } from '../../src/compile/revision.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import type { SpiffeId } from '../../src/identity/spiffe-id.ts';
-import type { TrustBundle } from '../../src/identity/trust.ts';
 import { parseIntent } from '../../src/model/parse.ts';
-import type { Intent, ServiceName, TrustDomain, VersionName } from '../../src/model/types.ts';
+import type { Intent, ServiceName, TrustDomain } from '../../src/model/types.ts';
 import { type CompiledPolicy, compilePolicy } from '../../src/policy/compiled-policy.ts';
 import { type PolicyDocument, policyDocument } from '../../src/policy/document.ts';
 import { parsePolicyDocument } from '../../src/policy/document-parse.ts';
@@ -21,8 +20,6 @@ import {
   checkHandler,
   newDeskCounters,
 } from '../../src/serve/authz/check-handler.ts';
-import { checkMethod } from '../../src/serve/authz/check-method.ts';
-import { XdsService } from '../../src/serve/xds/service.ts';
 import {
   callee,
   callerNames,
@@ -34,7 +31,6 @@ import {
 } from './authz-pairs.ts';
 import { freePort } from './free-port.ts';
 import { type Made, make } from './pki.ts';
-import { type WireAnswer, WireClient } from './wire-client.ts';
 import { XdsEnvoy } from './xds-envoy.ts';
 
 const lifeMs = 3_600_000;
@@ -79,23 +75,17 @@ export class AuthzWorld {
   readonly #envoy: XdsEnvoy;
   readonly #app = http.createServer((_request, response) => response.end('ok'));
   readonly #clients = new Map<string, WireClient>();
-  readonly #ports = { egressPort: 0, ingressPort: 0, appPort: 0 };
+  readonly #ports = { egressPort: 0, port: 0, appPort: 0 };
   #received: CompiledPolicy | undefined;
 
   constructor() {
-    const sds = new XdsService({
-      clock: systemClock,
-      authorize: () => ok('sds'),
-      onEvent: () => {},
-    });
     const [root, peerRoot] = [authority(ownDomain), authority(peerDomain)];
-    sds.publish('sds', secretsSnapshot(viewOf(root, peerRoot)));
-    const handler = deskOf(() => this.#received);
-    const check = checkMethod({ handler, serviceOf: () => callee });
-    this.#envoy = new XdsEnvoy({ agent: [...sds.methods, check] });
+    const view = calleeView(root, peerRoot);
+    const check = deskOf(() => this.#received);
+    this.#envoy = new XdsEnvoy({ agent: agentMethods({ service: callee, view, check }) });
     for (const uris of callerNames()) {
       const issuer = uris[0]?.startsWith(`spiffe://${peerDomain}/`) ? peerRoot : root;
-      const client = new WireClient(() => this.#ports.ingressPort, certificate(issuer, uris));
+      const client = new WireClient(() => this.#ports.port, certificate(issuer, uris));
       this.#clients.set(uris.join(','), client);
     }
   }
@@ -107,7 +97,7 @@ export class AuthzWorld {
   ): Promise<void> {
     await new Promise<void>((listening) => this.#app.listen(0, '127.0.0.1', listening));
     this.#ports.appPort = (this.#app.address() as AddressInfo).port;
-    this.#ports.ingressPort = await freePort();
+    this.#ports.port = await freePort();
     this.#ports.egressPort = await freePort();
     this.#received = forms.received;
     await this.#envoy.serve(received(this.#snapshotOf(forms)));
@@ -164,15 +154,8 @@ export class AuthzWorld {
   }
 
   #snapshotOf({ intent }: PolicyForms): Snapshot {
-    const id = `${callee}-v1` as WorkloadId;
-    const workload = {
-      ...{ id, service: callee as ServiceName, version: 'v1' as VersionName },
-      ...{ host: 'local', address: '127.0.0.1', state: 'ready' as const },
-      ...this.#ports,
-    };
-    const snapshot = compileRevision(intent, [workload]).snapshots.get(id);
-    if (snapshot === undefined) throw new Error('nothing was compiled');
-    return snapshot;
+    const service = callee as ServiceName;
+    return proxySnapshot({ intent, service, ...this.#ports });
   }
 }
 
@@ -193,20 +176,11 @@ function certificate(issuer: Made, uris: readonly string[]) {
   };
 }
 
-function viewOf(root: Made, peerRoot: Made) {
+function calleeView(root: Made, peerRoot: Made) {
   const spiffeId = `spiffe://${ownDomain}/${callee}` as SpiffeId;
   const { der, key } = make({ name: '', issuer: root, uris: [spiffeId], ...validity() });
-  const bundle = (name: string, made: Made): TrustBundle => ({
-    ...{ trustDomain: name as TrustDomain, sequence: 1, jwtKeys: [] },
-    x509Roots: [Buffer.from(made.der).toString('base64')],
-  });
-  return {
-    svids: [
-      {
-        ...{ spiffeId, serial: '', notAfterMs: 0, hint: '', chainDer: [der] },
-        privateKeyPkcs8: key.export({ type: 'pkcs8', format: 'der' }),
-      },
-    ],
-    trust: { own: bundle(ownDomain, root), federated: [bundle(peerDomain, peerRoot)] },
-  };
+  const privateKeyPkcs8 = key.export({ type: 'pkcs8', format: 'der' });
+  const bundle = (name: string, { der }: Made) => bundleOf(name as TrustDomain, der);
+  const trust = { own: bundle(ownDomain, root), federated: [bundle(peerDomain, peerRoot)] };
+  return viewOf({ spiffeId, chainDer: [der], privateKeyPkcs8 }, trust);
 }

@@ -15,6 +15,8 @@ const wireFiles = [
   'src/serve/api/ledger-wire.ts',
   'src/base/ledger.ts',
   'src/serve/api/wire-gate.ts',
+  'src/serve/api/wire-breakglass.ts',
+  'src/breakglass/grant.ts',
   'src/serve/api/wire-intent.ts',
   'src/serve/api/wire-trust.ts',
   'src/base/finding.ts',

@@ -289,7 +289,7 @@ export class Gatekeeper {
     const { intent, publisher } = this.#plane;
     if (intent.kind === 'empty') return undefined;
     const { commit } = intent.tree;
-    return { commit, intent: intent.intent, snapshots: publisher.snapshots };
+    return { commit, intent: intent.intent, snapshots: publisher.bareSnapshots };
   }
 
   /** Another commit has come to its end: what waited is contained in it, or was taken back. */

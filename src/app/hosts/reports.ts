@@ -8,6 +8,7 @@ import type { ApplicationStanding } from '../../rollout/application.ts';
 import { type ApiReply, refused } from '../../serve/api/server.ts';
 import type { HostReport } from '../../serve/api/wire.ts';
 import type { Store, StoredDocument } from '../../store/store.ts';
+import type { GrantUses } from '../breakglass/uses.ts';
 import type { Confirmations } from '../confirmations.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Followed } from '../replicas/feed.ts';
@@ -22,7 +23,7 @@ export const reportKind = 'host-report';
 interface StoredReport {
   readonly workloads: readonly Workload[];
   readonly state:
-    | Pick<HostReport, 'trustSequence' | 'presented' | 'health' | 'applications'>
+    | Pick<HostReport, 'trustSequence' | 'presented' | 'health' | 'applications' | 'policy'>
     | undefined;
 }
 
@@ -34,8 +35,12 @@ export function storedInventory(reports: readonly StoredDocument[]): Workload[] 
 }
 
 function stateOf(report: HostReport): StoredReport['state'] {
-  const { trustSequence, presented, health, applications } = report;
-  return { trustSequence, presented, health, ...(applications && { applications }) };
+  const { trustSequence, presented, health, applications, policy } = report;
+  return {
+    ...{ trustSequence, presented, health },
+    ...(applications && { applications }),
+    ...(policy === undefined ? {} : { policy }),
+  };
 }
 
 export interface HostReportsParts {
@@ -46,6 +51,7 @@ export interface HostReportsParts {
   readonly revisions: Pick<Revisions, 'applications'>;
   readonly traffic: TrafficLog;
   readonly flows: FlowLog;
+  readonly breakglass: { readonly uses: Pick<GrantUses, 'take'> };
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -79,6 +85,7 @@ export class HostReports {
       });
     }
     await this.#keep(host, own, report);
+    await this.#parts.breakglass.uses.take(host, report.breakglass ?? [], clock.nowMs());
     const ids = new Set<string>(own.map(({ id }) => id));
     for (const { id } of this.#workloadsOf(host)) if (!ids.has(id)) signals.forget(id);
     plane.report(host, own);

@@ -63,6 +63,8 @@ export const metricTable = {
   chancery_replica_feed_behind_seconds: gauge('Age of the oldest such write without effect.'),
   chancery_git_webhooks_total: counter('Webhooks of the Git server.', 'outcome'),
   chancery_trace_spans_lost_total: counter('Spans of traces that nobody got.', 'reason'),
+  chancery_breakglass_active: gauge('Break-glass grants that are in effect.'),
+  chancery_breakglass_uses_total: counter('Requests that a break-glass grant let through.'),
   chancery_api_requests_total: counter("Calls of the operators' API.", 'route', 'status'),
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 

@@ -30,6 +30,8 @@ export interface FleetStatus extends Pick<ProxyStatus, 'state' | 'sinceMs' | 're
 interface Standing {
   /** The version of the revision that was in effect when it was written. */
   readonly revision: number;
+  /** What was granted beside it then; left out by a replica of before. */
+  readonly grants?: string;
   readonly proxies: readonly (readonly [proxy: string, state: State, sinceMs: number])[];
   readonly rejected: readonly (readonly [proxy: string, ProxyStatus['rejected']])[];
   readonly hosts: readonly string[];
@@ -39,6 +41,7 @@ type State = ProxyStatus['state'];
 
 interface Remote {
   readonly revision: number;
+  readonly grants: string;
   readonly proxies: ReadonlyMap<string, Pick<ProxyStatus, 'state' | 'sinceMs'>>;
   readonly hosts: ReadonlySet<string>;
   readonly rejected: ReadonlyMap<string, ProxyStatus['rejected']>;
@@ -99,9 +102,9 @@ export class Fleet {
         continue;
       }
       const standing = JSON.parse(Buffer.from(document.value).toString('utf8')) as Standing;
-      const { revision, proxies, hosts, rejected } = standing;
+      const { revision, grants = '', proxies, hosts, rejected } = standing;
       this.#remotes.set(id, {
-        revision,
+        ...{ revision, grants },
         proxies: new Map(proxies.map(([proxy, state, sinceMs]) => [proxy, { state, sinceMs }])),
         hosts: new Set(hosts),
         rejected: new Map(rejected),
@@ -141,10 +144,15 @@ export class Fleet {
     return present;
   }
 
-  #hasConverged({ revision, proxies }: Remote, proxy: string): boolean {
+  #hasConverged({ revision, grants, proxies }: Remote, proxy: string): boolean {
     const state = proxies.get(proxy)?.state;
     const isSettled = state === 'converged' || state === 'refusing';
-    return isSettled && revision >= this.#options.revision();
+    return isSettled && revision >= this.#options.revision() && grants === this.#grants;
+  }
+
+  /** One word for what is granted now. */
+  get #grants(): string {
+    return this.#options.plane.grants.map(({ id }) => id).join(' ');
   }
 
   /** A commit is live when every proxy has it, also those of other replicas. */
@@ -187,6 +195,7 @@ export class Fleet {
       }));
       rejected.push([id, parts]);
     }
-    return { revision: revision(), proxies, rejected, hosts: plane.watchingHosts };
+    const now = { revision: revision(), grants: this.#grants };
+    return { ...now, proxies, rejected, hosts: plane.watchingHosts };
   }
 }

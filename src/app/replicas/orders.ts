@@ -28,7 +28,10 @@ const ofLeader: ReadonlySet<string> = new Set([
   paths.caRequests,
   paths.caImports,
   paths.federationRefresh,
+  paths.breakglass,
 ]);
+/** And those that name what they are about. */
+const ofLeaderUnder = `${paths.breakglass}/`;
 
 /** A little less than clients wait. */
 const answerWithinMs = 9_000;
@@ -78,7 +81,9 @@ export class Orders {
   /** The handler of a replica that may lead or not. */
   handle: ApiHandler = async (request) => {
     const { handler, replica } = this.#options;
-    const isForLeader = request.method === 'POST' && ofLeader.has(request.path);
+    const isForLeader =
+      request.method === 'POST' &&
+      (ofLeader.has(request.path) || request.path.startsWith(ofLeaderUnder));
     return isForLeader && replica.epoch === undefined ? this.#order(request) : handler(request);
   };
 

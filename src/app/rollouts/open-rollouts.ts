@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Log } from '../../base/log.ts';
+import { placeText } from '../../base/place-text.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { BranchState, Rollout } from '../../rollout/rollout.ts';
 import type { Store } from '../../store/store.ts';
@@ -104,7 +105,7 @@ function standingOf({ fleet, plane }: OpenRolloutsParts, proxy: WorkloadId) {
   const { connected, converged, rejected } = fleet.status(proxy);
   const [first] = rejected;
   const place = first?.from[0];
-  const at = place === undefined ? '' : ` (${place.file}:${place.line})`;
+  const at = place === undefined ? '' : ` (${placeText(place)})`;
   return {
     connected,
     converged,

@@ -101,6 +101,90 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/breakglass": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * access that was granted beside Git
+         * @description For the role viewer and above.
+         */
+        readonly get: operations["getBreakglass"];
+        readonly put?: never;
+        /**
+         * grant access beside Git, for a time; answers when it is live
+         * @description For the role operator and above.
+         */
+        readonly post: operations["postBreakglass"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/breakglass/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * one such grant
+         * @description For the role viewer and above.
+         */
+        readonly get: operations["getBreakglassByName"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/breakglass/{name}/approve": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * let a grant of somebody else take effect
+         * @description For the role operator and above.
+         */
+        readonly post: operations["postBreakglassApprove"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/breakglass/{name}/revoke": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * end a grant now
+         * @description For the role operator and above.
+         */
+        readonly post: operations["postBreakglassRevoke"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/ca": {
         readonly parameters: {
             readonly query?: never;
@@ -629,6 +713,20 @@ export interface components {
             readonly kind: "left";
             readonly problem: components["schemas"]["Finding"];
         };
+        readonly BreakglassReply: {
+            readonly grants: readonly components["schemas"]["GrantInfo"][];
+        };
+        readonly BreakglassStepReply: {
+            readonly denials: readonly {
+                readonly at: {
+                    readonly file: string;
+                    readonly line: number;
+                };
+                readonly rule: string;
+            }[];
+            readonly grant: components["schemas"]["Grant"];
+            readonly reach?: components["schemas"]["GrantReach"];
+        };
         readonly CaGenerationReply: {
             readonly createdMs: number;
             readonly id: string;
@@ -689,6 +787,11 @@ export interface components {
             readonly traceId?: string;
             readonly verdict: components["schemas"]["Verdict"];
         };
+        readonly Effect: {
+            readonly approvedBy?: string;
+            readonly sinceMs: number;
+            readonly untilMs: number;
+        };
         readonly EndpointReply: {
             readonly endpointId?: string;
             readonly port: number;
@@ -732,6 +835,54 @@ export interface components {
         readonly FlowsReply: {
             readonly services: readonly components["schemas"]["ServiceFlows"][];
             readonly windowMs: number;
+        };
+        readonly Grant: {
+            readonly askedMs: number;
+            readonly by: string;
+            readonly callee: string;
+            readonly forMs: number;
+            readonly id: string;
+            readonly operations: readonly string[];
+            readonly reason: string;
+            readonly state: components["schemas"]["GrantState"];
+            readonly ticket?: string;
+            readonly who: string;
+        };
+        readonly GrantInfo: {
+            readonly grant: components["schemas"]["Grant"];
+            readonly lastUseMs?: number;
+            readonly uses: number;
+        };
+        readonly GrantReach: {
+            readonly away: readonly string[];
+            readonly behind: readonly {
+                readonly host: string;
+                readonly why: string;
+            }[];
+            readonly hosts: number;
+            readonly live: number;
+            readonly tookMs: number;
+        };
+        readonly GrantState: {
+            /** @constant */
+            readonly kind: "waiting";
+        } | {
+            readonly approvedBy?: string;
+            /** @constant */
+            readonly kind: "active";
+            readonly sinceMs: number;
+            readonly untilMs: number;
+        } | {
+            readonly atMs: number;
+            readonly by: string;
+            /** @constant */
+            readonly kind: "revoked";
+            readonly was?: components["schemas"]["Effect"];
+        } | {
+            readonly atMs: number;
+            /** @constant */
+            readonly kind: "ended";
+            readonly was?: components["schemas"]["Effect"];
         };
         readonly HeldIdentity: {
             readonly holder: string;
@@ -782,6 +933,7 @@ export interface components {
         readonly IntentReply: {
             readonly commit: string;
             readonly files: readonly components["schemas"]["IntentFile"][];
+            readonly grants?: readonly components["schemas"]["Grant"][];
             readonly subject: string;
         };
         readonly JoinTokenReply: {
@@ -1159,17 +1311,24 @@ export type ApiTokenReply = components['schemas']['ApiTokenReply'];
 export type ApiTokensReply = components['schemas']['ApiTokensReply'];
 export type AwaitedResource = components['schemas']['AwaitedResource'];
 export type BranchState = components['schemas']['BranchState'];
+export type BreakglassReply = components['schemas']['BreakglassReply'];
+export type BreakglassStepReply = components['schemas']['BreakglassStepReply'];
 export type CaGenerationReply = components['schemas']['CaGenerationReply'];
 export type CaReply = components['schemas']['CaReply'];
 export type CaRequestReply = components['schemas']['CaRequestReply'];
 export type CommitPlace = components['schemas']['CommitPlace'];
 export type CommitReply = components['schemas']['CommitReply'];
 export type CommitVerdict = components['schemas']['CommitVerdict'];
+export type Effect = components['schemas']['Effect'];
 export type EndpointReply = components['schemas']['EndpointReply'];
 export type FederationReply = components['schemas']['FederationReply'];
 export type Finding = components['schemas']['Finding'];
 export type Flow = components['schemas']['Flow'];
 export type FlowsReply = components['schemas']['FlowsReply'];
+export type Grant = components['schemas']['Grant'];
+export type GrantInfo = components['schemas']['GrantInfo'];
+export type GrantReach = components['schemas']['GrantReach'];
+export type GrantState = components['schemas']['GrantState'];
 export type HeldIdentity = components['schemas']['HeldIdentity'];
 export type HostHealth = components['schemas']['HostHealth'];
 export type HostReply = components['schemas']['HostReply'];
@@ -1470,6 +1629,319 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["CommitVerdict"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly getBreakglass: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description access that was granted beside Git */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BreakglassReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly postBreakglass: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /** @description taken on the socket of the same machine only; else it is who was authenticated */
+                    readonly by?: string;
+                    readonly callee: string;
+                    readonly forMs: number;
+                    readonly operations?: string;
+                    readonly reason: string;
+                    readonly ticket?: string;
+                    readonly who: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description grant access beside Git, for a time; answers when it is live */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BreakglassStepReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly getBreakglassByName: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description one such grant */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BreakglassReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly postBreakglassApprove: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /** @description taken on the socket of the same machine only; else it is who was authenticated */
+                    readonly by?: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description let a grant of somebody else take effect */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BreakglassStepReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly postBreakglassRevoke: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /** @description taken on the socket of the same machine only; else it is who was authenticated */
+                    readonly by?: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description end a grant now */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BreakglassStepReply"];
                 };
             };
             /** @description the body or a parameter is not what it takes */

@@ -7,7 +7,7 @@ export type FieldShape =
   | { readonly kind: 'flag'; readonly isOptional: boolean }
   | { readonly kind: 'word'; readonly words: readonly string[]; readonly isOptional: boolean }
   /** Who asks. On this machine's socket the client may say it; over TCP it is what was authenticated. */
-  | { readonly kind: 'caller'; readonly isOptional: false };
+  | { readonly kind: 'caller'; readonly isOptional: false; readonly isAuthentic?: true };
 
 export type BodyShape = Readonly<Record<string, FieldShape>>;
 
@@ -34,6 +34,8 @@ export function number(max: number): FieldShape & { readonly isOptional: false }
 
 export const flag = { kind: 'flag', isOptional: false } as const;
 export const caller = { kind: 'caller', isOptional: false } as const;
+/** Who asks as authenticated, whatever is said: where it counts that two are two. */
+export const self = { kind: 'caller', isOptional: false, isAuthentic: true } as const;
 
 export function word(...words: readonly string[]): FieldShape & { readonly isOptional: false } {
   return { kind: 'word', words, isOptional: false };
@@ -76,7 +78,8 @@ export function readBody(
     if (!fits(field, value)) {
       return err({ expected: `\`${name}\`: ${wanted(field)}`, found: kindOf(value) });
     }
-    read[name] = field.kind === 'caller' ? by(value as string) : value;
+    if (field.kind !== 'caller') read[name] = value;
+    else read[name] = by(field.isAuthentic === true ? undefined : (value as string));
   }
   return ok(read);
 }

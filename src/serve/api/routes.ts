@@ -7,6 +7,7 @@ import {
   optional,
   pemBytesMax,
   type ShapeOf,
+  self,
   text,
   word,
   wordsBytesMax,
@@ -23,6 +24,7 @@ import {
   paths,
   type RevisionStepRequest,
 } from './wire.ts';
+import type { BreakglassRequest, BreakglassStepRequest } from './wire-breakglass.ts';
 import type { ApprovalRequest } from './wire-gate.ts';
 
 /** One call of the operators' API. What is not in the table is not served, and the OpenAPI document is made from it. */
@@ -39,6 +41,8 @@ export interface Route {
   readonly reply: string;
 }
 
+/** A grant names what is needed now. */
+const operationsBytesMax = 8_192;
 /** What is longer is a mistake. */
 const secondsMax = 10 * 365 * 86_400;
 
@@ -79,6 +83,17 @@ const revisionStep: ShapeOf<RevisionStepRequest> = {
   by: caller,
 };
 const approval: ShapeOf<ApprovalRequest> = { commit: text(wordsBytesMax), by: caller };
+
+const breakglass: ShapeOf<BreakglassRequest> = {
+  who: text(wordsBytesMax),
+  callee: text(wordsBytesMax),
+  operations: optional(text(operationsBytesMax)),
+  forMs: number(secondsMax * 1_000),
+  reason: text(wordsBytesMax),
+  ticket: optional(text(wordsBytesMax)),
+  by: self,
+};
+const breakglassStep: ShapeOf<BreakglassStepRequest> = { by: self };
 
 /** Entries in one answer: below a megabyte, and read from the store in a few milliseconds. */
 export const ledgerPageMax = 1_000;
@@ -173,6 +188,29 @@ export const routes: readonly Route[] = [
     apiTokenRevoke,
     'ApiTokensReply',
     'end a token now',
+  ),
+  get(paths.breakglass, 'viewer', 'BreakglassReply', 'access that was granted beside Git'),
+  get(`${paths.breakglass}/{name}`, 'viewer', 'BreakglassReply', 'one such grant'),
+  post(
+    paths.breakglass,
+    'operator',
+    breakglass,
+    'BreakglassStepReply',
+    'grant access beside Git, for a time; answers when it is live',
+  ),
+  post(
+    `${paths.breakglass}/{name}/approve`,
+    'operator',
+    breakglassStep,
+    'BreakglassStepReply',
+    'let a grant of somebody else take effect',
+  ),
+  post(
+    `${paths.breakglass}/{name}/revoke`,
+    'operator',
+    breakglassStep,
+    'BreakglassStepReply',
+    'end a grant now',
   ),
 ];
 

@@ -54,6 +54,7 @@ export const paths = {
   verdicts: '/v1/verdicts',
   approvals: '/v1/approvals',
   apiTokens: '/v1/tokens',
+  breakglass: '/v1/breakglass',
   live: '/healthz',
   ready: '/readyz',
   metrics: '/metrics',
@@ -163,6 +164,17 @@ export interface HostReport {
   readonly traffic?: readonly { readonly workload: string; readonly traffic: ServiceTraffic }[];
   /** Who came in to each proxy whose access log is read, since the last report that was heard; also where nobody did. */
   readonly flows?: readonly { readonly workload: string; readonly flows: ProxyFlows }[];
+  /** The version of the policy by which its desk decides; left out: by none yet, or the agent is of before. */
+  readonly policy?: string;
+  /** Uses of break-glass grants since the last report that was heard; left out where there was none. */
+  readonly breakglass?: readonly ReportedUse[];
+}
+
+/** What a grant let through at one host. */
+export interface ReportedUse {
+  readonly grant: string;
+  readonly uses: number;
+  readonly lastMs: number;
 }
 
 /** Requests of a proxy by the service that it called, and those that came to it by the rule that they met. */

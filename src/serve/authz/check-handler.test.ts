@@ -325,9 +325,60 @@ test('a record joins the decision with the access log', () => {
       code: undefined,
       rule: 'r1',
       token: undefined,
+      breakglass: undefined,
       audits: undefined,
       undecided: undefined,
       fault: undefined,
     },
   ]);
+});
+
+describe('a request that only a break-glass grant lets through', () => {
+  const document = sketchPolicy({
+    services: { checkout: [], payments: ['allow checkout POST /v1/charges'] },
+  });
+  const granted = compilePolicy({
+    ...document,
+    services: document.services.map((service) => ({
+      ...service,
+      rules: service.rules.map((rule) => ({ ...rule, at: { file: 'breakglass:ab12', line: 1 } })),
+    })),
+  });
+
+  test('is recorded before it goes through, with the grant', () => {
+    const uses: DecisionRecord[] = [];
+    const given = desk({
+      policy: () => granted,
+      onUse: (record) => uses.push(record) > 0,
+    });
+    assert.equal(check(given, bytesOf({})).status, 0);
+    assert.deepEqual(
+      [...uses, ...given.records].map(({ kind, breakglass }) => [kind, breakglass]),
+      [
+        ['allow', 'ab12'],
+        ['allow', 'ab12'],
+      ],
+    );
+  });
+
+  test('does not go through where nothing records it', () => {
+    const failing = (): boolean => {
+      throw new Error('disk');
+    };
+    for (const onUse of [() => false, failing, undefined]) {
+      const given = desk({ policy: () => granted, ...(onUse === undefined ? {} : { onUse }) });
+      const found = check(given, bytesOf({}));
+      assert.equal(found.httpStatus, 500);
+      assert.equal(errorOf(found.body).code, 'CH2194');
+      assert.deepEqual(
+        given.records.map(({ kind, code, breakglass }) => [kind, code, breakglass]),
+        [['deny', 'CH2194', undefined]],
+      );
+    }
+  });
+
+  test('a rule of a file is no use', () => {
+    const given = desk({ onUse: () => assert.fail() });
+    assert.equal(check(given, bytesOf({})).status, 0);
+  });
 });

@@ -17,7 +17,7 @@ import { bearerChallenge } from './challenge.ts';
 import { type CheckFacts, type HttpFacts, headerOf, readCheckRequest } from './check-request.ts';
 import { type CheckAnswer, writeCheckResponse } from './check-response.ts';
 import { metadataOf } from './decision-metadata.ts';
-import { type DecisionRecord, type Outcome, recordOf } from './decision-record.ts';
+import { type DecisionRecord, grantUsed, type Outcome, recordOf } from './decision-record.ts';
 import { denialAnswer, type Side } from './denial.ts';
 
 /** What the policy desk works with. */
@@ -29,6 +29,11 @@ export interface Desk {
   readonly nextId: () => string;
   /** Called for every decision, before the answer goes out: it must not block, and its queue must be bounded. */
   readonly onDecision: (record: DecisionRecord) => void;
+  /**
+   * Called before a request goes through by a break-glass grant, which must have left a record. False, thrown or
+   * left out: there is none, and then it does not go through.
+   */
+  readonly onUse?: (record: DecisionRecord) => boolean;
   readonly counters: DeskCounters;
 }
 
@@ -69,7 +74,7 @@ export function checkHandler(desk: Desk): CheckHandler {
     }
     const startMs = desk.clock.monotonicMs();
     const asked = { id: desk.nextId(), service, timeMs: desk.clock.nowMs() };
-    const outcome = safely(policy, request, asked);
+    const outcome = recordedFirst(desk, safely(policy, request, asked), { asked, startMs });
     const response = writeCheckResponse(answer(policy, asked, outcome));
     const latencyUs = Math.round((desk.clock.monotonicMs() - startMs) * 1_000);
     record(desk, outcome, { ...asked, latencyUs });
@@ -173,6 +178,25 @@ function conditionFacts(
     id: headerOf(http, 'x-request-id') ?? '',
     scheme: http.scheme,
   });
+}
+
+/** A use of a grant that cannot be recorded is a denial. */
+function recordedFirst(
+  desk: Desk,
+  outcome: Outcome,
+  { asked, startMs }: { readonly asked: Asked; readonly startMs: number },
+): Outcome {
+  const grant = grantUsed(outcome.decision);
+  if (grant === undefined) return outcome;
+  const latencyUs = Math.round((desk.clock.monotonicMs() - startMs) * 1_000);
+  try {
+    const used = recordOf(outcome, { ...asked, latencyUs, side: sideOf(outcome.facts) });
+    if (desk.onUse?.(used) === true) return outcome;
+  } catch {
+    desk.counters.unrecorded += 1;
+  }
+  const reason = `the use of break-glass grant ${grant} cannot be recorded, and then it lets nobody in`;
+  return { ...outcome, decision: deny({ code: 'CH2194', reason, rule: outcome.decision.rule }) };
 }
 
 function sideOf(facts: CheckFacts | undefined): Side | undefined {

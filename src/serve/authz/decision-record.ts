@@ -1,4 +1,5 @@
 import type { Code } from '../../base/finding.ts';
+import { grantAt } from '../../model/grant-place.ts';
 import type { Answer, RuleRef } from '../../policy/decision.ts';
 import type { TokenStanding } from '../../policy/facts.ts';
 import { type CheckFacts, headerOf } from './check-request.ts';
@@ -30,6 +31,8 @@ export interface DecisionRecord {
   readonly kind: Answer['kind'];
   readonly code: Code | undefined;
   readonly rule: string | undefined;
+  /** The break-glass grant that let it through; left out: none did. */
+  readonly breakglass: string | undefined;
   /** Undefined where no rule looks at tokens. */
   readonly token: string | undefined;
   /** Rules in `audit` that hold, and what each would have done; left out where there is none. */
@@ -80,6 +83,7 @@ export function recordOf(
     kind: decision.kind,
     code: decision.kind === 'deny' ? decision.code : undefined,
     rule: decision.rule?.id,
+    breakglass: grantUsed(decision),
     token: token && tokenText(token),
     audits: noted(audits, ({ id, effect }: RuleRef) => ({ rule: id, effect })),
     undecided: noted(faults, ({ rule, message }) => ({
@@ -88,6 +92,11 @@ export function recordOf(
     })),
     fault,
   };
+}
+
+/** Only by an allow: of a denial no grant is at fault. */
+export function grantUsed(decision: Answer): string | undefined {
+  return decision.kind === 'allow' ? grantAt(decision.rule.at) : undefined;
 }
 
 function noted<T, R>(all: readonly T[], show: (one: T) => R): readonly R[] | undefined {

@@ -1,4 +1,5 @@
 import type { Code } from '../../base/finding.ts';
+import { placeText } from '../../base/place-text.ts';
 import { type Deny, deny } from '../../policy/decision.ts';
 import type { CheckAnswer, Metadata } from './check-response.ts';
 
@@ -44,6 +45,7 @@ const bareReasons: Partial<Record<Code, string>> = {
   CH2109: 'the token does not verify',
   CH2110: 'it cannot be decided whether a rule forbids this',
   CH2111: 'it cannot be decided whether this is allowed',
+  CH2194: 'the desk cannot record this',
 };
 
 function withoutRules({ code, reason }: Deny): Deny {
@@ -65,6 +67,7 @@ function httpStatus(decision: Deny, side: Side | undefined): number {
       return 502;
     case 'CH2192':
     case 'CH2193':
+    case 'CH2194':
       return 500;
     default:
       return 403;
@@ -77,7 +80,7 @@ function jsonBody(decision: Deny, id: string): string {
     code,
     message: reason,
     decision: id,
-    ...(rule === undefined ? {} : { rule: rule.id, at: `${rule.at.file}:${rule.at.line}` }),
+    ...(rule === undefined ? {} : { rule: rule.id, at: placeText(rule.at) }),
     ...(help === undefined ? {} : { help }),
     ...(nearest === undefined ? {} : { nearest }),
     ...(closest.length === 0
@@ -85,7 +88,7 @@ function jsonBody(decision: Deny, id: string): string {
       : {
           closest: closest.map((miss) => ({
             rule: miss.rule.id,
-            at: `${miss.rule.at.file}:${miss.rule.at.line}`,
+            at: placeText(miss.rule.at),
             clause: miss.clause,
             wanted: miss.wanted,
             got: miss.got,

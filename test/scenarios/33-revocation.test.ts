@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { WireClient } from '../../src/app/verify/wire-client.ts';
 import type { TrustDomain } from '../../src/model/types.ts';
 import { intentFolder } from '../support/intents.ts';
 import { capturedSigner } from '../support/peer.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
-import { WireClient } from '../support/wire-client.ts';
 
 const versions = ['v1', 'v2', 'v3'];
 const watch = '2s';

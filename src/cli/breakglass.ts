@@ -1,0 +1,126 @@
+import type { ApiClient } from '../client/client.ts';
+import type { BreakglassReply, BreakglassStepReply } from '../client/gen/api.ts';
+import { durationMsOf, parseArguments, usageError, type Values } from './arguments.ts';
+import { listText, showText, stepText } from './breakglass-text.ts';
+import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import type { ExitCode } from './main.ts';
+import { whileWaiting } from './progress.ts';
+import type { Terminal } from './terminal.ts';
+
+const usage = {
+  usage: 'breakglass grant|approve|list|show|revoke [ID] [DIR]',
+  text: [
+    'Access for a time, beside Git: no commit, no gate, no wave. It works when Git is down, and nobody can overlook it: it is',
+    'in status, log and metrics, and each use leaves a record at the host that decided it, or does not go through.',
+    '',
+    '  breakglass grant [DIR] --who WHO --to SERVICE --for TIME --reason TEXT',
+    '    --who WHO                 a service, role:NAME, person:NAME or spiffe://PARTNER/NAME',
+    '    --to SERVICE              the service to be called',
+    '    --operation "GET /a/**"   only this, as `to` of a rule; may be given again; everything unless said',
+    '    --for 30m                 how long; it then ends at every host by itself',
+    '    --reason TEXT, --ticket ID',
+    '  breakglass approve ID [DIR] the second operator, where mesh.yaml asks for two',
+    '  breakglass revoke ID [DIR]  ends it now, or takes back what waits',
+    '  breakglass list [DIR]       all of them, newest first',
+    '  breakglass show ID [DIR]    one of them',
+    '',
+    'A deny rule stays above every grant; the answer names those that do. Who may grant, for how long, and whether it takes',
+    'two: `breakglass` in mesh.yaml. Each takes --json.',
+    '0: done, and live at every host that is there; 2: done, and some host is behind, or it waits for a second operator.',
+    targetHelp,
+  ].join('\n'),
+  example:
+    'chancery breakglass grant /srv/intent --who support-console --to payments --operation "GET /v1/charges/**" --for 30m --reason "INC-211: refunds are stuck"',
+};
+
+const options = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  who: { type: 'string' },
+  to: { type: 'string' },
+  operation: { type: 'string', multiple: true },
+  for: { type: 'string' },
+  reason: { type: 'string' },
+  ticket: { type: 'string' },
+} as const;
+
+const forFlag = { flag: '--for', units: ['s', 'm', 'h'], suchAs: '30m or 1h' } as const;
+
+interface Call {
+  readonly api: ApiClient;
+  readonly id: string;
+  readonly values: Values;
+  readonly terminal: Terminal;
+}
+
+export async function breakglass(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const parsed = parseArguments(args, options, usage);
+  if (parsed.help !== undefined) {
+    terminal.out(parsed.help);
+    return 0;
+  }
+  const { values } = parsed;
+  const [verb, ...rest] = parsed.positionals;
+  const [id, dir, ...more] = verb === 'grant' || verb === 'list' ? ['', ...rest] : rest;
+  const verbs: Readonly<Record<string, (call: Call) => Promise<ExitCode>>> = {
+    grant,
+    approve: (call) => step(call, 'approve'),
+    revoke: (call) => step(call, 'revoke'),
+    list,
+    show,
+  };
+  const run = verbs[verb ?? ''];
+  if (run === undefined) {
+    throw usageError('breakglass is followed by grant, approve, list, show or revoke', usage);
+  }
+  if (id === undefined) throw usageError(`breakglass ${verb} needs the id of a grant`, usage);
+  if (more.length > 0) throw usageError('breakglass takes one folder', usage);
+  return run({ api: controlClient(values, dir), id, values, terminal });
+}
+
+async function grant({ api, values, terminal }: Call): Promise<ExitCode> {
+  const said = (name: 'who' | 'to' | 'for' | 'reason'): string => {
+    const value = values[name];
+    if (typeof value === 'string' && value !== '') return value;
+    throw usageError(`breakglass grant needs --${name}`, usage);
+  };
+  const forMs = durationMsOf(forFlag, said('for'), usage);
+  const { operation, ticket } = values;
+  const body = {
+    ...{ who: said('who'), callee: said('to'), forMs, reason: said('reason') },
+    ...(Array.isArray(operation) ? { operations: operation.join('\n') } : {}),
+    ...(typeof ticket === 'string' ? { ticket } : {}),
+  };
+  const asked = api.post('/v1/breakglass', { body });
+  return tell(await whileWaiting(terminal, 'until it is live', asked), values, terminal);
+}
+
+async function step(
+  { api, id, values, terminal }: Call,
+  verb: 'approve' | 'revoke',
+): Promise<ExitCode> {
+  const at = { path: { name: id }, body: {} };
+  const asked =
+    verb === 'approve'
+      ? api.post('/v1/breakglass/{name}/approve', at)
+      : api.post('/v1/breakglass/{name}/revoke', at);
+  return tell(await whileWaiting(terminal, 'until it is live', asked), values, terminal);
+}
+
+function tell(reply: BreakglassStepReply, values: Values, terminal: Terminal): ExitCode {
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : stepText(reply));
+  const { reach } = reply;
+  return reach !== undefined && reach.live === reach.hosts ? 0 : 2;
+}
+
+async function list({ api, values, terminal }: Call): Promise<ExitCode> {
+  const reply = await api.get('/v1/breakglass');
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : listText(reply, terminal));
+  return 0;
+}
+
+async function show({ api, id, values, terminal }: Call): Promise<ExitCode> {
+  const reply: BreakglassReply = await api.get('/v1/breakglass/{name}', { path: { name: id } });
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : showText(reply));
+  return 0;
+}
