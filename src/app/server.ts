@@ -60,6 +60,7 @@ import { Replica } from './replicas/replica.ts';
 import { shareReplica } from './replicas/share.ts';
 import type { SharedSignals } from './replicas/shared-signals.ts';
 import { ServerIdentity } from './server-identity.ts';
+import type { Shadows } from './shadow/shadows.ts';
 import { startingApi } from './starting-api.ts';
 import { withTracing } from './tracing/open-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
@@ -117,8 +118,12 @@ interface Foundation {
   readonly operations: Operations;
   readonly trouble: Trouble;
   readonly door: LocalDoor;
-  readonly use: { readonly traffic: TrafficLog; readonly flows: FlowLog };
   readonly breakglass: Breakglass;
+  readonly use: {
+    readonly traffic: TrafficLog;
+    readonly flows: FlowLog;
+    readonly shadows: Shadows;
+  };
   readonly webhook: RawCall | undefined;
   readonly tracing: Tracing;
 }
@@ -186,6 +191,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     proxies.stop();
     await use.traffic.flushed();
     await use.flows.flushed();
+    await use.shadows.flushed();
     await stop();
     await grpc.close();
     for (const one of [fleet, breakglass.grants, signals]) one.stop();
@@ -229,6 +235,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => ca.findings,
       () => clockNotice.findings,
       () => [...replica.findings, ...foundation.breakglass.findings],
+      () => foundation.use.shadows.findings,
       () => foundation.trouble.look(),
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
@@ -315,6 +322,7 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const parts = {
     ...{ plane, authority, federation, store, clock, registry, admissions, reports },
     watches: replica.watches,
+    shadows: use.shadows,
   };
   const address = { host: advertise, port: agentPort };
   const audit = operatorAudit({ store, clock });
