@@ -24,30 +24,41 @@ export function decideSeen(
   const rulesOf = (policy: CompiledPolicy): readonly PolicyRule[] =>
     policy.services.get(request.callee)?.policy.rules ?? [];
   if (decision.rules.length === 0) return withoutPeople(decision, rulesOf(shadow));
-  const known = (ref: RuleRef): boolean => {
+  const known = (ref: Pick<RuleRef, 'id'>): boolean => {
     const [own, other] = [live, shadow].map((policy) =>
       rulesOf(policy).find(({ id }) => id === ref.id),
     );
-    return own !== undefined && other !== undefined && isSameTest(own, other);
+    if (own === undefined || other === undefined || !isSameTest(own, other)) return false;
+    return ref.id === seen.rule || isSameReach(own, other);
   };
-  return settled(decision, seen, known) ?? decision;
+  const denials = rulesOf(shadow).filter(
+    ({ effect, conditions, mode }) => effect === 'deny' && conditions && mode === undefined,
+  );
+  const isOtherwise = denials.some(({ id }) => !known({ id }));
+  return settled(decision, seen, { known, isOtherwise }) ?? decision;
 }
 
 /** Undefined: what was decided says nothing about it. */
 function settled(
   { rules, otherwise }: Depends,
   { verdict, rule }: SeenVerdict,
-  known: (ref: RuleRef) => boolean,
+  of: {
+    /** What was decided tells whether its condition holds. */
+    readonly known: (ref: RuleRef) => boolean;
+    /** There are conditional denials that are others than before; where nothing allows it yet they are not in `rules`. */
+    readonly isOtherwise: boolean;
+  },
 ): Decision | undefined {
   const by = rules.find(({ id }) => id === rule);
-  const isBy = by !== undefined && known(by);
+  const isBy = by !== undefined && of.known(by);
   if (verdict === 'deny') {
     return isBy && by.effect === 'deny' && otherwise.kind === 'allow' ? denialBy(by) : undefined;
   }
   const denials = rules.filter(({ effect }) => effect === 'deny');
-  if (!denials.every(known)) return undefined;
+  if (!denials.every(of.known)) return undefined;
   if (otherwise.kind === 'allow') return otherwise;
-  return isBy && by.effect === 'allow' ? ({ kind: 'allow', rule: by } satisfies Allow) : undefined;
+  const isLetIn = isBy && by.effect === 'allow' && !of.isOtherwise;
+  return isLetIn ? ({ kind: 'allow', rule: by } satisfies Allow) : undefined;
 }
 
 function denialBy(rule: RuleRef): Decision {
@@ -70,10 +81,16 @@ function withoutPeople(decision: Depends, rules: readonly PolicyRule[]): Decisio
 function isSameTest(a: PolicyRule, b: PolicyRule): boolean {
   const isPlain = ({ conditions, mode }: PolicyRule): boolean =>
     mode === undefined && conditions?.token === undefined && conditions?.when === undefined;
-  return (
-    isPlain(a) &&
-    isPlain(b) &&
-    a.effect === b.effect &&
-    JSON.stringify(a.conditions) === JSON.stringify(b.conditions)
-  );
+  const isSame = isPlain(a) && isPlain(b) && a.effect === b.effect;
+  return isSame && isEqual(a.conditions, b.conditions);
+}
+
+/** It was about this request before, so that only its condition can have kept it from holding. Roles may have other members. */
+function isSameReach(a: PolicyRule, b: PolicyRule): boolean {
+  const named = a.from.every(({ kind }) => kind !== 'role');
+  return named && isEqual(a.from, b.from) && isEqual(a.to, b.to);
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
