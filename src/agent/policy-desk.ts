@@ -9,8 +9,8 @@ import { decisionIds } from '../serve/authz/decision-id.ts';
 import { DecisionLog, type DecisionSink } from './decision-log.ts';
 import { otlpLogsTarget } from './otlp-environment.ts';
 import { OtlpLogs } from './otlp-logs.ts';
-import { UseLog } from './use-log.ts';
 import { ShadowDesk } from './shadow-desk.ts';
+import { UseLog } from './use-log.ts';
 
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
 
