@@ -10,7 +10,7 @@ import { type ShadowKey, type ShadowSample, shadowEffect } from '../policy/shado
 import { type Asked, sideOf } from '../serve/authz/check-handler.ts';
 import { headerOf } from '../serve/authz/check-request.ts';
 import { decideShadow, noWayYet } from '../serve/authz/decide-shadow.ts';
-import type { Outcome } from '../serve/authz/decision-record.ts';
+import { grantUsed, type Outcome } from '../serve/authz/decision-record.ts';
 import type { SeenRequest } from './seen-request.ts';
 
 /** A request under both policies. */
@@ -31,7 +31,10 @@ export function compareAsked(
 ): Compared | undefined {
   const isOpen = live.kind === 'deny' && live.code === noWayYet;
   if (facts === undefined || fault !== undefined || isOpen) return undefined;
-  const decision = decideShadow(shadow, facts, asked);
+  const own = decideShadow(shadow, facts, asked);
+  // Grants stand beside every commit, and only a deny rule goes before them.
+  const isGranted = grantUsed(live) !== undefined && own.kind === 'deny' && own.code === 'CH2101';
+  const decision = isGranted ? live : own;
   const { http, principal } = facts;
   const { service } = asked;
   const isEgress = sideOf(facts) === 'egress';

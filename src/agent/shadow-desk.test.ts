@@ -5,6 +5,7 @@ import { FakeClock } from '../../test/xds/fake-clock.ts';
 import type { Log } from '../base/log.ts';
 import { CheckRequestSchema } from '../gen/envoy/service/auth/v3/external_auth_pb.js';
 import { compilePolicy } from '../policy/compiled-policy.ts';
+import type { PolicyDocument } from '../policy/document.ts';
 import { type Sketch, sketchPolicy } from '../policy/policy.fixture.ts';
 import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import type { SeenRequest } from './seen-request.ts';
@@ -41,9 +42,21 @@ function seen(clock: FakeClock, more: Partial<SeenRequest> = {}): SeenRequest {
   };
 }
 
-function world() {
+/** Its first rule is of a break-glass grant. */
+function granted(): PolicyDocument {
+  const document = sketchPolicy(open);
+  const services = document.services.map((service) => ({
+    ...service,
+    rules: service.rules.map((rule) =>
+      rule.id === 'r1' ? { ...rule, at: { file: 'breakglass:ab12', line: 1 } } : rule,
+    ),
+  }));
+  return { ...document, services };
+}
+
+function world(document: () => PolicyDocument = () => sketchPolicy(open)) {
   const clock = new FakeClock();
-  const policy = compilePolicy(sketchPolicy(open));
+  const policy = compilePolicy(document());
   const desk = new ShadowDesk({ clock, log: noLog, live: () => policy });
   const ride = (sketch: Sketch, id = 's-1', forMs = hourMs): void =>
     desk.take({ id, endsMs: clock.nowMs() + forMs, document: sketchPolicy(sketch) });
@@ -57,7 +70,7 @@ function world() {
     assert.ok(answer.ok);
     return Buffer.from(answer.value).toString('hex');
   };
-  return { clock, desk, ride, ask };
+  return { clock, desk, ride, ask, policy };
 }
 
 describe('a policy that rides along at a host', () => {
@@ -121,6 +134,19 @@ describe('a policy that rides along at a host', () => {
       [row?.service, row?.caller, row?.callee, row?.liveCode],
       ['web', web, 'stock', 'CH2103'],
     );
+  });
+
+  it('a grant stands beside both policies', () => {
+    const { clock, desk, ride, policy } = world(granted);
+    ride({ services: { web: [], pay: ['allow web POST /v1/charges'], stock: [] } });
+    const ask = checkHandler({
+      ...{ policy: () => policy, clock, nextId: () => 'd-1', onDecision: () => {} },
+      ...{ counters: newDeskCounters(), onUse: () => true },
+      onOutcome: (outcome, asked) => desk.asked(outcome, asked),
+    });
+    ask(question('GET', '/v1/charges'), 'pay');
+    clock.advance(1);
+    assert.deepEqual([desk.report?.totals.compared, desk.report?.totals.newlyDenied], [1, 0]);
   });
 
   it('what a proxy decided by itself is compared as its log tells, once', () => {
