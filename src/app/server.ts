@@ -189,9 +189,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     await replica.drain(xds);
     closeDoors();
     proxies.stop();
-    await use.traffic.flushed();
-    await use.flows.flushed();
-    await use.shadows.flushed();
+    for (const one of [use.traffic, use.flows, use.shadows]) await one.flushed();
     await stop();
     await grpc.close();
     for (const one of [fleet, breakglass.grants, signals]) one.stop();
@@ -232,10 +230,9 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     sources: [
       () => source.findings ?? [],
       () => [...revisions.rollouts.findings, ...foundation.tracing.findings],
-      () => ca.findings,
+      () => [...ca.findings, ...foundation.use.shadows.findings],
       () => clockNotice.findings,
       () => [...replica.findings, ...foundation.breakglass.findings],
-      () => foundation.use.shadows.findings,
       () => foundation.trouble.look(),
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
