@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { readIntent } from '../app/read-intent.ts';
 import { filesToSend } from '../app/shadow/shadow-files.ts';
-import { systemClock as clock, sleep } from '../base/clock.ts';
+import { systemClock as clock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ShadowInfo } from '../client/gen/api.ts';
@@ -140,7 +140,13 @@ async function watch(call: Call): Promise<ExitCode> {
     if (line !== said && !json) terminal.err(line);
     said = line;
     if (isOver || info.endedMs !== undefined) return tell(info, call);
-    await Promise.race([sleep(clock, lookEveryMs), over]);
+    // A timer of the clock would not keep the process.
+    let timer: NodeJS.Timeout | undefined;
+    const pause = new Promise<void>((wake) => {
+      timer = setTimeout(wake, lookEveryMs);
+    });
+    await Promise.race([pause, over]);
+    clearTimeout(timer);
   }
 }
 

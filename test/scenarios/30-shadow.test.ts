@@ -161,6 +161,15 @@ describe('a policy that rides along with live traffic', () => {
     assert.equal(totals.newlyAllowed + totals.uncertain, 0);
     assert.equal(mesh.git('rev-parse', 'HEAD'), head);
   });
+
+  it('is followed until it ends by itself', async () => {
+    assert.equal((await chancery('stop')).code, 3);
+    const { code, stdout, stderr } = await chancery('tighten', '--for', '4s', '--watch');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /rode along until \S+ \(its end\)/);
+    assert.match(stderr, /of 1 hosts/);
+    assert.equal((await chancery('stop')).code, 1);
+  });
 });
 
 /** They are about what runs. */
