@@ -93,6 +93,7 @@ export class Agent {
     const told = (heard: HostReport): void => {
       useTold(this.#workloads, heard);
       this.#desk.told(heard.breakglass ?? []);
+      this.#desk.shadow.told(heard.shadow);
     };
     this.#reporter = new Reporter({ clock, call, report, told });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
@@ -202,6 +203,7 @@ export class Agent {
       random,
       log,
       check: this.#desk.check,
+      shadow: this.#desk.shadow,
       jwts: this.#jwts,
       requestSvid: (csr, reason) => {
         const { id, service } = entry.workload;
@@ -237,6 +239,11 @@ export class Agent {
         // What follows is held against what was until now.
         this.#reporter.soon();
         this.#lookEvery(update.everyMs);
+        break;
+      case 'shadow':
+        this.#desk.shadow.take(update.shadow);
+        // That it is compared here is news.
+        this.#reporter.soon();
         break;
     }
   }
@@ -336,6 +343,7 @@ export class Agent {
   async #hostReport(): Promise<HostReport> {
     const agents = [...this.#workloads.values()].map(({ agent }) => agent);
     const [counters, use] = await Promise.all([this.#counters(), useReport(this.#workloads)]);
+    const { report: shadow } = this.#desk.shadow;
     const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
     const byProxies = agents.map(async (agent) => {
       const issuerKeyId = await agent.presentedIssuer(isTainted);
@@ -359,6 +367,7 @@ export class Agent {
       ...(this.#applications === undefined ? {} : { applications: this.#applications }),
       ...use,
       ...this.#desk.report,
+      ...(shadow === undefined ? {} : { shadow }),
     };
   }
 

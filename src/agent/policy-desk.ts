@@ -9,6 +9,7 @@ import { decisionIds } from '../serve/authz/decision-id.ts';
 import { DecisionLog, type DecisionSink } from './decision-log.ts';
 import { otlpLogsTarget } from './otlp-environment.ts';
 import { OtlpLogs } from './otlp-logs.ts';
+import { ShadowDesk } from './shadow-desk.ts';
 import { UseLog } from './use-log.ts';
 
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
@@ -30,6 +31,7 @@ export interface PolicyDeskOptions {
 /** Decides for every workload of the host, by the newest policy that could be read. */
 export class PolicyDesk {
   readonly check: CheckHandler;
+  readonly shadow: ShadowDesk;
   readonly #log: Log;
   readonly #decisions: DecisionLog;
   readonly #sink: DecisionSink | undefined;
@@ -46,6 +48,7 @@ export class PolicyDesk {
     this.#sink = openSink(options);
     this.#decisions = new DecisionLog({ dir, allowRate, clock, random, sink: this.#sink });
     this.#uses = new UseLog({ dir, clock, log, onUse: options.onNews });
+    this.shadow = new ShadowDesk({ clock, log, live: () => this.#policy });
     this.check = checkHandler({
       policy: () => this.#policy,
       clock,
@@ -53,6 +56,7 @@ export class PolicyDesk {
       onDecision: (record) =>
         this.#decisions.write({ ...record, policy: this.#update?.version ?? '' }),
       onUse: (record) => this.#uses.write({ ...record, policy: this.#update?.version ?? '' }),
+      onOutcome: (outcome, asked) => this.shadow.asked(outcome, asked),
       counters: this.#counters,
     });
   }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { FakeClock } from '../../test/xds/fake-clock.ts';
 import { LogReader } from './log-reader.ts';
-import { FlowRecorder, flowOf } from './proxy-flows.ts';
+import { FlowRecorder, flowOf as flowOfSeen } from './proxy-flows.ts';
+import { seenIn } from './seen-request.ts';
 
 const caller = 'spiffe://shop.test/checkout';
 const line = (more: Readonly<Record<string, unknown>>): string =>
@@ -13,6 +14,11 @@ const line = (more: Readonly<Record<string, unknown>>): string =>
     ...{ kind: 'request', side: 'ingress', service: 'payments', caller },
     ...{ method: 'GET', path: '/v1/charges/17?x=1', rule: 'allow/read', ...more },
   });
+
+const flowOf = (text: string) => {
+  const seen = seenIn(text);
+  return seen && flowOfSeen(seen);
+};
 
 describe('a flow of a line of the access log', () => {
   it('is by caller, method and template, and says by which rule it came in', () => {

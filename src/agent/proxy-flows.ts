@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
-import { canonicalPath } from '../policy/canonical-path.ts';
 import { pathTemplate } from '../policy/path-template.ts';
 import type { FlowCount, FlowKey, ProxyFlows } from '../serve/api/wire-flows.ts';
 import type { LogReader } from './log-reader.ts';
+import { type SeenRequest, seenIn } from './seen-request.ts';
 
 /** Asked with the reports that go anyway. */
 const readEveryMs = 10_000;
@@ -11,19 +11,28 @@ const templatesMax = 100;
 /** Between two reports that are heard. */
 const flowsMax = 500;
 
+export interface SeenListener {
+  seen(request: SeenRequest): void;
+  /** Some were passed over. */
+  partial(): void;
+}
+
 /** Who came in by the access log of one proxy, rolled up. What could not be told is told with the next report. */
 export class FlowRecorder {
   readonly #log: Pick<LogReader, 'read' | 'close'>;
   readonly #clock: Clock;
+  readonly #also: SeenListener | undefined;
   readonly #templates = new Set<string>();
   readonly #counts = new Map<string, number>();
   #readMs = Number.NEGATIVE_INFINITY;
   #isPartial = false;
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(log: Pick<LogReader, 'read' | 'close'>, clock: Clock) {
+  /** `also` hears of each request as well. */
+  constructor(log: Pick<LogReader, 'read' | 'close'>, clock: Clock, also?: SeenListener) {
     this.#log = log;
     this.#clock = clock;
+    this.#also = also;
   }
 
   async untold(): Promise<ProxyFlows> {
@@ -59,15 +68,23 @@ export class FlowRecorder {
       const isWhole = await this.#log.read((lines) => {
         for (const line of lines) this.#take(line);
       });
-      if (!isWhole) this.#isPartial = true;
+      if (!isWhole) this.#passedOver();
     } catch {
       // The file cannot be read this time; what it holds is found the next time.
-      this.#isPartial = true;
+      this.#passedOver();
     }
   }
 
+  #passedOver(): void {
+    this.#isPartial = true;
+    this.#also?.partial();
+  }
+
   #take(line: string): void {
-    const flow = flowOf(line);
+    const seen = seenIn(line);
+    if (seen === undefined) return;
+    this.#also?.seen(seen);
+    const flow = flowOf(seen);
     if (flow === undefined) return;
     const key = keyOf({ ...flow, path: this.#known(flow.path) });
     const count = this.#counts.get(key);
@@ -96,58 +113,7 @@ function keyOf({ caller, method, path, verdict, rule, code }: FlowKey): string {
   return JSON.stringify({ caller, method, path, verdict, rule, code });
 }
 
-const ownRule = /^(allow|deny|ask)\/(.+)$/;
-const methodShape = /^[A-Z][A-Z-]{0,31}$/;
-const deniedByProxy = /^rbac_access_denied_matched_policy\[deny\//;
-
 /** Undefined: the line is none of a request that a rule, or the lack of one, decided. */
-export function flowOf(line: string): FlowKey | undefined {
-  // Cheaper than to parse what is of no interest: most lines of a busy caller are of the other side.
-  if (!line.includes('"side":"ingress"')) return undefined;
-  const fields = fieldsOf(line);
-  if (fields === undefined || fields['side'] !== 'ingress') return undefined;
-  const caller = textOf(fields['caller']);
-  const told = verdictOf(fields);
-  if (fields['kind'] === 'connection') {
-    const isDenied = textOf(fields['details']).startsWith('rbac_access_denied');
-    const verdict = isDenied ? 'deny' : 'allow';
-    return { caller, method: 'connect', path: '', verdict };
-  }
-  if (fields['kind'] !== 'request' || told === undefined) return undefined;
-  const method = textOf(fields['method']);
-  const path = canonicalPath(textOf(fields['path']));
-  if (!path.ok || !methodShape.test(method)) return undefined;
-  return { caller, method, path: pathTemplate(path.value), ...told };
-}
-
-function verdictOf(
-  fields: Readonly<Record<string, unknown>>,
-): Pick<FlowKey, 'verdict' | 'rule' | 'code'> | undefined {
-  const [, kind, id] = ownRule.exec(textOf(fields['rule'])) ?? [];
-  if (kind === 'allow' && id !== undefined) return { verdict: 'allow', rule: id };
-  if (kind === 'deny' && id !== undefined && deniedByProxy.test(textOf(fields['details']))) {
-    return { verdict: 'deny', rule: id, code: 'CH2102' };
-  }
-  const decision = fields['decision'];
-  if (typeof decision !== 'object' || decision === null) return undefined;
-  const said = decision as Readonly<Record<string, unknown>>;
-  const [rule, code] = [textOf(said['rule']), textOf(said['code'])];
-  const by = rule === '' ? {} : { rule };
-  if (said['kind'] === 'allow') return { verdict: 'allow', ...by };
-  return said['kind'] === 'deny' ? { verdict: 'deny', ...by, ...(code && { code }) } : undefined;
-}
-
-function fieldsOf(line: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+export function flowOf({ caller, method, path, verdict }: SeenRequest): FlowKey | undefined {
+  return verdict && { caller, method, path: pathTemplate(path), ...verdict };
 }

@@ -24,6 +24,7 @@ import { proxyCounters } from './proxy-counters.ts';
 import { FlowRecorder } from './proxy-flows.ts';
 import { ProxyTraffic } from './proxy-traffic.ts';
 import { secretsSnapshot } from './secrets.ts';
+import type { ShadowDesk } from './shadow-desk.ts';
 import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
 
 export interface WorkloadAgentOptions {
@@ -32,6 +33,7 @@ export interface WorkloadAgentOptions {
   readonly random: Random;
   readonly log: Log;
   readonly check: CheckHandler;
+  readonly shadow: Pick<ShadowDesk, 'seen' | 'partial'>;
   readonly jwts: JwtCache;
   readonly requestSvid: (csr: string, reason: SvidReason) => Promise<SvidReply>;
   /** What was held before a restart. */
@@ -82,9 +84,7 @@ export class WorkloadAgent {
       { timeoutMs: proxyProbeTimeoutMs },
     );
     this.traffic = new ProxyTraffic(this.#admin, clock);
-    const { accessLog } = entry;
-    this.flows =
-      accessLog === undefined ? undefined : new FlowRecorder(new LogReader(accessLog), clock);
+    this.flows = this.#openFlows(entry.accessLog);
     this.#source = this.#openSource();
     this.#sds = this.#openSds();
     this.#server = createGrpcServer({
@@ -185,6 +185,15 @@ export class WorkloadAgent {
     this.#keeper.stop();
     await this.flows?.close();
     await this.#server.close();
+  }
+
+  #openFlows(accessLog: string | undefined): FlowRecorder | undefined {
+    if (accessLog === undefined) return undefined;
+    const { clock, shadow, entry } = this.#options;
+    return new FlowRecorder(new LogReader(accessLog), clock, {
+      seen: (request) => shadow.seen(entry.workload.service, request),
+      partial: () => shadow.partial(),
+    });
   }
 
   #openSds(): XdsService {

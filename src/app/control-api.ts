@@ -16,6 +16,7 @@ import { type TokenApiParts, tokenApi } from './operators/token-api.ts';
 import { pastApi } from './past-api.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
+import { type ShadowApiParts, shadowApi } from './shadow/shadow-api.ts';
 import { type StatusApiParts, statusApi } from './status-api.ts';
 import { type FlowsApiParts, flowsApi } from './traffic/flows-api.ts';
 
@@ -25,6 +26,7 @@ export interface ControlApiParts
     FederationApiParts,
     FlowsApiParts,
     GateApiParts,
+    ShadowApiParts,
     StatusApiParts,
     TokenApiParts {
   readonly plane: ControlPlane;
@@ -56,6 +58,7 @@ export function controlApi(parts: ControlApiParts): ApiHandler {
       (await operationsApi(parts.operations, request)) ??
       (await intentApi(parts, request)) ??
       flowsApi(parts, request) ??
+      (await shadowApi(parts, request)) ??
       (await ledgerApi(parts, request));
     if (about !== undefined) return about;
     return refused(404, { code: 'CH5405', message: `there is no ${method} ${path}` });

@@ -60,6 +60,7 @@ import { Replica } from './replicas/replica.ts';
 import { shareReplica } from './replicas/share.ts';
 import type { SharedSignals } from './replicas/shared-signals.ts';
 import { ServerIdentity } from './server-identity.ts';
+import type { Shadows } from './shadow/shadows.ts';
 import { startingApi } from './starting-api.ts';
 import { withTracing } from './tracing/open-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
@@ -117,8 +118,12 @@ interface Foundation {
   readonly operations: Operations;
   readonly trouble: Trouble;
   readonly door: LocalDoor;
-  readonly use: { readonly traffic: TrafficLog; readonly flows: FlowLog };
   readonly breakglass: Breakglass;
+  readonly use: {
+    readonly traffic: TrafficLog;
+    readonly flows: FlowLog;
+    readonly shadows: Shadows;
+  };
   readonly webhook: RawCall | undefined;
   readonly tracing: Tracing;
 }
@@ -184,8 +189,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     await replica.drain(xds);
     closeDoors();
     proxies.stop();
-    await use.traffic.flushed();
-    await use.flows.flushed();
+    for (const one of [use.traffic, use.flows, use.shadows]) await one.flushed();
     await stop();
     await grpc.close();
     for (const one of [fleet, breakglass.grants, signals]) one.stop();
@@ -226,7 +230,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     sources: [
       () => source.findings ?? [],
       () => [...revisions.rollouts.findings, ...foundation.tracing.findings],
-      () => ca.findings,
+      () => [...ca.findings, ...foundation.use.shadows.findings],
       () => clockNotice.findings,
       () => [...replica.findings, ...foundation.breakglass.findings],
       () => foundation.trouble.look(),
@@ -315,6 +319,7 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const parts = {
     ...{ plane, authority, federation, store, clock, registry, admissions, reports },
     watches: replica.watches,
+    shadows: use.shadows,
   };
   const address = { host: advertise, port: agentPort };
   const audit = operatorAudit({ store, clock });

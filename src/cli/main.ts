@@ -5,7 +5,7 @@ import { findingFields, jsonLog } from '../base/log.ts';
 import { wrapped } from './table.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
-/** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied (`policy diff` only): scripts rely on these. */
+/** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied: scripts rely on these. */
 export type ExitCode = 0 | 1 | 2 | 3;
 
 interface Verb {
@@ -39,6 +39,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary:
       'what a change of rules means, also for recorded traffic; rules without traffic; the least that it needs',
     load: async () => (await import('./policy.ts')).policy,
+  },
+  shadow: {
+    summary:
+      "let a branch's policy ride along with live traffic, and tell what it would do otherwise",
+    load: async () => (await import('./shadow.ts')).shadow,
   },
   status: {
     summary: 'show proxies, workloads and problems of a running mesh',

@@ -18,6 +18,8 @@ const wireFiles = [
   'src/serve/api/wire-breakglass.ts',
   'src/breakglass/grant.ts',
   'src/serve/api/wire-intent.ts',
+  'src/serve/api/wire-shadow.ts',
+  'src/policy/shadow.ts',
   'src/serve/api/wire-trust.ts',
   'src/base/finding.ts',
   'src/serve/api/wire-status.ts',

@@ -1,11 +1,13 @@
 import { systemClock as clock } from '../../base/clock.ts';
 import type { Finding } from '../../base/finding.ts';
 import type { Log } from '../../base/log.ts';
+import { systemRandom as random } from '../../base/random.ts';
 import type { Store } from '../../store/store.ts';
 import { type ControlPlane, takenBackCode } from '../control-plane.ts';
 import type { HostRegistry } from '../hosts/registry.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { Replica } from '../replicas/replica.ts';
+import { Shadows } from '../shadow/shadows.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { FlowLog, flowsKind } from '../traffic/flow-log.ts';
 import { TrafficLog, trafficKind } from '../traffic/traffic-log.ts';
@@ -29,6 +31,11 @@ export async function openGate(parts: {
   replica.feed.follow(trafficKind, [], (changes) => traffic.hear(changes));
   const flows = await FlowLog.open({ store, clock, log, replica: replica.name });
   replica.feed.follow(flowsKind, [], (changes) => flows.hear(changes));
+  const shadows = await Shadows.open({
+    ...{ store, fenced: replica.fenced, replica, clock, random, log },
+    running: () => (plane.intent.kind === 'running' ? plane.intent.intent : undefined),
+    hosts: () => new Set(plane.inventory.map(({ host }) => host)).size,
+  });
   const forbid = (): void => {
     for (const [commit, finding] of takenBackIn(verdicts)) plane.forbid(commit, finding);
   };
@@ -49,7 +56,7 @@ export async function openGate(parts: {
       hostShows: (host) => registry.shows(host),
     }),
   });
-  return { gatekeeper, verdicts, use: { traffic, flows } };
+  return { gatekeeper, verdicts, use: { traffic, flows, shadows } };
 }
 
 /** What hurt once is not tried again, also when the branch is set back to it after a restart. */

@@ -18,6 +18,7 @@ import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Federation } from '../federation/federation.ts';
 import { issueJwtSvid, issueSvids } from '../identity-api.ts';
+import type { Shadows } from '../shadow/shadows.ts';
 import type { Admissions } from './admissions.ts';
 import type { OpenWatches } from './open-watches.ts';
 import type { HostRegistry } from './registry.ts';
@@ -34,6 +35,7 @@ export interface HostApiParts {
   readonly admissions: Admissions;
   readonly reports: HostReports;
   readonly watches: OpenWatches;
+  readonly shadows: Shadows;
 }
 
 /** A call of a host whose certificate counts now. */

@@ -14,6 +14,7 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { Followed } from '../replicas/feed.ts';
 import type { Revisions } from '../replicas/open-revisions.ts';
 import type { SharedSignals } from '../replicas/shared-signals.ts';
+import type { Shadows } from '../shadow/shadows.ts';
 import type { FlowLog } from '../traffic/flow-log.ts';
 import type { TrafficLog } from '../traffic/traffic-log.ts';
 
@@ -52,6 +53,7 @@ export interface HostReportsParts {
   readonly traffic: TrafficLog;
   readonly flows: FlowLog;
   readonly breakglass: { readonly uses: Pick<GrantUses, 'take'> };
+  readonly shadows: Pick<Shadows, 'take'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -97,6 +99,8 @@ export class HostReports {
     }
     revisions.applications.take(host, ownOf(ids, report.applications));
     this.#takeUse(own, report);
+    const services = new Set<string>(own.map(({ service }) => service));
+    this.#parts.shadows.take(host, services, report.shadow);
     return { kind: 'json', body: {} };
   }
 

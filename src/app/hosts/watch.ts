@@ -10,10 +10,10 @@ type Entries = AgentUpdate & { readonly kind: 'entries' };
 
 /** What one host is to know: trust, policy, and of the entries those that it may serve; first all, then what changes. */
 export function watch(
-  parts: Pick<HostApiParts, 'plane' | 'authority' | 'federation' | 'clock' | 'watches'>,
+  parts: Pick<HostApiParts, 'plane' | 'authority' | 'federation' | 'clock' | 'watches' | 'shadows'>,
   { record, notAfterMs }: Pick<HostCall, 'record' | 'notAfterMs'>,
 ): ApiReply {
-  const { plane, clock, watches } = parts;
+  const { plane, clock, watches, shadows } = parts;
   const shown = hostSelectors(record);
   return {
     kind: 'stream',
@@ -30,6 +30,7 @@ export function watch(
       };
       const unfollow = followTrust(parts, tell);
       const unsubscribe = plane.subscribe(record.name, tell);
+      const unfollowShadow = shadows.follow(tell);
       // A stream ends with the certificate that it was opened with.
       const cancel = clock.after(Math.max(0, notAfterMs - clock.nowMs()), end);
       const ended = watches.opened(end);
@@ -37,6 +38,7 @@ export function watch(
         ended();
         cancel();
         unsubscribe();
+        unfollowShadow();
         unfollow();
       };
     },

@@ -29,6 +29,8 @@ const ofLeader: ReadonlySet<string> = new Set([
   paths.caImports,
   paths.federationRefresh,
   paths.breakglass,
+  paths.shadow,
+  paths.shadowStop,
 ]);
 /** And those that name what they are about. */
 const ofLeaderUnder = `${paths.breakglass}/`;

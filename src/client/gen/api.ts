@@ -565,6 +565,50 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/shadow": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * what a policy that rides along would do otherwise
+         * @description For the role viewer and above.
+         */
+        readonly get: operations["getShadow"];
+        readonly put?: never;
+        /**
+         * let the policy of a commit ride along with live traffic, deciding nothing
+         * @description For the role operator and above.
+         */
+        readonly post: operations["postShadow"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/shadow/stop": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * end what rides along
+         * @description For the role operator and above.
+         */
+        readonly post: operations["postShadowStop"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/status": {
         readonly parameters: {
             readonly query?: never;
@@ -1200,6 +1244,63 @@ export interface components {
         };
         /** @enum {unknown} */
         readonly Severity: "error" | "warning";
+        readonly ShadowDifference: {
+            readonly callee: string;
+            readonly caller: string;
+            readonly effect: components["schemas"]["ShadowEffect"];
+            readonly lastMs: number;
+            /** @enum {unknown} */
+            readonly live: "allow" | "deny";
+            readonly liveAt?: string;
+            readonly liveCode?: string;
+            readonly liveRule?: string;
+            readonly method: string;
+            readonly on?: string;
+            readonly path: string;
+            readonly requests: number;
+            readonly samples: readonly components["schemas"]["ShadowSample"][];
+            readonly service: string;
+            /** @enum {unknown} */
+            readonly shadow: "allow" | "deny" | "depends";
+            readonly shadowAt?: string;
+            readonly shadowCode?: string;
+            readonly shadowRule?: string;
+        };
+        /** @enum {unknown} */
+        readonly ShadowEffect: "newly denied" | "newly allowed" | "uncertain";
+        readonly ShadowInfo: {
+            readonly branch: string;
+            readonly by: string;
+            readonly commit: string;
+            readonly differences: readonly components["schemas"]["ShadowDifference"][];
+            readonly endedBy?: string;
+            readonly endedMs?: number;
+            readonly endsMs: number;
+            readonly hosts: number;
+            readonly hostsInMesh: number;
+            readonly id: string;
+            readonly isPartial: boolean;
+            readonly startedMs: number;
+            readonly subject: string;
+            readonly totals: components["schemas"]["ShadowTotals"];
+            readonly unlisted: number;
+        };
+        readonly ShadowReply: {
+            readonly shadow?: components["schemas"]["ShadowInfo"];
+        };
+        readonly ShadowSample: {
+            readonly atMs: number;
+            readonly decision?: string;
+            readonly path: string;
+            readonly requestId?: string;
+        };
+        readonly ShadowTotals: {
+            readonly compared: number;
+            readonly missed: number;
+            readonly newlyAllowed: number;
+            readonly newlyDenied: number;
+            readonly uncertain: number;
+        };
         readonly StatusReply: {
             readonly atMs: number;
             readonly commit: string;
@@ -1362,6 +1463,12 @@ export type RuleUse = components['schemas']['RuleUse'];
 export type SealedBy = components['schemas']['SealedBy'];
 export type ServiceFlows = components['schemas']['ServiceFlows'];
 export type Severity = components['schemas']['Severity'];
+export type ShadowDifference = components['schemas']['ShadowDifference'];
+export type ShadowEffect = components['schemas']['ShadowEffect'];
+export type ShadowInfo = components['schemas']['ShadowInfo'];
+export type ShadowReply = components['schemas']['ShadowReply'];
+export type ShadowSample = components['schemas']['ShadowSample'];
+export type ShadowTotals = components['schemas']['ShadowTotals'];
 export type StatusReply = components['schemas']['StatusReply'];
 export type Verdict = components['schemas']['Verdict'];
 export type VerdictsReply = components['schemas']['VerdictsReply'];
@@ -3126,6 +3233,193 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["RevisionsReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly getShadow: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description what a policy that rides along would do otherwise */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ShadowReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly postShadow: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    readonly branch: string;
+                    /** @description taken on the socket of the same machine only; else it is who was authenticated */
+                    readonly by?: string;
+                    readonly commit: string;
+                    readonly files?: string;
+                    readonly forMs: number;
+                    readonly subject: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description let the policy of a commit ride along with live traffic, deciding nothing */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ShadowReply"];
+                };
+            };
+            /** @description the body or a parameter is not what it takes */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description who asks is not known */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description the role is not enough */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+            /** @description a refusal, with its reason */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RefusedReply"];
+                };
+            };
+        };
+    };
+    readonly postShadowStop: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /** @description taken on the socket of the same machine only; else it is who was authenticated */
+                    readonly by?: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description end what rides along */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ShadowReply"];
                 };
             };
             /** @description the body or a parameter is not what it takes */

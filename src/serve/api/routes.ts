@@ -26,6 +26,7 @@ import {
 } from './wire.ts';
 import type { BreakglassRequest, BreakglassStepRequest } from './wire-breakglass.ts';
 import type { ApprovalRequest } from './wire-gate.ts';
+import type { ShadowRequest, ShadowStopRequest } from './wire-shadow.ts';
 
 /** One call of the operators' API. What is not in the table is not served, and the OpenAPI document is made from it. */
 export interface Route {
@@ -43,6 +44,8 @@ export interface Route {
 
 /** A grant names what is needed now. */
 const operationsBytesMax = 8_192;
+/** Of a packed intent in base64: with what is around it below what a call may bring. */
+export const shadowFilesBytesMax = 3 * 1024 * 1024;
 /** What is longer is a mistake. */
 const secondsMax = 10 * 365 * 86_400;
 
@@ -94,6 +97,15 @@ const breakglass: ShapeOf<BreakglassRequest> = {
   by: self,
 };
 const breakglassStep: ShapeOf<BreakglassStepRequest> = { by: self };
+const shadow: ShapeOf<ShadowRequest> = {
+  branch: text(wordsBytesMax),
+  commit: text(wordsBytesMax),
+  subject: text(wordsBytesMax),
+  files: optional(text(shadowFilesBytesMax)),
+  forMs: number(secondsMax * 1_000),
+  by: caller,
+};
+const shadowStop: ShapeOf<ShadowStopRequest> = { by: caller };
 
 /** Entries in one answer: below a megabyte, and read from the store in a few milliseconds. */
 export const ledgerPageMax = 1_000;
@@ -141,6 +153,15 @@ export const routes: readonly Route[] = [
   get(`${paths.verdicts}/{name}`, 'viewer', 'CommitReply', 'whether a commit is live, and where'),
   post(paths.approvals, 'operator', approval, 'CommitVerdict', 'let a commit pass a guard rail'),
   get(paths.flows, 'viewer', 'FlowsReply', 'who came in to services lately', flowsQuery),
+  get(paths.shadow, 'viewer', 'ShadowReply', 'what a policy that rides along would do otherwise'),
+  post(
+    paths.shadow,
+    'operator',
+    shadow,
+    'ShadowReply',
+    'let the policy of a commit ride along with live traffic, deciding nothing',
+  ),
+  post(paths.shadowStop, 'operator', shadowStop, 'ShadowReply', 'end what rides along'),
   get(paths.intent, 'viewer', 'IntentReply', 'what the mesh runs on, file by file', intentQuery),
   get(
     paths.ledger,

@@ -12,9 +12,11 @@ import type { Rollout } from '../../rollout/rollout.ts';
 import type { ReportedCounters } from '../../rollout/signals.ts';
 import type { ProxyFlows } from './wire-flows.ts';
 import type { GateEvent } from './wire-gate.ts';
+import type { ShadowOrder, ShadowReport } from './wire-shadow.ts';
 
 export * from './wire-flows.ts';
 export * from './wire-replicas.ts';
+export * from './wire-shadow.ts';
 export * from './wire-status.ts';
 export * from './wire-trust.ts';
 
@@ -51,6 +53,8 @@ export const paths = {
   intent: '/v1/intent',
   /** GET, with service, and since in milliseconds: a FlowsReply. */
   flows: '/v1/flows',
+  shadow: '/v1/shadow',
+  shadowStop: '/v1/shadow/stop',
   verdicts: '/v1/verdicts',
   approvals: '/v1/approvals',
   apiTokens: '/v1/tokens',
@@ -168,6 +172,8 @@ export interface HostReport {
   readonly policy?: string;
   /** Uses of break-glass grants since the last report that was heard; left out where there was none. */
   readonly breakglass?: readonly ReportedUse[];
+  /** What a shadow policy would do otherwise, since the last report that was heard; left out while there is none. */
+  readonly shadow?: ShadowReport;
 }
 
 /** What a grant let through at one host. */
@@ -241,7 +247,9 @@ export type AgentUpdate =
   | { readonly kind: 'entries'; readonly entries: readonly IdentityEntry[] }
   | { readonly kind: 'policy'; readonly version: string; readonly document: PolicyDocument }
   /** How often to tell what proxies count; 0: not at all. */
-  | { readonly kind: 'look'; readonly everyMs: number };
+  | { readonly kind: 'look'; readonly everyMs: number }
+  /** Without one: none rides along any more. */
+  | { readonly kind: 'shadow'; readonly shadow?: ShadowOrder };
 
 /** GET /v1/hosts, and /v1/hosts/NAME for one. */
 export interface HostsReply {

@@ -34,6 +34,8 @@ export interface Desk {
    * left out: there is none, and then it does not go through.
    */
   readonly onUse?: (record: DecisionRecord) => boolean;
+  /** Called after that with all that is known of the question; it must not block either, and what it throws is dropped. */
+  readonly onOutcome?: (outcome: Outcome, asked: Asked) => void;
   readonly counters: DeskCounters;
 }
 
@@ -83,7 +85,7 @@ export function checkHandler(desk: Desk): CheckHandler {
 }
 
 /** What a question is called, whose it is, and when it came. */
-interface Asked {
+export interface Asked {
   readonly id: string;
   readonly service: string;
   readonly timeMs: number;
@@ -104,7 +106,7 @@ const bare = { token: undefined, isMember: false, fault: undefined };
 
 type Decided = Pick<Outcome, 'decision'> & Partial<Pick<Outcome, 'token' | 'isMember'>>;
 
-function decisionOf(policy: CompiledPolicy, facts: CheckFacts, asked: Asked): Decided {
+export function decisionOf(policy: CompiledPolicy, facts: CheckFacts, asked: Asked): Decided {
   const { service } = asked;
   if (facts.http === undefined) {
     // Envoy's network filter asks at ingress only and has no extensions.
@@ -161,7 +163,7 @@ function verifierOf(policy: CompiledPolicy): VerifyToken {
   return verify;
 }
 
-function conditionFacts(
+export function conditionFacts(
   policy: CompiledPolicy,
   { timeMs }: Asked,
   given: {
@@ -199,7 +201,7 @@ function recordedFirst(
   return { ...outcome, decision: deny({ code: 'CH2194', reason, rule: outcome.decision.rule }) };
 }
 
-function sideOf(facts: CheckFacts | undefined): Side | undefined {
+export function sideOf(facts: CheckFacts | undefined): Side | undefined {
   const side = facts?.extensions.get('chancery.side');
   return side === 'ingress' || side === 'egress' ? side : undefined;
 }
@@ -232,5 +234,10 @@ function record(desk: Desk, outcome: Outcome, asked: Asked & { readonly latencyU
     desk.onDecision(recordOf(outcome, { ...asked, side: sideOf(outcome.facts) }));
   } catch {
     counters.unrecorded += 1;
+  }
+  try {
+    desk.onOutcome?.(outcome, asked);
+  } catch {
+    // It is told of the answer, and has no part in it.
   }
 }
