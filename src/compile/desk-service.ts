@@ -97,7 +97,11 @@ const leftOut: Init<typeof ClusterSchema> = {
     maxEjectionPercent: 100,
     enforcingSuccessRate: 0,
   },
-  commonLbConfig: { healthyPanicThreshold: { value: 1 } },
+  commonLbConfig: {
+    healthyPanicThreshold: { value: 1 },
+    // Unless said, what is left out within a second of another change is asked until that second is over.
+    updateMergeWindow: duration(0),
+  },
 };
 
 /** When a desk dies, all that it was asked is asked again at once. */
