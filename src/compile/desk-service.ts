@@ -51,9 +51,12 @@ export const deskServices: Readonly<Record<DeskPlace, Init<typeof GrpcServiceSch
 
 const encoded = new WeakMap<Mesh, Resource>();
 
-/** The pool, where proxies ask it: any of its desks, as far as it answers. The same for every proxy. */
+/**
+ * The pool: any of its desks, as far as it answers. The same for every proxy, and there as long as mesh.yaml names it: a proxy
+ * that is to ask its agent again asks the pool until the connections of before have ended.
+ */
 export function deskClusters(mesh: Mesh): readonly Resource[] {
-  if (mesh.defaults.desk === 'agent') return [];
+  if (mesh.deskPool.length === 0) return [];
   const known = encoded.get(mesh) ?? clusterOf(mesh);
   encoded.set(mesh, known);
   return [known];
@@ -147,8 +150,7 @@ function endpoint({ address, port }: DeskMember) {
 
 /** Whether proxies ask the same desks. */
 export function sameDesks(a: Mesh, b: Mesh): boolean {
-  if (a.defaults.desk !== b.defaults.desk) return false;
-  return a.defaults.desk === 'agent' || deskKey(a) === deskKey(b);
+  return a.defaults.desk === b.defaults.desk && deskKey(a) === deskKey(b);
 }
 
 /** With the places, which stand in the resource. */
