@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { agentOptions } from '../src/cli/agent.ts';
+import { authzOptions } from '../src/cli/authz.ts';
 import { serverOptions } from '../src/cli/server.ts';
 
 const page = readFileSync('docs/operate.md', 'utf8');
@@ -18,6 +19,7 @@ describe('docs/operate.md', () => {
   for (const [heading, options] of [
     ['The control plane:', serverOptions],
     ['The agent:', agentOptions],
+    ['Policy desks of a pool:', authzOptions],
   ] as const) {
     it(`${heading} has each flag once, and no other`, () => {
       assert.deepEqual([...flagsIn(heading)].sort(), Object.keys(options).sort());
@@ -31,6 +33,7 @@ describe('packaging', () => {
   for (const [name, options] of [
     ['chancery-server', serverOptions],
     ['chancery-agent', agentOptions],
+    ['chancery-authz', authzOptions],
   ] as const) {
     const text = readFileSync(`packaging/${name}.service`, 'utf8');
 

@@ -12,11 +12,10 @@ import {
   hostHolder,
   type JwtSvidReply,
   paths,
-  type SvidReason,
-  type SvidReply,
 } from '../serve/api/wire.ts';
 import { ControlFeed } from './control-feed.ts';
 import { ControlLink } from './control-link.ts';
+import { type DeskAddress, DeskPool } from './desk-pool.ts';
 import type { HostCache, Kept } from './host-cache.ts';
 import { agentKeyOf, type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
 import { agentHealth, type HealthParts, hostHealth } from './host-health.ts';
@@ -40,6 +39,8 @@ export interface AgentOptions {
   /** See `PolicyDeskOptions`. */
   readonly allowRate: number;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where it answers proxies of other hosts; only those of its own when left out. */
+  readonly pool?: DeskAddress;
 }
 
 /** Changes of a moment are kept by one write. */
@@ -52,6 +53,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #workloads = new Map<string, { readonly key: string; readonly agent: WorkloadAgent }>();
   readonly #desk: PolicyDesk;
+  readonly #pool: DeskPool | undefined;
   readonly #feed: ControlFeed;
   readonly #jwts: JwtCache;
   readonly #identities: HostIdentities;
@@ -78,6 +80,8 @@ export class Agent {
     const dir = join(dirname(options.hostFile), 'logs');
     const onNews = (): void => this.#reporter.soon();
     this.#desk = new PolicyDesk({ ...options, dir, onNews });
+    const { check } = this.#desk;
+    this.#pool = options.pool && new DeskPool({ at: options.pool, check, clock, log });
     this.#cache = options.cache;
     this.#kept = this.#cache.kept;
     this.#hostIdentity = this.#kept.host;
@@ -100,7 +104,10 @@ export class Agent {
     this.#identities = new HostIdentities({
       ...{ clock, random, log, jwts: this.#jwts },
       requestSvid: ({ service, selectors }, csr, reason) =>
-        this.#requestSvid(service, 'a process', csr, reason, selectorText(selectors)),
+        this.#requests.ask({
+          ...{ service, workload: 'a process', csr, reason },
+          selectors: selectorText(selectors),
+        }),
       kept: (spiffeId) => this.#kept.svids[spiffeId],
       onSvid: () => this.#changed(),
     });
@@ -123,6 +130,7 @@ export class Agent {
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
     await this.#identities.close();
     (await this.#healthServer?.catch(() => undefined))?.close();
+    await this.#pool?.close();
     await this.#desk.close();
   }
 
@@ -147,7 +155,10 @@ export class Agent {
   }
 
   #linkBecame(state: LinkState): void {
-    if (state.kind === 'joined') this.#feed.reopen();
+    if (state.kind === 'joined') {
+      this.#pool?.show(state.identity);
+      this.#feed.reopen();
+    }
     this.#reporter.soon();
   }
 
@@ -207,7 +218,7 @@ export class Agent {
       jwts: this.#jwts,
       requestSvid: (csr, reason) => {
         const { id, service } = entry.workload;
-        return this.#requestSvid(service, id, csr, reason, 'socket');
+        return this.#requests.ask({ service, workload: id, csr, reason, selectors: 'socket' });
       },
       kept: this.#kept.svids[entry.workload.id],
       onChange: () => this.#changed(),
@@ -255,6 +266,7 @@ export class Agent {
     this.#trust = update;
     for (const { agent } of this.#workloads.values()) agent.trust(trust, taintedIssuers);
     this.#identities.setTrust(trust, taintedIssuers);
+    this.#pool?.trust(trust.own);
     this.#link.setTrust(trust.own);
     this.#link.taint(taintedIssuers);
     // The control plane is back, or new: it hears at once what runs here.
@@ -322,16 +334,6 @@ export class Agent {
     );
     const pooled = this.#identities.pool.svids.map((svid) => [svid.spiffeId, svid] as const);
     return Object.fromEntries([...kept, ...own, ...pooled]);
-  }
-
-  #requestSvid(
-    service: string,
-    workload: string,
-    csr: string,
-    reason: SvidReason,
-    selectors: string,
-  ): Promise<SvidReply> {
-    return this.#requests.ask({ service, workload, csr, reason, selectors });
   }
 
   async #requestJwt(service: string, audience: readonly string[]): Promise<JwtSvidReply> {

@@ -126,6 +126,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: 'the agent of a host; `up` starts the one of this machine for you',
     load: async () => (await import('./agent.ts')).agent,
   },
+  authz: {
+    summary: 'one policy desk of a pool, which decides for proxies of other hosts',
+    load: async () => (await import('./authz.ts')).authz,
+  },
 };
 
 export async function main(args: readonly string[]): Promise<number> {
@@ -155,7 +159,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 /** What reads the log of a service reads also why it ended; a person reads text. */
 function sayFailure(name: string, error: ChanceryError, terminal: Terminal): void {
-  const isService = name === 'server' || name === 'agent';
+  const isService = name === 'server' || name === 'agent' || name === 'authz';
   if (!isService || process.stderr.isTTY === true) {
     terminal.findings([error.finding]);
     return;

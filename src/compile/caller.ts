@@ -1,6 +1,7 @@
 import { sameItems } from '../model/changes.ts';
-import type { Intent, Service } from '../model/types.ts';
+import type { DeskPlace, Intent, Service } from '../model/types.ts';
 import type { PolicyDocument } from '../policy/document.ts';
+import { deskClusters } from './desk-service.ts';
 import { httpPolicy } from './http-policy.ts';
 import { keepList, keepNamed, keepResource, type Named } from './keep.ts';
 import { egressRoutes, ingressRoutes } from './names.ts';
@@ -14,8 +15,10 @@ import { tcpPolicy } from './tcp-authorization.ts';
 /** What all workloads of one service have in common; their snapshots share these maps. */
 export interface Caller {
   readonly service: Service;
+  /** Whom its proxies ask. */
+  readonly desk: DeskPlace;
   readonly callees: readonly SharedService[];
-  /** Of the callees that are sent; each workload adds the cluster of its application. */
+  /** Of the callees that are sent, and the desks; each workload adds the cluster of its application. */
   readonly clusters: readonly Resource[];
   readonly endpoints: Named;
   /** What its proxies get when they ask; undefined where they are sent everything. */
@@ -41,11 +44,12 @@ export function compileCaller(sources: CallerSources, known: Caller | undefined)
   if (service.protocol !== 'tcp') routes.push(ingressRoutesOf(service, known));
   return {
     service,
+    desk: sources.intent.mesh.defaults.desk,
     callees,
-    clusters: keepList(
-      known?.clusters,
-      sent.flatMap((callee) => callee.clusters),
-    ),
+    clusters: keepList(known?.clusters, [
+      ...sent.flatMap((callee) => callee.clusters),
+      ...desksOf(sources, known),
+    ]),
     endpoints: keepNamed(
       known?.endpoints,
       sent.flatMap((callee) => callee.endpoints),
@@ -54,6 +58,15 @@ export function compileCaller(sources: CallerSources, known: Caller | undefined)
     routes: keepNamed(known?.routes, routes),
     extensions: policyOf(sources, known),
   };
+}
+
+function desksOf({ intent }: CallerSources, known: Caller | undefined): readonly Resource[] {
+  return deskClusters(intent.mesh).map((one) =>
+    keepResource(
+      known?.clusters.find(({ name }) => name === one.name),
+      one,
+    ),
+  );
 }
 
 function egressRoutesOf(

@@ -8,11 +8,11 @@ import {
 } from '../gen/envoy/extensions/filters/http/composite/v3/composite_pb.js';
 import { ExtAuthzSchema } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { HttpFilterSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import { deskUnlessAllowed } from './desk.ts';
+import { desks } from './desk.ts';
 import { authzFilter } from './names.ts';
 
 describe('the desk at ingress', () => {
-  const { configType, disabled } = create(HttpFilterSchema, deskUnlessAllowed);
+  const { configType, disabled } = create(HttpFilterSchema, desks.agent.unlessAllowed);
   const composite =
     configType.case === 'typedConfig' ? anyUnpack(configType.value, CompositeSchema) : undefined;
   const list = composite?.matcher?.matcherType;

@@ -10,36 +10,33 @@ import {
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
+import type { DeskPlace } from '../model/types.ts';
+import { deskServices } from './desk-service.ts';
 import type { HttpFilter } from './http.ts';
-import { agentCluster, authzFilter, rbacFilter } from './names.ts';
-import { any, duration } from './pack.ts';
+import { authzFilter, rbacFilter } from './names.ts';
+import { any } from './pack.ts';
 import { notPredicate, type Predicate } from './rbac-predicates.ts';
 
-/** The desk is on the same host and answers in under a millisecond; past this it counts as down. */
-const deskTimeoutMs = 500;
-
-/** Asks the agent's policy desk. Unreachable is 503, never a 403. */
-const asking = any(ExtAuthzSchema, {
-  transportApiVersion: ApiVersion.V3,
-  services: {
-    case: 'grpcService',
-    value: {
-      targetSpecifier: { case: 'envoyGrpc', value: { clusterName: agentCluster } },
-      timeout: duration(deskTimeoutMs),
-    },
-  },
-  failureModeAllow: false,
-  statusOnError: { code: 503 },
-  encodeRawHeaders: true,
-  metadataContextNamespaces: [rbacFilter],
-});
+/** Asks the policy desk. Unreachable is 503, never a 403. */
+function asking(place: DeskPlace) {
+  return any(ExtAuthzSchema, {
+    transportApiVersion: ApiVersion.V3,
+    services: { case: 'grpcService', value: deskServices[place] },
+    failureModeAllow: false,
+    statusOnError: { code: 503 },
+    encodeRawHeaders: true,
+    metadataContextNamespaces: [rbacFilter],
+  });
+}
 
 /** Off but where a route turns it on. */
-export const deskWhereRouted: HttpFilter = {
-  name: authzFilter,
-  disabled: true,
-  configType: { case: 'typedConfig', value: asking },
-};
+function whereRouted(place: DeskPlace): HttpFilter {
+  return {
+    name: authzFilter,
+    disabled: true,
+    configType: { case: 'typedConfig', value: asking(place) },
+  };
+}
 
 const isAllowed: Predicate = {
   matchType: {
@@ -76,37 +73,47 @@ const isAllowed: Predicate = {
  * action: of a filter chain that is named and not there Envoy would say nothing, and let the request through. The name is
  * the one by which ext_authz looks up what a route says to it.
  */
-export const deskUnlessAllowed: HttpFilter = {
-  name: authzFilter,
-  configType: {
-    case: 'typedConfig',
-    value: any(CompositeSchema, {
-      matcher: {
-        matcherType: {
-          case: 'matcherList',
-          value: {
-            matchers: [
-              {
-                // Negated, so that missing metadata asks rather than lets through.
-                predicate: notPredicate(isAllowed),
-                onMatch: {
+function unlessAllowed(place: DeskPlace): HttpFilter {
+  return {
+    name: authzFilter,
+    configType: {
+      case: 'typedConfig',
+      value: any(CompositeSchema, {
+        matcher: {
+          matcherType: {
+            case: 'matcherList',
+            value: {
+              matchers: [
+                {
+                  // Negated, so that missing metadata asks rather than lets through.
+                  predicate: notPredicate(isAllowed),
                   onMatch: {
-                    case: 'action',
-                    value: {
-                      name: 'ask',
-                      typedConfig: any(ExecuteFilterActionSchema, {
-                        typedConfig: { name: authzFilter, typedConfig: asking },
-                      }),
+                    onMatch: {
+                      case: 'action',
+                      value: {
+                        name: 'ask',
+                        typedConfig: any(ExecuteFilterActionSchema, {
+                          typedConfig: { name: authzFilter, typedConfig: asking(place) },
+                        }),
+                      },
                     },
                   },
                 },
-              },
-            ],
+              ],
+            },
           },
         },
-      },
-    }),
-  },
+      }),
+    },
+  };
+}
+
+/** Encoded once: every proxy has the same. */
+export const desks: Readonly<
+  Record<DeskPlace, { readonly whereRouted: HttpFilter; readonly unlessAllowed: HttpFilter }>
+> = {
+  agent: { whereRouted: whereRouted('agent'), unlessAllowed: unlessAllowed('agent') },
+  pool: { whereRouted: whereRouted('pool'), unlessAllowed: unlessAllowed('pool') },
 };
 
 /** Says from which side the question comes, and turns the desk on where the filter is off by default. */

@@ -10,9 +10,9 @@ import {
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { hasGuests } from '../model/principal.ts';
-import type { Service } from '../model/types.ts';
+import type { DeskPlace, Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
-import { deskUnlessAllowed, deskWhereRouted } from './desk.ts';
+import { desks } from './desk.ts';
 import { type Encoded, embedded, joined } from './encoded.ts';
 import { httpConnectionManagers } from './http.ts';
 import { policyFilters } from './http-policy.ts';
@@ -39,31 +39,30 @@ type NetworkFilter = Init<typeof FilterSchema>;
 /** Bounds what one slow peer can make the proxy hold. */
 const connectionBufferBytesMax = 1024 * 1024;
 
-const egressManager = httpConnectionManagers({
-  side: 'egress',
-  routeConfigName: egressRoutes,
-  filters: [deskWhereRouted, clustersOnDemand],
-});
+function egressManager(place: DeskPlace) {
+  return httpConnectionManagers({
+    side: 'egress',
+    routeConfigName: egressRoutes,
+    filters: [desks[place].whereRouted, clustersOnDemand],
+  });
+}
 
-const ingressManager = httpConnectionManagers({
-  side: 'ingress',
-  routeConfigName: ingressRoutes,
-  filters: [...policyFilters, deskUnlessAllowed],
-});
+function ingressManager(place: DeskPlace) {
+  return httpConnectionManagers({
+    side: 'ingress',
+    routeConfigName: ingressRoutes,
+    filters: [...policyFilters, desks[place].unlessAllowed],
+  });
+}
 
 /**
  * Of the listeners of two proxies the parts differ in nothing but names; only the address is encoded anew. They are put
  * together in the order of field numbers, as the encoder writes them.
  */
 const fields = ListenerSchema.field;
-const egressChain = templated((service, proxy) =>
-  encode(FilterChainSchema, { filters: [egressManager(service, proxy)] }),
-);
+const egressChains = { agent: egressChain('agent'), pool: egressChain('pool') };
 /** With and without guests. */
-const ingressChains = {
-  own: { http: httpIngressChain(false), tcp: tcpIngressChain(false) },
-  guests: { http: httpIngressChain(true), tcp: tcpIngressChain(true) },
-};
+const ingressChains = { own: ingressChainsOf(false), guests: ingressChainsOf(true) };
 const ingressLog = templated((service, proxy) =>
   encode(AccessLogSchema, handshakeLog({ side: 'ingress', service, proxy })),
 );
@@ -72,11 +71,26 @@ const ingressHead = encode(ListenerSchema, { name: ingressListener });
 const outboundTail = tail(TrafficDirection.OUTBOUND);
 const inboundTail = tail(TrafficDirection.INBOUND);
 
-function httpIngressChain(guests: boolean) {
+function egressChain(place: DeskPlace) {
+  const manager = egressManager(place);
+  return templated((service, proxy) =>
+    encode(FilterChainSchema, { filters: [manager(service, proxy)] }),
+  );
+}
+
+function ingressChainsOf(guests: boolean) {
+  return {
+    http: { agent: httpIngressChain(guests, 'agent'), pool: httpIngressChain(guests, 'pool') },
+    tcp: tcpIngressChain(guests),
+  };
+}
+
+function httpIngressChain(guests: boolean, place: DeskPlace) {
+  const manager = ingressManager(place);
   return templated((service, proxy) =>
     encode(FilterChainSchema, {
       transportSocket: ingressTls(['h2', 'http/1.1'], guests),
-      filters: [ingressManager(service, proxy)],
+      filters: [manager(service, proxy)],
     }),
   );
 }
@@ -102,14 +116,18 @@ function tail(trafficDirection: TrafficDirection): Uint8Array {
 }
 
 /** Where the application sends its requests: loopback only, plain HTTP, destination by Host or absolute URI. */
-export function egressHttpListener(service: Service, workload: Workload): Resource {
+export function egressHttpListener(
+  service: Service,
+  workload: Workload,
+  place: DeskPlace,
+): Resource {
   return encodedResource({
     typeUrl: typeUrls.listener,
     name: egressListener,
     bytes: joined([
       egressHead,
       addressField('127.0.0.1', workload.egressPort),
-      embedded(fields.filterChains.number, [egressChain(service.name, workload.id)]),
+      embedded(fields.filterChains.number, [egressChains[place](service.name, workload.id)]),
       outboundTail,
     ]),
     from: [service.at],
@@ -152,9 +170,13 @@ export function egressTcpListener(options: {
 }
 
 /** Where other proxies come in: mutual TLS, then policy, then the application. */
-export function ingressListenerFor(service: Service, workload: Workload): Resource {
+export function ingressListenerFor(
+  service: Service,
+  workload: Workload,
+  place: DeskPlace,
+): Resource {
   const chains = hasGuests(service) ? ingressChains.guests : ingressChains.own;
-  const chain = chains[service.protocol === 'tcp' ? 'tcp' : 'http'];
+  const chain = service.protocol === 'tcp' ? chains.tcp : chains.http[place];
   return encodedResource({
     typeUrl: typeUrls.listener,
     name: ingressListener,

@@ -31,6 +31,7 @@ import {
 } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
+import { PreviousHostsPredicateSchema } from '../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
   DownstreamTlsContextSchema,
@@ -74,6 +75,7 @@ export const anyTypes = createRegistry(
   NetworkRbacSchema,
   TcpProxySchema,
   UriSanInputSchema,
+  PreviousHostsPredicateSchema,
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
   HttpProtocolOptionsSchema,

@@ -9,6 +9,8 @@ export const ingressRoutes = 'ingress';
 export const appCluster = 'app';
 /** The agent's socket of this workload: SDS and the policy desk. */
 export const agentCluster = 'agent';
+/** Policy desks of other hosts, where mesh.yaml sends proxies to them. */
+export const poolCluster = 'authz-pool';
 /** The control plane: ADS. */
 export const controlPlaneCluster = 'control-plane';
 /** The workload's own certificate and key. */

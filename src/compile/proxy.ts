@@ -74,10 +74,10 @@ function listenersOf(caller: Caller, workload: Workload, known: CompiledProxy | 
   if (before !== undefined && known !== undefined && sameListeners(known, caller, workload)) {
     return before;
   }
-  const { service } = caller;
+  const { service, desk } = caller;
   const listeners = [
-    egressHttpListener(service, workload),
-    ingressListenerFor(service, workload),
+    egressHttpListener(service, workload, desk),
+    ingressListenerFor(service, workload, desk),
     ...tcpListeners(caller, workload),
   ];
   return keepNamed(
@@ -88,6 +88,7 @@ function listenersOf(caller: Caller, workload: Workload, known: CompiledProxy | 
 
 /** Listeners name the callees of `calls` with a local port, and else nothing of other services. */
 function sameListeners(known: CompiledProxy, caller: Caller, workload: Workload): boolean {
+  if (known.caller.desk !== caller.desk) return false;
   if (known.caller.service !== caller.service || !sameProxy(known.workload, workload)) return false;
   return (
     known.caller.callees === caller.callees ||

@@ -36,8 +36,11 @@ export function editFiles(files: ReadonlyMap<string, string>, draw: Draw): Map<s
   return edited;
 }
 
+const pool = 'defaults: { desk: pool }\ndesk: { pool: { desk-1: 127.0.0.1:9500 } }\n';
+
 function meshText(draw: Draw): string {
-  const defaults = draw(3) === 0 ? `defaults: { timeout: ${1 + draw(3)}s }\n` : '';
+  const way = draw(3);
+  const defaults = way === 0 ? `defaults: { timeout: ${1 + draw(3)}s }\n` : way === 1 ? pool : '';
   const members = roles.map((role) => `  ${role}: [${pick(names, draw)}, ${pick(names, draw)}]\n`);
   return `mesh: m\ntrust_domain: ${draw(8) === 0 ? 'other' : 'mesh'}.test\n${defaults}roles:\n${members.join('')}`;
 }

@@ -4,6 +4,7 @@ import { type CallGraph, callGraph, nextCallGraph } from '../model/tree.ts';
 import type { Intent, Mesh, ServiceName } from '../model/types.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import { type Caller, compileCaller } from './caller.ts';
+import { sameDesks } from './desk-service.ts';
 import type { Inventory, WorkloadId } from './inventory.ts';
 import { type InventoryChanges, indexInventory, nextInventory } from './inventory-index.ts';
 import type { Offers } from './on-demand.ts';
@@ -130,7 +131,8 @@ function sameMesh(a: Mesh, b: Mesh): boolean {
     (a.trustDomain === b.trustDomain &&
       a.defaults.timeoutMs === b.defaults.timeoutMs &&
       a.defaults.connectTimeoutMs === b.defaults.connectTimeoutMs &&
-      a.defaults.decide === b.defaults.decide)
+      a.defaults.decide === b.defaults.decide &&
+      sameDesks(a, b))
   );
 }
 

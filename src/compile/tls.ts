@@ -101,7 +101,8 @@ export function ingressTls(alpn: readonly string[], guests: boolean): TransportS
  * is who it asked for, not just any member of the mesh.
  */
 export function upstreamTls(options: {
-  readonly spiffeId: string;
+  /** One of several, where any of them may answer. */
+  readonly spiffeId: string | readonly string[];
   readonly sni: string;
   readonly alpn: readonly string[];
 }): TransportSocket {
@@ -119,12 +120,10 @@ export function upstreamTls(options: {
             case: 'combinedValidationContext',
             value: {
               defaultValidationContext: {
-                matchTypedSubjectAltNames: [
-                  {
-                    sanType: SubjectAltNameMatcher_SanType.URI,
-                    matcher: { matchPattern: { case: 'exact', value: options.spiffeId } },
-                  },
-                ],
+                matchTypedSubjectAltNames: [options.spiffeId].flat().map((spiffeId) => ({
+                  sanType: SubjectAltNameMatcher_SanType.URI,
+                  matcher: { matchPattern: { case: 'exact' as const, value: spiffeId } },
+                })),
               },
               validationContextSdsSecretConfig: trust,
             },

@@ -34,3 +34,9 @@ export function hostOf(id: SpiffeId): HostName | undefined {
   const name = parseHostName(path.slice(hostPath.length));
   return name.ok ? name.value : undefined;
 }
+
+/** The service that an ID names; undefined for any other ID. */
+export function serviceOf(id: SpiffeId): ServiceName | undefined {
+  const name = pathOf(id).slice(1);
+  return name === '' || name.includes('/') ? undefined : (name as ServiceName);
+}

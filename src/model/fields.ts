@@ -35,6 +35,20 @@ export const defaultsFields: FieldTable = {
   },
   svid_ttl: { description: 'lifetime of workload certificates', example: '1h', schema: duration },
   decide,
+  desk: {
+    description: 'agent: proxies ask the desk of their own host; pool: those of `desk.pool`',
+    example: 'agent',
+    schema: { enum: ['agent', 'pool'] },
+  },
+};
+
+export const deskFields: FieldTable = {
+  pool: {
+    description:
+      'the hosts that run `chancery authz`, by the names with which they joined, and where proxies reach each',
+    example: '{ authz-1: 10.0.0.5:15012, authz-2: authz-2.example.com:15012 }',
+    schema: { type: 'object', additionalProperties: text, minProperties: 1 },
+  },
 };
 
 export const peerFields: FieldTable = {
@@ -142,6 +156,11 @@ export const meshFields: FieldTable = {
     description: 'values for services that do not say',
     example: '{ timeout: 15s }',
     schema: object(() => defaultsFields),
+  },
+  desk: {
+    description: 'policy desks apart from agents',
+    example: '{ pool: { authz-1: 10.0.0.5:15012 } }',
+    schema: object(() => deskFields),
   },
   hosts: {
     description: 'how machines come into the mesh',

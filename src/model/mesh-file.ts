@@ -3,12 +3,20 @@ import type { Position } from '../base/finding.ts';
 import { readDeclarations } from './attributes-file.ts';
 import { readBreakglass } from './breakglass-file.ts';
 import { readCa } from './ca-section.ts';
+import { readDeskPool, reportNoPool } from './desk-file.ts';
 import { defaultsFields, meshFields } from './fields.ts';
 import { readAdmission } from './hosts-file.ts';
 import { readIssuers } from './issuers-file.ts';
 import { type OperatorDraft, readOperators } from './operators-file.ts';
 import { readPeers } from './peers-file.ts';
-import { deciders, readDurationMs, readLabel, readTrustDomain, readWord } from './scalars.ts';
+import {
+  deciders,
+  deskPlaces,
+  readDurationMs,
+  readLabel,
+  readTrustDomain,
+  readWord,
+} from './scalars.ts';
 import type {
   Admission,
   CaLifetimes,
@@ -26,6 +34,7 @@ export interface MeshDraft {
   readonly trustDomain: TrustDomain;
   readonly roles: ReadonlyMap<RoleName, RoleDraft>;
   readonly defaults: Defaults;
+  readonly deskPool: Mesh['deskPool'];
   readonly hosts: Admission;
   readonly peers: ReadonlyMap<TrustDomain, TrustPeer>;
   readonly ca: CaLifetimes;
@@ -45,6 +54,7 @@ export const defaultsUnlessSaid: Defaults = {
   connectTimeoutMs: 1_000,
   svidTtlSeconds: 3_600,
   decide: 'proxy',
+  desk: 'agent',
 };
 /** Below this a certificate ends before slow clocks and a missed renewal are made good. */
 const svidTtlSecondsMin = 10;
@@ -57,7 +67,8 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
     nameNode === undefined ? undefined : readLabel(file, nameNode, 'the name of the mesh');
   const trustDomain = readTrustDomain(file, fields.get('trust_domain'));
   const roles = readRoles(file, fields.get('roles'));
-  const defaults = readDefaults(file, fields.get('defaults'));
+  const pool = readDeskPool(file, fields.get('desk'));
+  const defaults = readDefaults(file, fields.get('defaults'), pool);
   const hosts = readAdmission(file, fields.get('hosts'));
   const ca = readCa(file, fields.get('ca'), defaults.svidTtlSeconds);
   const peers = readPeers(file, fields.get('peers'), trustDomain);
@@ -66,7 +77,10 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
   const issuers = readIssuers(file, fields.get('issuers'));
   const breakglass = readBreakglass(file, fields.get('breakglass'));
   if (name === undefined || trustDomain === undefined) return undefined;
-  const said = { roles, defaults, hosts, ca, peers, operators, attributes, issuers, breakglass };
+  const said = {
+    ...{ roles, defaults, deskPool: pool ?? [], hosts, ca, peers, operators, attributes, issuers },
+    breakglass,
+  };
   return { at: file.at(nameNode), name, trustDomain, ...said };
 }
 
@@ -89,7 +103,11 @@ function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDr
   return roles;
 }
 
-function readDefaults(file: YamlFile, node: YamlNode): Defaults {
+function readDefaults(
+  file: YamlFile,
+  node: YamlNode,
+  pool: Mesh['deskPool'] | undefined,
+): Defaults {
   const fields = node === undefined ? undefined : file.fields(node, defaultsFields, '`defaults`');
   if (fields === undefined) return defaultsUnlessSaid;
   const ttlNode = fields.get('svid_ttl');
@@ -101,11 +119,14 @@ function readDefaults(file: YamlFile, node: YamlNode): Defaults {
       expected: `at least ${svidTtlSecondsMin}s`,
     });
   }
+  const desk = readWord(file, fields.get('desk'), deskPlaces) ?? defaultsUnlessSaid.desk;
+  if (desk === 'pool' && pool === undefined) reportNoPool(file, fields.get('desk'));
   return {
     timeoutMs: readDurationMs(file, fields.get('timeout')) ?? defaultsUnlessSaid.timeoutMs,
     connectTimeoutMs:
       readDurationMs(file, fields.get('connect_timeout')) ?? defaultsUnlessSaid.connectTimeoutMs,
     svidTtlSeconds,
     decide: readWord(file, fields.get('decide'), deciders) ?? defaultsUnlessSaid.decide,
+    desk,
   };
 }

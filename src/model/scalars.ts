@@ -1,5 +1,12 @@
 import { err, ok, type Result } from '../base/result.ts';
-import type { Decider, HostName, ServiceName, TrustDomain, VersionName } from './types.ts';
+import type {
+  Decider,
+  DeskPlace,
+  HostName,
+  ServiceName,
+  TrustDomain,
+  VersionName,
+} from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 const unitsMs: Readonly<Record<string, number>> = {
@@ -105,6 +112,7 @@ export function readHostName(file: YamlFile, node: YamlNode): HostName | undefin
 
 /** One word of a fixed set. */
 export const deciders: readonly Decider[] = ['proxy', 'desk'];
+export const deskPlaces: readonly DeskPlace[] = ['agent', 'pool'];
 
 export function readWord<const Word extends string>(
   file: YamlFile,

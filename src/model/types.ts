@@ -44,6 +44,8 @@ export interface Mesh {
   /** Whose tokens are believed; sorted by name. */
   readonly issuers: ReadonlyMap<string, TokenIssuer>;
   readonly defaults: Defaults;
+  /** Sorted by host. */
+  readonly deskPool: readonly DeskMember[];
   readonly hosts: Admission;
   readonly ca: CaLifetimes;
   /** Trust domains that this mesh federates with; sorted. */
@@ -138,6 +140,20 @@ export interface Defaults {
   readonly connectTimeoutMs: number;
   readonly svidTtlSeconds: number;
   readonly decide: Decider;
+  readonly desk: DeskPlace;
+}
+
+/** Whose desk proxies ask: that of the agent on their host, or the pool. */
+export type DeskPlace = 'agent' | 'pool';
+
+/** A process that answers proxies of other hosts (`chancery authz`). */
+export interface DeskMember {
+  readonly at: Position;
+  /** The host as which it joined: the identity that it shows. */
+  readonly host: HostName;
+  /** A DNS name or an IP address. */
+  readonly address: string;
+  readonly port: number;
 }
 
 /** Who decides about requests: the proxy what it can, or the desk everything. */

@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { http2Options } from '../../compile/clusters.ts';
-import { deskWhereRouted } from '../../compile/desk.ts';
+import { desks } from '../../compile/desk.ts';
 import { httpConnectionManagers } from '../../compile/http.ts';
 import { agentCluster } from '../../compile/names.ts';
 import { duration } from '../../compile/pack.ts';
@@ -26,7 +26,7 @@ import { inlineListener, withRoutes } from './inline-listener.ts';
 const probeManager = httpConnectionManagers({
   side: 'egress',
   routeConfigName: 'probe',
-  filters: [deskWhereRouted],
+  filters: [desks.agent.whereRouted],
 });
 
 /**

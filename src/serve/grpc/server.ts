@@ -26,6 +26,8 @@ export interface GrpcServerOptions {
   readonly idleMs?: number;
   /** On the host's socket: connections of one user but root; 2,500 when left out. */
   readonly connectionsPerUser?: number;
+  /** How long a connection of this peer may take new calls; without an end when it says nothing. */
+  readonly connectionMs?: (peer: Peer) => number | undefined;
   /** For what no caller sees: a handler that threw something unexpected. */
   readonly onError: (error: unknown, path: string) => void;
 }
@@ -64,6 +66,8 @@ const connectionsPerUserMax = 2_500;
 const idleMsDefault = 30_000;
 /** A peer that does not finish its handshake holds a connection for nothing. */
 const handshakeMs = 10_000;
+/** What a timer can hold. */
+const timerMsMax = 2 ** 31 - 1;
 /** For trailers and GOAWAY to reach peers that still read. */
 const closeGraceMs = 500;
 
@@ -174,6 +178,7 @@ class NodeGrpcServer implements GrpcServer {
     });
     if (crowd?.admit(session, peer) === false) return;
     keepAlive(session, this.#options.pingMs ?? pingMsDefault);
+    endAfter(session, this.#options.connectionMs?.(peer));
     session.on('stream', (stream, headers) => {
       crowd?.begun(session, stream);
       this.#serve(stream, headers, peer);
@@ -225,6 +230,13 @@ class NodeGrpcServer implements GrpcServer {
     this.#options.onError(error, path);
     return [grpcStatus.internal, 'the call failed; the log of the server says why'];
   }
+}
+
+/** By a GOAWAY: calls that are under way come to their end, and the peer connects anew. */
+function endAfter(session: ServerHttp2Session, connectionMs: number | undefined): void {
+  if (connectionMs === undefined) return;
+  const timer = setTimeout(() => session.close(), Math.min(connectionMs, timerMsMax));
+  session.once('close', () => clearTimeout(timer));
 }
 
 /** gRPC over HTTP/2: POST and `application/grpc`, alone or with `+proto` or a parameter; not grpc-web. */

@@ -1,0 +1,90 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { tetherPrefix } from '../../src/app/child.ts';
+import type { JoinTokenReply } from '../../src/serve/api/wire.ts';
+import { freePort } from './free-port.ts';
+import { eventually } from './running-mesh.ts';
+
+const entry = resolve('bin/chancery.js');
+
+/** `chancery authz` as a process, with all that it said. */
+export class PoolMember {
+  readonly host: string;
+  readonly port: number;
+  readonly state: string;
+  readonly #flags: readonly string[];
+  #child: ChildProcess | undefined;
+  output = '';
+
+  private constructor(
+    host: string,
+    port: number,
+    given: { readonly state: string; readonly flags: readonly string[] },
+  ) {
+    this.host = host;
+    this.port = port;
+    this.state = given.state;
+    this.#flags = given.flags;
+  }
+
+  /** With a token that the control plane of this intent folder makes; not started yet. */
+  static async invite(host: string, intentDir: string, folder: string): Promise<PoolMember> {
+    const state = join(folder, host);
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    const args = [entry, 'host', 'token', host, intentDir, '--json'];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+    const { token, rootSha256, address, port } = JSON.parse(stdout) as JoinTokenReply;
+    const tokenFile = join(state, 'token');
+    writeFileSync(tokenFile, token, { mode: 0o600 });
+    const own = await freePort();
+    const flags = [
+      ...['--server', `${address}:${port}`, '--join-token-file', tokenFile, '--state', state],
+      ...['--listen', `127.0.0.1:${own}`, '--seal-with', 'file'],
+      ...rootSha256.flatMap((root) => ['--root', root]),
+    ];
+    return new PoolMember(host, own, { state, flags });
+  }
+
+  async start(): Promise<void> {
+    this.output = '';
+    const [program = '', ...args] = [...tetherPrefix(), process.execPath, entry, 'authz'];
+    const child = spawn(program, [...args, ...this.#flags], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.output += chunk.toString('utf8');
+    });
+    this.#child = child;
+    await eventually(
+      () => /the desk of the pool serves/.test(this.output) && /policy taken/.test(this.output),
+      20_000,
+      () => `${this.host} does not serve:\n${this.output}`,
+    );
+  }
+
+  /** Without waiting for anything. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  }
+
+  /** What it decided, as its log has it. */
+  decisions(): readonly Readonly<Record<string, unknown>>[] {
+    const file = join(this.state, 'logs', 'decisions.jsonl');
+    if (!existsSync(file)) return [];
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return lines.flatMap((line) =>
+      line === '' ? [] : [JSON.parse(line) as Record<string, unknown>],
+    );
+  }
+}
