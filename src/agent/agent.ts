@@ -96,8 +96,7 @@ export class Agent {
     const report = (): Promise<HostReport> => this.#hostReport();
     const told = (heard: HostReport): void => {
       useTold(this.#workloads, heard);
-      this.#desk.told(heard.breakglass ?? []);
-      this.#desk.shadow.told(heard.shadow);
+      this.#desk.told(heard);
     };
     this.#reporter = new Reporter({ clock, call, report, told });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
@@ -345,7 +344,6 @@ export class Agent {
   async #hostReport(): Promise<HostReport> {
     const agents = [...this.#workloads.values()].map(({ agent }) => agent);
     const [counters, use] = await Promise.all([this.#counters(), useReport(this.#workloads)]);
-    const { report: shadow } = this.#desk.shadow;
     const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
     const byProxies = agents.map(async (agent) => {
       const issuerKeyId = await agent.presentedIssuer(isTainted);
@@ -369,7 +367,6 @@ export class Agent {
       ...(this.#applications === undefined ? {} : { applications: this.#applications }),
       ...use,
       ...this.#desk.report,
-      ...(shadow === undefined ? {} : { shadow }),
     };
   }
 

@@ -3,7 +3,7 @@ import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
-import type { AgentUpdate, DecisionCounts, HostReport, ReportedUse } from '../serve/api/wire.ts';
+import type { AgentUpdate, DecisionCounts, HostReport } from '../serve/api/wire.ts';
 import { type CheckHandler, checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import { DecisionLog, type DecisionSink } from './decision-log.ts';
@@ -67,17 +67,20 @@ export class PolicyDesk {
   }
 
   /** What the control plane is to know of it. */
-  get report(): Pick<HostReport, 'policy' | 'breakglass'> {
+  get report(): Pick<HostReport, 'policy' | 'breakglass' | 'shadow'> {
     const { untold } = this.#uses;
+    const { report: shadow } = this.shadow;
     return {
       ...(this.#update === undefined ? {} : { policy: this.#update.version }),
       ...(untold.length === 0 ? {} : { breakglass: untold }),
+      ...(shadow === undefined ? {} : { shadow }),
     };
   }
 
-  /** The control plane has heard of these uses. */
-  told(uses: readonly ReportedUse[]): void {
-    this.#uses.told(uses);
+  /** The control plane has heard of this. */
+  told({ breakglass, shadow }: Pick<HostReport, 'breakglass' | 'shadow'>): void {
+    this.#uses.told(breakglass ?? []);
+    this.shadow.told(shadow);
   }
 
   get counts(): DecisionCounts {

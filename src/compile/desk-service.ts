@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { parseAddress } from '../cel/cidr.ts';
 import { Cluster_DiscoveryType, ClusterSchema } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { RoutingPriority } from '../gen/envoy/config/core/v3/base_pb.js';
 import type { GrpcServiceSchema } from '../gen/envoy/config/core/v3/grpc_service_pb.js';
@@ -63,7 +63,7 @@ export function deskClusters(mesh: Mesh): readonly Resource[] {
 }
 
 function clusterOf({ deskPool, trustDomain }: Mesh): Resource {
-  const isNamed = deskPool.some(({ address }) => isIP(address) === 0);
+  const isNamed = deskPool.some(({ address }) => parseAddress(address) === undefined);
   const type = isNamed ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC;
   const bytes = encode(ClusterSchema, {
     name: poolCluster,

@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { isMap } from 'yaml';
-import { deskFields } from './fields.ts';
+import { parseAddress } from '../cel/cidr.ts';
+import { deskFields } from './desk-fields.ts';
 import { readHostName } from './scalars.ts';
 import type { DeskMember } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
@@ -66,8 +66,9 @@ const dnsName =
 const digitsLast = /(?:^|\.)\d+$/;
 
 function isAddress(text: string, isBracketed: boolean): boolean {
-  if (isBracketed) return isIP(text) === 6;
-  return isIP(text) === 4 || (dnsName.test(text) && !digitsLast.test(text));
+  const isIp = parseAddress(text) !== undefined;
+  if (isBracketed) return isIp && text.includes(':');
+  return isIp || (dnsName.test(text) && !digitsLast.test(text));
 }
 
 function isPort(port: number): boolean {

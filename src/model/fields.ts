@@ -2,6 +2,8 @@
  * The fields of the language, in one place (those of `hosts` beside it): the parser refuses what is not here, and the JSON
  * Schemas for editors are made from the same tables.
  */
+
+import { deskFields } from './desk-fields.ts';
 import {
   duration,
   type FieldTable,
@@ -39,15 +41,6 @@ export const defaultsFields: FieldTable = {
     description: 'agent: proxies ask the desk of their own host; pool: those of `desk.pool`',
     example: 'agent',
     schema: { enum: ['agent', 'pool'] },
-  },
-};
-
-export const deskFields: FieldTable = {
-  pool: {
-    description:
-      'the hosts that run `chancery authz`, by the names with which they joined, and where proxies reach each',
-    example: '{ authz-1: 10.0.0.5:15012, authz-2: authz-2.example.com:15012 }',
-    schema: { type: 'object', additionalProperties: text, minProperties: 1 },
   },
 };
 

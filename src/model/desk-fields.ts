@@ -1,0 +1,10 @@
+import { type FieldTable, text } from './field-spec.ts';
+
+export const deskFields: FieldTable = {
+  pool: {
+    description:
+      'the hosts that run `chancery authz`, by the names with which they joined, and where proxies reach each',
+    example: '{ authz-1: 10.0.0.5:15012, authz-2: authz-2.example.com:15012 }',
+    schema: { type: 'object', additionalProperties: text, minProperties: 1 },
+  },
+};
