@@ -13,14 +13,15 @@ const words = {
 
 /** What a host may say: of the services that it runs, as they were called or as they call. Undefined: it is no report. */
 export function readCounts(
-  said: ShadowCounts,
+  said: unknown,
   services: ReadonlySet<string>,
   trustDomain: string,
 ): ShadowCounts | undefined {
-  const { totals, rows, isPartial } = said;
+  if (!isObject(said)) return undefined;
+  const { totals, rows, isPartial } = said as Partial<ShadowCounts>;
   if (!isTotals(totals) || !Array.isArray(rows) || rows.length > rowsMax) return undefined;
   const own = rows.flatMap((row: ShadowRow) => {
-    const read = readRow(row);
+    const read = isObject(row) ? readRow(row) : undefined;
     return read !== undefined && isOwn(read, services, trustDomain) ? [read] : [];
   });
   const { compared, newlyDenied, newlyAllowed, uncertain, missed } = totals;
@@ -37,9 +38,13 @@ function isOwn(
   return callee === service || caller === `spiffe://${trustDomain}/${service}`;
 }
 
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
 function isTotals(totals: ShadowTotals | undefined): totals is ShadowTotals {
   const counts = ['compared', 'newlyDenied', 'newlyAllowed', 'uncertain', 'missed'] as const;
-  return totals !== undefined && counts.every((name) => isCount(totals[name]));
+  return isObject(totals) && counts.every((name) => isCount(totals[name]));
 }
 
 function readRow(row: ShadowRow): ShadowRow | undefined {
@@ -56,11 +61,17 @@ function readRow(row: ShadowRow): ShadowRow | undefined {
   return {
     ...{ effect, service, caller, callee, method, path, live, shadow },
     ...(Object.fromEntries(said) as Partial<ShadowRow>),
-    ...{ requests, lastMs, samples: samples.slice(0, samplesMax).flatMap(readSample) },
+    ...{
+      requests,
+      lastMs,
+      samples: samples.slice(0, samplesMax).flatMap(readSample),
+    },
   };
 }
 
-function readSample({ atMs, path, requestId, decision }: ShadowSample): ShadowSample[] {
+function readSample(sample: ShadowSample): ShadowSample[] {
+  if (!isObject(sample)) return [];
+  const { atMs, path, requestId, decision } = sample;
   if (!isCount(atMs) || ![path, requestId ?? '', decision ?? ''].every(isShort)) return [];
   const ids = { ...(requestId && { requestId }), ...(decision && { decision }) };
   return [{ atMs, path, ...ids }];

@@ -155,11 +155,20 @@ describe('shadows at the control plane', () => {
     take({ rows: 'none' });
     take({ totals: { ...totals, compared: -1 } });
     take({ totals: undefined });
+    take({ totals: null });
+    take({ id: null });
     assert.equal(shadows.info?.totals.compared, 0);
     const others = { service: 'web', callee: 'web' };
     const forged = { callee: 'web', caller: 'spiffe://m.test/web' };
     take({
-      rows: [{ ...row, ...others }, { ...row, ...forged }, { ...row, requests: 'many' }, row],
+      rows: [
+        { ...row, ...others },
+        { ...row, ...forged },
+        { ...row, requests: 'many' },
+        null,
+        7,
+        row,
+      ],
     });
     assert.equal(shadows.info?.differences.length, 1);
   });

@@ -136,7 +136,7 @@ export class Shadows {
   /** What a host compared that runs these services. */
   take(host: string, services: ReadonlySet<string>, report: ShadowReport | undefined): void {
     const held = this.#held;
-    if (report === undefined || report.id !== held?.record.id) return;
+    if (held === undefined || report?.id !== held.record.id) return;
     const counts = readCounts(report, services, held.intent.mesh.trustDomain);
     if (counts !== undefined) this.#counts.take(host, counts);
   }
