@@ -65,9 +65,15 @@ export class PoolMember {
     );
   }
 
-  /** Without waiting for anything. */
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+  /** Stopped, it holds its connections and answers nothing; `resume` lets it go on. */
+  hang(): void {
+    this.#child?.kill('SIGSTOP');
+    const state = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8').split(' ')[2];
+    if (state !== 'T') throw new Error(`${this.host} is ${state}, not stopped`);
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
