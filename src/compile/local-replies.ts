@@ -26,6 +26,7 @@ type Condition =
   | { readonly statuses: readonly number[] }
   | { readonly details: string };
 
+/** The first one is of a desk that was not reached. */
 const localReplies: readonly LocalReply[] = [
   {
     on: { flag: 'UAEX', status: 503 },
@@ -64,7 +65,7 @@ const localReplies: readonly LocalReply[] = [
     code: 'CH4110',
     message: 'name the destination with http://, the proxies encrypt by themselves',
   },
-  // No flag is set for what is refused before there is a route. No answer of the desk has such a status.
+  // No flag is set for what is refused before there is a route.
   {
     on: { statuses: [400, 404, 426, 431, 501] },
     code: 'CH4110',
@@ -78,7 +79,12 @@ const localReplies: readonly LocalReply[] = [
  */
 export function localReplyConfig(side: Side, service: string): Init<typeof LocalReplyConfigSchema> {
   const denials = side === 'ingress' ? deniedInProxy(service) : [];
-  return { mappers: [...denials, ...localReplies.map((reply) => mapper(reply, side, service))] };
+  const [unreached, ...replies] = localReplies.map((reply) => mapper(reply, side, service));
+  // The first match counts, and this one changes nothing: what the desk answered stays as it is.
+  const answered: Mapper = { filter: filterOf({ flag: 'UAEX' }) };
+  return {
+    mappers: [...denials, ...(unreached === undefined ? [] : [unreached]), answered, ...replies],
+  };
 }
 
 /** The name of the matched policy is in the details only: its metadata is written after this answer. */
