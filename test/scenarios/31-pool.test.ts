@@ -182,7 +182,7 @@ describe('policy desks of a pool', { timeout: 180_000 }, () => {
     const load = startLoad({ everyMs, requestsMax: 5_000, send: () => asked(), key: seen });
     await pause(2_000);
     const hungMs = performance.now() - sinceMs;
-    second().hang();
+    await second().hang();
     await pause(8_000);
     second().resume();
     await load.stop();

@@ -66,10 +66,10 @@ export class PoolMember {
   }
 
   /** Stopped, it holds its connections and answers nothing; `resume` lets it go on. */
-  hang(): void {
+  async hang(): Promise<void> {
     this.#child?.kill('SIGSTOP');
-    const state = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8').split(' ')[2];
-    if (state !== 'T') throw new Error(`${this.host} is ${state}, not stopped`);
+    const stat = (): string => readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8');
+    await eventually(() => stat().split(' ')[2] === 'T', 2_000, stat);
   }
 
   resume(): void {
