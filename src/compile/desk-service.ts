@@ -17,6 +17,11 @@ const agentTimeoutMs = 500;
 const poolTimeoutMs = 1_000;
 /** A desk that takes longer is as good as away: another one is asked. */
 const poolConnectTimeoutMs = 250;
+/**
+ * How long one desk may take, when there are others: Envoy takes it from the longest pause between two tries. Far above what a
+ * busy desk needs, or load alone would have every question asked again.
+ */
+const poolTryMs = 300;
 /** A question changes nothing, and may be asked again. */
 const askAgainMax = 3;
 /** Of a machine that went without a goodbye nothing comes back; the next ping says so. */
@@ -37,7 +42,7 @@ export const deskServices: Readonly<Record<DeskPlace, Init<typeof GrpcServiceSch
     retryPolicy: {
       retryOn: 'connect-failure,refused-stream,reset,unavailable',
       numRetries: askAgainMax,
-      retryBackOff: { baseInterval: duration(5), maxInterval: duration(50) },
+      retryBackOff: { baseInterval: duration(5), maxInterval: duration(poolTryMs) },
       retryHostPredicate: [
         {
           name: 'envoy.retry_host_predicates.previous_hosts',

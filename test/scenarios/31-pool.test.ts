@@ -180,12 +180,21 @@ describe('policy desks of a pool', { timeout: 180_000 }, () => {
       return 'seen';
     };
     const load = startLoad({ everyMs, requestsMax: 5_000, send: () => asked(), key: seen });
+    const told = members.map((member) => member.decisions().length);
     await pause(2_000);
+    // Both are asked before one hangs.
+    assert.ok(
+      members.every((member, index) => member.decisions().length > (told[index] ?? 0) + 20),
+    );
     const hungMs = performance.now() - sinceMs;
     await second().hang();
     await pause(8_000);
     second().resume();
     await load.stop();
+    const stats = await mesh.stats('asked-v1', 'cluster.authz-pool.upstream_rq_per_try_timeout');
+    const late = [...stats.values()][0] ?? 0;
+    t.diagnostic(`${late} questions were asked again elsewhere for want of an answer`);
+    assert.ok(late > 0);
     const lastMs = Math.round(Math.max(hungMs, ...failedMs) - hungMs);
     t.diagnostic(`${load.sent()} requests, ${failedMs.length} failed, the last after ${lastMs} ms`);
     assert.ok(lastMs < hangDetectionMs, failedMs.join());
