@@ -1,10 +1,9 @@
 import { workloadId } from '../identity/spiffe-id.ts';
 import type { Intent, IntentTest } from '../model/types.ts';
 import { canonicalize } from '../policy/canonical.ts';
-import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { decideRequest } from '../policy/decide-request.ts';
 import { answerOf } from '../policy/decision.ts';
-import { policyDocument } from '../policy/document.ts';
+import { intentPolicy } from '../policy/intent-policy.ts';
 import { testFacts } from './test-facts.ts';
 
 export interface DecidedTest {
@@ -21,14 +20,6 @@ export function decideTest(intent: Intent, test: IntentTest): DecidedTest {
   return { test, passed: found.got === test.expect, ...found };
 }
 
-const policies = new WeakMap<Intent, CompiledPolicy>();
-
-function policyOf(intent: Intent): CompiledPolicy {
-  const known = policies.get(intent) ?? compilePolicy(policyDocument(intent));
-  policies.set(intent, known);
-  return known;
-}
-
 function decided(intent: Intent, test: IntentTest): Pick<DecidedTest, 'got' | 'rule' | 'reason'> {
   const request = canonicalize({
     principal: workloadId(intent.mesh.trustDomain, test.from),
@@ -42,7 +33,7 @@ function decided(intent: Intent, test: IntentTest): Pick<DecidedTest, 'got' | 'r
   const action = { kind: 'http' as const, method, path };
   const decision = answerOf(
     decideRequest(
-      policyOf(intent),
+      intentPolicy(intent).policy,
       { caller, callee: test.to, action, facts: testFacts(intent, test, request.value) },
       others,
     ),

@@ -1,4 +1,4 @@
-import { verdictOf, type WhyQuestion, why } from '../explain/why.ts';
+import { decisionOn, verdictOf, type WhyQuestion } from '../explain/why.ts';
 import type { Intent, Operation, ServiceName } from '../model/types.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -32,7 +32,7 @@ export function matrixText(
   const cells = patterns.flatMap((path) =>
     methods.map((method): Cell => {
       const sent = path.replaceAll('**', example).replaceAll('*', example);
-      const { decision } = why(intent, { ...question, request: { method, path: sent } });
+      const decision = decisionOn(intent, { ...question, request: { method, path: sent } });
       const rule = decision.kind === 'depends' ? decision.rules[0]?.id : decision.rule?.id;
       const verdict = verdictOf(decision).toLowerCase() as Cell['verdict'];
       return { method, path, verdict, rule };

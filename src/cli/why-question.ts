@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import type { Json } from '../cel/value.ts';
-import { policyOf, type WhyQuestion } from '../explain/why.ts';
+import type { WhyQuestion } from '../explain/why.ts';
 import type { Intent } from '../model/types.ts';
 import {
   noToken,
@@ -10,6 +10,7 @@ import {
   type TokenStanding,
   unknown,
 } from '../policy/facts.ts';
+import { intentPolicy } from '../policy/intent-policy.ts';
 import { policyTokens } from '../tokens/token-verifier.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { momentOf } from './moment-flag.ts';
@@ -117,7 +118,7 @@ function tokenOf(
   if (typeof value !== 'string') return unknown;
   if (value === 'none') return noToken;
   if (jwtShape.test(value)) {
-    const verify = policyTokens(policyOf(intent));
+    const verify = policyTokens(intentPolicy(intent).policy);
     return verify([['authorization', `Bearer ${value}`]], nowMs);
   }
   const text = value.trimStart().startsWith('{') ? value : fileOf(value, help);

@@ -1,5 +1,5 @@
 import type { Intent } from '../model/types.ts';
-import { settledPart, verdictOf, type WhyQuestion, why } from './why.ts';
+import { decisionOn, settledPart, verdictOf, type WhyQuestion } from './why.ts';
 
 /** Everybody who may send a request, or may if more than is known fits. */
 export interface WhoCan {
@@ -20,7 +20,7 @@ export interface Caller {
 export function whoCan(intent: Intent, question: Omit<WhyQuestion, 'from'>): WhoCan {
   const names = [...intent.services.keys(), ...guestsOf(intent)];
   const callers = names.flatMap((from): Caller[] => {
-    const { decision } = why(intent, { ...question, from });
+    const decision = decisionOn(intent, { ...question, from });
     const verdict = verdictOf(decision);
     if (verdict === 'DENY') return [];
     const settled = settledPart(decision);

@@ -4,12 +4,11 @@ import { matchesPath } from '../model/path-pattern.ts';
 import { callersOf } from '../model/tree.ts';
 import type { Intent, Route, Rule, Service, ServiceName, ValueMatch } from '../model/types.ts';
 import { canonicalize } from '../policy/canonical.ts';
-import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import type { PolicyRequest } from '../policy/decide.ts';
 import { decideRequest } from '../policy/decide-request.ts';
 import { type Answer, type Decision, deny, type RuleRef } from '../policy/decision.ts';
-import { policyDocument } from '../policy/document.ts';
 import { type RequestFacts, unknown } from '../policy/facts.ts';
+import { intentPolicy } from '../policy/intent-policy.ts';
 import type { Reading } from '../policy/other-readings.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
 import { conditionTexts } from './condition-text.ts';
@@ -61,22 +60,10 @@ export interface OpenRule {
 
 /** The same engine as at every host. */
 export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
-  const policy = policyOf(intent);
   const service = intent.services.get(question.to as ServiceName);
   const caller = callerOf(intent, question.from);
   const read = readRequest(question, caller.id);
-  const decision = read.ok
-    ? decideRequest(
-        policy,
-        {
-          caller: read.caller,
-          callee: question.to,
-          action: read.action,
-          facts: question.facts,
-        },
-        read.others,
-      )
-    : read.decision;
+  const decision = decided(intent, question, read);
   const rules = new Map(
     [...(service?.allow ?? []), ...(service?.deny ?? [])].map((rule) => [rule.id as string, rule]),
   );
@@ -97,6 +84,17 @@ export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
   };
 }
 
+/** The decision of `why` alone, for whoever asks about many. */
+export function decisionOn(intent: Intent, question: WhyQuestion): Decision {
+  return decided(intent, question, readRequest(question, callerOf(intent, question.from).id));
+}
+
+function decided(intent: Intent, { to: callee, facts }: WhyQuestion, read: Read): Decision {
+  if (!read.ok) return read.decision;
+  const { caller, action, others } = read;
+  return decideRequest(intentPolicy(intent).policy, { caller, callee, action, facts }, others);
+}
+
 /** What the request gets for all that is known; `depends` where not all of it is. */
 export function verdictOf(decision: Decision): 'ALLOW' | 'DENY' | 'DEPENDS' {
   switch (decision.kind) {
@@ -112,14 +110,6 @@ export function verdictOf(decision: Decision): 'ALLOW' | 'DENY' | 'DEPENDS' {
 /** What it is where none of the open rules holds. */
 export function settledPart(decision: Decision): Answer {
   return decision.kind === 'depends' ? decision.otherwise : decision;
-}
-
-const policies = new WeakMap<Intent, CompiledPolicy>();
-
-export function policyOf(intent: Intent): CompiledPolicy {
-  const known = policies.get(intent) ?? compilePolicy(policyDocument(intent));
-  policies.set(intent, known);
-  return known;
 }
 
 function callerOf(intent: Intent, from: string): WhyAnswer['caller'] {
@@ -156,7 +146,7 @@ function decidedAt(intent: Intent, service: Service, decision: Decision): Decide
   const inProxy: DecidedAt = { by: 'proxy', because: undefined };
   if (service.protocol === 'tcp') return inProxy;
   const decides = service.decide ?? intent.mesh.defaults.decide;
-  const plan = rbacPlan(policyDocument(intent), service.name, decides);
+  const plan = rbacPlan(intentPolicy(intent).document, service.name, decides);
   const [rule] = decision.kind === 'depends' ? decision.rules : [decision.rule];
   const kept = plan?.kept.find((one) => one.rule === rule?.id);
   if (kept !== undefined) return { by: 'desk', because: kept.reason };

@@ -83,7 +83,7 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
   };
 }
 
-function isPerson(guest: string): boolean {
+export function isPerson(guest: string): boolean {
   return guest.startsWith('person:');
 }
 

@@ -1,6 +1,6 @@
 import type { Conditions } from '../model/condition-types.ts';
 import type { ValueMatch } from '../model/types.ts';
-import { requestOf } from './compiled-policy.ts';
+import { isPerson, requestOf } from './compiled-policy.ts';
 import {
   compareText,
   type PolicyDocument,
@@ -223,10 +223,6 @@ function namesPeople(document: PolicyDocument, rule: PolicyRule): boolean {
 function guestsOf(document: PolicyDocument, who: PolicyPrincipal): readonly string[] {
   if (who.kind === 'guest') return [who.guest];
   return who.kind === 'role' ? (lookup(document).roles.get(who.role)?.guests ?? []) : [];
-}
-
-function isPerson(guest: string): boolean {
-  return guest.startsWith('person:');
 }
 
 interface Lookup {

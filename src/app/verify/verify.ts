@@ -9,9 +9,8 @@ import { systemRandom as random } from '../../base/random.ts';
 import { type WhyAnswer, type WhyQuestion, why } from '../../explain/why.ts';
 import { type SpiffeId, workloadId } from '../../identity/spiffe-id.ts';
 import type { Intent, Service, ServiceName, TrustDomain } from '../../model/types.ts';
-import { compilePolicy } from '../../policy/compiled-policy.ts';
 import { answerOf } from '../../policy/decision.ts';
-import { policyDocument } from '../../policy/document.ts';
+import { intentPolicy } from '../../policy/intent-policy.ts';
 import { policyTokens } from '../../tokens/token-verifier.ts';
 import { openAgentSocket } from './agent-socket.ts';
 import { type Application, openApplication } from './application.ts';
@@ -103,7 +102,7 @@ function asSentOf(
   sent: SentRequest,
 ): { readonly question: WhyQuestion; readonly otherwise: readonly string[] } {
   if (question.request === undefined) return { question, otherwise: [] };
-  const tokens = policyTokens(compilePolicy(policyDocument(sent.intent)));
+  const tokens = policyTokens(intentPolicy(sent.intent).policy);
   const token = tokens(sent.headers, sent.timeMs);
   const otherwise =
     sent.signedFor !== undefined && token.kind === 'invalid'
@@ -190,7 +189,7 @@ class World {
       clock: { ...systemClock, nowMs: () => timeMs },
     });
     this.#onClose(() => desk.close());
-    desk.take({ kind: 'policy', version: 'verify', document: policyDocument(intent) });
+    desk.take({ kind: 'policy', version: 'verify', document: intentPolicy(intent).document });
     const { own, trust } = this.#cas;
     const id = workloadId(intent.mesh.trustDomain, this.#service.name);
     const server = await openAgentSocket(join(dir, 'agent.sock'), {
