@@ -1,4 +1,5 @@
 import type { Intent, IntentTest, TestToken } from '../model/types.ts';
+import { assumedToken } from '../policy/assumed-token.ts';
 import type { CanonicalRequest } from '../policy/canonical.ts';
 import { noToken, type RequestFacts, type TokenStanding, unknown } from '../policy/facts.ts';
 import { requestFacts } from '../policy/request-facts.ts';
@@ -25,17 +26,7 @@ function tokenOf(intent: Intent, token: TestToken): TokenStanding {
   }
   const claims: Record<string, string> = Object.fromEntries(token.claims);
   if (token.subject !== undefined) claims['sub'] = token.subject;
-  return {
-    kind: 'valid',
-    token: {
-      issuerName: issuer.name,
-      issuer: issuer.issuer,
-      subject: token.subject ?? '',
-      person: issuer.personClaim === undefined ? undefined : claims[issuer.personClaim],
-      audiences: token.audiences.length === 0 ? issuer.audiences : token.audiences,
-      scopes: token.scopes,
-      claims,
-      expiresMs: Number.MAX_SAFE_INTEGER,
-    },
-  };
+  const { subject = '', audiences, scopes } = token;
+  const expiresMs = Number.MAX_SAFE_INTEGER;
+  return assumedToken(issuer, { subject, audiences, scopes, claims, expiresMs });
 }

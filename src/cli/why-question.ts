@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Json } from '../cel/value.ts';
 import type { WhyQuestion } from '../explain/why.ts';
 import type { Intent } from '../model/types.ts';
+import { assumedToken } from '../policy/assumed-token.ts';
 import {
   noToken,
   nothingKnown,
@@ -154,20 +155,12 @@ function standingOf(claims: Record<string, Json>, intent: Intent, help: Help): T
   }
   const texts = (value: Json | undefined): string[] =>
     Array.isArray(value) ? value.map(String) : value === undefined ? [] : String(value).split(' ');
-  const person = issuer.personClaim === undefined ? undefined : claims[issuer.personClaim];
-  const audiences = texts(claims['aud']);
-  return {
-    kind: 'valid',
-    token: {
-      issuerName: issuer.name,
-      issuer: issuer.issuer,
-      subject: String(claims['sub'] ?? ''),
-      person: typeof person === 'string' ? person : undefined,
-      audiences: audiences.length === 0 ? issuer.audiences : audiences,
-      scopes: texts(claims['scope'] ?? claims['scopes']),
-      claims,
-      expiresMs:
-        typeof claims['exp'] === 'number' ? claims['exp'] * 1_000 : Number.MAX_SAFE_INTEGER,
-    },
-  };
+  const { exp } = claims;
+  return assumedToken(issuer, {
+    subject: String(claims['sub'] ?? ''),
+    audiences: texts(claims['aud']),
+    scopes: texts(claims['scope'] ?? claims['scopes']),
+    claims,
+    expiresMs: typeof exp === 'number' ? exp * 1_000 : Number.MAX_SAFE_INTEGER,
+  });
 }

@@ -1,3 +1,4 @@
+import { escapeRegex } from '../base/escape-regex.ts';
 import type {
   HeaderMatcherSchema,
   QueryParameterMatcherSchema,
@@ -42,11 +43,6 @@ export function pathMatch(pattern: PathPattern | undefined): EnvoyMatch {
 
 function segmentRegex(segment: string): string {
   return segment === '*' ? '[^/]+' : escapeRegex(segment);
-}
-
-/** RE2 takes every escaped punctuation character literally. */
-export function escapeRegex(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 function exactHeader(name: string, value: string): EnvoyHeader {

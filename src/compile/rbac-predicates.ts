@@ -1,10 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { escapeRegex } from '../base/escape-regex.ts';
 import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
 import type { Matcher_MatcherList_PredicateSchema } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type { StringMatcherSchema } from '../gen/xds/type/matcher/v3/string_pb.js';
-import { type Clause, escapeRegex, type PlanInput, type TextMatch } from '../policy/plan-parts.ts';
+import type { Clause, PlanInput, TextMatch } from '../policy/plan-parts.ts';
 import { any, type Init } from './pack.ts';
 
 export type Predicate = MessageInitShape<typeof Matcher_MatcherList_PredicateSchema>;

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { escapeRegex } from '../base/escape-regex.ts';
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import type { FilterSchema } from '../gen/envoy/config/listener/v3/listener_components_pb.js';
@@ -10,7 +11,6 @@ import { workloadId } from '../identity/spiffe-id.ts';
 import type { Guest } from '../model/condition-types.ts';
 import { namesCaller, namesGuest, peerGuests, wholeTrustDomain } from '../model/principal.ts';
 import type { Intent, Rule, Service } from '../model/types.ts';
-import { escapeRegex } from '../policy/plan-parts.ts';
 import { any, type Init, resource } from './pack.ts';
 import { matchInput, regexPredicate } from './rbac-predicates.ts';
 import { type Resource, typeUrls } from './resource.ts';

@@ -1,6 +1,7 @@
+import { escapeRegex } from '../base/escape-regex.ts';
 import { compareText } from './document.ts';
 import { withoutFinalSlash } from './path-index.ts';
-import { type Clause, escapeRegex, type PlannedRule, type Verdict } from './plan-parts.ts';
+import type { Clause, PlannedRule, Verdict } from './plan-parts.ts';
 
 /** The exact path first, then prefixes, longest first. */
 export interface PathStage {

@@ -56,8 +56,3 @@ const comparable = /^(?! )[\x20-\x2b\x2d-\x7e]+(?<! )$/;
 export function isComparable(text: string): boolean {
   return comparable.test(text);
 }
-
-/** RE2 takes every escaped punctuation character literally. */
-export function escapeRegex(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-}

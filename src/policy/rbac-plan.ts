@@ -1,10 +1,10 @@
+import { escapeRegex } from '../base/escape-regex.ts';
 import { compareText, type PolicyDocument, type ServicePolicy } from './document.ts';
 import { overridingHeaders } from './other-readings.ts';
 import { type PathStage, pathStage } from './path-stage.ts';
 import {
   canonicalMethod,
   canonicalPath,
-  escapeRegex,
   type PlanInput,
   type PlannedRule,
   type TextMatch,
