@@ -96,8 +96,9 @@ describe('why', () => {
   });
   test('judges every reading that an application could have', () => {
     const headers = [['x-original-url', '/internal/x']] as const;
-    const { decision } = ask('cart', 'POST /v1/charges', { headers });
+    const { decision, decided } = ask('cart', 'POST /v1/charges', { headers });
     assert.equal(decision.kind === 'deny' && decision.code, 'CH2130');
+    assert.equal(decided?.by, 'desk');
   });
   test('what has no one reading is held against no rule', () => {
     const { decision, path, decided } = ask('cart', 'GET /v1%2fcharges');

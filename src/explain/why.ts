@@ -78,7 +78,7 @@ export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
         ? routeOf(service, question, path)
         : undefined,
     rules,
-    decided: service && read.ok ? decidedAt(intent, service, decision) : undefined,
+    decided: service && read.ok ? decidedAt(intent, service, decision, read.others) : undefined,
     open: decision.kind === 'depends' ? decision.rules.map((rule) => openRule(rule, rules)) : [],
     staysHome: staysHome(intent, question),
   };
@@ -142,9 +142,20 @@ function readRequest({ request, to, facts }: WhyQuestion, principal: string): Re
 }
 
 /** A connection is decided by the caller's certificate, and that is always the proxy's. */
-function decidedAt(intent: Intent, service: Service, decision: Decision): DecidedAt {
+function decidedAt(
+  intent: Intent,
+  service: Service,
+  decision: Decision,
+  others: readonly Reading[],
+): DecidedAt {
   const inProxy: DecidedAt = { by: 'proxy', because: undefined };
   if (service.protocol === 'tcp') return inProxy;
+  if (others.length > 0) {
+    return {
+      by: 'desk',
+      because: 'an application could read it otherwise, and the desk judges that, too',
+    };
+  }
   const decides = service.decide ?? intent.mesh.defaults.decide;
   const plan = rbacPlan(intentPolicy(intent).document, service.name, decides);
   const [rule] = decision.kind === 'depends' ? decision.rules : [decision.rule];
