@@ -37,27 +37,67 @@ export interface CallerSources {
 }
 
 export function compileCaller(sources: CallerSources, known: Caller | undefined): Caller {
-  const { service } = sources;
+  const { service, intent } = sources;
   const callees = keepList(known?.callees, sources.callees);
   const { sent, onDemand } = splitCallees(callees);
-  const routes = [egressRoutesOf(service, callees, known)];
-  if (service.protocol !== 'tcp') routes.push(ingressRoutesOf(service, known));
+  const { clusters, routes, extensions } = hasSameWays(known, sources)
+    ? known
+    : waysOf({ ...sources, callees }, sent, known);
   return {
     service,
-    desk: sources.intent.mesh.defaults.desk,
+    desk: intent.mesh.defaults.desk,
     callees,
-    clusters: keepList(known?.clusters, [
-      ...sent.flatMap((callee) => callee.clusters),
-      ...desksOf(sources, known),
-    ]),
-    endpoints: keepNamed(
-      known?.endpoints,
-      sent.flatMap((callee) => callee.endpoints),
-    ),
+    clusters,
+    endpoints: keepNamed(known?.endpoints, endpointsOf(sent)),
     offer: offerOf(onDemand, known?.offer),
+    routes,
+    extensions,
+  };
+}
+
+/** Everything but where the callees are, which changes most often by far. */
+type Ways = Pick<Caller, 'clusters' | 'routes' | 'extensions'>;
+
+/** A mesh.yaml with other desks rules every service anew. */
+function hasSameWays(
+  known: Caller | undefined,
+  { service, callees, ruled }: CallerSources,
+): known is Caller {
+  if (ruled || known?.service !== service || known.callees.length !== callees.length) return false;
+  return callees.every((callee, index) => {
+    const before = known.callees[index];
+    return callee === before || sameButPlaces(before, callee);
+  });
+}
+
+function sameButPlaces(before: SharedService | undefined, now: SharedService): boolean {
+  return (
+    before?.service === now.service &&
+    before.clusters === now.clusters &&
+    before.virtualHost === now.virtualHost
+  );
+}
+
+function waysOf(
+  sources: CallerSources,
+  sent: readonly SharedService[],
+  known: Caller | undefined,
+): Ways {
+  const { service, callees } = sources;
+  const routes = [egressRoutesOf(service, callees, known)];
+  if (service.protocol !== 'tcp') routes.push(ingressRoutesOf(service, known));
+  const clusters = [...sent.flatMap((callee) => callee.clusters), ...desksOf(sources, known)];
+  return {
+    clusters: keepList(known?.clusters, clusters),
     routes: keepNamed(known?.routes, routes),
     extensions: policyOf(sources, known),
   };
+}
+
+function endpointsOf(callees: readonly SharedService[]): readonly Resource[] {
+  const endpoints: Resource[] = [];
+  for (const callee of callees) endpoints.push(...callee.endpoints);
+  return endpoints;
 }
 
 function desksOf({ intent }: CallerSources, known: Caller | undefined): readonly Resource[] {

@@ -52,8 +52,10 @@ function clustersOf(
   twin: CompiledProxy | undefined,
 ): Named {
   const app = appClusterOf(caller.service, workload, known ?? twin);
-  const list = [...caller.clusters, app];
   const before = known?.snapshot.get(typeUrls.cluster);
+  const isKept = known?.caller.clusters === caller.clusters && before?.get(app.name) === app;
+  if (isKept && before !== undefined) return before;
+  const list = [...caller.clusters, app];
   const own = keepNamed(before, list);
   return own === before ? own : keepNamed(twin?.snapshot.get(typeUrls.cluster), list);
 }

@@ -189,7 +189,11 @@ function compileCallers(
       callers.delete(name);
       continue;
     }
-    const callees = (graph.callees.get(name) ?? []).flatMap((one) => shared.get(one) ?? []);
+    const callees: SharedService[] = [];
+    for (const one of graph.callees.get(name) ?? []) {
+      const callee = shared.get(one);
+      if (callee !== undefined) callees.push(callee);
+    }
     const sources = { intent, document, service, callees, ruled: ruled.has(name) };
     callers.set(name, compileCaller(sources, callers.get(name)));
   }

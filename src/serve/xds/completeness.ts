@@ -30,6 +30,7 @@ export function unsubscribedTypes(view: StreamView): readonly TypeUrl[] | undefi
   }
   return [...view.snapshot].flatMap(([type, present]) => {
     const state = view.types.get(type);
-    return [...present.keys()].every((name) => state?.wants(name)) ? [] : [type];
+    const isAsked = state === undefined ? present.size === 0 : state.wantsAll(present);
+    return isAsked ? [] : [type];
   });
 }

@@ -59,3 +59,16 @@ export interface TypeContext {
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
 }
+
+/** What a peer has with the acknowledgement of a response. */
+export function takenWith(
+  { resources: accepted, removed }: InFlight,
+  present: Present,
+  tookMs: number,
+): Acknowledgement & { readonly kind: 'ack' } {
+  const names = [...accepted.map((resource) => resource.name), ...removed];
+  const overtaken = accepted
+    .filter(({ name, version }) => present.get(name)?.version !== version)
+    .map(({ name }) => name);
+  return { kind: 'ack', names, accepted, removed, overtaken, tookMs };
+}

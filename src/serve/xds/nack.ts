@@ -23,6 +23,16 @@ export function reasonsInNack(
   );
 }
 
+/** Who is to blame, of those that were sent: one alone always is. */
+export function blamedInNack(
+  message: string,
+  sent: readonly string[],
+): ReadonlyMap<string, string> {
+  const [only] = sent;
+  if (only !== undefined && sent.length === 1) return new Map([[only, message]]);
+  return reasonsInNack(message, sent);
+}
+
 /** Each stands at the start, after a comma (clusters) or on a line of its own (listeners). */
 function placeOf(name: string, text: string): number {
   if (text.startsWith(`${name}: `)) return 0;

@@ -73,9 +73,10 @@ function isExpected(view: StreamView, type: TypeUrl): boolean {
  * is never asked for, and not waited for.
  */
 export function isConverged(view: StreamView): boolean {
-  const isAnyMissed = ![...view.types].some(([type, state]) =>
-    state.refusesAnyOf(presentOf(view.snapshot, type)),
-  );
+  let isAnyMissed = true;
+  for (const [type, state] of view.types) {
+    if (state.refusesAnyOf(presentOf(view.snapshot, type))) isAnyMissed = false;
+  }
   for (const [type, present] of view.snapshot) {
     const state = view.types.get(type);
     if (state === undefined) {
@@ -89,15 +90,17 @@ export function isConverged(view: StreamView): boolean {
 
 /** When to look again although nothing happened: a barrier or a retry; undefined when nothing is waited for. */
 export function nextLookMs(view: StreamView): number | undefined {
-  const times: number[] = [];
+  let nextMs: number | undefined;
+  const look = (atMs: number): void => {
+    if (atMs > view.nowMs && (nextMs === undefined || atMs < nextMs)) nextMs = atMs;
+  };
   for (const state of view.types.values()) {
     const { waitingSinceMs, retryAtMs } = state;
-    if (waitingSinceMs !== undefined) times.push(waitingSinceMs + barrierTimeoutMs);
-    if (retryAtMs !== undefined) times.push(retryAtMs);
+    if (waitingSinceMs !== undefined) look(waitingSinceMs + barrierTimeoutMs);
+    if (retryAtMs !== undefined) look(retryAtMs);
   }
-  times.push(view.openedAtMs + barrierTimeoutMs);
-  const later = times.filter((atMs) => atMs > view.nowMs);
-  return later.length === 0 ? undefined : Math.min(...later);
+  look(view.openedAtMs + barrierTimeoutMs);
+  return nextMs;
 }
 
 /** Whether a resource has a name in it: protobuf writes strings as they are, after their length. */

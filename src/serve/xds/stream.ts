@@ -221,15 +221,15 @@ export class XdsStream {
 
   #pump(): void {
     if (!this.#options.call.isOpen) return;
-    if (this.#write === 'free') this.#sendWhatIsDue();
-    this.#reportStuck();
-    if (!this.isConverged) this.#judge();
-    if (this.#options.call.isOpen) this.#armLook();
+    const view = this.#view();
+    if (this.#write === 'free') this.#sendWhatIsDue(view);
+    this.#reportStuck(view.nowMs);
+    if (!this.isConverged) this.#judge(view);
+    if (this.#options.call.isOpen) this.#armLook(view);
   }
 
   /** Whether the peer has all of its snapshot, and if not, whether it asks for all of it. */
-  #judge(): void {
-    const view = this.#view();
+  #judge(view: StreamView): void {
     if (isConverged(view)) {
       this.#incompleteSinceMs = undefined;
       this.#convergedOn = this.#snapshot;
@@ -259,14 +259,16 @@ export class XdsStream {
     }
   }
 
-  #sendWhatIsDue(): void {
-    for (const type of supply) this.#sendAdditions(type, () => true);
-    const gate = gateOf(this.#view());
+  #sendWhatIsDue(view: StreamView): void {
+    for (const type of supply) this.#sendAdditions(type, always);
+    const gate = gateOf(view);
     if (gate.kind === 'closed') return;
-    for (const type of demand) this.#sendAdditions(type, permission(gate));
-    if (mayRemove(this.#view())) this.#sendRemovals();
+    const mayGo = permission(gate);
+    for (const type of demand) this.#sendAdditions(type, mayGo);
+    if (mayRemove(view)) this.#sendRemovals();
   }
 
+  /** Of this moment; what the types have is looked at when it is asked for. */
   #view(): StreamView {
     return {
       snapshot: this.#snapshot,
@@ -337,8 +339,7 @@ export class XdsStream {
     });
   }
 
-  #reportStuck(): void {
-    const nowMs = this.#options.clock.monotonicMs();
+  #reportStuck(nowMs: number): void {
     for (const [type, { waitingSinceMs }] of this.#types) {
       if (waitingSinceMs === undefined || nowMs - waitingSinceMs < barrierTimeoutMs) continue;
       if (this.#reportedStuck.get(type) === waitingSinceMs) continue;
@@ -347,9 +348,11 @@ export class XdsStream {
     }
   }
 
-  /** The timer that is armed stays while it is the right one: a stream looks again with each message. */
-  #armLook(): void {
-    const view = this.#view();
+  /**
+   * The timer that is armed stays when it comes before its time: looking once too often costs less than a new timer with
+   * each message, and each acknowledgement moves the time.
+   */
+  #armLook(view: StreamView): void {
     const incompleteAtMs = (this.#incompleteSinceMs ?? 0) + this.#options.patienceMs;
     const atMs = Math.min(
       nextLookMs(view) ?? Number.POSITIVE_INFINITY,
@@ -357,7 +360,7 @@ export class XdsStream {
       incompleteAtMs > view.nowMs ? incompleteAtMs : Number.POSITIVE_INFINITY,
       this.#compareAtMs,
     );
-    if (atMs === this.#lookAtMs) return;
+    if (this.#lookAtMs !== undefined && this.#lookAtMs <= atMs) return;
     this.#cancelLook();
     this.#lookAtMs = atMs;
     this.#cancelLook = this.#options.clock.after(Math.max(0, atMs - view.nowMs), () => {
@@ -368,7 +371,10 @@ export class XdsStream {
   }
 }
 
+const always = (): boolean => true;
+
 function permission(gate: Gate & { readonly kind: 'open' }): (resource: Resource) => boolean {
+  if (gate.without.length === 0) return always;
   return (resource) => !gate.without.some((name) => mentions(resource, name));
 }
 

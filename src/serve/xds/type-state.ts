@@ -7,9 +7,12 @@ import {
   nothingDue,
   type Present,
   type TypeContext,
+  takenWith,
 } from './exchange.ts';
-import { reasonsInNack, redactNack } from './nack.ts';
+import { blamedInNack, redactNack } from './nack.ts';
+import { Offers } from './offers.ts';
 import { type Rejection, Rejections } from './rejections.ts';
+import { Settled } from './settled.ts';
 import { Subscription } from './subscription.ts';
 
 /** The peer may have the resource, in some version that nobody knows. */
@@ -28,21 +31,20 @@ export class TypeState {
   readonly #sent = new Map<string, string>();
   readonly #accepted = new Map<string, Accepted>();
   readonly #rejections: Rejections;
+  readonly #offers: Offers;
   /** To be sent whatever the versions say: subscribed again (rule B9), or its cluster changed (rule G1). */
   readonly #forced = new Set<string>();
   /** To be sent before all else and one by one, so that what is good lands (rules D4, D6). */
   readonly #alone = new Set<string>();
   #inFlight: InFlight | undefined;
-  /** What was looked through and found in order need not be again before something changes: each message looks at all. */
-  #allSentOf: Present | undefined;
-  #allTakenOf: Present | undefined;
-  #noneGoneOf: Present | undefined;
+  readonly #settled = new Settled();
   /** Once this is sent, all that is wanted of these was sent. */
   #lastDue: { readonly due: Due; readonly of: Present } | undefined;
 
   constructor(context: TypeContext) {
     this.#context = context;
     this.#rejections = context.refusalsSpread ? context.memory.rejections : new Rejections();
+    this.#offers = new Offers(context, this.#rejections);
   }
 
   /** The first request of the type on this stream. `wildcardIfEmpty`: listeners and clusters (rules B1, B13). */
@@ -120,6 +122,13 @@ export class TypeState {
     return this.#subscription.wants(name);
   }
 
+  wantsAll(present: Present): boolean {
+    if (this.#subscription.wildcard || this.#settled.isAskedFor(present)) return true;
+    for (const name of present.keys()) if (!this.#subscription.names.has(name)) return false;
+    this.#settled.askedOf = present;
+    return true;
+  }
+
   /** Asked for by name, beside a wildcard or without one. */
   get names(): ReadonlySet<string> {
     return this.#subscription.names;
@@ -147,29 +156,31 @@ export class TypeState {
     return this.#rejections.of(resource);
   }
 
-  /** Refused by this peer or by so many others that this one is spared it. */
   isRefused(resource: Resource): boolean {
-    return this.#rejections.of(resource) !== undefined || this.#context.quarantine.has(resource);
+    return this.#offers.isRefused(resource);
   }
 
   refusesAnyOf(present: Present): boolean {
-    if (this.#rejections.isEmpty && this.#context.quarantine.isEmpty) return false;
-    for (const resource of present.values()) if (this.isRefused(resource)) return true;
-    return false;
+    return this.#offers.refusesAnyOf(present);
   }
 
   /** Whether the peer has taken or refused each of these; `isAnyMissed`: also what it did not ask for. */
   hasTaken(present: Present, isAnyMissed: boolean): boolean {
-    if (this.#allTakenOf === present) return true;
+    if (this.#settled.takenOf === present) return true;
     let isAllTaken = true;
     for (const resource of present.values()) {
-      if (this.#accepted.get(resource.name)?.version === resource.version) continue;
+      if (this.#isTaken(resource)) continue;
       isAllTaken = false;
       if (this.isRefused(resource)) continue;
       if (isAnyMissed || this.wants(resource.name)) return false;
     }
-    if (isAllTaken) this.#allTakenOf = present;
+    if (isAllTaken) this.#settled.takenOf = present;
     return true;
+  }
+
+  #isTaken(resource: Resource | undefined): boolean {
+    if (resource === undefined) return false;
+    return this.#accepted.get(resource.name)?.version === resource.version;
   }
 
   /** When a refusal may have passed and the same is to be tried again. */
@@ -181,9 +192,8 @@ export class TypeState {
    * New and changed resources, at most one response's worth. `mayGo` holds single ones back; they stay due.
    */
   dueAdditions(present: Present, mayGo: (resource: Resource) => boolean = () => true): Due {
-    if (this.#inFlight !== undefined || (this.#allSentOf === present && this.#owesNothing)) {
-      return nothingDue;
-    }
+    if (this.#inFlight !== undefined) return nothingDue;
+    if (this.#settled.sentOf === present && this.#owesNothing) return nothingDue;
     for (const name of this.#alone) {
       const resource = this.#dueOf(present.get(name));
       if (resource === undefined) this.#alone.delete(name);
@@ -191,7 +201,7 @@ export class TypeState {
     }
     const { resources, isAll } = this.#changed(present, mayGo);
     if (resources.length === 0) {
-      if (isAll && this.#owesNothing) this.#allSentOf = present;
+      if (isAll && this.#owesNothing) this.#settled.sentOf = present;
       return nothingDue;
     }
     const due = { resources, removed: [] };
@@ -207,7 +217,7 @@ export class TypeState {
     const resources: Resource[] = [];
     let bytes = 0;
     let isAll = true;
-    for (const name of this.#candidates(present)) {
+    for (const name of this.#unsent(present)) {
       const wanted = present.get(name);
       if (wanted === undefined) continue;
       const resource = this.#dueOf(wanted);
@@ -230,9 +240,7 @@ export class TypeState {
   }
 
   #unsettle(): void {
-    this.#allSentOf = undefined;
-    this.#allTakenOf = undefined;
-    this.#noneGoneOf = undefined;
+    this.#settled.reset();
     this.#lastDue = undefined;
   }
 
@@ -245,10 +253,10 @@ export class TypeState {
 
   /** What the peer has and is to lose. */
   dueRemovals(present: Present): Due {
-    if (this.#inFlight !== undefined || this.#noneGoneOf === present) return nothingDue;
+    if (this.#inFlight !== undefined || this.#settled.isHeldBy(present)) return nothingDue;
     const removed = [...this.#sent.keys()].filter((name) => !present.has(name));
     if (removed.length > 0) return { resources: [], removed };
-    this.#noneGoneOf = present;
+    this.#settled.held(present);
     return nothingDue;
   }
 
@@ -265,13 +273,19 @@ export class TypeState {
   /** Each change of a subscription and each answer looks at every type: most have nothing new, which this finds fast. */
   #isAllSent(present: Present): boolean {
     if (!this.#owesNothing) return false;
-    if (this.#allSentOf === present) return true;
-    for (const name of this.#candidates(present)) {
+    if (this.#settled.sentOf === present) return true;
+    for (const name of this.#unsent(present)) {
       const resource = present.get(name);
       if (resource !== undefined && this.#sent.get(name) !== resource.version) return false;
     }
-    this.#allSentOf = present;
+    this.#settled.sentOf = present;
     return true;
+  }
+
+  /** Of the candidates, those that may not have been sent as they are now. */
+  #unsent(present: Present): Iterable<string> {
+    const names = this.#owesNothing ? this.#settled.unsent(present) : undefined;
+    return names?.filter((name) => this.wants(name)) ?? this.#candidates(present);
   }
 
   #candidates(present: Present): Iterable<string> {
@@ -281,39 +295,25 @@ export class TypeState {
   #dueOf(resource: Resource | undefined): Resource | undefined {
     if (resource === undefined) return undefined;
     const { name } = resource;
-    const offered = this.#offered(resource);
+    const offered = this.#offers.of(resource);
     if (offered === undefined) return undefined;
     const isForced = this.#forced.has(name) || this.#alone.has(name);
     return isForced || this.#sent.get(name) !== offered.version ? offered : undefined;
-  }
-
-  /** Never again what was refused, unless it changed (rule C3); the last good one in its place (rules C11, D6). */
-  #offered(resource: Resource): Resource | undefined {
-    if (this.#mayBeSent(resource)) return resource;
-    const lastGood = this.#context.memory.lastGood(resource.name);
-    return lastGood !== undefined && this.#mayBeSent(lastGood) ? lastGood : undefined;
-  }
-
-  #mayBeSent(resource: Resource): boolean {
-    return (
-      !this.#context.quarantine.has(resource) &&
-      this.#rejections.permits(resource, this.#context.nowMs())
-    );
   }
 
   /** False: it tells the peer nothing that it does not have, and that it did not ask for. */
   sent(nonce: string, due: Due): boolean {
     const hasEffect = due.resources.some(this.#isNews) || due.removed.some(this.#isLoss);
     const allSentOf = this.#lastDue?.due === due ? this.#lastDue.of : undefined;
-    this.#unsettle();
+    this.#lastDue = undefined;
     this.#inFlight = { nonce, ...due, sentAtMs: this.#context.nowMs() };
     for (const { name, version } of due.resources) {
       this.#sent.set(name, version);
       this.#forced.delete(name);
       this.#alone.delete(name);
     }
+    this.#settled.sent(due.resources, this.#owesNothing ? allSentOf : undefined);
     for (const name of due.removed) this.#forget(name);
-    if (this.#owesNothing) this.#allSentOf = allSentOf;
     return hasEffect;
   }
 
@@ -343,19 +343,16 @@ export class TypeState {
     const flight = this.#inFlight;
     if (flight === undefined || flight.nonce !== nonce) return { kind: 'none' };
     this.#inFlight = undefined;
-    this.#allTakenOf = undefined;
     const tookMs = this.#context.nowMs() - flight.sentAtMs;
     if (error !== undefined) {
       return { kind: 'nack', ...this.#refuse(flight.resources, error), tookMs };
     }
     for (const resource of flight.resources) this.#accept(resource, present.get(resource.name));
     for (const name of flight.removed) this.#context.memory.forget(name);
-    const names = [...flight.resources.map((resource) => resource.name), ...flight.removed];
-    const { resources: accepted, removed } = flight;
-    const overtaken = accepted
-      .filter(({ name, version }) => present.get(name)?.version !== version)
-      .map(({ name }) => name);
-    return { kind: 'ack', names, accepted, removed, overtaken, tookMs };
+    const taken = takenWith(flight, present, tookMs);
+    if (taken.overtaken.length > 0) this.#settled.takenOf = undefined;
+    else this.#settled.took(present, (name) => this.#isTaken(present.get(name)));
+    return taken;
   }
 
   #accept(resource: Resource, wanted: Resource | undefined): void {
@@ -372,10 +369,10 @@ export class TypeState {
     resources: readonly Resource[],
     error: string,
   ): { readonly message: string; readonly rejected: readonly Resource[] } {
-    const names = resources.map((resource) => resource.name);
-    const [only, ...others] = names;
-    const reasons = reasonsInNack(error, names);
-    const blamed = only !== undefined && others.length === 0 ? new Map([[only, error]]) : reasons;
+    const blamed = blamedInNack(
+      error,
+      resources.map(({ name }) => name),
+    );
     for (const resource of resources) {
       const { name } = resource;
       this.#context.memory.doubt(name);
