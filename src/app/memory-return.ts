@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 /** So many proxies at once leave holes that are worth a look; one that comes or goes leaves none. */
 const burstMin = 100;
 /** The burst is over when nobody came or went for this long. */
-const quietMs = 200;
+const quietMs = 100;
 
 /**
  * Gives memory back after many proxies came or went. A handshake and the 61 KB that an Envoy says about itself leave

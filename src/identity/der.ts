@@ -269,17 +269,27 @@ export function readBoolean(element: Element): Result<boolean, string> {
 
 /** Milliseconds since the epoch. Only the `Z` forms with seconds that RFC 5280 allows. */
 export function readTime(element: Element): Result<number, string> {
-  const text = Buffer.from(element.content).toString('latin1');
-  const short = element.tag === tag.utcTime && /^\d{12}Z$/.test(text);
-  const long = element.tag === tag.generalizedTime && /^\d{14}Z$/.test(text);
-  if (!short && !long) return err('not a time of RFC 5280');
-  const century = Number(text.slice(0, 2)) < 50 ? '20' : '19';
-  const digits = short ? century + text : text;
-  const iso = digits.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6.000Z');
-  const atMs = Date.parse(iso);
+  const { content } = element;
+  const short = element.tag === tag.utcTime && content.length === 13;
+  const long = element.tag === tag.generalizedTime && content.length === 15;
+  if ((!short && !long) || !isDigitsAndZ(content)) return err('not a time of RFC 5280');
+  const pair = (at: number): number => (content[at] ?? 0) * 10 + (content[at + 1] ?? 0) - 0x30 * 11;
+  const shortYear = pair(0) < 50 ? 2000 + pair(0) : 1900 + pair(0);
+  const year = short ? shortYear : pair(0) * 100 + pair(2);
   // Until 2049 there is one way to write a time (RFC 5280 section 4.1.2.5).
-  if (long && Number(text.slice(0, 4)) < 2050) return err('a time before 2050 in the long form');
-  if (Number.isNaN(atMs) || new Date(atMs).toISOString() !== iso)
-    return err('a time that does not exist');
+  if (long && year < 2050) return err('a time before 2050 in the long form');
+  const at = short ? 2 : 4;
+  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((more) => pair(at + more)) as Five;
+  const atMs = Date.UTC(year, month - 1, day, hour, minute, second);
+  const date = new Date(atMs);
+  const isDay = date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  if (!isDay || hour > 23 || minute > 59 || second > 59) return err('a time that does not exist');
   return ok(atMs);
+}
+
+type Five = [number, number, number, number, number];
+
+function isDigitsAndZ(content: Uint8Array): boolean {
+  const last = content.length - 1;
+  return content.every((byte, at) => (at === last ? byte === 0x5a : byte >= 0x30 && byte <= 0x39));
 }

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { hostKey } from '../../identity/hosts/host-record.ts';
 import { hostOf, trustDomainOf } from '../../identity/spiffe-id.ts';
 import type { HostName, TrustDomain } from '../../model/types.ts';
+import { freshHandshakes } from '../grpc/fresh-handshakes.ts';
 import type { TlsMaterial } from '../grpc/server.ts';
 import { https } from './node-http.ts';
 import { type ApiHandler, type ApiPeer, serveRequest } from './server.ts';
@@ -54,7 +55,7 @@ export function createHostApiServer(options: {
       server = secure;
       return listening(secure, address, port);
     },
-    setTls: (tls) => server?.setSecureContext({ ...tls, minVersion: 'TLSv1.3' }),
+    setTls: (tls) => server?.setSecureContext({ ...tls, ...freshHandshakes }),
     cut: (host) => {
       for (const [socket, peer] of peers) {
         if (peer.kind === 'host' && peer.host === host) socket.destroy();

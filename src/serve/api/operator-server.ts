@@ -3,6 +3,7 @@ import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { messageOf } from '../../base/error.ts';
 import type { SpiffeId } from '../../identity/spiffe-id.ts';
+import { freshHandshakes } from '../grpc/fresh-handshakes.ts';
 import type { TlsMaterial } from '../grpc/server.ts';
 import { https } from './node-http.ts';
 import { type ApiHandler, type ApiPeer, answerUnreadable, serveRequest } from './server.ts';
@@ -77,7 +78,7 @@ export function createOperatorServer(options: {
       server = secure;
       return listening(secure, address, port);
     },
-    setTls: (tls) => server?.setSecureContext({ ...tls, minVersion: 'TLSv1.3' }),
+    setTls: (tls) => server?.setSecureContext({ ...tls, ...freshHandshakes }),
     close: () => {
       server?.closeAllConnections();
       server?.close();

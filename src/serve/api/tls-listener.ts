@@ -5,6 +5,7 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { type Certificate, readCertificate } from '../../identity/certificate-read.ts';
 import type { SpiffeId } from '../../identity/spiffe-id.ts';
 import { svidIdOf } from '../../identity/x509-svid.ts';
+import { freshHandshakes } from '../grpc/fresh-handshakes.ts';
 
 /** A peer that does not finish its handshake holds a connection for nothing. */
 const handshakeMs = 10_000;
@@ -13,7 +14,7 @@ const handshakeMs = 10_000;
 export const tlsOptions = {
   requestCert: true,
   rejectUnauthorized: false,
-  minVersion: 'TLSv1.3',
+  ...freshHandshakes,
   handshakeTimeout: handshakeMs,
 } as const;
 

@@ -11,6 +11,7 @@ import type { ListenOptions, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { CallStream } from './call.ts';
 import { Crowd } from './crowd.ts';
+import { freshHandshakes } from './fresh-handshakes.ts';
 import { keepAlive } from './keepalive.ts';
 import type { Method } from './method.ts';
 import { attestedPeer, type Peer, releasePeer, tlsPeer, unixPeer } from './peer.ts';
@@ -116,7 +117,7 @@ class NodeGrpcServer implements GrpcServer {
       ...tls,
       requestCert: true,
       rejectUnauthorized: true,
-      minVersion: 'TLSv1.3',
+      ...freshHandshakes,
       ALPNProtocols: ['h2'],
       handshakeTimeout: handshakeMs,
       settings: { maxConcurrentStreams: concurrentStreamsMax },
@@ -128,7 +129,7 @@ class NodeGrpcServer implements GrpcServer {
   }
 
   setTls(tls: TlsMaterial): void {
-    this.#secure?.setSecureContext({ ...tls, minVersion: 'TLSv1.3' });
+    this.#secure?.setSecureContext({ ...tls, ...freshHandshakes });
   }
 
   async close(): Promise<void> {

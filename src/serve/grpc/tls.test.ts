@@ -132,6 +132,25 @@ describe('gRPC over mutual TLS', () => {
     assert.match(error.message, /protocol version/i);
   });
 
+  it('takes no ticket of an earlier connection: each shows its certificate anew', async () => {
+    const common = {
+      ...material(ca, 'cart'),
+      host: '127.0.0.1',
+      port,
+      ALPNProtocols: ['h2'],
+      checkServerIdentity: () => undefined,
+    };
+    const first = connectTls(common);
+    first.resume();
+    const [session] = (await once(first, 'session')) as [Buffer];
+    first.destroy();
+    const second = connectTls({ ...common, session });
+    await once(second, 'secureConnect');
+    const isReused = second.isSessionReused();
+    second.destroy();
+    assert.equal(isReused, false);
+  });
+
   it('survives a peer that speaks no TLS at all', async () => {
     const socket = connectTcp(port, '127.0.0.1');
     socket.end('GET / HTTP/1.1\r\n\r\n');

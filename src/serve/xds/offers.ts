@@ -25,6 +25,7 @@ export class Offers {
 
   /** Never again what was refused, unless it changed (rule C3); the last good one in its place (rules C11, D6). */
   of(resource: Resource): Resource | undefined {
+    if (this.#rejections.isEmpty && this.#context.quarantine.isEmpty) return resource;
     if (this.#mayBeSent(resource)) return resource;
     const lastGood = this.#context.memory.lastGood(resource.name);
     return lastGood !== undefined && this.#mayBeSent(lastGood) ? lastGood : undefined;

@@ -48,7 +48,7 @@ export class Rejections {
   }
 
   forget(name: string): void {
-    this.#byName.delete(name);
+    if (!this.isEmpty) this.#byName.delete(name);
   }
 
   /**

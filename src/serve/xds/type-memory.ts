@@ -32,7 +32,7 @@ export class TypeMemory {
 
   accept(resource: Resource): void {
     this.#lastGood.set(resource.name, resource);
-    this.#doubtful.delete(resource.name);
+    if (this.#doubtful.size > 0) this.#doubtful.delete(resource.name);
   }
 
   forget(name: string): void {
