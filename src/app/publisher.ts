@@ -49,7 +49,7 @@ export class Publisher {
   #base: Side | undefined;
   #next: Side | undefined;
   #reached: ReadonlySet<WorkloadId> = nobody;
-  #published = new Map<WorkloadId, Published>();
+  readonly #published = new Map<WorkloadId, Published>();
   #pending: PendingCommit | undefined;
 
   constructor(options: {
@@ -164,7 +164,12 @@ export class Publisher {
     const [base, next] = [this.#base, this.#next];
     if (base !== undefined) this.#base = this.#compile(base.bare, base.commit, base);
     if (next !== undefined) this.#next = this.#compile(next.bare, next.commit, next);
-    this.#send();
+    const moved = new Set<WorkloadId>();
+    for (const side of [this.#base, this.#next]) {
+      for (const id of side?.changed ?? nobody) moved.add(id);
+      for (const id of side?.retired ?? nobody) moved.add(id);
+    }
+    this.#sendTo(moved);
   }
 
   #compile(bare: Intent, commit: Commit, known: Side | undefined): Side {
@@ -181,19 +186,23 @@ export class Publisher {
   }
 
   #send(): void {
-    const published = new Map<WorkloadId, Published>();
-    for (const { id } of this.#inventory) {
+    this.#sendTo(new Set([...this.#inventory.map(({ id }) => id), ...this.#published.keys()]));
+  }
+
+  #sendTo(proxies: ReadonlySet<WorkloadId>): void {
+    for (const id of proxies) {
       const side = this.#sideOf(id);
       const now = publishedOf(side, id);
-      if (side === undefined || now === undefined) continue;
-      published.set(id, now);
       const before = this.#published.get(id);
+      if (side === undefined || now === undefined) {
+        if (this.#published.delete(id)) this.#sink.retire(id);
+        continue;
+      }
+      this.#published.set(id, now);
       if (before === undefined || !samePublished(before, now)) {
         this.#sink.publish(id, now.snapshot, now.onDemand, side.commit.id);
       }
     }
-    for (const id of this.#published.keys()) if (!published.has(id)) this.#sink.retire(id);
-    this.#published = published;
   }
 
   #announce(): void {
