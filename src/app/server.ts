@@ -41,6 +41,7 @@ import type { IntentSource, Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { Notices } from './notices.ts';
+import { beOnlyServer } from './one-server.ts';
 import { openCa } from './open-ca.ts';
 import { openPlane } from './open-plane.ts';
 import type { RemoteOptions } from './open-remote.ts';
@@ -134,6 +135,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const { options, tracing } = await withTracing(given, { env: process.env, clock, metrics });
   const { layout, log } = options;
   makeLayout(layout);
+  const release = beOnlyServer(layout, options.store);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const opened = await openStore(options.store ?? layout.database);
   const store = timedStore(opened, metrics, clock);
@@ -195,6 +197,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     for (const one of [fleet, breakglass.grants, signals]) one.stop();
     await replica.stop();
     await store.close();
+    release();
     await tracing.stop();
   };
 }
