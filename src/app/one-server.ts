@@ -8,7 +8,8 @@ import type { Layout } from './layout.ts';
  * from the first, which nobody would tell. Taken before anything is opened; a process that ends gives it back.
  */
 export function beOnlyServer(layout: Layout, store: string | undefined): () => void {
-  const own = store === undefined || /^postgres(ql)?:/.test(store) ? [] : [`${resolve(store)}.lock`];
+  const own =
+    store === undefined || /^postgres(ql)?:/.test(store) ? [] : [`${resolve(store)}.lock`];
   const released: (() => void)[] = [];
   for (const path of [join(layout.stateDir, 'server.lock'), ...own]) {
     const locked = lockFile(path);

@@ -17,6 +17,7 @@ import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import type { Breakglass } from './breakglass/open-breakglass.ts';
 import type { CaController } from './ca-controller.ts';
+import { opened } from './cannot-listen.ts';
 import { ClockNotice } from './clock-notice.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
@@ -137,8 +138,8 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   makeLayout(layout);
   const release = beOnlyServer(layout, options.store);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
-  const opened = await openStore(options.store ?? layout.database);
-  const store = timedStore(opened, metrics, clock);
+  const database = await openStore(options.store ?? layout.database);
+  const store = timedStore(database, metrics, clock);
   const replica = new Replica({ store, port: options.port, clock, random, log, metrics });
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
@@ -252,13 +253,31 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const tcp =
     options.operatorApi &&
     createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
-  const also = [endpoint, tcp].filter((server) => server !== undefined);
-  const servers = [grpc, hostServer, ...also];
+  const also = [
+    { flag: '--federation-port', port: bundleEndpoint?.port ?? 0, server: endpoint },
+    { flag: '--api-port', port: options.operatorApi?.port ?? 0, server: tcp },
+  ].flatMap(({ server, ...door }) => (server === undefined ? [] : [{ ...door, server }]));
+  const servers = [grpc, hostServer, ...also.map(({ server }) => server)];
   const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
-  await identity.start(async (material) => {
-    await grpc.listenTls(listen, port, material);
-    await hostServer.listen(listen, agentPort, material);
-    for (const server of also) await server.listen(material);
+  const shutDoors = async (): Promise<void> => {
+    identity.stop();
+    for (const { server } of also) server.close();
+    hostServer.close();
+    await grpc.close();
+  };
+  const opening = identity.start(async (material) => {
+    const door = { address: listen, flag: '--port', port };
+    await opened(door, () => grpc.listenTls(listen, port, material));
+    const hosts = { ...door, flag: '--agent-port', port: agentPort };
+    await opened(hosts, () => hostServer.listen(listen, agentPort, material));
+    for (const { server, ...one } of also) {
+      await opened({ ...door, ...one }, () => server.listen(material));
+    }
+  });
+  // One door that stays shut must not leave the others open: nobody would end this process.
+  await opening.catch(async (error: unknown) => {
+    await shutDoors();
+    throw error;
   });
   foundation.door.serve(operators);
   operations.serving({ authority, notices });
@@ -269,7 +288,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     identity.stop();
     notices.stop();
     clockNotice.stop();
-    for (const server of also) server.close();
+    for (const { server } of also) server.close();
     unfollow();
     await federation.stop();
     hostServer.close();

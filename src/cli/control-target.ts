@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { layoutOf } from '../app/layout.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
@@ -7,6 +7,7 @@ import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe
 import { type ApiTarget, nodeTransport } from '../serve/api/client.ts';
 import { https } from '../serve/api/node-http.ts';
 import type { Values } from './arguments.ts';
+import { folderNamed } from './folder.ts';
 
 /** Where the control plane is; for every command that asks it. Each has a variable, so that it is said once. */
 export const targetOptions = {
@@ -53,7 +54,7 @@ export function controlTarget(
   };
   const isLocal = dir !== undefined && values['api'] === undefined;
   const api = isLocal ? undefined : said('api');
-  if (api === undefined) return layoutOf(realpathSync(dir ?? '.'), env).controlSocket;
+  if (api === undefined) return layoutOf(folderNamed(dir ?? '.'), env).controlSocket;
   if (dir !== undefined) throw mistake('DIR and --api both say where the control plane is');
   return remote(api, said);
 }
@@ -80,7 +81,11 @@ function remote(
   // An address of version 6 stands in brackets in a URL only.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const target = { host, port: Number(url.port || 443), agent };
-  return token === undefined ? target : { ...target, token: token.trim() };
+  if (token === undefined) return target;
+  if (!/^[\x21-\x7e]+$/.test(token.trim())) {
+    throw mistake(`"${said('token-file')}" holds no token`);
+  }
+  return { ...target, token: token.trim() };
 }
 
 /**

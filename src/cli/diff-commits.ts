@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
@@ -10,6 +9,7 @@ import { openRepository, type Repository } from '../git/repository.ts';
 import type { Intent } from '../model/types.ts';
 import { shortCommit } from './commit-text.ts';
 import { changeText, count, namesText } from './diff-text.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -28,7 +28,7 @@ export async function commitPair(
   dir: string,
   names: readonly [string, string],
 ): Promise<CommitPair | undefined> {
-  const opened = await openRepository(realpathSync(dir));
+  const opened = await openRepository(folderNamed(dir));
   if (!opened.ok) return undefined;
   const repository = opened.value;
   const [before, after] = await Promise.all(names.map((name) => repository.resolve(name)));

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { layoutOf } from '../app/layout.ts';
 import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
@@ -13,6 +13,7 @@ import type { IntentReply } from '../serve/api/wire-intent.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient } from './control-target.ts';
+import { folderNamed } from './folder.ts';
 import { parseMoment } from './moment.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -45,24 +46,49 @@ interface Found {
   readonly grants?: readonly Grant[];
 }
 
-/** Undefined: it does not hold, and why was said. */
-export async function intentAt(
-  given: { readonly dir: string | undefined; readonly values: Values; readonly help: Help },
+interface Asked {
+  readonly dir: string | undefined;
+  readonly values: Values;
+  readonly help: Help;
+  /** What the state is of, as it was typed; `--at` when left out. */
+  readonly name?: string;
+}
+
+/** What files say, whatever is granted beside them: a grant is no rule of anybody's, and no commit ends it. */
+export async function intentOfFiles(
+  given: Asked,
   terminal: Terminal,
 ): Promise<IntentAt | undefined> {
-  const found = await find(given);
+  return stateOf(withoutGrants(await find(given)), terminal);
+}
+
+/** Undefined: it does not hold, and why was said. */
+export async function intentAt(given: Asked, terminal: Terminal): Promise<IntentAt | undefined> {
+  return stateOf(await find(given), terminal);
+}
+
+function stateOf(found: Found, terminal: Terminal): IntentAt | undefined {
   const { intent, findings } = readIntent(found.files, systemClock.nowMs());
   if (intent === undefined) {
     terminal.findings(findings, found.files);
     terminal.err(`${found.where}: it does not hold, so nothing is decided by it`);
     return undefined;
   }
-  const { files, commit, subject, where, grants = [] } = found;
+  const { files, commit, subject, grants = [] } = found;
   const whole = intentWith(intent, grants);
+  const where = whereOf(found);
   return { intent: whole, files, commit, subject, where, isGranted: grants.length > 0 };
 }
 
-async function find(given: Parameters<typeof intentAt>[0]): Promise<Found> {
+function withoutGrants({ grants: _, ...found }: Found): Found {
+  return found;
+}
+
+function whereOf({ where, grants = [] }: Found): string {
+  return grants.length === 0 ? where : where.replace(/\)$/, ', with break-glass grants)');
+}
+
+async function find(given: Asked): Promise<Found> {
   const { dir, values, help } = given;
   const at = values['at'];
   if (values['dev'] === true) {
@@ -83,26 +109,26 @@ async function find(given: Parameters<typeof intentAt>[0]): Promise<Found> {
 async function findAt(
   at: string,
   repository: Repository | undefined,
-  { dir, values, help }: Parameters<typeof intentAt>[0],
+  { dir, values, help, name = '--at' }: Asked,
 ): Promise<Found> {
   const resolved = await repository?.resolve(at);
   const commit = resolved?.ok ? resolved.value : undefined;
   if (repository !== undefined && commit !== undefined) return ofCommit(repository, commit, at);
   const moment = parseMoment(at, systemClock.nowMs());
   if (!moment.ok) {
-    throw usageError(`--at: "${at}" is no commit of the repository, and ${moment.error}`, help);
+    throw usageError(`${name}: "${at}" is no commit of the repository, and ${moment.error}`, help);
   }
   const reply = await controlClient(values, dir).get('/v1/intent', { query: { at: moment.value } });
   return ofReply(reply, `which ran at ${at}`);
 }
 
 export function meshRunsIn(dir: string): boolean {
-  return existsSync(dir) && existsSync(layoutOf(realpathSync(dir), process.env).controlSocket);
+  return existsSync(dir) && existsSync(layoutOf(folderNamed(dir), process.env).controlSocket);
 }
 
 async function repositoryIn(dir: string): Promise<Repository | undefined> {
   if (!existsSync(dir)) return undefined;
-  const opened = await openRepository(realpathSync(dir));
+  const opened = await openRepository(folderNamed(dir));
   return opened.ok ? opened.value : undefined;
 }
 
@@ -125,8 +151,7 @@ async function ofCommit(repository: Repository, id: CommitId, name: string): Pro
 
 function ofReply({ commit, subject, files, grants = [] }: IntentReply, what: string): Found {
   const map = new Map(files.map(({ path, text }) => [path, text]));
-  const beside = grants.length === 0 ? '' : `, with break-glass grants`;
-  const where = `commit ${shortCommit(commit)} (${what}${beside})`;
+  const where = `commit ${shortCommit(commit)} (${what})`;
   return { files: map, commit, subject, where, grants };
 }
 

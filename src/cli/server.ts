@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
@@ -9,7 +8,15 @@ import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
-import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
+import {
+  durationMsOf,
+  noMore,
+  parseArguments,
+  usageError,
+  type Values,
+  watchFlag,
+} from './arguments.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import {
   remoteFlags,
@@ -92,13 +99,14 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     terminal.out(parsed.help);
     return 0;
   }
+  noMore(parsed.positionals, usage);
   const { dir, port } = parsed.values;
   if (typeof dir !== 'string') throw usageError('server needs --dir', usage);
   const listen = text(parsed.values['listen']) ?? '127.0.0.1';
   const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } =
     parsed.values;
   const stop = await startServer({
-    layout: layoutOf(realpathSync(dir), process.env),
+    layout: layoutOf(folderNamed(dir), process.env),
     dev: parsed.values['dev'] === true,
     remote: remoteOf(parsed.values, usage),
     signing: signingOf(parsed.values, usage),
@@ -113,7 +121,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     metricsAddress: metricsAddressOf(text(parsed.values['metrics-address'])),
     operatorApi: operatorApiOf(parsed.values, listen),
     upstream: upstreamOf(parsed.values),
-    otlpEndpoint: text(parsed.values['otlp-endpoint']),
+    otlpEndpoint: endpointOf(text(parsed.values['otlp-endpoint'])),
     log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
   });
   await untilSignal();
@@ -123,6 +131,11 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
 
 function text(value: Values[string]): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+function endpointOf(value: string | undefined): string | undefined {
+  if (value === undefined || /^https?:$/.test(URL.parse(value)?.protocol ?? '')) return value;
+  throw usageError(`--otlp-endpoint is such as http://collector:4318, not "${value}"`, usage);
 }
 
 function portOf(flag: string, value: Values[string], unlessSaid: number): number {

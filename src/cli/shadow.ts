@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { readIntent } from '../app/read-intent.ts';
 import { filesToSend } from '../app/shadow/shadow-files.ts';
@@ -9,6 +9,7 @@ import type { ShadowInfo } from '../client/gen/api.ts';
 import { openRepository } from '../git/repository.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import { agreementText, shadowText } from './shadow-text.ts';
 import { untilSignal } from './signals.ts';
@@ -104,7 +105,7 @@ async function start(call: Call, { name, dir, forMs }: Wanted): Promise<ShadowIn
 
 async function readBranch(name: string, dir: string) {
   if (!existsSync(dir)) throw usageError(`there is no folder ${dir}`, usage);
-  const repository = await openRepository(realpathSync(dir));
+  const repository = await openRepository(folderNamed(dir));
   if (!repository.ok) throw new ChanceryError(repository.error);
   const commit = await repository.value.resolve(name);
   if (!commit.ok) throw new ChanceryError(commit.error);

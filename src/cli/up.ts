@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type IntentTree, openIntentSource } from '../app/intent-source.ts';
 import { layoutOf, makeLayout } from '../app/layout.ts';
@@ -12,6 +11,7 @@ import { hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
 import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
@@ -53,7 +53,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   const startedMs = systemClock.monotonicMs();
   const first = await readFirst(dir, dev, terminal);
   if (first === undefined) return 1;
-  const layout = layoutOf(realpathSync(dir), process.env);
+  const layout = layoutOf(folderNamed(dir), process.env);
   makeLayout(layout);
   const release = takeLock(layout.lockFile);
   try {

@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import type { Refusal } from '../base/finding.ts';
@@ -6,8 +5,10 @@ import type { ApiClient } from '../client/client.ts';
 import type { CommitPlace, CommitReply, CommitVerdict } from '../client/gen/api.ts';
 import { openRepository } from '../git/repository.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
+import { commitNamed } from './commit-name.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { reportVerdict, traceText } from './verdict-text.ts';
@@ -16,8 +17,8 @@ const usage = {
   usage: 'wait COMMIT [DIR] [--timeout 60s] [--json]',
   text: [
     'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of',
-    'one, or HEAD: of the repository in DIR, or else of the folder where it is typed. One that was not read yet is waited',
-    'for; one that cannot come is said. 0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come;',
+    'one, HEAD, a branch or a tag: of the repository in DIR, or else of the folder where it is typed. One that was not read',
+    'yet is waited for; one that cannot come is said. 0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come;',
     '2: refused, or waits for approval.',
     targetHelp,
   ].join('\n'),
@@ -48,7 +49,14 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
   const [name, dir, ...more] = parsed.positionals;
   if (name === undefined || more.length > 0) throw usageError('wait takes a commit', usage);
   const timeoutMs = durationMsOf(timeoutFlag, String(parsed.values['timeout'] ?? '60s'), usage);
-  const commit = name === 'HEAD' ? await headOf(realpathSync(dir ?? '.')) : name;
+  const commit =
+    name === 'HEAD' ? await headOf(folderNamed(dir ?? '.')) : await commitNamed(name, dir);
+  if (commit === undefined) {
+    throw usageError(
+      `"${name}" is no commit, branch or tag of the repository in ${dir ?? '.'}`,
+      usage,
+    );
+  }
   const api = controlClient(parsed.values, dir);
   const json = parsed.values['json'] === true;
   const endMs = systemClock.monotonicMs() + timeoutMs;

@@ -27,13 +27,19 @@ export function whyText(
   const hue = { ALLOW: 'green', DENY: 'red', DEPENDS: 'yellow' } as const;
   const settled = settledPart(decision);
   const code = decision.kind === 'deny' ? `  ${decision.code}` : '';
-  const head = `${paint(terminal, hue[verdict], verdict)}${code}  ${question}  at ${where}`;
+  const { otherHost } = answer;
+  const said =
+    otherHost !== undefined && verdict !== 'DENY'
+      ? paint(terminal, 'red', 'MISDIRECTED  CH4111')
+      : `${paint(terminal, hue[verdict], verdict)}${code}`;
+  const head = `${said}  ${question}  at ${where}`;
   const sentence =
     decision.kind === 'depends'
       ? `on ${decision.on.join(', ')}; ${settled.kind === 'allow' ? 'allowed' : 'denied'} unless a rule below says otherwise`
       : decision.kind === 'deny'
         ? decision.reason
-        : undefined;
+        : otherHost &&
+          `allowed, but the proxy of ${callee.name} serves no host "${otherHost}": 421`;
   const lines = [
     ['who', caller.id, placeOf(caller.at)],
     ['callee', callee.name, placeOf(callee.at)],

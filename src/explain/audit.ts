@@ -29,6 +29,8 @@ export function auditText(entry: LedgerEntry): string {
       return 'noted what the CA is';
     case 'api-call':
       return callText(facts);
+    case 'breakglass':
+      return grantText(facts);
     case 'endpoint':
       return `${facts['state']}, ${facts['service']} ${facts['version']} at ${facts['address']} on ${facts['host']}`;
     default:
@@ -41,6 +43,18 @@ function callText({ by, role, from, what, status, code }: LedgerEntry['facts']):
   const end = code === undefined ? 'done' : `refused, ${code}`;
   const said = what === undefined ? '' : `: ${what}`;
   return `${by} (${role}, ${from ?? 'from somewhere'})${said}; ${end} (${status})`;
+}
+
+/** Who may what comes first: it is what is looked for at night. */
+function grantText(facts: LedgerEntry['facts']): string {
+  const { step, by, asked, who, callee, operations, reason, ticket, ...others } = facts;
+  const what = operations === undefined ? '' : ` (${operations})`;
+  const words = Object.entries(others).map(([name, value]) => factText(name, value));
+  return [
+    `${step}: ${who} to ${callee}${what}`,
+    ...[`by ${by}`, ...(asked === by ? [] : [`asked by ${asked}`])],
+    ...[`because ${reason}`, ...(ticket === undefined ? [] : [`ticket ${ticket}`]), ...words],
+  ].join(', ');
 }
 
 function held(facts: LedgerEntry['facts']): string[] {

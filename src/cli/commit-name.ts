@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { openRepository } from '../git/repository.ts';
+import { folderNamed } from './folder.ts';
+
+/** The beginning of an id, as short as git takes it. */
+const idBeginning = /^[0-9a-f]{4,64}$/;
+
+/** The id of what was typed as a commit: HEAD, a branch, a tag of the repository in `dir`. Undefined: none of them. */
+export async function commitNamed(name: string, dir = '.'): Promise<string | undefined> {
+  if (idBeginning.test(name)) return name;
+  if (name === '' || !existsSync(dir)) return undefined;
+  const repository = await openRepository(folderNamed(dir));
+  if (!repository.ok) return undefined;
+  const id = await repository.value.resolve(name);
+  return id.ok ? id.value : undefined;
+}
