@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { openRepository } from '../git/repository.ts';
 import { folderNamed } from './folder.ts';
 
-/** The beginning of an id, as short as git takes it. */
-const idBeginning = /^[0-9a-f]{4,64}$/;
+/** The beginning of an id, as short as git takes it; that of files as they lie has a word before it. */
+const idBeginning = /^(?:working-)?[0-9a-f]{4,64}$/;
 
 /** The id of what was typed as a commit: HEAD, a branch, a tag of the repository in `dir`. Undefined: none of them. */
 export async function commitNamed(name: string, dir = '.'): Promise<string | undefined> {

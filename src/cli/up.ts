@@ -3,6 +3,7 @@ import { type IntentTree, openIntentSource } from '../app/intent-source.ts';
 import { layoutOf, makeLayout } from '../app/layout.ts';
 import { LocalMesh } from '../app/local-mesh.ts';
 import { takeLock } from '../app/lock.ts';
+import { beOnlyServer } from '../app/one-server.ts';
 import { freePortFinder, preflight } from '../app/preflight.ts';
 import { readIntent } from '../app/read-intent.ts';
 import { searchPath } from '../app/workload-processes.ts';
@@ -57,6 +58,8 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   makeLayout(layout);
   const release = takeLock(layout.lockFile);
   try {
+    // Its own control plane takes it; one that runs here without `up` is said before anything is started.
+    beOnlyServer(layout, undefined)();
     const envoy = await resolveEnvoy({
       env: process.env,
       onProgress: (text) => terminal.err(paint(terminal, 'dim', text)),
