@@ -6,7 +6,7 @@ import { ChanceryError } from '../base/error.ts';
 import type { Grant } from '../breakglass/grant.ts';
 import { intentWith } from '../breakglass/grant-rule.ts';
 import type { CommitId } from '../git/commit.ts';
-import { openRepository, type Repository } from '../git/repository.ts';
+import type { Repository } from '../git/repository.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import type { Intent } from '../model/types.ts';
 import type { IntentReply } from '../serve/api/wire-intent.ts';
@@ -15,6 +15,7 @@ import { shortCommit } from './commit-text.ts';
 import { controlClient } from './control-target.ts';
 import { folderNamed } from './folder.ts';
 import { parseMoment } from './moment.ts';
+import { repositoryFor } from './repository-for.ts';
 import type { Terminal } from './terminal.ts';
 
 /** One state of the intent, and where it was found. */
@@ -128,7 +129,7 @@ export function meshRunsIn(dir: string): boolean {
 
 async function repositoryIn(dir: string): Promise<Repository | undefined> {
   if (!existsSync(dir)) return undefined;
-  const opened = await openRepository(folderNamed(dir));
+  const opened = await repositoryFor(dir);
   return opened.ok ? opened.value : undefined;
 }
 

@@ -3,7 +3,6 @@ import { decideTest } from '../app/intent-tests.ts';
 import { ChanceryError } from '../base/error.ts';
 import { nearestName } from '../base/nearest.ts';
 import { type SuggestedRule, type Suggestion, suggestRules } from '../explain/suggest-rules.ts';
-import { openRepository } from '../git/repository.ts';
 import { type AllowText, replaceAllow } from '../model/allow-text.ts';
 import { operationText } from '../model/operation.ts';
 import { parseIntent } from '../model/parse.ts';
@@ -11,12 +10,12 @@ import type { Principal, Rule, Service } from '../model/types.ts';
 import { usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { count, namesText } from './diff-text.ts';
-import { folderNamed } from './folder.ts';
 import { type IntentAt, intentOfFiles } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { recordedFlows } from './policy-sides.ts';
 import type { PolicyCall } from './policy-text.ts';
 import { noTraffic } from './policy-unused.ts';
+import { repositoryFor } from './repository-for.ts';
 
 export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
   const { words, values, help, terminal } = call;
@@ -149,7 +148,7 @@ async function onBranch(
   { help }: PolicyCall,
   { state, dir, service, found, text, branch }: OnBranch,
 ): Promise<string> {
-  const opened = await openRepository(folderNamed(dir ?? '.'));
+  const opened = await repositoryFor(dir);
   if (!opened.ok) throw new ChanceryError(opened.error);
   const base = await opened.value.resolve(state.commit);
   if (!base.ok) throw new ChanceryError(base.error);

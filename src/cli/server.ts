@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
@@ -102,13 +103,16 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   noMore(parsed.positionals, usage);
   const { dir, port } = parsed.values;
   if (typeof dir !== 'string') throw usageError('server needs --dir', usage);
+  const remote = remoteOf(parsed.values, usage);
+  // It holds state only, which there is none of yet.
+  if (remote !== undefined) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const listen = text(parsed.values['listen']) ?? '127.0.0.1';
   const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } =
     parsed.values;
   const stop = await startServer({
     layout: layoutOf(folderNamed(dir), process.env),
     dev: parsed.values['dev'] === true,
-    remote: remoteOf(parsed.values, usage),
+    remote,
     signing: signingOf(parsed.values, usage),
     listen,
     watchMs: durationMsOf(watchFlag, text(parsed.values['watch']) ?? watchUnlessSaid, usage),

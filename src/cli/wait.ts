@@ -3,13 +3,12 @@ import { ChanceryError, messageOf } from '../base/error.ts';
 import type { Refusal } from '../base/finding.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitPlace, CommitReply, CommitVerdict } from '../client/gen/api.ts';
-import { openRepository } from '../git/repository.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
 import { commitNamed } from './commit-name.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
+import { repositoryFor } from './repository-for.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { reportVerdict, traceText } from './verdict-text.ts';
 
@@ -49,8 +48,7 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
   const [name, dir, ...more] = parsed.positionals;
   if (name === undefined || more.length > 0) throw usageError('wait takes a commit', usage);
   const timeoutMs = durationMsOf(timeoutFlag, String(parsed.values['timeout'] ?? '60s'), usage);
-  const commit =
-    name === 'HEAD' ? await headOf(folderNamed(dir ?? '.')) : await commitNamed(name, dir);
+  const commit = name === 'HEAD' ? await headOf(dir) : await commitNamed(name, dir);
   if (commit === undefined) {
     throw usageError(
       `"${name}" is no commit, branch or tag of the repository in ${dir ?? '.'}`,
@@ -187,8 +185,8 @@ function liveStep(
   };
 }
 
-async function headOf(dir: string): Promise<string> {
-  const repository = await openRepository(dir);
+async function headOf(dir: string | undefined): Promise<string> {
+  const repository = await repositoryFor(dir);
   if (!repository.ok) throw new ChanceryError(repository.error);
   const head = await repository.value.head();
   if (!head.ok) throw new ChanceryError(head.error);
