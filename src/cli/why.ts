@@ -137,7 +137,11 @@ async function one(
   if (json) {
     const more = compared && { verified: verifiedReply(compared) };
     terminal.out(JSON.stringify({ ...replyOf(answer, question, commit), ...more }));
-  } else if (compared !== undefined) terminal.out(verifiedText(compared, answer, terminal));
+  } else if (compared !== undefined) {
+    // Lines of YAML may stand before it.
+    if (answer.decision.kind !== 'allow') terminal.out('');
+    terminal.out(verifiedText(compared, answer, terminal));
+  }
   if (compared?.agrees === false) return 1;
   return answer.decision.kind === 'allow' && answer.otherHost === undefined ? 0 : 2;
 }
