@@ -44,7 +44,7 @@ describe('rollouts', () => {
     await rollouts.step({ kind: 'halt', by: 'ann' });
     assert.deepEqual(
       rollouts.findings.map(({ code, message }) => [code, message]),
-      [['CH4223', 'the revision c2 is halted at wave 1 of 3 by ann: nobody else gets it']],
+      [['CH4223', 'the revision c2 is halted at wave 1 of 3 by ann, and nobody else gets it']],
     );
     await rollouts.step({ kind: 'resume' });
     assert.deepEqual(rollouts.findings, []);

@@ -348,7 +348,7 @@ function haltedFinding(
   return {
     code: 'CH4223',
     severity: 'warning',
-    message: `the revision ${commit.slice(0, 12)} is halted at ${at} by ${by}: nobody else gets it`,
+    message: `the revision ${commit.slice(0, 12)} is halted at ${at} by ${by}, and nobody else gets it`,
     help: 'chancery revision resume goes on with it, chancery revision rollback takes it back',
   };
 }
