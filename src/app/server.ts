@@ -17,7 +17,6 @@ import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import type { Breakglass } from './breakglass/open-breakglass.ts';
 import type { CaController } from './ca-controller.ts';
-import { opened } from './cannot-listen.ts';
 import { ClockNotice } from './clock-notice.ts';
 import { Confirmations } from './confirmations.ts';
 import { controlApi } from './control-api.ts';
@@ -64,6 +63,7 @@ import type { SharedSignals } from './replicas/shared-signals.ts';
 import { ServerIdentity } from './server-identity.ts';
 import type { Shadows } from './shadow/shadows.ts';
 import { startingApi } from './starting-api.ts';
+import { tlsDoors } from './tls-doors.ts';
 import { withTracing } from './tracing/open-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
 import type { FlowLog } from './traffic/flow-log.ts';
@@ -138,8 +138,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   makeLayout(layout);
   const release = beOnlyServer(layout, options.store);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
-  const database = await openStore(options.store ?? layout.database);
-  const store = timedStore(database, metrics, clock);
+  const store = timedStore(await openStore(options.store ?? layout.database), metrics, clock);
   const replica = new Replica({ store, port: options.port, clock, random, log, metrics });
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
@@ -210,7 +209,7 @@ const comeBackMs = 60_000;
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
   const { replica, revisions } = foundation;
-  const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
+  const { layout, log, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
@@ -253,30 +252,11 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const tcp =
     options.operatorApi &&
     createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
-  const also = [
-    { flag: '--federation-port', port: bundleEndpoint?.port ?? 0, server: endpoint },
-    { flag: '--api-port', port: options.operatorApi?.port ?? 0, server: tcp },
-  ].flatMap(({ server, ...door }) => (server === undefined ? [] : [{ ...door, server }]));
-  const servers = [grpc, hostServer, ...also.map(({ server }) => server)];
+  const doors = tlsDoors(options, { grpc, hosts: hostServer, endpoint, operators: tcp });
+  const { servers } = doors;
   const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
-  const shutDoors = async (): Promise<void> => {
+  await identity.start(doors.open).catch((error: unknown) => {
     identity.stop();
-    for (const { server } of also) server.close();
-    hostServer.close();
-    await grpc.close();
-  };
-  const opening = identity.start(async (material) => {
-    const door = { address: listen, flag: '--port', port };
-    await opened(door, () => grpc.listenTls(listen, port, material));
-    const hosts = { ...door, flag: '--agent-port', port: agentPort };
-    await opened(hosts, () => hostServer.listen(listen, agentPort, material));
-    for (const { server, ...one } of also) {
-      await opened({ ...door, ...one }, () => server.listen(material));
-    }
-  });
-  // One door that stays shut must not leave the others open: nobody would end this process.
-  await opening.catch(async (error: unknown) => {
-    await shutDoors();
     throw error;
   });
   foundation.door.serve(operators);
@@ -288,10 +268,9 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     identity.stop();
     notices.stop();
     clockNotice.stop();
-    for (const { server } of also) server.close();
+    doors.close();
     unfollow();
     await federation.stop();
-    hostServer.close();
     await store.flush();
   };
 }
