@@ -37,7 +37,24 @@ const variables = {
 
 /** The control plane that is asked: see `controlTarget`. */
 export function controlClient(values: Values, dir: string | undefined): ApiClient {
-  return createClient(nodeTransport(controlTarget(values, dir)));
+  const send = nodeTransport(controlTarget(values, dir));
+  return createClient((call) => saidWhenLate(send(call)));
+}
+
+/** Longer than what commands say of their own about a call that takes its time. */
+const lateMs = 3_000;
+
+/** Nobody is to look at an empty line: a control plane that hangs is waited for half a minute. */
+async function saidWhenLate<Value>(call: Promise<Value>): Promise<Value> {
+  const timer = setTimeout(
+    () => process.stderr.write('the control plane has not answered yet; still waiting\n'),
+    lateMs,
+  );
+  try {
+    return await call;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The socket of the mesh in `dir`, or the API that flags or the environment name. A folder that was named goes first. */

@@ -207,7 +207,7 @@ function overview(terminal: Terminal): string {
     ...lines,
     '',
     'chancery COMMAND --help shows what it takes, with an example.',
-    'Exit codes: 0 fine, 1 usage or internal, 2 problems found; 3, of policy diff: traffic that was seen would be denied.',
+    'Exit codes: 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied.',
     'A first try: chancery up examples/shop',
   ].join('\n');
 }
