@@ -5,6 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { Grant } from '../breakglass/grant.ts';
 import { intentWith } from '../breakglass/grant-rule.ts';
+import type { ApiClient } from '../client/client.ts';
 import type { CommitId } from '../git/commit.ts';
 import type { Repository } from '../git/repository.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
@@ -99,12 +100,26 @@ async function find(given: Asked): Promise<Found> {
   const repository = values['api'] === undefined ? await repositoryIn(dir ?? '.') : undefined;
   if (typeof at === 'string') return findAt(at, repository, given);
   if (values['api'] !== undefined || process.env['CHANCERY_API'] || meshRunsIn(dir ?? '.')) {
-    const reply = await controlClient(values, dir).get('/v1/intent');
-    return ofReply(reply, 'which runs');
+    return ofReply(await running(controlClient(values, dir), repository), 'which runs');
   }
   return repository === undefined
     ? workingFiles(dir ?? '.')
     : ofCommit(repository, await headOf(repository), 'HEAD; no mesh runs here');
+}
+
+/** Proxies may go on with what a control plane that is away gave them: HEAD is no answer that was asked for. */
+async function running(api: ApiClient, repository: Repository | undefined): Promise<IntentReply> {
+  try {
+    return await api.get('/v1/intent');
+  } catch (error) {
+    const isAway = error instanceof ChanceryError && error.code === 'CH5402';
+    if (!isAway || repository === undefined) throw error;
+    const { help = '' } = error.finding;
+    throw new ChanceryError({
+      ...error.finding,
+      help: `${help}; or ask the repository: --at HEAD`,
+    });
+  }
 }
 
 async function findAt(

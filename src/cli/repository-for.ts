@@ -11,7 +11,8 @@ import { folderNamed } from './folder.ts';
  */
 export async function repositoryFor(dir = '.'): Promise<Result<Repository, Finding>> {
   const named = folderNamed(dir);
-  if (!holdsOnlyState(named)) return openRepository(named);
+  const own = await openRepository(named);
+  if (own.ok || !holdsOnlyState(named)) return own;
   const here = await openRepository(folderNamed('.'));
   return here.ok
     ? here
