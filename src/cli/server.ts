@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
@@ -109,6 +109,10 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   const listen = text(parsed.values['listen']) ?? '127.0.0.1';
   const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } =
     parsed.values;
+  const log = jsonLog('server', systemClock, (line) => void process.stderr.write(line));
+  for (const [flag, file] of missingFiles(parsed.values)) {
+    log.warn('a file that a flag names is not there', { flag: `--${flag}`, file });
+  }
   const stop = await startServer({
     layout: layoutOf(folderNamed(dir), process.env),
     dev: parsed.values['dev'] === true,
@@ -126,7 +130,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     operatorApi: operatorApiOf(parsed.values, listen),
     upstream: upstreamOf(parsed.values),
     otlpEndpoint: endpointOf(text(parsed.values['otlp-endpoint'])),
-    log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
+    log,
   });
   await untilSignal();
   await stop();
@@ -135,6 +139,19 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
 
 function text(value: Values[string]): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Read at each use, so that they may come later; whoever mistyped one is to hear of it before it is needed. */
+const readAtUse = [
+  ...['allowed-signers', 'signers-keyring', 'signing-key', 'webhook-secret-file'],
+  ...['git-token-file', 'git-ca', 'git-key', 'git-known-hosts'],
+];
+
+function missingFiles(values: Values): readonly (readonly [flag: string, file: string])[] {
+  return readAtUse.flatMap((flag) => {
+    const file = text(values[flag]);
+    return file === undefined || existsSync(file) ? [] : [[flag, file] as const];
+  });
 }
 
 function endpointOf(value: string | undefined): string | undefined {
