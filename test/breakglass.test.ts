@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -82,6 +83,20 @@ describe('access beside Git, by the API', () => {
     assert.match(answer, new RegExp(`breakglass:${said.grant.id}(?!:)`));
   });
 
+  it('is no part of what commits are compared by', async () => {
+    const git = (...args: readonly string[]) =>
+      execFileSync('git', [
+        ...['-C', plane.intentDir, '-c', 'user.name=Ann', '-c', 'user.email=ann@example.com'],
+        ...args,
+      ]);
+    git('init', '--quiet', '-b', 'main');
+    git('add', '.');
+    git('commit', '--quiet', '-m', 'one');
+    const said = await plane.chancery('policy', 'diff', 'HEAD', plane.intentDir);
+    assert.match(said, /nothing is permitted otherwise/);
+    assert.doesNotMatch(said, /breakglass/);
+  });
+
   it('is in status, metrics and the ledger for as long as it lasts', async () => {
     const [info = assert.fail()] = (await json<BreakglassReply>('list', ...as('eve'))).grants;
     const { id } = info.grant;
@@ -102,6 +117,8 @@ describe('access beside Git, by the API', () => {
       [['--to', 'pya'], /CH4232[\s\S]*pay/],
       [['--for', '5h'], /CH4232[\s\S]*14400s/],
       [['--reason', ' '], /CH4232/],
+      [['--reason', 'x\u001b[2J'], /CH4232[\s\S]*one line/],
+      [['--ticket', 'T-1\nT-2'], /CH4232[\s\S]*one line/],
       [['--operation', 'everything'], /CH4232/],
     ] as const) {
       await assert.rejects(grant('ann', ...more), code);

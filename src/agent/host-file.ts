@@ -85,6 +85,16 @@ export function replaceFile(path: string, content: unknown): void {
   renameSync(temporary, path);
 }
 
+/** Whether it is there and such as `replaceFile` writes: JSON with the workloads of a host. */
+export function isHostFile(path: string): boolean {
+  try {
+    const content = JSON.parse(readFileSync(path, 'utf8')) as Partial<HostFile> | null;
+    return Array.isArray(content?.workloads);
+  } catch {
+    return false;
+  }
+}
+
 const pollMs = 1_000;
 
 /** Calls back with each new content. A file that is away or broken for a moment is skipped. */

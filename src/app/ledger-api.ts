@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { resourceId } from '../base/ledger.ts';
+import { nearestName } from '../base/nearest.ts';
 import { shortType } from '../compile/resource.ts';
 import type { ProxyState } from '../explain/proxy-state.ts';
 import type { MadeReply, ProxyReply, ProxyResource } from '../serve/api/ledger-wire.ts';
@@ -50,9 +51,11 @@ async function proxy(
   const atMs = asked ?? clock.nowMs();
   const state = await proxyStateAt(store, name, atMs);
   if (state === undefined) {
+    const nearest = nearestName(name, xds.statuses().keys());
     return refused(404, {
       code: 'CH5430',
-      message: `the ledger knows nothing of a proxy ${name} at that time`,
+      message: `the ledger knows nothing of a proxy ${name}${asked === undefined ? '' : ' at that time'}`,
+      ...(nearest === undefined || nearest === name ? {} : { nearest }),
       help: 'chancery status shows the proxies of now; chancery log --kind proxy-connected those of before',
     });
   }

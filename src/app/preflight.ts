@@ -103,7 +103,7 @@ export function findProgram(
 }
 
 /** `name (pid N)` of the process that listens on a TCP port, where /proc lets us see it. */
-function ownerOfPort(port: number): string | undefined {
+export function ownerOfPort(port: number): string | undefined {
   try {
     const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
     const listening = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) =>

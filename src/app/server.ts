@@ -41,6 +41,7 @@ import type { IntentSource, Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { Notices } from './notices.ts';
+import { beOnlyServer } from './one-server.ts';
 import { openCa } from './open-ca.ts';
 import { openPlane } from './open-plane.ts';
 import type { RemoteOptions } from './open-remote.ts';
@@ -62,6 +63,7 @@ import type { SharedSignals } from './replicas/shared-signals.ts';
 import { ServerIdentity } from './server-identity.ts';
 import type { Shadows } from './shadow/shadows.ts';
 import { startingApi } from './starting-api.ts';
+import { tlsDoors } from './tls-doors.ts';
 import { withTracing } from './tracing/open-tracing.ts';
 import type { Tracing } from './tracing/tracing.ts';
 import type { FlowLog } from './traffic/flow-log.ts';
@@ -134,9 +136,9 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const { options, tracing } = await withTracing(given, { env: process.env, clock, metrics });
   const { layout, log } = options;
   makeLayout(layout);
+  const release = beOnlyServer(layout, options.store);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
-  const opened = await openStore(options.store ?? layout.database);
-  const store = timedStore(opened, metrics, clock);
+  const store = timedStore(await openStore(options.store ?? layout.database), metrics, clock);
   const replica = new Replica({ store, port: options.port, clock, random, log, metrics });
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
@@ -195,6 +197,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     for (const one of [fleet, breakglass.grants, signals]) one.stop();
     await replica.stop();
     await store.close();
+    release();
     await tracing.stop();
   };
 }
@@ -206,7 +209,7 @@ const comeBackMs = 60_000;
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
   const { replica, revisions } = foundation;
-  const { layout, log, listen, port, agentPort, bundleEndpoint } = options;
+  const { layout, log, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;
   if (intent.kind !== 'running') throw new Error('ready without intent');
   const { trustDomain } = intent.intent.mesh;
@@ -249,13 +252,12 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const tcp =
     options.operatorApi &&
     createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
-  const also = [endpoint, tcp].filter((server) => server !== undefined);
-  const servers = [grpc, hostServer, ...also];
+  const doors = tlsDoors(options, { grpc, hosts: hostServer, endpoint, operators: tcp });
+  const { servers } = doors;
   const identity: ServerIdentity = new ServerIdentity({ authority, clock, random, log, servers });
-  await identity.start(async (material) => {
-    await grpc.listenTls(listen, port, material);
-    await hostServer.listen(listen, agentPort, material);
-    for (const server of also) await server.listen(material);
+  await identity.start(doors.open).catch((error: unknown) => {
+    identity.stop();
+    throw error;
   });
   foundation.door.serve(operators);
   operations.serving({ authority, notices });
@@ -266,10 +268,9 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     identity.stop();
     notices.stop();
     clockNotice.stop();
-    for (const server of also) server.close();
+    doors.close();
     unfollow();
     await federation.stop();
-    hostServer.close();
     await store.flush();
   };
 }

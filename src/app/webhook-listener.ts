@@ -4,6 +4,7 @@ import { messageOf } from '../base/error.ts';
 import { http } from '../serve/api/node-http.ts';
 import type { RawCall } from '../serve/api/operator-server.ts';
 import { readBytes } from '../serve/api/server.ts';
+import { opened } from './cannot-listen.ts';
 import { type GitWebhook, webhookBodyBytesMax } from './git-webhook.ts';
 
 export const webhookPath = '/v1/git/webhook';
@@ -55,10 +56,15 @@ export async function listenForWebhooks(serve: RawCall, port: number): Promise<S
     serve(request, response);
   });
   server.requestTimeout = callTimeoutMs;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
+  const address = '127.0.0.1';
+  await opened(
+    { flag: '--webhook-port', address, port },
+    () =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, address, resolve);
+      }),
+  );
   return server;
 }
 

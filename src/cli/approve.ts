@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { parseArguments, usageError } from './arguments.ts';
+import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
@@ -11,7 +12,7 @@ const usage = {
   text: [
     'Lets a commit through that waits because it takes away what may still be needed (CH4206 to CH4208). It passes every',
     'gate again first. A commit whose message ends in the trailer `Chancery-Approve: removal` does not wait.',
-    'COMMIT is an id or the beginning of one. 0: accepted; 2: refused after all.',
+    'COMMIT is an id or the beginning of one, or HEAD or a branch of the repository in DIR. 0: accepted; 2: refused after all.',
     targetHelp,
   ].join('\n'),
   example: 'chancery approve 4f2a91c examples/shop',
@@ -23,9 +24,11 @@ export async function approve(args: readonly string[], terminal: Terminal): Prom
     terminal.out(parsed.help);
     return 0;
   }
-  const [commit, dir, ...more] = parsed.positionals;
-  if (commit === undefined || more.length > 0) throw usageError('approve takes a commit', usage);
+  const [name, dir, ...more] = parsed.positionals;
+  if (name === undefined || name === '' || more.length > 0)
+    throw usageError('approve takes a commit', usage);
   const api = controlClient(parsed.values, dir);
+  const commit = (await commitNamed(name, dir)) ?? name;
   const body = { commit, by: userInfo().username };
   const passing = api.post('/v1/approvals', { body });
   const reply = await whileWaiting(terminal, 'it passes every gate again', passing);

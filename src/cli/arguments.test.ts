@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChanceryError } from '../base/error.ts';
-import { parseArguments } from './arguments.ts';
+import { durationMsOf, parseArguments, watchFlag } from './arguments.ts';
 
 const help = { usage: 'up DIR [--check]', text: 'Runs a mesh.', example: 'chancery up shop' };
 const options = { check: { type: 'boolean' } } as const;
@@ -24,8 +24,30 @@ describe('arguments', () => {
         error instanceof ChanceryError &&
         error.finding.code === 'CH5003' &&
         /--chek/.test(error.finding.message) &&
+        error.finding.nearest === '--check' &&
         error.finding.help === 'usage: chancery up DIR [--check]',
     );
+  });
+
+  it('what the parser of the runtime says to programmers is one sentence here', () => {
+    const own = { ...options, limit: { type: 'string' } } as const;
+    const said = (...args: string[]): string => {
+      try {
+        parseArguments(args, own, help);
+      } catch (error) {
+        return error instanceof ChanceryError ? error.finding.message : '';
+      }
+      return '';
+    };
+    assert.equal(said('--check=1'), '--check takes no value');
+    assert.equal(said('--limit'), '--limit needs a value');
+    assert.match(said('--limit', '-1'), /^--limit needs a value; .* --limit=VALUE$/);
+    assert.equal(said('-x'), 'there is no flag "-x" here');
+  });
+
+  it('a duration beyond its most is refused, with the most', () => {
+    assert.equal(durationMsOf(watchFlag, '24h', help), 86_400_000);
+    assert.throws(() => durationMsOf(watchFlag, '99999999999h', help), /at most 24h/);
   });
 
   it('--help gives usage, text and an example', () => {

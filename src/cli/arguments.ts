@@ -1,5 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { ChanceryError, messageOf } from '../base/error.ts';
+import { nearestName } from '../base/nearest.ts';
 
 export interface Help {
   readonly usage: string;
@@ -36,11 +37,30 @@ export function parseArguments(
       help: values['help'] === true ? helpText(help) : undefined,
     };
   } catch (cause) {
+    const problem = flagProblem(messageOf(cause), Object.keys(options));
     throw new ChanceryError(
-      { code: 'CH5003', message: messageOf(cause), help: `usage: chancery ${help.usage}` },
+      { code: 'CH5003', ...problem, help: `usage: chancery ${help.usage}` },
       { cause },
     );
   }
+}
+
+/** The parser of the runtime speaks to programmers, in several lines. */
+function flagProblem(text: string, known: readonly string[]) {
+  const [, unknown] = /^Unknown option '-*([^']+)'/.exec(text) ?? [];
+  if (unknown !== undefined) {
+    const nearest = nearestName(unknown, [...known, 'help']);
+    return {
+      message: `there is no flag "${unknown.length === 1 ? '-' : '--'}${unknown}" here`,
+      ...(nearest === undefined ? {} : { nearest: `--${nearest}` }),
+    };
+  }
+  const [, flag] = /^Option '(?:-., )?(--[^ ']+)/.exec(text) ?? [];
+  if (flag === undefined) return { message: text };
+  if (text.includes('does not take')) return { message: `${flag} takes no value` };
+  return text.includes('ambiguous')
+    ? { message: `${flag} needs a value; one that begins with "-" is given as ${flag}=VALUE` }
+    : { message: `${flag} needs a value` };
 }
 
 export function usageError(message: string, help: Help): ChanceryError {
@@ -55,6 +75,8 @@ export interface DurationFlag {
   readonly units: readonly (keyof typeof unitsMs)[];
   /** For whoever typed another one. */
   readonly suchAs: string;
+  /** In milliseconds; what is longer is a slip of the hand. */
+  readonly max?: number;
 }
 
 /** `server` takes it, and `up` hands it on. */
@@ -62,6 +84,7 @@ export const watchFlag: DurationFlag = {
   flag: '--watch',
   units: ['ms', 's', 'm', 'h'],
   suchAs: '5s or 10m',
+  max: unitsMs.d,
 };
 
 /** A duration that was typed, such as 30m. */
@@ -71,7 +94,16 @@ export function durationMsOf(given: DurationFlag, text: string, help: Help): num
   if (unit === undefined) {
     throw usageError(`${given.flag} is such as ${given.suchAs}, not "${text}"`, help);
   }
-  return Number(match?.[1]) * unitsMs[unit];
+  const durationMs = Number(match?.[1]) * unitsMs[unit];
+  if (durationMs <= (given.max ?? Number.MAX_SAFE_INTEGER)) return durationMs;
+  const most = given.max === undefined ? '' : `; at most ${given.max / unitsMs.h}h`;
+  throw usageError(`${given.flag} is such as ${given.suchAs}, not "${text}"${most}`, help);
+}
+
+/** A command that is told everything by flags. */
+export function noMore(positionals: readonly string[], help: Help): void {
+  const [first] = positionals;
+  if (first !== undefined) throw usageError(`"${first}" belongs to no flag`, help);
 }
 
 /** The same in whole seconds. */

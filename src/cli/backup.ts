@@ -1,9 +1,10 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Layout, layoutOf } from '../app/layout.ts';
 import { ChanceryError } from '../base/error.ts';
 import { type BackupFacts, backupSqlite, restoreSqlite } from '../store/backup.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -82,8 +83,10 @@ function read(
   const [dir, ...more] = positionals;
   const file = values[flag];
   if (dir === undefined || more.length > 0) throw usageError('it takes one folder', usage);
-  if (typeof file !== 'string') throw usageError(`it needs --${flag} FILE`, usage);
-  const layout = layoutOf(realpathSync(dir), process.env);
+  if (typeof file !== 'string' || file === '') throw usageError(`it needs --${flag} FILE`, usage);
+  // A machine that takes the place of another has no folder yet.
+  if (flag === 'from') mkdirSync(dir, { recursive: true });
+  const layout = layoutOf(folderNamed(dir), process.env);
   const said = values['store'] ?? process.env['CHANCERY_STORE'];
   const database = typeof said === 'string' && said !== '' ? said : layout.database;
   if (/^postgres(ql)?:/.test(database)) throw ofPostgres();

@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { defaultKek, type Layout, layoutOf, makeLayout } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
@@ -11,6 +10,7 @@ import { generateKek, openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import { rekey } from '../store/rekey.ts';
 import { parseArguments, usageError, type Values } from './arguments.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -65,7 +65,7 @@ export async function caRekey(args: readonly string[], terminal: Terminal): Prom
 
 function requestOf(dir: string, values: Values): Request {
   const { env } = process;
-  const layout = layoutOf(realpathSync(dir), env);
+  const layout = layoutOf(folderNamed(dir), env);
   const text = (name: string): string | undefined => {
     const value = values[name];
     return typeof value === 'string' ? value : undefined;

@@ -20,11 +20,14 @@ export function caText(
   look: Pick<Terminal, 'color' | 'width'>,
 ): string {
   const { rotation, active, sequence, trustDomain, upstream } = reply;
+  const others = rotation.other === undefined ? [] : [rotation.other];
+  const isWide = look.width >= widthOfAll;
   const rows = [
-    row(active, 'signs', nowMs),
-    ...(rotation.other === undefined ? [] : [row(rotation.other, roleOf(rotation.kind), nowMs)]),
+    row(active, 'signs', nowMs, isWide),
+    ...others.map((one) => row(one, roleOf(rotation.kind), nowMs, isWide)),
   ];
-  const header = ['CA', 'role', 'made', 'intermediate ends', 'root ends', 'root', 'root key'];
+  const made = isWide ? ['made'] : [];
+  const header = ['CA', 'role', ...made, 'intermediate ends', 'root ends', 'root', 'root key'];
   return [
     `trust domain ${trustDomain}, bundle ${sequence}${upstream === undefined ? '' : `, below ${upstream}`}`,
     '',
@@ -36,15 +39,23 @@ export function caText(
   ].join('\n');
 }
 
-function row(generation: CaGenerationReply, role: string, nowMs: number): string[] {
+/** On a narrower terminal the ends must not be cut for the names. */
+const widthOfAll = 110;
+
+function row(
+  generation: CaGenerationReply,
+  role: string,
+  nowMs: number,
+  isWide: boolean,
+): string[] {
   const { id, createdMs, intermediateNotAfterMs, rootNotAfterMs, rootSha256, rootKey } = generation;
   return [
-    id.slice(0, 16),
+    id.slice(0, isWide ? 16 : 8),
     role,
-    day(createdMs),
+    ...(isWide ? [day(createdMs)] : []),
     `${day(intermediateNotAfterMs)} (${inDays(intermediateNotAfterMs - nowMs)})`,
     `${day(rootNotAfterMs)} (${inDays(rootNotAfterMs - nowMs)})`,
-    rootSha256.slice(0, 16),
+    rootSha256.slice(0, isWide ? 16 : 8),
     rootKey,
   ];
 }

@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { layoutOf } from '../app/layout.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
@@ -7,6 +7,7 @@ import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe
 import { type ApiTarget, nodeTransport } from '../serve/api/client.ts';
 import { https } from '../serve/api/node-http.ts';
 import type { Values } from './arguments.ts';
+import { folderNamed } from './folder.ts';
 
 /** Where the control plane is; for every command that asks it. Each has a variable, so that it is said once. */
 export const targetOptions = {
@@ -36,7 +37,24 @@ const variables = {
 
 /** The control plane that is asked: see `controlTarget`. */
 export function controlClient(values: Values, dir: string | undefined): ApiClient {
-  return createClient(nodeTransport(controlTarget(values, dir)));
+  const send = nodeTransport(controlTarget(values, dir));
+  return createClient((call) => saidWhenLate(send(call)));
+}
+
+/** Longer than what commands say of their own about a call that takes its time. */
+const lateMs = 3_000;
+
+/** Nobody is to look at an empty line: a control plane that hangs is waited for half a minute. */
+async function saidWhenLate<Value>(call: Promise<Value>): Promise<Value> {
+  const timer = setTimeout(
+    () => process.stderr.write('the control plane has not answered yet; still waiting\n'),
+    lateMs,
+  );
+  try {
+    return await call;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The socket of the mesh in `dir`, or the API that flags or the environment name. A folder that was named goes first. */
@@ -53,7 +71,7 @@ export function controlTarget(
   };
   const isLocal = dir !== undefined && values['api'] === undefined;
   const api = isLocal ? undefined : said('api');
-  if (api === undefined) return layoutOf(realpathSync(dir ?? '.'), env).controlSocket;
+  if (api === undefined) return layoutOf(folderNamed(dir ?? '.'), env).controlSocket;
   if (dir !== undefined) throw mistake('DIR and --api both say where the control plane is');
   return remote(api, said);
 }
@@ -80,7 +98,11 @@ function remote(
   // An address of version 6 stands in brackets in a URL only.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const target = { host, port: Number(url.port || 443), agent };
-  return token === undefined ? target : { ...target, token: token.trim() };
+  if (token === undefined) return target;
+  if (!/^[\x21-\x7e]+$/.test(token.trim())) {
+    throw mistake(`"${said('token-file')}" holds no token`);
+  }
+  return { ...target, token: token.trim() };
 }
 
 /**

@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
@@ -6,11 +5,12 @@ import { recompile } from '../compile/revision.ts';
 import { standIns } from '../compile/stand-in.ts';
 import { type RevisionDiff, type RevisionSide, revisionDiff } from '../explain/revision-diff.ts';
 import type { CommitId } from '../git/commit.ts';
-import { openRepository, type Repository } from '../git/repository.ts';
+import type { Repository } from '../git/repository.ts';
 import type { Intent } from '../model/types.ts';
 import { shortCommit } from './commit-text.ts';
 import { changeText, count, namesText } from './diff-text.ts';
 import type { ExitCode } from './main.ts';
+import { repositoryFor } from './repository-for.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const namesInSummary = 10;
@@ -28,7 +28,7 @@ export async function commitPair(
   dir: string,
   names: readonly [string, string],
 ): Promise<CommitPair | undefined> {
-  const opened = await openRepository(realpathSync(dir));
+  const opened = await repositoryFor(dir);
   if (!opened.ok) return undefined;
   const repository = opened.value;
   const [before, after] = await Promise.all(names.map((name) => repository.resolve(name)));

@@ -15,7 +15,7 @@ export function changeText(change: ResourceChange, who: string, look: Look): str
     `${paint(look, 'bold', `${type} ${name}`)}${only}${who === '' ? '' : `, ${who}`}`,
     ...(before === undefined ? [] : [paint(look, 'red', `  - ${sideText(before)}`)]),
     ...(after === undefined ? [] : [paint(look, 'green', `  + ${sideText(after)}`)]),
-    ...fields.map((field) => fieldText(field)),
+    ...fields.map((field) => fieldText(field, look.width)),
     // An endpoint assignment's version also holds its cluster's.
     ...(isSentAgain ? ['    the same content, sent again for its cluster'] : []),
   ]
@@ -30,8 +30,18 @@ function sideText({ version, at, commit }: ResourceSide): string {
   return `${which}${where}${of}`;
 }
 
-function fieldText({ path, before, after }: FieldChange): string {
-  return `    ${path}: ${shown(before)} -> ${shown(after)}`;
+function fieldText({ path, before, after }: FieldChange, width: number): string {
+  return `    ${pathText(path, width / 2)}: ${shown(before)} -> ${shown(after)}`;
+}
+
+const pathHead = 16;
+
+/** What differs stands at the end of a path, and its beginning says in what. */
+function pathText(path: string, width: number): string {
+  const tail = Math.floor(width) - pathHead - 1;
+  return path.length <= width || tail < pathHead
+    ? path
+    : `${path.slice(0, pathHead)}…${path.slice(-tail)}`;
 }
 
 function shown(value: FieldChange['before']): string {

@@ -10,9 +10,9 @@ export async function help(args: readonly string[], terminal: Terminal): Promise
   if (!/^CH\d{4}$/.test(code)) {
     throw new ChanceryError({
       code: 'CH5003',
-      message: `"${args[0]}" is not a code`,
-      expected: 'CH and four digits',
-      help: 'usage: chancery help CH2101',
+      message: `"${args[0]}" is no command and no code`,
+      expected: 'a command, or CH and four digits',
+      help: 'usage: chancery help why, or chancery help CH2101',
     });
   }
   try {

@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { layoutOf } from '../app/layout.ts';
@@ -8,6 +7,7 @@ import { callApi } from '../serve/api/client.ts';
 import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
 import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { folderNamed } from './folder.ts';
 import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
@@ -121,7 +121,7 @@ async function health(dir: string, values: Values, terminal: Terminal): Promise<
   const socket =
     typeof state === 'string'
       ? join(state, 'agent.sock')
-      : layoutOf(realpathSync(dir), process.env).agentSocket;
+      : layoutOf(folderNamed(dir), process.env).agentSocket;
   const reply = (await callApi(socket, {
     method: 'GET',
     path: paths.agentHealth,

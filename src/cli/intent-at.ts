@@ -1,19 +1,22 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { layoutOf } from '../app/layout.ts';
 import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { Grant } from '../breakglass/grant.ts';
 import { intentWith } from '../breakglass/grant-rule.ts';
+import type { ApiClient } from '../client/client.ts';
 import type { CommitId } from '../git/commit.ts';
-import { openRepository, type Repository } from '../git/repository.ts';
+import type { Repository } from '../git/repository.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import type { Intent } from '../model/types.ts';
 import type { IntentReply } from '../serve/api/wire-intent.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient } from './control-target.ts';
+import { folderNamed } from './folder.ts';
 import { parseMoment } from './moment.ts';
+import { repositoryFor } from './repository-for.ts';
 import type { Terminal } from './terminal.ts';
 
 /** One state of the intent, and where it was found. */
@@ -45,24 +48,49 @@ interface Found {
   readonly grants?: readonly Grant[];
 }
 
-/** Undefined: it does not hold, and why was said. */
-export async function intentAt(
-  given: { readonly dir: string | undefined; readonly values: Values; readonly help: Help },
+interface Asked {
+  readonly dir: string | undefined;
+  readonly values: Values;
+  readonly help: Help;
+  /** What the state is of, as it was typed; `--at` when left out. */
+  readonly name?: string;
+}
+
+/** What files say, whatever is granted beside them: a grant is no rule of anybody's, and no commit ends it. */
+export async function intentOfFiles(
+  given: Asked,
   terminal: Terminal,
 ): Promise<IntentAt | undefined> {
-  const found = await find(given);
+  return stateOf(withoutGrants(await find(given)), terminal);
+}
+
+/** Undefined: it does not hold, and why was said. */
+export async function intentAt(given: Asked, terminal: Terminal): Promise<IntentAt | undefined> {
+  return stateOf(await find(given), terminal);
+}
+
+function stateOf(found: Found, terminal: Terminal): IntentAt | undefined {
   const { intent, findings } = readIntent(found.files, systemClock.nowMs());
   if (intent === undefined) {
     terminal.findings(findings, found.files);
     terminal.err(`${found.where}: it does not hold, so nothing is decided by it`);
     return undefined;
   }
-  const { files, commit, subject, where, grants = [] } = found;
+  const { files, commit, subject, grants = [] } = found;
   const whole = intentWith(intent, grants);
+  const where = whereOf(found);
   return { intent: whole, files, commit, subject, where, isGranted: grants.length > 0 };
 }
 
-async function find(given: Parameters<typeof intentAt>[0]): Promise<Found> {
+function withoutGrants({ grants: _, ...found }: Found): Found {
+  return found;
+}
+
+function whereOf({ where, grants = [] }: Found): string {
+  return grants.length === 0 ? where : where.replace(/\)$/, ', with break-glass grants)');
+}
+
+async function find(given: Asked): Promise<Found> {
   const { dir, values, help } = given;
   const at = values['at'];
   if (values['dev'] === true) {
@@ -72,37 +100,51 @@ async function find(given: Parameters<typeof intentAt>[0]): Promise<Found> {
   const repository = values['api'] === undefined ? await repositoryIn(dir ?? '.') : undefined;
   if (typeof at === 'string') return findAt(at, repository, given);
   if (values['api'] !== undefined || process.env['CHANCERY_API'] || meshRunsIn(dir ?? '.')) {
-    const reply = await controlClient(values, dir).get('/v1/intent');
-    return ofReply(reply, 'which runs');
+    return ofReply(await running(controlClient(values, dir), repository), 'which runs');
   }
   return repository === undefined
     ? workingFiles(dir ?? '.')
     : ofCommit(repository, await headOf(repository), 'HEAD; no mesh runs here');
 }
 
+/** Proxies may go on with what a control plane that is away gave them: HEAD is no answer that was asked for. */
+async function running(api: ApiClient, repository: Repository | undefined): Promise<IntentReply> {
+  try {
+    return await api.get('/v1/intent');
+  } catch (error) {
+    const isAway = error instanceof ChanceryError && error.code === 'CH5402';
+    if (!isAway || repository === undefined) throw error;
+    const { help = '' } = error.finding;
+    throw new ChanceryError({
+      ...error.finding,
+      help: `${help}; or ask the repository: --at HEAD`,
+    });
+  }
+}
+
 async function findAt(
   at: string,
   repository: Repository | undefined,
-  { dir, values, help }: Parameters<typeof intentAt>[0],
+  { dir, values, help, name = '--at' }: Asked,
 ): Promise<Found> {
   const resolved = await repository?.resolve(at);
   const commit = resolved?.ok ? resolved.value : undefined;
   if (repository !== undefined && commit !== undefined) return ofCommit(repository, commit, at);
   const moment = parseMoment(at, systemClock.nowMs());
   if (!moment.ok) {
-    throw usageError(`--at: "${at}" is no commit of the repository, and ${moment.error}`, help);
+    throw usageError(`${name}: "${at}" is no commit of the repository, and ${moment.error}`, help);
   }
   const reply = await controlClient(values, dir).get('/v1/intent', { query: { at: moment.value } });
   return ofReply(reply, `which ran at ${at}`);
 }
 
 export function meshRunsIn(dir: string): boolean {
-  return existsSync(dir) && existsSync(layoutOf(realpathSync(dir), process.env).controlSocket);
+  return existsSync(dir) && existsSync(layoutOf(folderNamed(dir), process.env).controlSocket);
 }
 
 async function repositoryIn(dir: string): Promise<Repository | undefined> {
   if (!existsSync(dir)) return undefined;
-  const opened = await openRepository(realpathSync(dir));
+  const opened = await repositoryFor(dir);
   return opened.ok ? opened.value : undefined;
 }
 
@@ -125,8 +167,7 @@ async function ofCommit(repository: Repository, id: CommitId, name: string): Pro
 
 function ofReply({ commit, subject, files, grants = [] }: IntentReply, what: string): Found {
   const map = new Map(files.map(({ path, text }) => [path, text]));
-  const beside = grants.length === 0 ? '' : `, with break-glass grants`;
-  const where = `commit ${shortCommit(commit)} (${what}${beside})`;
+  const where = `commit ${shortCommit(commit)} (${what})`;
   return { files: map, commit, subject, where, grants };
 }
 

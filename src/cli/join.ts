@@ -6,6 +6,7 @@ import { HostCache } from '../agent/host-cache.ts';
 import {
   canProveAgain,
   type HostFile,
+  isHostFile,
   type ProofConfig,
   proofIn,
   replaceFile,
@@ -109,6 +110,8 @@ function hostFileOf(
   const server = values['server'];
   if (typeof named === 'string') {
     if (server !== undefined) throw usageError('--host-file says all; --server is in it', usage);
+    // Looked at before anything is kept beside it: a slip must not leave a key in somebody's folder.
+    if (!isHostFile(named)) throw usageError(`"${named}" is no file that says a host`, usage);
     return named;
   }
   if (!Array.isArray(server))

@@ -51,6 +51,9 @@ export async function log(args: readonly string[], terminal: Terminal): Promise<
     terminal.err(paint(terminal, 'dim', older));
   }
   terminal.out(entries.length === 0 ? 'nothing of that' : logText(oldestFirst, terminal.width));
+  if (entries.length === 0 && parsed.values['kind'] !== undefined) {
+    terminal.err(paint(terminal, 'dim', 'kinds are what chancery log shows, such as rollout-live'));
+  }
   return 0;
 }
 

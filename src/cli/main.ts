@@ -1,9 +1,10 @@
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../base/clock.ts';
-import { ChanceryError } from '../base/error.ts';
+import { ChanceryError, messageOf } from '../base/error.ts';
 import { findingFields, jsonLog } from '../base/log.ts';
+import { nearestName } from '../base/nearest.ts';
 import { wrapped } from './table.ts';
-import { paint, processTerminal, type Terminal } from './terminal.ts';
+import { paint, processTerminal, proseWidth, type Terminal } from './terminal.ts';
 
 /** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied: scripts rely on these. */
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -115,7 +116,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     load: async () => (await import('./envoy.ts')).envoy,
   },
   help: {
-    summary: 'this text, or the page of a code such as CH2101',
+    summary: 'this text, that of a command, or the page of a code such as CH2101',
     load: async () => (await import('./help.ts')).help,
   },
   server: {
@@ -135,26 +136,49 @@ const verbs: Readonly<Record<string, Verb>> = {
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   const [name = 'help', ...rest] = args;
-  if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
+  if (
+    name === '--help' ||
+    name === '-h' ||
+    (name === 'help' && [undefined, 'help', '--help', '-h'].includes(rest[0]))
+  ) {
     terminal.out(overview(terminal));
     return 0;
   }
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (verb === undefined) {
-    terminal.err(`error[CH5002]: there is no command "${name}"`);
-    terminal.err(overview(terminal));
+    const nearest = nearestName(name, Object.keys(verbs));
+    terminal.findings([
+      {
+        ...{ code: 'CH5002', severity: 'error', message: `there is no command "${name}"` },
+        ...(nearest === undefined ? { help: 'chancery --help lists them' } : { nearest }),
+      },
+    ]);
     return 1;
   }
+  if (name === 'help' && Object.hasOwn(verbs, rest[0] ?? '')) return main([...rest, '--help']);
   try {
     const run = await verb.load();
     // Now, not at the end: what runs for months must not end before its code is kept.
     flushCompileCache();
     return await run(rest, terminal);
   } catch (error) {
-    if (!(error instanceof ChanceryError)) throw error;
-    sayFailure(name, error, terminal);
+    const known = error instanceof ChanceryError ? error : refusedBySystem(error);
+    if (known === undefined) throw error;
+    sayFailure(name, known, terminal);
     return 1;
   }
+}
+
+/** What the machine does not let us do is no mistake of the program, and no place in it helps anybody. */
+function refusedBySystem(error: unknown): ChanceryError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return undefined;
+  const about = path === undefined ? {} : { found: `${syscall} ${path}` };
+  return new ChanceryError(
+    { code: 'CH5005', message: `the system refuses: ${messageOf(error)}`, ...about },
+    { cause: error },
+  );
 }
 
 /** What reads the log of a service reads also why it ended; a person reads text. */
@@ -173,8 +197,8 @@ const gap = '  ';
 function overview(terminal: Terminal): string {
   const width = Math.max(...Object.keys(verbs).map((name) => name.length));
   const lines = Object.entries(verbs).flatMap(([name, { summary }]) =>
-    wrapped(summary, terminal.width - width - gap.length * 2).map((line, at) =>
-      [gap, (at === 0 ? name : '').padEnd(width), gap, line].join(''),
+    wrapped(summary, Math.min(terminal.width, proseWidth) - width - gap.length * 2).map(
+      (line, at) => [gap, (at === 0 ? name : '').padEnd(width), gap, line].join(''),
     ),
   );
   return [
@@ -183,7 +207,7 @@ function overview(terminal: Terminal): string {
     ...lines,
     '',
     'chancery COMMAND --help shows what it takes, with an example.',
-    'Exit codes: 0 fine, 1 usage or internal, 2 problems found; 3, of policy diff: traffic that was seen would be denied.',
+    'Exit codes: 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied.',
     'A first try: chancery up examples/shop',
   ].join('\n');
 }

@@ -23,6 +23,9 @@ describe('a moment as people type it', () => {
     ['2026-03-01T14:02+02:00', Date.UTC(2026, 2, 1, 12, 2)],
     ['2026-03-01T14:02:00.250Z', Date.UTC(2026, 2, 1, 14, 2, 0, 250)],
   ];
+  it('before 1970 there was no mesh', () => {
+    assert.equal(parseMoment('99999d ago', now).ok, false);
+  });
   for (const [text, wanted] of forms) {
     it(`${text} is a moment`, () => {
       assert.deepEqual(parseMoment(text, now), { ok: true, value: wanted });

@@ -19,6 +19,7 @@ export function parseMoment(text: string, nowMs: number): Result<number, string>
   if (atMs === undefined || !Number.isFinite(atMs)) {
     return err(`"${text}" is not a time such as ${momentForms}`);
   }
+  if (atMs < 0) return err(`"${text}" is before 1970, and before any mesh`);
   if (atMs > nowMs) return err(`"${text}" is still to come; the ledger knows what was`);
   return ok(atMs);
 }

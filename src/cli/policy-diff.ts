@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.ts';
+import { placeText } from '../base/place-text.ts';
 import { type FlowEffect, type FlowVerdict, flowDiff } from '../explain/flow-diff.ts';
 import { policySpaceDiff, questionsMax, type SpaceDiff } from '../explain/policy-space.ts';
 import type { Intent, Rule } from '../model/types.ts';
@@ -119,7 +120,7 @@ export function flowRows(found: DiffFound, effect: FlowEffect): readonly (readon
 /** The rule by which it was decided when it came, where it stands now. */
 function byText({ sides }: DiffFound, service: string, id: string | undefined): string {
   const rule = id === undefined ? undefined : ruleOf(sides.before.intent, service, id);
-  return rule === undefined ? (id ?? '') : `${rule.at.file}:${rule.at.line} ${rule.id}`;
+  return rule === undefined ? (id ?? '') : `${placeText(rule.at)} ${rule.id}`;
 }
 
 function ruleOf(intent: Intent, service: string, id: string): Rule | undefined {

@@ -5,7 +5,7 @@ import type { ServiceFlows } from '../policy/flow.ts';
 import type { Help, Values } from './arguments.ts';
 import { usageError } from './arguments.ts';
 import { controlClient } from './control-target.ts';
-import { type IntentAt, intentAt, meshRunsIn } from './intent-at.ts';
+import { type IntentAt, intentOfFiles, meshRunsIn } from './intent-at.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -57,8 +57,13 @@ export async function policySides(
   terminal: Terminal,
 ): Promise<PolicySides | undefined> {
   const { a, b, dir } = namesIn(words, help);
-  const side = (at: string | undefined): Promise<IntentAt | undefined> =>
-    intentAt({ dir, values: at === undefined ? values : { ...values, at }, help }, terminal);
+  const side = (at: string | undefined): Promise<IntentAt | undefined> => {
+    const given = { dir, help, name: 'policy diff' };
+    return intentOfFiles(
+      { ...given, values: at === undefined ? values : { ...values, at } },
+      terminal,
+    );
+  };
   const before = await side(a);
   const after = await side(b);
   return before && after && { before, after, dir };
@@ -67,6 +72,12 @@ export async function policySides(
 function namesIn(words: readonly string[], help: Help) {
   const [first, second, third, ...more] = words;
   if (first === undefined) throw usageError('policy diff takes two commits, or one', help);
+  if (first.includes('...')) {
+    throw usageError(
+      'policy diff takes A..B: what changes from A to B, whatever they come from',
+      help,
+    );
+  }
   const range = /^(.*?)\.\.(.*)$/.exec(first);
   if (range !== null) {
     if (third !== undefined) throw usageError('A..B is followed by one folder', help);

@@ -1,10 +1,8 @@
-import { realpathSync } from 'node:fs';
 import { testsOf } from '../app/checks.ts';
 import { decideTest } from '../app/intent-tests.ts';
 import { ChanceryError } from '../base/error.ts';
 import { nearestName } from '../base/nearest.ts';
 import { type SuggestedRule, type Suggestion, suggestRules } from '../explain/suggest-rules.ts';
-import { openRepository } from '../git/repository.ts';
 import { type AllowText, replaceAllow } from '../model/allow-text.ts';
 import { operationText } from '../model/operation.ts';
 import { parseIntent } from '../model/parse.ts';
@@ -12,11 +10,12 @@ import type { Principal, Rule, Service } from '../model/types.ts';
 import { usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { count, namesText } from './diff-text.ts';
-import { type IntentAt, intentAt } from './intent-at.ts';
+import { type IntentAt, intentOfFiles } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { recordedFlows } from './policy-sides.ts';
 import type { PolicyCall } from './policy-text.ts';
 import { noTraffic } from './policy-unused.ts';
+import { repositoryFor } from './repository-for.ts';
 
 export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
   const { words, values, help, terminal } = call;
@@ -24,7 +23,7 @@ export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
   if (name === undefined || more.length > 0) {
     throw usageError('policy suggest takes a service and a folder', help);
   }
-  const state = await intentAt({ dir, values, help }, terminal);
+  const state = await intentOfFiles({ dir, values, help }, terminal);
   if (state === undefined) return 1;
   const service = serviceOf(state, name);
   const recorded = await recordedFlows({ dir, values, help }, name);
@@ -149,7 +148,7 @@ async function onBranch(
   { help }: PolicyCall,
   { state, dir, service, found, text, branch }: OnBranch,
 ): Promise<string> {
-  const opened = await openRepository(realpathSync(dir ?? '.'));
+  const opened = await repositoryFor(dir);
   if (!opened.ok) throw new ChanceryError(opened.error);
   const base = await opened.value.resolve(state.commit);
   if (!base.ok) throw new ChanceryError(base.error);

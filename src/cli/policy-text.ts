@@ -1,3 +1,4 @@
+import { placeText } from '../base/place-text.ts';
 import type { Region } from '../explain/path-space.ts';
 import type { NamedCondition, SpaceAnswer, Who } from '../explain/policy-answer.ts';
 import type { SpaceCell } from '../explain/policy-space.ts';
@@ -66,5 +67,5 @@ function unlessText(unless: readonly NamedCondition[]): string {
 }
 
 function conditionText({ rule, says }: NamedCondition): string {
-  return `${rule.id} (${rule.at.file}:${rule.at.line}) holds: ${says}`;
+  return `${rule.id} (${placeText(rule.at)}) holds: ${says}`;
 }

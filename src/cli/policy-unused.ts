@@ -1,10 +1,11 @@
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
+import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
 import { type RuleStanding, ruleStandings } from '../explain/unused-rules.ts';
 import { usageError } from './arguments.ts';
 import { count } from './diff-text.ts';
-import { intentAt } from './intent-at.ts';
+import { intentOfFiles } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { recordedFlows } from './policy-sides.ts';
 import { agoText, type PolicyCall } from './policy-text.ts';
@@ -17,7 +18,7 @@ export async function policyUnused(call: PolicyCall): Promise<ExitCode> {
   if (more.length > 0) throw usageError('policy unused takes one folder', help);
   const recorded = await recordedFlows({ dir, values, help });
   if (recorded.flows === undefined) throw noTraffic(recorded.why);
-  const state = await intentAt({ dir, values, help }, terminal);
+  const state = await intentOfFiles({ dir, values, help }, terminal);
   if (state === undefined) return 1;
   const all = ruleStandings(state.intent, recorded.flows, recorded.sinceMs);
   const unused = all.filter(({ standing }) => standing.kind === 'unused');
@@ -37,9 +38,23 @@ export async function policyUnused(call: PolicyCall): Promise<ExitCode> {
     `${count(all.length, 'rule', 'rules')} at ${state.where}, traffic since ${timeText(recorded.sinceMs)}: ${used} used, ${unused.length} unused, ${open.length} cannot be told`,
   );
   const rows = [...unused, ...open].map((one) => rowOf(one, call));
-  const header = ['', 'service', 'rule', 'where', 'known since', 'why'];
-  if (rows.length > 0) terminal.out(table({ header, rows, width: terminal.width }));
+  if (rows.length > 0) terminal.out(rowsText(rows, terminal.width));
   return code;
+}
+
+/** On a narrower terminal nothing would be left of the names of rules. */
+const tableWidthMin = 110;
+
+function rowsText(rows: readonly (readonly string[])[], width: number): string {
+  const header = ['', 'service', 'rule', 'where', 'known since', 'why'];
+  if (width >= tableWidthMin) return table({ header, rows, width });
+  return rows
+    .flatMap(([state, , rule = '', where, known, why]) => [
+      `${state}  ${where}`,
+      `    ${rule}`,
+      `    ${known === '' ? '' : `known since ${known}; `}${why}`,
+    ])
+    .join('\n');
 }
 
 function rowOf(
@@ -52,7 +67,7 @@ function rowOf(
     paint(terminal, isUnused ? 'yellow' : 'dim', isUnused ? 'unused' : 'open'),
     service,
     `${rule.effect} ${rule.id}`,
-    `${rule.at.file}:${rule.at.line}`,
+    placeText(rule.at),
     knownMs === undefined ? '' : agoText(systemClock.nowMs() - knownMs),
     standing.kind === 'cannot be told' ? standing.because : 'no request met it',
   ];

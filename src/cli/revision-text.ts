@@ -41,7 +41,8 @@ function stateText({ verdict, rollout }: Revision, look: Pick<Terminal, 'color'>
   return paint(look, hues[verdict.kind], verdict.kind);
 }
 
-function progressText({ state, waves }: Rollout, look: Pick<Terminal, 'color'>): string {
+/** How far it is, in some words. */
+export function progressText({ state, waves }: Rollout, look: Pick<Terminal, 'color'>): string {
   const wave = 'wave' in state ? `wave ${state.wave + 1} of ${Math.max(1, waves.length)}` : '';
   switch (state.kind) {
     case 'pushing':

@@ -3,6 +3,7 @@ import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { parseArguments, usageError } from './arguments.ts';
+import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
@@ -58,7 +59,7 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
       return list(look);
     case 'show':
       if (commit === undefined) throw usageError('revision show needs a commit', usage);
-      return show(commit, look);
+      return show((await commitNamed(commit, dir)) ?? commit, look);
     case 'halt':
     case 'resume':
     case 'rollback':
@@ -83,7 +84,8 @@ interface Look {
 
 function limitOf(text: string): number {
   const limit = Number(text);
-  if (!(limit > 0)) throw usageError('--limit is a number from 1', usage);
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw usageError('--limit is a number from 1', usage);
   return limit;
 }
 

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BundleEndpointOptions } from '../app/federation/bundle-endpoint.ts';
 import { firstAgentPort, firstControlPlanePort } from '../app/host-plan.ts';
@@ -9,7 +9,15 @@ import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
-import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
+import {
+  durationMsOf,
+  noMore,
+  parseArguments,
+  usageError,
+  type Values,
+  watchFlag,
+} from './arguments.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import {
   remoteFlags,
@@ -92,15 +100,23 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     terminal.out(parsed.help);
     return 0;
   }
+  noMore(parsed.positionals, usage);
   const { dir, port } = parsed.values;
   if (typeof dir !== 'string') throw usageError('server needs --dir', usage);
+  const remote = remoteOf(parsed.values, usage);
+  // It holds state only, which there is none of yet.
+  if (remote !== undefined) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const listen = text(parsed.values['listen']) ?? '127.0.0.1';
   const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } =
     parsed.values;
+  const log = jsonLog('server', systemClock, (line) => void process.stderr.write(line));
+  for (const [flag, file] of missingFiles(parsed.values)) {
+    log.warn('a file that a flag names is not there', { flag: `--${flag}`, file });
+  }
   const stop = await startServer({
-    layout: layoutOf(realpathSync(dir), process.env),
+    layout: layoutOf(folderNamed(dir), process.env),
     dev: parsed.values['dev'] === true,
-    remote: remoteOf(parsed.values, usage),
+    remote,
     signing: signingOf(parsed.values, usage),
     listen,
     watchMs: durationMsOf(watchFlag, text(parsed.values['watch']) ?? watchUnlessSaid, usage),
@@ -113,8 +129,8 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
     metricsAddress: metricsAddressOf(text(parsed.values['metrics-address'])),
     operatorApi: operatorApiOf(parsed.values, listen),
     upstream: upstreamOf(parsed.values),
-    otlpEndpoint: text(parsed.values['otlp-endpoint']),
-    log: jsonLog('server', systemClock, (line) => void process.stderr.write(line)),
+    otlpEndpoint: endpointOf(text(parsed.values['otlp-endpoint'])),
+    log,
   });
   await untilSignal();
   await stop();
@@ -123,6 +139,24 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
 
 function text(value: Values[string]): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Read at each use, so that they may come later; whoever mistyped one is to hear of it before it is needed. */
+const readAtUse = [
+  ...['allowed-signers', 'signers-keyring', 'signing-key', 'webhook-secret-file'],
+  ...['git-token-file', 'git-ca', 'git-key', 'git-known-hosts'],
+];
+
+function missingFiles(values: Values): readonly (readonly [flag: string, file: string])[] {
+  return readAtUse.flatMap((flag) => {
+    const file = text(values[flag]);
+    return file === undefined || existsSync(file) ? [] : [[flag, file] as const];
+  });
+}
+
+function endpointOf(value: string | undefined): string | undefined {
+  if (value === undefined || /^https?:$/.test(URL.parse(value)?.protocol ?? '')) return value;
+  throw usageError(`--otlp-endpoint is such as http://collector:4318, not "${value}"`, usage);
 }
 
 function portOf(flag: string, value: Values[string], unlessSaid: number): number {

@@ -1,6 +1,7 @@
 import { timeText } from '../base/time-text.ts';
 import type { ShadowDifference, ShadowInfo } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
+import { count } from './diff-text.ts';
 import { table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
 
@@ -134,7 +135,9 @@ function notesOf({ unlisted, isPartial, totals, hosts, hostsInMesh }: ShadowInfo
         ]
       : []),
     ...(hosts < hostsInMesh
-      ? [`${hostsInMesh - hosts} hosts have not told yet, or their agents are of before`]
+      ? [
+          `${count(hostsInMesh - hosts, 'host has', 'hosts have')} not told yet, or runs an agent of before`,
+        ]
       : []),
   ];
   return notes.length === 0 ? [] : ['', ...notes];

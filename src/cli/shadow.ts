@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { readIntent } from '../app/read-intent.ts';
 import { filesToSend } from '../app/shadow/shadow-files.ts';
@@ -6,10 +6,10 @@ import { systemClock as clock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ShadowInfo } from '../client/gen/api.ts';
-import { openRepository } from '../git/repository.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { repositoryFor } from './repository-for.ts';
 import { agreementText, shadowText } from './shadow-text.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
@@ -104,7 +104,7 @@ async function start(call: Call, { name, dir, forMs }: Wanted): Promise<ShadowIn
 
 async function readBranch(name: string, dir: string) {
   if (!existsSync(dir)) throw usageError(`there is no folder ${dir}`, usage);
-  const repository = await openRepository(realpathSync(dir));
+  const repository = await repositoryFor(dir);
   if (!repository.ok) throw new ChanceryError(repository.error);
   const commit = await repository.value.resolve(name);
   if (!commit.ok) throw new ChanceryError(commit.error);

@@ -32,6 +32,11 @@ describe('table', () => {
     assert.match(text, /x…$/m);
   });
 
+  it('a cell with line ends stays in its row', () => {
+    const text = table({ header: ['a', 'b'], rows: [['x\n0 problems', 'y']], width: 80 });
+    assert.deepEqual(text.split('\n'), ['a              b', 'x\\n0 problems  y']);
+  });
+
   it('a terminal narrower than the narrowest columns ends the shrinking', () => {
     const text = table({ header: ['a', 'b'], rows: [['y'.repeat(50), 'z'.repeat(50)]], width: 5 });
     assert.equal(text.split('\n')[1], `${'y'.repeat(7)}…  ${'z'.repeat(7)}…`);

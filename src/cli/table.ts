@@ -6,7 +6,7 @@ export function table(options: {
   readonly rows: readonly (readonly string[])[];
   readonly width: number;
 }): string {
-  const rows = [options.header, ...options.rows];
+  const rows = [options.header, ...options.rows].map((row) => row.map(oneLine));
   const widths = options.header.map((_, column) =>
     Math.max(...rows.map((row) => visibleLength(row[column] ?? ''))),
   );
@@ -19,6 +19,11 @@ export function table(options: {
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** A cell of several lines would pass for rows of its own. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\r?\n/g, '\\n').replaceAll('\t', ' ');
 }
 
 const narrowest = 8;

@@ -10,7 +10,8 @@ export interface Terminal {
   findings(findings: readonly Finding[], sources?: ReadonlyMap<string, string>): void;
 }
 
-const widthWithoutTerminal = 120;
+/** Of running text; tables are whole where nobody has to read them on a screen. */
+export const proseWidth = 120;
 
 export function processTerminal(): Terminal {
   const mayColor = process.env['NO_COLOR'] === undefined;
@@ -19,12 +20,33 @@ export function processTerminal(): Terminal {
   const colorErr = mayColor && process.stderr.isTTY === true;
   return {
     color,
-    width: process.stdout.columns ?? widthWithoutTerminal,
-    out: (text) => void process.stdout.write(`${text}\n`),
-    err: (text) => void process.stderr.write(`${colorErr ? text : stripColor(text)}\n`),
-    findings: (findings, sources = new Map()) =>
-      void process.stderr.write(`${renderFindings(findings, { sources, color: colorErr })}\n`),
+    // What a pipe or a file gets is searched and cut by others: nothing is left out of it.
+    width: process.stdout.columns ?? Number.POSITIVE_INFINITY,
+    out: (text) => void process.stdout.write(`${harmless(text, color)}\n`),
+    err: (text) => void process.stderr.write(`${harmless(text, colorErr)}\n`),
+    findings: (findings, sources = new Map()) => {
+      const text = renderFindings(findings, { sources, color: colorErr });
+      process.stderr.write(`${harmless(text, colorErr)}\n`);
+    },
   };
+}
+
+/** Colours as they are painted here and in findings; text from elsewhere can at most have one of them. */
+const ownColor = `${String.fromCharCode(27)}\\[(?:[0-2]|(?:1;)?3[1-4])m`;
+/**
+ * C0 but tab and line ends, DEL, C1, and what turns the direction of text: they move the cursor, set titles and hide what
+ * stands there. A carriage return is one only at the end of a line.
+ */
+const hostile =
+  '[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]|\\r(?!\\n)';
+const colorOrHostile = new RegExp(`(${ownColor})|${hostile}`, 'g');
+
+/** Names, reasons and subjects come from anybody: what a terminal would obey is written as `\u001b`, also in JSON. */
+export function harmless(text: string, color: boolean): string {
+  return text.replaceAll(colorOrHostile, (found: string, own: string | undefined) => {
+    if (own !== undefined) return color ? own : '';
+    return `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }
 
 const colorSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');

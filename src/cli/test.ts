@@ -45,7 +45,8 @@ export async function test(args: readonly string[], terminal: Terminal): Promise
     one.expect,
     got,
     rule ?? '',
-    reason ?? '',
+    // Why one passed that was to be denied is its code; the sentence is for who has to mend one.
+    (passed ? reason?.split(' ', 1)[0] : reason) ?? '',
   ]);
   const header = ['', 'from', 'to', 'request', 'expect', 'got', 'rule', 'reason'];
   terminal.out(table({ header, rows, width: terminal.width }));

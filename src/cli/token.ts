@@ -1,3 +1,4 @@
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { timeText } from '../base/time-text.ts';
 import type { ApiClient } from '../client/client.ts';
@@ -77,13 +78,25 @@ export async function token(args: readonly string[], terminal: Terminal): Promis
 
 const ttlUnlessSaid = '30d';
 
+/** Throws what keeps a file from being written; leaves no trace. */
+function tryToWrite(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw usageError(`"${path}" is a folder`, usage);
+  }
+  const attempt = `${path}.${process.pid}`;
+  writeFileSync(attempt, '', { flag: 'wx', mode: 0o600 });
+  rmSync(attempt);
+}
+
 async function create({ api, name, values, terminal }: Call): Promise<ExitCode> {
   const role = roles.find((one) => one === values['role']);
   if (role === undefined) throw usageError(`--role is one of ${roles.join(', ')}`, usage);
   const ttlSeconds = secondsOf('--ttl', String(values['ttl'] ?? ttlUnlessSaid), usage);
   const body = { name, role, ttlSeconds, by: userInfo().username };
-  const reply = await api.post('/v1/tokens', { body });
   const { out, 'ca-out': caOut } = values;
+  // The token is shown once: where it cannot be kept, none is made.
+  for (const file of [out, caOut]) if (typeof file === 'string') tryToWrite(file);
+  const reply = await api.post('/v1/tokens', { body });
   if (typeof out === 'string') replaceDurably(out, `${reply.token}\n`);
   if (typeof caOut === 'string') replaceDurably(caOut, reply.bundlePem);
   const { token: secret, ...others } = reply;

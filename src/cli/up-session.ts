@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { RunFollower } from '../app/applications/run-follower.ts';
+import { whyEnded } from '../app/applications/telling-line.ts';
 import { runCheck, testsOf } from '../app/checks.ts';
 import type { Child, ChildState } from '../app/child.ts';
 import { openIntentSource } from '../app/intent-source.ts';
@@ -84,8 +85,9 @@ export class UpSession {
     const { state, spec } = child;
     if (state.kind === 'waiting') {
       const again = state.retryAtMs - systemClock.nowMs();
+      const why = whyEnded(child.output);
       this.#problem(
-        `${spec.name} ${state.reason}; starts again in ${Math.max(0, Math.round(again))} ms (output: ${spec.logFile})`,
+        `${spec.name} ${state.reason}; starts again in ${Math.max(0, Math.round(again))} ms (output: ${spec.logFile})${why === undefined ? '' : `\n  ${why}`}`,
       );
     } else if (state.kind === 'running' && before.kind === 'starting' && this.#phase === 'green') {
       this.#note(`${spec.name} runs as pid ${state.pid}`);

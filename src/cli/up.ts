@@ -1,9 +1,9 @@
-import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type IntentTree, openIntentSource } from '../app/intent-source.ts';
 import { layoutOf, makeLayout } from '../app/layout.ts';
 import { LocalMesh } from '../app/local-mesh.ts';
 import { takeLock } from '../app/lock.ts';
+import { beOnlyServer } from '../app/one-server.ts';
 import { freePortFinder, preflight } from '../app/preflight.ts';
 import { readIntent } from '../app/read-intent.ts';
 import { searchPath } from '../app/workload-processes.ts';
@@ -12,6 +12,7 @@ import { hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
 import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
+import { folderNamed } from './folder.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
@@ -53,10 +54,12 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   const startedMs = systemClock.monotonicMs();
   const first = await readFirst(dir, dev, terminal);
   if (first === undefined) return 1;
-  const layout = layoutOf(realpathSync(dir), process.env);
+  const layout = layoutOf(folderNamed(dir), process.env);
   makeLayout(layout);
   const release = takeLock(layout.lockFile);
   try {
+    // Its own control plane takes it; one that runs here without `up` is said before anything is started.
+    beOnlyServer(layout, undefined)();
     const envoy = await resolveEnvoy({
       env: process.env,
       onProgress: (text) => terminal.err(paint(terminal, 'dim', text)),

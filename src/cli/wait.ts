@@ -1,14 +1,15 @@
-import { realpathSync } from 'node:fs';
 import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import type { Refusal } from '../base/finding.ts';
 import type { ApiClient } from '../client/client.ts';
-import type { CommitPlace, CommitReply, CommitVerdict } from '../client/gen/api.ts';
-import { openRepository } from '../git/repository.ts';
+import type { CommitPlace, CommitReply, CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
+import { commitNamed } from './commit-name.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { repositoryFor } from './repository-for.ts';
+import { branchText, progressText } from './revision-text.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { reportVerdict, traceText } from './verdict-text.ts';
 
@@ -16,9 +17,10 @@ const usage = {
   usage: 'wait COMMIT [DIR] [--timeout 60s] [--json]',
   text: [
     'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of',
-    'one, or HEAD: of the repository in DIR, or else of the folder where it is typed. One that was not read yet is waited',
-    'for; one that cannot come is said. 0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come;',
-    '2: refused, or waits for approval.',
+    'one, HEAD, a branch or a tag: of the repository in DIR, or else of the folder where it is typed. One that was not read',
+    'yet is waited for, and one that is watched until that is over; one that cannot come is said.',
+    '0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come; 2: refused, taken back, or waits',
+    'for approval.',
     targetHelp,
   ].join('\n'),
   example: 'git push && chancery wait HEAD examples/shop',
@@ -48,7 +50,13 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
   const [name, dir, ...more] = parsed.positionals;
   if (name === undefined || more.length > 0) throw usageError('wait takes a commit', usage);
   const timeoutMs = durationMsOf(timeoutFlag, String(parsed.values['timeout'] ?? '60s'), usage);
-  const commit = name === 'HEAD' ? await headOf(realpathSync(dir ?? '.')) : name;
+  const commit = name === 'HEAD' ? await headOf(dir) : await commitNamed(name, dir);
+  if (commit === undefined) {
+    throw usageError(
+      `"${name}" is no commit, branch or tag of the repository in ${dir ?? '.'}`,
+      usage,
+    );
+  }
   const api = controlClient(parsed.values, dir);
   const json = parsed.values['json'] === true;
   const endMs = systemClock.monotonicMs() + timeoutMs;
@@ -58,7 +66,7 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
     const answer = await ask(api, commit);
     const step = typeof answer === 'string' ? { waitsFor: answer } : next(answer, commit);
     if ('end' in step) {
-      if (json) terminal.out(JSON.stringify(answer));
+      if (json && typeof answer !== 'string') terminal.out(JSON.stringify(answer));
       return json ? step.code : step.end(dir ?? '', terminal);
     }
     const nowMs = systemClock.monotonicMs();
@@ -72,10 +80,19 @@ export async function wait(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
+/** A commit, and how it goes on to proxies where it went to any since the control plane started. */
+interface Waited extends CommitReply {
+  readonly rollout?: Rollout;
+}
+
 /** The control plane may come and go while somebody waits. */
-async function ask(api: ApiClient, commit: string): Promise<CommitReply | string> {
+async function ask(api: ApiClient, commit: string): Promise<Waited | string> {
   try {
-    return await api.get('/v1/verdicts/{name}', { path: { name: commit } });
+    const reply = await api.get('/v1/verdicts/{name}', { path: { name: commit } });
+    if (reply.verdict?.verdict.kind !== 'accepted') return reply;
+    const { revisions } = await api.get('/v1/revisions');
+    const rollout = revisions.find((one) => one.commit === reply.verdict?.commit);
+    return rollout === undefined ? reply : { ...reply, rollout };
   } catch (error) {
     if (error instanceof ChanceryError && error.code === 'CH5402') return messageOf(error);
     throw error;
@@ -88,8 +105,8 @@ type Step =
   | { readonly code: ExitCode; readonly end: (dir: string, terminal: Terminal) => ExitCode };
 
 /** Pure: what an answer means to whoever waits for `commit`. */
-export function next(reply: CommitReply, commit: string): Step {
-  const { verdict: found, running, place } = reply;
+export function next(reply: Waited, commit: string): Step {
+  const { verdict: found, running, place, rollout } = reply;
   if (found === undefined) return place === undefined ? notCome(commit) : placeStep(commit, place);
   const name = shortCommit(found.commit);
   switch (found.verdict.kind) {
@@ -107,14 +124,42 @@ export function next(reply: CommitReply, commit: string): Step {
         },
       };
     case 'accepted':
-    case 'superseded':
-      return running?.commit === found.commit
+    case 'superseded': {
+      if (rollout?.state.kind === 'taken-back') return takenBackStep(rollout);
+      const isRunning = running?.commit === found.commit;
+      // All may have it and it may be taken back from all: that is not known before it was looked at.
+      const { kind } = rollout?.state ?? {};
+      if (isRunning && rollout !== undefined && kind !== 'live') {
+        const progress = progressText(rollout, { color: false });
+        return { waitsFor: `${name} is accepted; ${inSyncText(reply)}; ${progress}` };
+      }
+      const by = shortCommit(running?.commit ?? '');
+      return isRunning
         ? liveStep(reply, `${name} is `, found)
-        : liveStep(
-            reply,
-            `${name} was superseded by ${shortCommit(running?.commit ?? '')}, which is `,
-          );
+        : liveStep(reply, `${name} was superseded by ${by}, which is `);
+    }
   }
+}
+
+/** It was live, or on its way, and is not any more. */
+function takenBackStep(rollout: Rollout): Step {
+  return {
+    code: 2,
+    end: (_dir, terminal) => {
+      terminal.out(`${shortCommit(rollout.commit)} was taken back: ${reasonOf(rollout)}`);
+      return 2;
+    },
+  };
+}
+
+function reasonOf({ state }: Rollout): string {
+  if (state.kind !== 'taken-back') return '';
+  return `${state.reason}; ${branchText(state.branch)}`;
+}
+
+function inSyncText({ proxies: { inSync, total, behind } }: CommitReply): string {
+  const away = behind.length === 0 ? '' : `, and not ${behind.join(', ')}`;
+  return `${inSync} of ${total} proxies are in sync${away}`;
 }
 
 function notCome(commit: string): Step {
@@ -179,8 +224,8 @@ function liveStep(
   };
 }
 
-async function headOf(dir: string): Promise<string> {
-  const repository = await openRepository(dir);
+async function headOf(dir: string | undefined): Promise<string> {
+  const repository = await repositoryFor(dir);
   if (!repository.ok) throw new ChanceryError(repository.error);
   const head = await repository.value.head();
   if (!head.ok) throw new ChanceryError(head.error);

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import type { Json } from '../cel/value.ts';
 import type { WhyQuestion } from '../explain/why.ts';
@@ -79,11 +80,27 @@ export function requestOf(
   return { request: { method, path } };
 }
 
+/** `METHOD http://HOST/PATH`, as it is copied from a log: the host goes where `--host` says it. */
+export function urlApart(
+  words: readonly string[],
+  values: Values,
+): { readonly words: readonly string[]; readonly values: Values } {
+  const [method = '', target = '', ...more] = words;
+  const [, host, path] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target) ?? [];
+  if (host === undefined) return { words, values };
+  const absolute = path?.startsWith('/') ? path : `/${path}`;
+  return { words: [method, absolute, ...more], values: { host, ...values } };
+}
+
 export function factsOf(values: Values, intent: Intent, to: string, help: Help): RequestFacts {
   const headers = headersOf(values['header'], help);
   const isAll = values['no-headers'] === true;
   const timeMs = momentOf(values['time'], '--time', help);
   const { address, host } = values;
+  if (host === '') throw usageError('--host is a name', help);
+  if (typeof address === 'string' && isIP(address) === 0) {
+    throw usageError(`--address is an IP address, not "${address}"`, help);
+  }
   return {
     ...nothingKnown,
     host: typeof host === 'string' ? host : to,
@@ -106,7 +123,9 @@ function headersOf(value: Values[string], help: Help): (readonly [string, string
   return (Array.isArray(value) ? value : []).map((text: string) => {
     const match = /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(text);
     if (match === null) throw usageError(`--header is NAME=VALUE, not "${text}"`, help);
-    return [(match[1] ?? '').toLowerCase(), match[2] ?? ''];
+    const name = (match[1] ?? '').toLowerCase();
+    if (name === 'host') throw usageError('the host is said by --host', help);
+    return [name, match[2] ?? ''];
   });
 }
 

@@ -2,9 +2,14 @@ import { placeText } from '../base/place-text.ts';
 import type { WhyAnswer } from '../explain/why.ts';
 import { settledPart, verdictOf } from '../explain/why.ts';
 import type { NearMiss, RuleRef } from '../policy/decision.ts';
+import { wrapped } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const labelWidth = 10;
+const indent = '  ';
+const gap = '  ';
+/** A terminal narrower than this has its lines cut by itself. */
+const narrowest = 60;
 const clauses: Readonly<Record<NearMiss['clause'], string>> = {
   from: 'who',
   protocol: 'protocol',
@@ -27,13 +32,19 @@ export function whyText(
   const hue = { ALLOW: 'green', DENY: 'red', DEPENDS: 'yellow' } as const;
   const settled = settledPart(decision);
   const code = decision.kind === 'deny' ? `  ${decision.code}` : '';
-  const head = `${paint(terminal, hue[verdict], verdict)}${code}  ${question}  at ${where}`;
+  const { otherHost } = answer;
+  const said =
+    otherHost !== undefined && verdict !== 'DENY'
+      ? paint(terminal, 'red', 'MISDIRECTED  CH4111')
+      : `${paint(terminal, hue[verdict], verdict)}${code}`;
+  const head = `${said}  ${question}  at ${where}`;
   const sentence =
     decision.kind === 'depends'
       ? `on ${decision.on.join(', ')}; ${settled.kind === 'allow' ? 'allowed' : 'denied'} unless a rule below says otherwise`
       : decision.kind === 'deny'
         ? decision.reason
-        : undefined;
+        : otherHost &&
+          `allowed, but the proxy of ${callee.name} serves no host "${otherHost}": 421`;
   const lines = [
     ['who', caller.id, placeOf(caller.at)],
     ['callee', callee.name, placeOf(callee.at)],
@@ -66,9 +77,9 @@ export function whyText(
   const help = settled.kind === 'deny' && settled.help !== undefined ? ['', settled.help] : [];
   return [
     head,
-    ...(sentence === undefined ? [] : [`  ${sentence}`]),
+    ...(sentence === undefined ? [] : wrapped(sentence, prose(terminal)).map((one) => `  ${one}`)),
     '',
-    ...aligned(lines),
+    ...aligned(lines, terminal.width),
     ...help,
   ].join('\n');
 }
@@ -129,9 +140,22 @@ function placeOf(at: { readonly file: string; readonly line: number } | undefine
   return at === undefined ? '' : placeText(at);
 }
 
-function aligned(lines: readonly string[][]): string[] {
-  const width = Math.min(60, Math.max(...lines.map(([, text = '']) => text.length)));
-  return lines.map(([label = '', text = '', place = '']) =>
-    `  ${label.padEnd(labelWidth)}${text.padEnd(width)}  ${place}`.trimEnd(),
+function prose({ width }: Pick<Terminal, 'width'>): number {
+  return Math.max(narrowest, width) - indent.length;
+}
+
+/** Places stand below each other; what does not fit beside its place has it underneath. */
+function aligned(lines: readonly string[][], available: number): string[] {
+  const places = Math.max(...lines.map(([, , place = '']) => place.length));
+  const room = Math.max(narrowest, available) - indent.length - labelWidth;
+  const width = Math.min(
+    ...[60, room - gap.length - places],
+    Math.max(...lines.map(([, text = '']) => text.length)),
   );
+  return lines.flatMap(([label = '', text = '', place = '']) => {
+    const beside = `${text.padEnd(width)}${gap}${place}`.trimEnd();
+    const under = [...wrapped(text, room), ...(place === '' ? [] : [place])];
+    const shown = beside.length <= room ? [beside] : under;
+    return shown.map((one, at) => `${indent}${(at === 0 ? label : '').padEnd(labelWidth)}${one}`);
+  });
 }

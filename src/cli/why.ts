@@ -18,6 +18,7 @@ import {
   questionHelp,
   questionOptions,
   requestOf,
+  urlApart,
 } from './why-question.ts';
 import { whyText } from './why-text.ts';
 import { verified, verifiedReply, verifiedText, verifyHelp } from './why-verify.ts';
@@ -91,8 +92,9 @@ async function ask(
     terminal.out(parsed.help);
     return 0;
   }
-  const { values } = parsed;
-  const ends = endsOf(parsed.positionals, help);
+  const typed = endsOf(parsed.positionals, help);
+  const { words: rest, values } = urlApart(typed.rest, parsed.values);
+  const ends = { ...typed, rest };
   const dir = typeof values['in'] === 'string' ? values['in'] : undefined;
   const state = await intentAt({ dir, values, help }, terminal);
   if (state === undefined) return 1;
@@ -135,9 +137,13 @@ async function one(
   if (json) {
     const more = compared && { verified: verifiedReply(compared) };
     terminal.out(JSON.stringify({ ...replyOf(answer, question, commit), ...more }));
-  } else if (compared !== undefined) terminal.out(verifiedText(compared, answer, terminal));
+  } else if (compared !== undefined) {
+    // Lines of YAML may stand before it.
+    if (answer.decision.kind !== 'allow') terminal.out('');
+    terminal.out(verifiedText(compared, answer, terminal));
+  }
   if (compared?.agrees === false) return 1;
-  return answer.decision.kind === 'allow' ? 0 : 2;
+  return answer.decision.kind === 'allow' && answer.otherHost === undefined ? 0 : 2;
 }
 
 function who(
@@ -183,21 +189,21 @@ function requestText({ request }: Pick<WhyQuestion, 'request'>): string {
 }
 
 function replyOf(answer: WhyAnswer, question: WhyQuestion, commit: string) {
-  const { decision, caller, callee, path, route, decided, open, staysHome } = answer;
+  const { decision, caller, callee, path, route, decided, open, otherHost, staysHome } = answer;
   return {
     commit,
     ...{ from: question.from, to: question.to, request: question.request, path },
     verdict: verdictOf(decision).toLowerCase(),
     decision,
-    ...{ caller, callee, decided, open, staysHome },
+    ...{ caller, callee, decided, open, otherHost, staysHome },
     route: route && { id: route.route.id, at: route.route.at, split: route.route.split },
   };
 }
 
 /** A name that is no service is a slip of the hand more often than a question. */
 function knownOrThrow({ from, to }: Ends, intent: Intent): void {
-  for (const name of [from, to]) {
-    if (name === '*' || name.startsWith('spiffe://')) continue;
+  for (const name of from === '*' ? [to] : [from, to]) {
+    if (name.startsWith('spiffe://')) continue;
     if (intent.services.has(name as ServiceName)) continue;
     const nearest = nearestName(name, intent.services.keys());
     throw new ChanceryError({

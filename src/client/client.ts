@@ -1,3 +1,4 @@
+import { ChanceryError } from '../base/error.ts';
 import type { paths } from './gen/api.ts';
 import { type Call, callJson, callText, followLines, type Transport } from './transport.ts';
 
@@ -87,9 +88,12 @@ interface LooseInput {
 }
 
 function callOf(method: Call['method'], template: string, { path, query, body }: LooseInput): Call {
-  const named = template.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(path?.[name] ?? ''),
-  );
+  const named = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = String(path?.[name] ?? '');
+    // They would be another path, and another call.
+    if (['', '.', '..'].includes(value)) throw noName(`${method} ${template}`, value);
+    return encodeURIComponent(value);
+  });
   const search = new URLSearchParams();
   for (const [name, given] of Object.entries(query ?? {})) {
     for (const value of [given ?? []].flat()) search.append(name, String(value));
@@ -101,4 +105,13 @@ function callOf(method: Call['method'], template: string, { path, query, body }:
     answer: 'whole',
     signal: undefined,
   };
+}
+
+function noName(call: string, value: string): ChanceryError {
+  return new ChanceryError({
+    code: 'CH5471',
+    message: `a parameter of ${call} is not what it takes`,
+    expected: 'a name',
+    found: JSON.stringify(value),
+  });
 }

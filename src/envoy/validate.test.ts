@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BootstrapSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import { type EnvoyBinary, resolveEnvoy } from './resolve.ts';
-import { validateBootstrap } from './validate.ts';
+import { noVerdict, validateBootstrap } from './validate.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'chancery-validate-test-'));
 const node = { id: 'till', cluster: 'shop' };
@@ -65,6 +65,18 @@ describe('validation by Envoy', () => {
     const found = await validateBootstrap(envoy, file);
     assert.ok(found.ok);
     assert.match(found.value.warnings[0] ?? '', /^Deprecated field: .*Admin\.access_log_path/);
+  });
+
+  it('what it cannot even be asked is no word of its own', async () => {
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = join(dir, 'away');
+    try {
+      const found = await validateBootstrap(envoy, new Uint8Array());
+      assert.ok(!found.ok && found.error.startsWith(noVerdict), JSON.stringify(found));
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
   });
 
   it('an Envoy that does not end is stopped at the limit', async () => {

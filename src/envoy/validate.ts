@@ -44,7 +44,8 @@ export async function validateBootstrap(
     // Access logs are opened, by names that mean the folder it runs in.
     return await validateFile(envoy, file, { timeoutMs, cwd: dir });
   } catch (error) {
-    return err(messageOf(error));
+    // Of this machine, such as a full disk: no word of Envoy's on what it never saw.
+    return err(`${noVerdict}: ${messageOf(error)}`);
   } finally {
     if (dir !== undefined) await rm(dir, { recursive: true, force: true });
   }

@@ -29,6 +29,20 @@ export function auditText(entry: LedgerEntry): string {
       return 'noted what the CA is';
     case 'api-call':
       return callText(facts);
+    case 'breakglass':
+      return grantText(facts);
+    case 'verdict':
+      return verdictText(facts);
+    case 'rollout-pushing':
+      return `${waveOf(facts)} is taking it`;
+    case 'rollout-watching':
+      return `${waveOf(facts)} is watched`;
+    case 'rollout-halted':
+      return `halted at ${waveOf(facts)}, by ${facts['by']}`;
+    case 'rollout-live':
+      return 'no longer watched: it is what runs';
+    case 'rollout-taken-back':
+      return takenBackText(facts);
     case 'endpoint':
       return `${facts['state']}, ${facts['service']} ${facts['version']} at ${facts['address']} on ${facts['host']}`;
     default:
@@ -41,6 +55,37 @@ function callText({ by, role, from, what, status, code }: LedgerEntry['facts']):
   const end = code === undefined ? 'done' : `refused, ${code}`;
   const said = what === undefined ? '' : `: ${what}`;
   return `${by} (${role}, ${from ?? 'from somewhere'})${said}; ${end} (${status})`;
+}
+
+function verdictText({ verdict, codes, by, approvedBy }: LedgerEntry['facts']): string {
+  return [
+    `${verdict} at the gates`,
+    ...(codes === undefined ? [] : [`for ${String(codes).replaceAll(',', ', ')}`]),
+    ...(by === undefined ? [] : [`by ${String(by).slice(0, 12)}`]),
+    ...(approvedBy === undefined ? [] : [`approved by ${approvedBy}`]),
+  ].join(', ');
+}
+
+function takenBackText({ reason, branch, branchCommit, code }: LedgerEntry['facts']): string {
+  const at = branchCommit === undefined ? '' : ` (${String(branchCommit).slice(0, 12)})`;
+  const problem = code === undefined ? '' : `, ${code}`;
+  return `taken back: ${reason}; the branch: ${branch}${at}${problem}`;
+}
+
+function waveOf({ wave, waves }: LedgerEntry['facts']): string {
+  return `wave ${wave} of ${Math.max(1, Number(waves))}`;
+}
+
+/** Who may what comes first: it is what is looked for at night. */
+function grantText(facts: LedgerEntry['facts']): string {
+  const { step, by, asked, who, callee, operations, reason, ticket, ...others } = facts;
+  const what = operations === undefined ? '' : ` (${operations})`;
+  const words = Object.entries(others).map(([name, value]) => factText(name, value));
+  return [
+    `${step}: ${who} to ${callee}${what}`,
+    ...[`by ${by}`, ...(asked === by ? [] : [`asked by ${asked}`])],
+    ...[`because ${reason}`, ...(ticket === undefined ? [] : [`ticket ${ticket}`]), ...words],
+  ].join(', ');
 }
 
 function held(facts: LedgerEntry['facts']): string[] {

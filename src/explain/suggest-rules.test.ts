@@ -28,6 +28,18 @@ const flow = (caller: string, method: string, path: string, rule: string): Flow 
 });
 
 describe('rules from recorded traffic', () => {
+  it('what came in by a grant of break-glass is let in for good by nobody', () => {
+    const flows = [
+      flow('web', 'GET', '/a', 'read'),
+      flow('cart', 'DELETE', '/all', 'breakglass-4f2a91c0'),
+    ];
+    const found = suggestRules(pay, trustDomain, { flows, tests: [] });
+    assert.deepEqual(
+      [found.rules.map(({ from, to }) => [from, to]), found.requests],
+      [[[['web'], ['GET /a']]], 2],
+    );
+  });
+
   it('let in what came in, each caller what it sent, under the words of the rule that let it in', () => {
     const flows = [
       flow('web', 'GET', '/a/*', 'read'),

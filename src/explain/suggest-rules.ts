@@ -1,3 +1,4 @@
+import { grantRulePrefix } from '../model/grant-place.ts';
 import { matchesPath, parsePathPattern } from '../model/path-pattern.ts';
 import type { Protocol, Rule, Service } from '../model/types.ts';
 import type { Flow } from '../policy/flow.ts';
@@ -43,7 +44,10 @@ export function suggestRules(
   trustDomain: string,
   { flows, tests }: { readonly flows: readonly Flow[]; readonly tests: readonly TestedRequest[] },
 ): Suggestion {
-  const allowed = flows.filter(({ verdict }) => verdict === 'allow');
+  // What came in by a grant of break-glass was let in for a time, by a person, and not for good.
+  const allowed = flows.filter(
+    ({ verdict, rule }) => verdict === 'allow' && rule?.startsWith(grantRulePrefix) !== true,
+  );
   const kept = service.allow.filter(isNotRecorded);
   const byKept = new Set<string>(kept.map(({ id }) => id));
   const byCaller = new Map<string, Seen[]>();

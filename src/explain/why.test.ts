@@ -94,6 +94,13 @@ describe('why', () => {
     assert.equal(ask('reports', 'GET /v1/charges', { token: noToken }).staysHome, true);
     assert.equal(ask('cart', 'POST /v1/charges').staysHome, false);
   });
+  test('a host that is not the callee gets 421 there, whatever the rules say, and no route', () => {
+    const other = ask('cart', 'POST /v1/charges', { host: 'evil' });
+    assert.deepEqual([other.otherHost, other.route], ['evil', undefined]);
+    for (const host of ['payments', 'Payments.', 'payments:8443']) {
+      assert.equal(ask('cart', 'POST /v1/charges', { host }).otherHost, undefined, host);
+    }
+  });
   test('judges every reading that an application could have', () => {
     const headers = [['x-original-url', '/internal/x']] as const;
     const { decision, decided } = ask('cart', 'POST /v1/charges', { headers });

@@ -37,6 +37,8 @@ export interface WhyAnswer {
   readonly decided: DecidedAt | undefined;
   /** What each open rule would make of it. */
   readonly open: readonly OpenRule[];
+  /** The request names this host, which is not the callee's: whatever the rules say, its proxy answers 421 (CH4111). */
+  readonly otherHost: string | undefined;
   /** The caller's own proxy has no way to the callee, so that the request never gets there. */
   readonly staysHome: boolean;
 }
@@ -68,18 +70,20 @@ export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
     [...(service?.allow ?? []), ...(service?.deny ?? [])].map((rule) => [rule.id as string, rule]),
   );
   const path = read.ok && read.action.kind === 'http' ? read.action.path : undefined;
+  const otherHost = read.ok && service && read.host !== service.name ? read.host : undefined;
   return {
     decision,
     caller,
     callee: { name: question.to, at: service?.at },
     path,
     route:
-      service && question.request && path !== undefined
+      service && question.request && path !== undefined && otherHost === undefined
         ? routeOf(service, question, path)
         : undefined,
     rules,
     decided: service && read.ok ? decidedAt(intent, service, decision, read.others) : undefined,
     open: decision.kind === 'depends' ? decision.rules.map((rule) => openRule(rule, rules)) : [],
+    otherHost: question.request && otherHost,
     staysHome: staysHome(intent, question),
   };
 }
@@ -124,6 +128,7 @@ type Read =
       readonly caller: PolicyRequest['caller'];
       readonly action: PolicyRequest['action'];
       readonly others: readonly Reading[];
+      readonly host: string;
     }
   | { readonly ok: false; readonly decision: Decision };
 
@@ -133,12 +138,12 @@ function readRequest({ request, to, facts }: WhyQuestion, principal: string): Re
   const headers = facts.headers === unknown ? [] : facts.headers;
   const canonical = canonicalize({ principal, method, path, host, headers });
   if (!canonical.ok) return { ok: false, decision: deny(canonical.error) };
-  const { caller, others } = canonical.value;
+  const { caller, others, host: named } = canonical.value;
   const action =
     request === undefined
       ? ({ kind: 'connect' } as const)
       : ({ kind: 'http', method, path: canonical.value.path } as const);
-  return { ok: true, caller, action, others: request === undefined ? [] : others };
+  return { ok: true, caller, action, others: request === undefined ? [] : others, host: named };
 }
 
 /** A connection is decided by the caller's certificate, and that is always the proxy's. */

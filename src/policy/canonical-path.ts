@@ -21,6 +21,9 @@ export function canonicalPath(target: string): Result<string, Refusal> {
   }
   const query = target.indexOf('?');
   const raw = query === -1 ? target : target.slice(0, query);
+  // Envoy refuses it wherever it stands, before any rule.
+  if (query !== -1 && target.includes('#', query))
+    return err({ code: 'CH2121', reason: 'the query holds "#", which begins a fragment' });
   if (plain.test(raw) && !raw.includes('//') && !raw.includes('/.')) return ok(raw);
   if (!raw.startsWith('/'))
     return err({ code: 'CH2121', reason: 'the path does not start with "/"' });

@@ -51,6 +51,7 @@ describe('paths', () => {
     ['a path is absolute', 'admin', 'CH2121'],
     ['an empty path is refused', '', 'CH2121'],
     ['the asterisk form is refused', '*', 'CH2121'],
+    ['a fragment is refused behind a query, too', '/public?a#b', 'CH2121'],
     ['a backslash is refused', '/public\\..\\admin', 'CH2121'],
     ['a fragment is refused', '/public#/../admin', 'CH2121'],
     ['a control character is refused', '/a\tb', 'CH2121'],

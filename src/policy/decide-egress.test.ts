@@ -18,11 +18,11 @@ const policy = compilePolicy(
   }),
 );
 
-function ask(host: string, path = '/v1/entries', caller = 'storefront') {
+function ask(host: string, path = '/v1/entries', caller = 'storefront', method = 'GET') {
   const decision = decideEgress(policy, {
     caller,
     host,
-    action: { kind: 'http', method: 'GET', path },
+    action: { kind: 'http', method, path },
   });
   assert.ok(decision.kind === 'deny');
   return decision;
@@ -42,7 +42,9 @@ test('a callee that does not name the caller is denied with the lines to add', (
 });
 
 test('for a gRPC callee the lines name the method', () => {
-  assert.match(ask('rates', '/acme.Rates/Get').help ?? '', /to: acme\.Rates\/Get$/);
+  const call = ask('rates', '/acme.Rates/Get', 'storefront', 'POST');
+  assert.match(call.help ?? '', /to: acme\.Rates\/Get$/);
+  assert.equal(ask('rates', '/healthz').help, undefined);
 });
 
 test('a name that does not exist comes with the nearest', () => {

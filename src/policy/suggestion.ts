@@ -3,22 +3,33 @@ import type { ServicePolicy } from './document.ts';
 import { pathTemplate } from './path-template.ts';
 
 const plainScalar = /^[A-Za-z0-9/][A-Za-z0-9/._*~@+=-]*(?: [A-Za-z0-9/._*~@+=-]+)?$/;
-/** The file to change and the lines to add to it. */
+/** What `to` of a rule may name: src/model/operation.ts. */
+const httpMethod = /^[A-Z]{1,32}$/;
+const grpcPath = /^\/[A-Za-z_][\w.]*\/[A-Za-z_]\w*$/;
+
+/** The file to change and the lines to add to it; undefined where no rule can say this request and no more. */
 export function allowSuggestion(options: {
   readonly service: ServicePolicy;
   readonly caller: string;
   readonly action: Action;
-}): string {
+}): string | undefined {
   const { service, caller, action } = options;
   const lines = [`add to ${service.file}:`, '  allow:', `    - from: ${caller}`];
+  // Without `to` it would be a rule for all of the service; a connection has nothing else.
+  if (action.kind === 'connect' || service.protocol === 'tcp') return lines.join('\n');
   const to = operationText(service, action);
-  return (to === undefined ? lines : [...lines, `      to: ${scalar(to)}`]).join('\n');
+  return to && [...lines, `      to: ${scalar(to)}`].join('\n');
 }
 
-/** Undefined where the service has but one operation, or where the request cannot be one of this service. */
-function operationText(service: ServicePolicy, action: Action): string | undefined {
-  if (action.kind === 'connect' || service.protocol === 'tcp') return undefined;
-  if (service.protocol === 'grpc') return clip(action.path.slice(1));
+function operationText(
+  service: ServicePolicy,
+  action: Extract<Action, { kind: 'http' }>,
+): string | undefined {
+  if (service.protocol === 'grpc') {
+    const isOne = action.method === 'POST' && grpcPath.test(action.path);
+    return isOne ? clip(action.path.slice(1)) : undefined;
+  }
+  if (!httpMethod.test(action.method)) return undefined;
   const path = pathTemplate(action.path);
   return `${action.method} ${clip(path)}`;
 }

@@ -98,6 +98,9 @@ test('flags that do not fit together are said before anything starts', async () 
     ['--repo', 'http://git.test/x'],
     ['--repo', '/x', '--branch', '-x'],
     ['--repo', '/x', '--path', '../x'],
+    ['extra'],
+    ['--watch', '99999999999h'],
+    ['--otlp-endpoint', 'nonsense'],
   ];
   for (const flags of cases) {
     const said = await new Promise<string>((done) => {

@@ -175,7 +175,7 @@ describe('what ran when, and from which line', () => {
     }
   });
 
-  it('rotation, certificates and endpoints are in the log, in words that fit the terminal', async () => {
+  it('rotation, certificates and endpoints are in the log, in words that no pipe cuts', async () => {
     await chancery('ca', 'rotate', mesh.dir);
     const kinds = new Set((await log()).map(({ kind }) => kind));
     for (const kind of ['endpoint', 'svid-issued', 'ca-activate', 'ca-revoke']) {
@@ -183,7 +183,7 @@ describe('what ran when, and from which line', () => {
     }
     const text = await chancery('log', mesh.dir, '--kind', 'ack', '--kind', 'commit-accepted');
     assert.match(text, /took RouteConfiguration .* in \d+ ms/);
-    for (const line of text.split('\n')) assert.ok(line.length <= 120, line);
+    assert.doesNotMatch(text, /…/);
   });
 });
 

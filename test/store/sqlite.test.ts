@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,26 @@ describe('the store in SQLite', () => {
     await store.close();
     using db = new DatabaseSync(path);
     assert.throws(() => db.exec("UPDATE ledger SET subject = 'other'"), /only ever added to/);
+  });
+
+  it('a disk without room is what a failed transaction says, and it goes on when there is room', () => {
+    const path = join(dir, 'full.db');
+    openSqliteStore(path).close();
+    const script = `
+      const { openSqliteStore } = await import(${JSON.stringify(new URL('../../src/store/sqlite.ts', import.meta.url).href)});
+      const store = openSqliteStore(process.argv[1]);
+      const facts = { text: 'x'.repeat(400_000) };
+      store.record({ atMs: 1, kind: 'k', subject: 's', facts });
+      await store.flush().then(() => console.log('written'), (error) => console.log(error.message));
+      const small = await store.put('kind', 'id', Buffer.from('x'), undefined).catch((error) => error.message);
+      console.log(small);
+    `;
+    const limited = ['-c', 'ulimit -f 200; exec "$0" "$@"', process.execPath];
+    const flags = ['--input-type=module', '-e', script, path];
+    const said = execFileSync('/bin/bash', [...limited, ...flags], { encoding: 'utf8' });
+    assert.match(said, /disk|full/);
+    assert.doesNotMatch(said, /rollback/);
+    assert.match(said, /\n1\n$/);
   });
 
   it('a file that is no database is CH5200', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { saysInUse, tellingLine } from './telling-line.ts';
+import { saysInUse, tellingLine, whyEnded } from './telling-line.ts';
 
 describe('the line that says why a program ended', () => {
   it('is the one with the error, not what a runtime prints around it', () => {
@@ -16,6 +16,18 @@ describe('the line that says why a program ended', () => {
     assert.equal(tellingLine(node), "Error: Cannot find module '/x/nothing.js'");
     const python = 'Traceback:\n  File "x.py", line 1\nModuleNotFoundError: No module\n';
     assert.equal(tellingLine(python), 'ModuleNotFoundError: No module');
+  });
+
+  it('of a service of ours is the error of its log, with the way on', () => {
+    const log = [
+      '{"level":"info","message":"this replica leads"}',
+      '{"level":"error","message":"the service ended","code":"CH5211","problem":"the key is open to others","help":"chmod 600"}',
+      '{"level":"info","message":"this replica follows"}',
+      '',
+    ].join('\n');
+    assert.equal(whyEnded(log), 'CH5211 the key is open to others: chmod 600');
+    assert.equal(whyEnded('{"level":"inf\nError: no such file\n'), 'Error: no such file');
+    assert.equal(whyEnded(''), undefined);
   });
 
   it('is the last one where none speaks of an error; nothing where there is none', () => {

@@ -11,6 +11,29 @@ export function tellingLine(output: string): string | undefined {
   return line?.slice(0, lineCharactersMax);
 }
 
+/** Why a child ended, in its own words: the last error of its log where it writes JSON, else the line that tells most. */
+export function whyEnded(output: string): string | undefined {
+  return (
+    output
+      .split('\n')
+      .map(loggedError)
+      .findLast((text) => text !== undefined) ?? tellingLine(output)
+  );
+}
+
+function loggedError(line: string): string | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    const { level, code, problem, help } = JSON.parse(line) as Record<string, unknown>;
+    if (level !== 'error' || typeof problem !== 'string') return undefined;
+    return (
+      [code, problem].filter(Boolean).join(' ') + (typeof help === 'string' ? `: ${help}` : '')
+    );
+  } catch {
+    return undefined;
+  }
+}
+
 /** The address that it was told to use is held by another process: by what ran before, where it takes no other one. */
 export function saysInUse(output: string): boolean {
   return /EADDRINUSE|address (is )?already in use/i.test(output);

@@ -133,6 +133,11 @@ function requestProblem(
     });
   }
   if (isEmpty(reason)) return wrong('a break-glass grant needs a reason', { expected: 'a text' });
+  if (!isOneLine(reason) || !isOneLine(ticket)) {
+    return wrong('the reason or ticket of a break-glass grant holds control characters', {
+      expected: 'one line of text: it is shown wherever the grant is',
+    });
+  }
   if (rules.ticket === 'required' && isEmpty(ticket)) {
     return wrong('a break-glass grant needs a ticket', {
       expected: 'the ticket that it is for (`breakglass: { ticket: required }` in mesh.yaml)',
@@ -143,6 +148,11 @@ function requestProblem(
 
 function isEmpty(text: string | undefined): boolean {
   return text === undefined || text.trim() === '';
+}
+
+/** No line end, and nothing that a terminal would obey. */
+function isOneLine(text = ''): boolean {
+  return !/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text);
 }
 
 function nothingRuns(): Refusal {

@@ -354,7 +354,7 @@ function brokenGate(gate: GateName, error: unknown): Finding {
     code: 'CH4209',
     severity: 'error',
     message: `the gate "${gate}" could not judge the commit: ${messageOf(error)}`,
-    help: 'nothing of the commit was sent; report it with the commit',
+    help: 'nothing of the commit was sent; mend what the reason names and commit again, or report it',
   };
 }
 

@@ -33,7 +33,7 @@ function goneServices(before: Intent, after: Intent, inventory: Inventory): Find
     return [
       held(
         'CH4207',
-        `the service ${name} is removed, and ${plural(ready.length, 'workload')} of it are ready`,
+        `the service ${name} is removed, and ${plural(ready.length, 'workload')} of it ${ready.length === 1 ? 'is' : 'are'} ready`,
         {
           found: named(ready.map(({ id }) => id)),
           help: 'stop its workloads first, or approve the removal',

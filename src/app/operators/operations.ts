@@ -149,7 +149,8 @@ export async function operationsApi(
   operations: Operations,
   { method, path }: Pick<ApiRequest, 'method' | 'path'>,
 ): Promise<ApiReply | undefined> {
-  if (method !== 'GET') return undefined;
+  // Load balancers look with HEAD, too.
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
   // That it is answered says that the process runs and that its event loop turns.
   if (path === paths.live) return { kind: 'json', body: { alive: true } };
   if (path === paths.ready) {

@@ -32,7 +32,13 @@ async function step(
     });
   }
   const result = await rollouts.step(stepOf(step, by));
-  if (!result.ok) return refused(409, { code: 'CH4222', message: result.error });
+  if (!result.ok) {
+    const help =
+      current === undefined && step === 'rollback'
+        ? 'what is live already is taken back in Git: git revert COMMIT'
+        : 'chancery revision list shows where each one stands';
+    return refused(409, { code: 'CH4222', message: result.error, help });
+  }
   return list(rollouts);
 }
 

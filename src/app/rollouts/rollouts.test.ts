@@ -36,6 +36,20 @@ describe('rollouts', () => {
     assert.equal(have(), 0);
   });
 
+  it('one that is halted is a problem until it goes on', async () => {
+    const { begin, serve, rollouts } = fixture(20);
+    await serve(10);
+    await begin();
+    assert.deepEqual(rollouts.findings, []);
+    await rollouts.step({ kind: 'halt', by: 'ann' });
+    assert.deepEqual(
+      rollouts.findings.map(({ code, message }) => [code, message]),
+      [['CH4223', 'the revision c2 is halted at wave 1 of 3 by ann, and nobody else gets it']],
+    );
+    await rollouts.step({ kind: 'resume' });
+    assert.deepEqual(rollouts.findings, []);
+  });
+
   it('whoever hears that it was taken back finds it withdrawn', async () => {
     const { begin, serve, said } = fixture(20);
     await serve(10);

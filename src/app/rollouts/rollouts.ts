@@ -10,6 +10,7 @@ import {
   type BranchState,
   isEverywhere,
   type Rollout,
+  type RolloutState,
   type RolloutStep,
   reached,
 } from '../../rollout/rollout.ts';
@@ -111,9 +112,11 @@ export class Rollouts {
     return this.#active?.rollout;
   }
 
-  /** The branch that still holds what was taken back last, and why. */
+  /** One that is halted, and the branch that still holds what was taken back last, and why. */
   get findings(): readonly Finding[] {
-    const state = this.#history.at(-1)?.state;
+    const last = this.#history.at(-1);
+    const state = last?.state;
+    if (last !== undefined && state?.kind === 'halted') return [haltedFinding(last, state)];
     if (state?.kind !== 'taken-back' || !('problem' in state.branch)) return [];
     return state.branch.problem === undefined ? [] : [state.branch.problem];
   }
@@ -334,4 +337,18 @@ export class Rollouts {
     for (const proxy of proxies) if (!since.has(proxy)) since.set(proxy, nowMs);
     this.#options.plane.reach(proxies);
   }
+}
+
+/** A mesh of two revisions is nothing to forget over lunch. */
+function haltedFinding(
+  { commit, waves }: Rollout,
+  { wave, by }: RolloutState & { readonly kind: 'halted' },
+): Finding {
+  const at = `wave ${wave + 1} of ${Math.max(1, waves.length)}`;
+  return {
+    code: 'CH4223',
+    severity: 'warning',
+    message: `the revision ${commit.slice(0, 12)} is halted at ${at} by ${by}, and nobody else gets it`,
+    help: 'chancery revision resume goes on with it, chancery revision rollback takes it back',
+  };
 }

@@ -1,3 +1,4 @@
+import { placeText } from '../../base/place-text.ts';
 import type { Intent, ServiceName } from '../../model/types.ts';
 import type { ShadowCounts, ShadowEffect, ShadowRow } from '../../policy/shadow.ts';
 import type { ShadowDifference, ShadowInfo } from '../../serve/api/wire-shadow.ts';
@@ -43,7 +44,7 @@ function placeOf(intent: Intent, callee: string, rule: string | undefined): stri
   if (service === undefined) return undefined;
   if (rule === undefined) return service.at.file;
   const found = [...service.allow, ...service.deny].find(({ id }) => id === rule);
-  return found && `${found.at.file}:${found.at.line}`;
+  return found && placeText(found.at);
 }
 
 const weights: Readonly<Record<ShadowEffect, number>> = {
