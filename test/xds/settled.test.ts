@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Resource, typeUrls } from '../../src/compile/resource.ts';
+import { differingNames } from '../../src/compile/snapshot-changes.ts';
 import { Quarantine } from '../../src/serve/xds/quarantine.ts';
-import { differingNames } from '../../src/serve/xds/settled.ts';
 import { TypeMemory } from '../../src/serve/xds/type-memory.ts';
 import { TypeState } from '../../src/serve/xds/type-state.ts';
 import { Seeded } from '../fuzz/mutate.ts';

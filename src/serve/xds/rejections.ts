@@ -82,7 +82,6 @@ export class Rejections {
 
   /** When the next refusal may have passed; undefined when none is of that kind. */
   retryAtMs(nowMs: number): number | undefined {
-    if (this.isEmpty) return undefined;
     let next: number | undefined;
     for (const rejection of [...this.#byName.values()].flat()) {
       if (!isPassing(rejection.message)) continue;

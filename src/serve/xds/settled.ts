@@ -1,4 +1,5 @@
 import type { Resource } from '../../compile/resource.ts';
+import { differingNames } from '../../compile/snapshot-changes.ts';
 import type { Present } from './exchange.ts';
 
 /**
@@ -61,25 +62,4 @@ export class Settled {
 
 function sameNames(before: Present | undefined, now: Present): boolean {
   return before === now || differingNames(before, now) !== undefined;
-}
-
-/**
- * The names whose resource is another one than before; undefined when names came, went or moved. Both maps are walked side
- * by side, since they are made in one order: that costs a fraction of looking up each name.
- */
-export function differingNames(
-  before: Present | undefined,
-  now: Present,
-): readonly string[] | undefined {
-  if (before === now) return [];
-  if (before?.size !== now.size) return undefined;
-  const names: string[] = [];
-  const others = before.values();
-  for (const resource of now.values()) {
-    const other = others.next().value;
-    if (other === resource) continue;
-    if (other?.name !== resource.name) return undefined;
-    names.push(resource.name);
-  }
-  return names;
 }

@@ -185,6 +185,7 @@ export class TypeState {
 
   /** When a refusal may have passed and the same is to be tried again. */
   get retryAtMs(): number | undefined {
+    if (this.#rejections.isEmpty) return undefined;
     return this.#rejections.retryAtMs(this.#context.nowMs());
   }
 
