@@ -68,6 +68,14 @@ function isExpected(view: StreamView, type: TypeUrl): boolean {
   return presentOf(view.snapshot, type).size > 0;
 }
 
+/** Something of the snapshot is on its way: whether the rest is taken need not be looked at. */
+export function isUnderWay({ snapshot, types }: StreamView): boolean {
+  for (const [type, { waitingSinceMs }] of types) {
+    if (waitingSinceMs !== undefined && snapshot.has(type)) return true;
+  }
+  return false;
+}
+
 /**
  * Every resource of the snapshot is taken or refused, and nothing is on its way. What belongs to something refused
  * is never asked for, and not waited for.

@@ -14,6 +14,7 @@ import {
   type Gate,
   gateOf,
   isConverged,
+  isUnderWay,
   mayRemove,
   mentions,
   nextLookMs,
@@ -230,6 +231,7 @@ export class XdsStream {
 
   /** Whether the peer has all of its snapshot, and if not, whether it asks for all of it. */
   #judge(view: StreamView): void {
+    if (isUnderWay(view)) return;
     if (isConverged(view)) {
       this.#incompleteSinceMs = undefined;
       this.#convergedOn = this.#snapshot;
