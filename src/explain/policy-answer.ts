@@ -1,19 +1,17 @@
 import { type CelRead, celUnknown } from '../cel/value.ts';
 import type { Conditions } from '../model/condition-types.ts';
-import {
-  type CompiledPolicy,
-  type CompiledService,
-  type ConditionalRule,
-  eachRule,
-  findRule,
-  principalKey,
+import type {
+  CompiledPolicy,
+  CompiledService,
+  ConditionalRule,
 } from '../policy/compiled-policy.ts';
 import type { Action, RuleRef } from '../policy/decision.ts';
-import { withoutFinalSlash } from '../policy/denials.ts';
 import type { PolicyRule } from '../policy/document.ts';
 import { nothingKnown, type TokenStanding, unknown } from '../policy/facts.ts';
 import { type Principals, principalsOf } from '../policy/principals.ts';
 import { conditionRead } from '../policy/question.ts';
+import { eachRule, findRule, principalKey, rulesNaming } from '../policy/rule-index.ts';
+import { wantedOf } from '../policy/texts.ts';
 import { conditionTexts } from './condition-text.ts';
 import { otherSegment } from './path-space.ts';
 
@@ -77,22 +75,22 @@ function answerOf(
   action: Action,
   told: ReadonlyMap<string, Told>,
 ): SpaceAnswer {
-  const trimmed = withoutFinalSlash(action);
-  if (findRule(service.deny, principals.deny, trimmed) !== undefined) return denied;
+  const wanted = wantedOf(service.texts, action);
+  if (findRule(service.deny, principals.deny, wanted) !== undefined) return denied;
   const unless = new Map<string, NamedCondition>();
   const any = new Map<string, NamedCondition>();
   let [isDenied, isAllowed] = [
     false,
-    findRule(service.allow, principals.allow, action) !== undefined,
+    findRule(service.allow, principals.allow, wanted) !== undefined,
   ];
   const { conditional } = service;
   if (conditional !== undefined) {
-    eachRule(conditional.deny, principals.deny, trimmed, ({ ref }) => {
+    eachRule(conditional.deny, principals.deny, wanted, ({ ref }) => {
       const one = told.get(ref.id);
       if (one === 'holds') isDenied = true;
       else if (one !== undefined && one !== 'fails') unless.set(one.says, one);
     });
-    eachRule(conditional.allow, principals.allow, action, ({ ref }) => {
+    eachRule(conditional.allow, principals.allow, wanted, ({ ref }) => {
       const one = told.get(ref.id);
       if (one === 'holds') isAllowed = true;
       else if (one !== undefined && one !== 'fails') any.set(one.says, one);
@@ -158,42 +156,12 @@ function conditionsFor(asked: Asked): ReadonlyMap<string, Told> {
   if (service.conditional === undefined) return told;
   const byId = new Map(service.policy.rules.map((rule) => [rule.id as string, rule]));
   for (const effect of ['deny', 'allow'] as const) {
-    for (const rule of rulesFor(service.conditional[effect], principals[effect])) {
+    for (const rule of rulesNaming(service.conditional[effect], principals[effect])) {
       if (rule.isAudit) continue;
       told.set(rule.ref.id, toldOf(rule, byId.get(rule.ref.id)?.conditions, asked));
     }
   }
   return told;
-}
-
-function rulesFor(
-  index: NonNullable<CompiledService['conditional']>['allow'],
-  principals: readonly string[],
-): ReadonlySet<ConditionalRule> {
-  const found = new Set<ConditionalRule>();
-  const add = (rules: readonly ConditionalRule[]): void => {
-    for (const rule of rules) found.add(rule);
-  };
-  for (const principal of principals) {
-    const operations = index.get(principal);
-    if (operations?.connect !== undefined) add(operations.connect);
-    for (const { root } of operations?.byMethod.values() ?? []) eachIn(root, add);
-  }
-  return found;
-}
-
-interface Tree<T> {
-  readonly literals: ReadonlyMap<string, Tree<T>>;
-  readonly anySegment: Tree<T> | undefined;
-  readonly end: T | undefined;
-  readonly rest: T | undefined;
-}
-
-function eachIn<T>({ literals, anySegment, end, rest }: Tree<T>, visit: (value: T) => void): void {
-  if (end !== undefined) visit(end);
-  if (rest !== undefined) visit(rest);
-  if (anySegment !== undefined) eachIn(anySegment, visit);
-  for (const below of literals.values()) eachIn(below, visit);
 }
 
 /** Decided as far as it can be without a request: by what the two services say of themselves. */
@@ -243,7 +211,9 @@ function signatureOf(
   const known = (effect: 'allow' | 'deny'): readonly string[] => {
     const index = effect === 'allow' ? allow : deny;
     return principals[effect]
-      .filter((key) => index.has(key) || conditional?.[effect].has(key) === true)
+      .filter(
+        (key) => index.principals.has(key) || conditional?.[effect].principals.has(key) === true,
+      )
       .sort();
   };
   const conditions = [...told].map(([id, one]) => [id, typeof one === 'string' ? one : one.says]);

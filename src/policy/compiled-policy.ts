@@ -1,23 +1,15 @@
-import type { Operation } from '../model/types.ts';
 import { compileConditions, holds, type Test } from './conditions.ts';
-import type { Action, Allow, RuleRef } from './decision.ts';
+import type { Allow, RuleRef } from './decision.ts';
 import {
   compareText,
   type PolicyDocument,
   type PolicyIssuer,
-  type PolicyPrincipal,
   type PolicyRule,
   type ServicePolicy,
 } from './document.ts';
-import {
-  buildPathIndex,
-  eachPath,
-  findPath,
-  type PathIndex,
-  patternSegments,
-  withoutFinalSlash,
-} from './path-index.ts';
 import type { Principals } from './principals.ts';
+import { anyone, byPrincipal, indexRules, principalKey, type RuleIndex } from './rule-index.ts';
+import { type GrowingTexts, noTexts, type Texts } from './texts.ts';
 
 /** A rule of which more must hold than who and what, or that is only heard. */
 export interface ConditionalRule {
@@ -27,7 +19,7 @@ export interface ConditionalRule {
   readonly test: Test;
 }
 
-/** A policy document behind indexes: service, then principal, then method, then path. */
+/** A policy document behind indexes: service, then path, then principal, then method. */
 export interface CompiledPolicy {
   readonly trustDomain: string;
   readonly services: ReadonlyMap<string, CompiledService>;
@@ -40,6 +32,8 @@ export interface CompiledPolicy {
 
 export interface CompiledService {
   readonly policy: ServicePolicy;
+  /** Of all its rules. */
+  readonly texts: Texts;
   /** Rules of which who and what is all that counts. */
   readonly deny: RuleIndex<RuleRef>;
   readonly allow: RuleIndex<Allow>;
@@ -56,17 +50,6 @@ export interface ConditionalRules {
   readonly deny: RuleIndex<readonly ConditionalRule[]>;
   readonly allow: RuleIndex<readonly ConditionalRule[]>;
 }
-
-/** By principal. */
-export type RuleIndex<T> = ReadonlyMap<string, OperationIndex<T>>;
-
-interface OperationIndex<T> {
-  readonly connect: T | undefined;
-  /** `*` holds what is allowed for any method. */
-  readonly byMethod: ReadonlyMap<string, PathIndex<T>>;
-}
-
-const anyone = '*';
 
 /** Cost of a decision afterwards does not grow with the number of services or rules. */
 export function compilePolicy(document: PolicyDocument): CompiledPolicy {
@@ -101,70 +84,8 @@ function guestRoles({ roles, services }: PolicyDocument): ReadonlyMap<string, re
   return found;
 }
 
-/** Every rule in the index that covers the action for any of these principals. */
-export function eachRule<T>(
-  index: RuleIndex<readonly T[]>,
-  principals: readonly string[],
-  action: Action,
-  visit: (rule: T) => void,
-): void {
-  const visitAll = (rules: readonly T[]): void => {
-    for (const rule of rules) visit(rule);
-  };
-  for (const principal of principals) {
-    const operations = index.get(principal);
-    if (operations === undefined) continue;
-    if (action.kind === 'connect') {
-      if (operations.connect !== undefined) visitAll(operations.connect);
-      continue;
-    }
-    for (const method of [action.method, '*']) {
-      const paths = operations.byMethod.get(method);
-      if (paths !== undefined) eachPath(paths, action.path, visitAll);
-    }
-  }
-}
-
-/** The rule that covers the action for the first of these principals that has one. */
-export function findRule<T>(
-  index: RuleIndex<T>,
-  principals: readonly string[],
-  action: Action,
-): T | undefined {
-  if (index.size === 0) return undefined;
-  for (const principal of principals) {
-    const operations = index.get(principal);
-    const found = operations === undefined ? undefined : findOperation(operations, action);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-export function principalKey(principal: PolicyPrincipal): string {
-  switch (principal.kind) {
-    case 'any':
-      return anyone;
-    case 'service':
-      return `service ${principal.service}`;
-    case 'role':
-      return `role ${principal.role}`;
-    case 'guest':
-      return principal.guest;
-  }
-}
-
 export function ruleRef(service: ServicePolicy, rule: PolicyRule): RuleRef {
   return { id: rule.id, service: service.name, effect: rule.effect, at: rule.at };
-}
-
-/** gRPC is POST to `/pkg.Service/Method` (the protocol's HTTP/2 mapping), so one index serves both. */
-export function requestOf(operation: Exclude<Operation, { kind: 'connect' }>): {
-  readonly method: string;
-  readonly segments: readonly string[];
-} {
-  return operation.kind === 'http'
-    ? { method: operation.method, segments: patternSegments(operation.path) }
-    : { method: 'POST', segments: [operation.service, operation.method] };
 }
 
 function callerPrincipals(document: PolicyDocument): Map<string, Principals> {
@@ -200,16 +121,19 @@ function compileService(policy: ServicePolicy, peopleRoles: ReadonlySet<string>)
   const denies = plain.filter((rule) => rule.effect === 'deny');
   const allows = plain.filter((rule) => rule.effect === 'allow');
   const enforced = rules.filter(({ effect, mode }) => effect === 'allow' && mode !== 'audit');
+  const texts = noTexts();
   return {
     policy,
-    deny: indexRules(denies, (rule) => ruleRef(policy, rule), withoutFinalSlash),
-    allow: indexRules(
-      allows,
-      (rule): Allow => ({ kind: 'allow', rule: ruleRef(policy, rule) }),
-      asIs,
-    ),
+    texts,
+    deny: indexRules(denies, 'deny', { texts, toValue: (rule) => ruleRef(policy, rule) }),
+    allow: indexRules(allows, 'allow', {
+      texts,
+      toValue: (rule): Allow => ({ kind: 'allow', rule: ruleRef(policy, rule) }),
+    }),
     conditional:
-      plain.length === rules.length && !namesPeople ? undefined : conditionalRules(policy, rules),
+      plain.length === rules.length && !namesPeople
+        ? undefined
+        : conditionalRules(policy, rules, texts),
     namesPeople,
     allowRules: byPrincipal(enforced),
     allAllowRules: enforced,
@@ -221,19 +145,20 @@ export function isPlain({ conditions, mode }: PolicyRule): boolean {
   return conditions === undefined && mode === undefined;
 }
 
-function conditionalRules(policy: ServicePolicy, rules: readonly PolicyRule[]): ConditionalRules {
+function conditionalRules(
+  policy: ServicePolicy,
+  rules: readonly PolicyRule[],
+  texts: GrowingTexts,
+): ConditionalRules {
   const rest = rules.filter((rule) => !isPlain(rule));
-  const index = (
-    effect: PolicyRule['effect'],
-    shape: typeof asIs,
-  ): RuleIndex<readonly ConditionalRule[]> => {
-    const found = rest.filter((rule) => rule.effect === effect);
-    const listOf = (rule: PolicyRule): readonly ConditionalRule[] => [
-      conditionalRule(policy, rule),
-    ];
-    return indexRules(found, listOf, shape, joined);
-  };
-  return { deny: index('deny', withoutFinalSlash), allow: index('allow', asIs) };
+  const toValue = (rule: PolicyRule): readonly ConditionalRule[] => [conditionalRule(policy, rule)];
+  const index = (effect: PolicyRule['effect']): RuleIndex<readonly ConditionalRule[]> =>
+    indexRules(
+      rest.filter((rule) => rule.effect === effect),
+      effect,
+      { texts, toValue, merge: joined },
+    );
+  return { deny: index('deny'), allow: index('allow') };
 }
 
 function conditionalRule(policy: ServicePolicy, rule: PolicyRule): ConditionalRule {
@@ -243,76 +168,6 @@ function conditionalRule(policy: ServicePolicy, rule: PolicyRule): ConditionalRu
   return { ref, allow: { kind: 'allow', rule: ref }, isAudit: mode === 'audit', test };
 }
 
-function asIs(segments: readonly string[]): readonly string[] {
-  return segments;
-}
-
 function joined<T>(before: readonly T[], next: readonly T[]): readonly T[] {
   return [...before, ...next];
-}
-
-function byPrincipal(rules: readonly PolicyRule[]): Map<string, PolicyRule[]> {
-  const groups = new Map<string, PolicyRule[]>();
-  for (const rule of rules) {
-    for (const key of new Set(rule.from.map(principalKey))) {
-      const group = groups.get(key) ?? [];
-      group.push(rule);
-      groups.set(key, group);
-    }
-  }
-  return groups;
-}
-
-type Merge<T> = (before: T, next: T) => T;
-
-function indexRules<T>(
-  rules: readonly PolicyRule[],
-  toValue: (rule: PolicyRule) => T,
-  shape: (segments: readonly string[]) => readonly string[],
-  merge: Merge<T> = (before) => before,
-): RuleIndex<T> {
-  const values = new Map(rules.map((rule) => [rule, toValue(rule)]));
-  return new Map(
-    [...byPrincipal(rules)].map(([key, group]) => [
-      key,
-      indexOperations(group, values, shape, merge),
-    ]),
-  );
-}
-
-function indexOperations<T>(
-  rules: readonly PolicyRule[],
-  values: ReadonlyMap<PolicyRule, T>,
-  shape: (segments: readonly string[]) => readonly string[],
-  merge: Merge<T>,
-): OperationIndex<T> {
-  const methods = new Map<string, (readonly [readonly string[], T])[]>();
-  let connect: T | undefined;
-  for (const rule of rules) {
-    const value = values.get(rule);
-    if (value === undefined) continue;
-    for (const operation of rule.to) {
-      if (operation.kind === 'connect') {
-        connect = connect === undefined ? value : merge(connect, value);
-        continue;
-      }
-      const { method, segments } = requestOf(operation);
-      const entries = methods.get(method) ?? [];
-      entries.push([shape(segments), value]);
-      methods.set(method, entries);
-    }
-  }
-  const byMethod = new Map(
-    [...methods].map(([method, entries]) => [method, buildPathIndex(entries, merge)]),
-  );
-  return { connect, byMethod };
-}
-
-function findOperation<T>(index: OperationIndex<T>, action: Action): T | undefined {
-  if (action.kind === 'connect') return index.connect;
-  const exact = index.byMethod.get(action.method);
-  const found = exact === undefined ? undefined : findPath(exact, action.path);
-  if (found !== undefined) return found;
-  const any = index.byMethod.get('*');
-  return any === undefined ? undefined : findPath(any, action.path);
 }

@@ -1,8 +1,9 @@
 import type { Operation } from '../model/types.ts';
-import { type CompiledService, requestOf } from './compiled-policy.ts';
+import type { CompiledService } from './compiled-policy.ts';
 import type { Action } from './decision.ts';
 import type { PolicyRule } from './document.ts';
 import { matchesSegments } from './path-index.ts';
+import { requestOf } from './rule-index.ts';
 
 interface Near {
   readonly id: string;
