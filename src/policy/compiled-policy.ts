@@ -9,7 +9,7 @@ import {
 } from './document.ts';
 import type { Principals } from './principals.ts';
 import { anyone, byPrincipal, indexRules, principalKey, type RuleIndex } from './rule-index.ts';
-import { type GrowingTexts, noTexts, type Texts } from './texts.ts';
+import { noTexts, type TextNumbers, type Texts, textsOf } from './texts.ts';
 
 /** A rule of which more must hold than who and what, or that is only heard. */
 export interface ConditionalRule {
@@ -122,18 +122,21 @@ function compileService(policy: ServicePolicy, peopleRoles: ReadonlySet<string>)
   const allows = plain.filter((rule) => rule.effect === 'allow');
   const enforced = rules.filter(({ effect, mode }) => effect === 'allow' && mode !== 'audit');
   const texts = noTexts();
+  const deny = indexRules(denies, 'deny', { texts, toValue: (rule) => ruleRef(policy, rule) });
+  const allow = indexRules(allows, 'allow', {
+    texts,
+    toValue: (rule): Allow => ({ kind: 'allow', rule: ruleRef(policy, rule) }),
+  });
+  const conditional =
+    plain.length === rules.length && !namesPeople
+      ? undefined
+      : conditionalRules(policy, rules, texts);
   return {
     policy,
-    texts,
-    deny: indexRules(denies, 'deny', { texts, toValue: (rule) => ruleRef(policy, rule) }),
-    allow: indexRules(allows, 'allow', {
-      texts,
-      toValue: (rule): Allow => ({ kind: 'allow', rule: ruleRef(policy, rule) }),
-    }),
-    conditional:
-      plain.length === rules.length && !namesPeople
-        ? undefined
-        : conditionalRules(policy, rules, texts),
+    texts: textsOf(texts),
+    deny,
+    allow,
+    conditional,
     namesPeople,
     allowRules: byPrincipal(enforced),
     allAllowRules: enforced,
@@ -148,7 +151,7 @@ export function isPlain({ conditions, mode }: PolicyRule): boolean {
 function conditionalRules(
   policy: ServicePolicy,
   rules: readonly PolicyRule[],
-  texts: GrowingTexts,
+  texts: TextNumbers,
 ): ConditionalRules {
   const rest = rules.filter((rule) => !isPlain(rule));
   const toValue = (rule: PolicyRule): readonly ConditionalRule[] => [conditionalRule(policy, rule)];

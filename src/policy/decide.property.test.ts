@@ -17,7 +17,7 @@ import {
   seeded,
 } from './random.fixture.ts';
 import { findRule, indexRules } from './rule-index.ts';
-import { noTexts, wantedOf } from './texts.ts';
+import { noTexts, textsOf, wantedOf } from './texts.ts';
 
 /** The rules of the language, read out plainly: every rule is looked at, none is indexed. */
 function plainly(document: PolicyDocument, caller: string, callee: string, action: Action): string {
@@ -148,7 +148,9 @@ function isIndexed(pattern: PathPattern, path: string): boolean {
   const at = { file: 'services/a.yaml', line: 1 };
   const rule: PolicyRule = { id: 'r1' as RuleId, effect: 'allow', from: [{ kind: 'any' }], to, at };
   const index = indexRules([rule], 'allow', { texts, toValue: () => true });
-  return findRule(index, ['*'], wantedOf(texts, { kind: 'http', method: 'GET', path })) ?? false;
+  return (
+    findRule(index, ['*'], wantedOf(textsOf(texts), { kind: 'http', method: 'GET', path })) ?? false
+  );
 }
 
 test('an index of one pattern, the pattern alone, the model and a regular expression match the same paths', () => {

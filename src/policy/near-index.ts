@@ -2,7 +2,7 @@ import type { CompiledService } from './compiled-policy.ts';
 import type { PolicyRule } from './document.ts';
 import { type NumberPairs, numberPairs } from './number-pairs.ts';
 import { principalKey, requestOf } from './rule-index.ts';
-import { anyRest, anyText, connect, emptyText, type Texts } from './texts.ts';
+import { anyRest, anyText, connect, ruleText, type Texts } from './texts.ts';
 
 /** A denial may be asked for by anyone, so its cost is bounded; the rules that name the caller are looked at first. */
 export const rulesLookedAtMax = 128;
@@ -130,9 +130,8 @@ function nearList(
   };
 }
 
-function entriesOf(rule: PolicyRule, place: number, { numbers }: Texts): readonly Entry[] {
-  const numberOf = (text: string): number =>
-    text === '*' ? anyText : text === '**' ? anyRest : (numbers.get(text) ?? emptyText);
+function entriesOf(rule: PolicyRule, place: number, texts: Texts): readonly Entry[] {
+  const numberOf = (text: string): number => ruleText(texts, text);
   return rule.to.slice(0, operationsLookedAtMax).map((given, operation): Entry => {
     if (given.kind === 'connect') return { place, operation, method: connect, segments: [] };
     const { method, segments } = requestOf(given);

@@ -45,9 +45,10 @@ function nearest({ service, principals, wanted }: Question): readonly Candidate[
   const index = nearIndex(service);
   const best: Candidate[] = [];
   const room: Room = { rules: rulesLookedAtMax, operations: operationsLookedAtMax };
-  const named = namedInAll(index, principals.allow);
-  if (index.isWhole) scan({ list: index.all, entries: named, wanted, named: true, best });
-  else {
+  if (index.isWhole) {
+    const entries = namedInAll(index, principals.allow);
+    scan({ list: index.all, entries, wanted, named: true, best });
+  } else {
     const taken = new Set<number>();
     for (const principal of principals.allow) {
       const list = room.rules > 0 ? index.named(principal) : undefined;
@@ -58,6 +59,7 @@ function nearest({ service, principals, wanted }: Question): readonly Candidate[
   const last = best[nearMissesMax - 1];
   // What all rules for others lose against is not held against each.
   if (room.rules > 0 && (last === undefined || last.score <= unnamedScoreMax)) {
+    const named = namedInAll(index, principals.allow);
     const others = index.all.every.map((word, at) => word & ~(named[at] ?? 0));
     const entries = index.isWhole ? others : withinRoom(index.all, others, room);
     scan({ list: index.all, entries, wanted, named: false, best });

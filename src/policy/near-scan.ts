@@ -126,15 +126,18 @@ function offer(given: Scan, word: number, entries: number, what: number): void {
 
 /** Of the entries of one rule the best is kept, and of equal ones the first. */
 function insert(best: Candidate[], candidate: Candidate): void {
-  const same = best.findIndex(({ place }) => place === candidate.place);
-  const before = best[same];
-  if (before !== undefined) {
-    if (!isNearer(candidate, before)) return;
-    best.splice(same, 1);
+  let at = 0;
+  for (let other = best[at]; other !== undefined && !isNearer(candidate, other); other = best[at]) {
+    if (other.place === candidate.place) return;
+    at += 1;
   }
-  const at = best.findIndex((other) => isNearer(candidate, other));
-  best.splice(at === -1 ? best.length : at, 0, candidate);
-  if (best.length > nearMissesMax) best.pop();
+  let moved: Candidate | undefined = candidate;
+  for (; at < nearMissesMax && moved !== undefined; at += 1) {
+    const before: Candidate | undefined = best[at];
+    best[at] = moved;
+    // What was there of the same rule is not so near.
+    moved = before?.place === candidate.place ? undefined : before;
+  }
 }
 
 function isNearer(one: Candidate, than: Candidate): boolean {

@@ -4,10 +4,10 @@ import { buildPathIndex, eachPath, type PathIndex, patternSegments } from './pat
 import {
   anyText,
   connect,
-  type GrowingTexts,
   lengthWithoutFinalSlash,
   numberOf,
   numbersOf,
+  type TextNumbers,
   type Wanted,
 } from './texts.ts';
 
@@ -44,7 +44,7 @@ export function indexRules<T>(
   rules: readonly PolicyRule[],
   effect: PolicyRule['effect'],
   options: {
-    readonly texts: GrowingTexts;
+    readonly texts: TextNumbers;
     readonly toValue: (rule: PolicyRule) => T;
     readonly merge?: Merge<T>;
   },
@@ -80,9 +80,7 @@ export function indexRules<T>(
 }
 
 function withoutSlash(segments: readonly number[], effect: PolicyRule['effect']) {
-  return effect === 'allow'
-    ? segments
-    : segments.slice(0, lengthWithoutFinalSlash({ method: anyText, segments }));
+  return effect === 'allow' ? segments : segments.slice(0, lengthWithoutFinalSlash(segments));
 }
 
 function withEntry<T>(
@@ -210,7 +208,7 @@ export function requestOf(operation: Exclude<Operation, { kind: 'connect' }>): {
 }
 
 function lengthFor({ effect }: RuleIndex<unknown>, wanted: Wanted): number {
-  return effect === 'deny' ? lengthWithoutFinalSlash(wanted) : wanted.segments.length;
+  return effect === 'deny' ? lengthWithoutFinalSlash(wanted.segments) : wanted.segments.length;
 }
 
 function firstOf<T>(values: ReadonlyMap<string, T>, principals: readonly string[]): T | undefined {

@@ -2,10 +2,13 @@ import type { Action } from './decision.ts';
 
 /**
  * The methods and segments in the rules of one service, as numbers: each text of a request is looked up once, however
- * many rules it is then compared with.
+ * many rules it is then compared with, and no part of the request is copied for it.
  */
 export interface Texts {
-  readonly numbers: ReadonlyMap<string, number>;
+  /** By number. */
+  readonly all: readonly string[];
+  /** Open addressing, at least half of it empty: hash and number of each text; a number of -1 is an empty place. */
+  readonly slots: Int32Array;
   /** Of the pattern with the most segments. */
   readonly segmentsMax: number;
 }
@@ -26,54 +29,95 @@ export const connect = -3;
 export const anyRest = -4;
 export const emptyText = 0;
 
-export interface GrowingTexts extends Texts {
+/** While rules are indexed. */
+export interface TextNumbers {
   readonly numbers: Map<string, number>;
   segmentsMax: number;
 }
 
-export function noTexts(): GrowingTexts {
+export function noTexts(): TextNumbers {
   return { numbers: new Map([['', emptyText]]), segmentsMax: 1 };
 }
 
 /** Numbers for a pattern, made where they are new. */
-export function numbersOf(texts: GrowingTexts, segments: readonly string[]): readonly number[] {
+export function numbersOf(texts: TextNumbers, segments: readonly string[]): readonly number[] {
   texts.segmentsMax = Math.max(texts.segmentsMax, segments.length);
-  return segments.map((text) => (text === '**' ? anyRest : numberOf(texts, text)));
+  return segments.map((text) => numberOf(texts, text));
 }
 
-export function numberOf({ numbers }: GrowingTexts, text: string): number {
-  if (text === '*') return anyText;
+export function numberOf({ numbers }: TextNumbers, text: string): number {
+  const sign = signOf(text);
+  if (sign !== undefined) return sign;
   const number = numbers.get(text) ?? numbers.size;
   numbers.set(text, number);
   return number;
+}
+
+function signOf(text: string): number | undefined {
+  return text === '*' ? anyText : text === '**' ? anyRest : undefined;
+}
+
+export function textsOf({ numbers, segmentsMax }: TextNumbers): Texts {
+  const all = [...numbers.keys()];
+  const size = 2 ** Math.ceil(Math.log2(all.length * 2));
+  const slots = new Int32Array(size * 2).fill(-1);
+  for (const [number, text] of all.entries()) {
+    const hash = hashOf(text, 0, text.length);
+    let place = hash & (size - 1);
+    while (slots[place * 2 + 1] !== -1) place = (place + 1) & (size - 1);
+    slots.set([hash, number], place * 2);
+  }
+  return { all, slots, segmentsMax };
+}
+
+/** Of a text in a rule. */
+export function ruleText(texts: Texts, text: string): number {
+  return signOf(text) ?? lookUp(texts, text, 0, text.length);
 }
 
 const wantedConnect: Wanted = { method: connect, segments: [] };
 
 export function wantedOf(texts: Texts, action: Action): Wanted {
   if (action.kind === 'connect') return wantedConnect;
-  return { method: methodNumber(texts, action.method), segments: pathNumbers(texts, action.path) };
-}
-
-export function methodNumber({ numbers }: Texts, method: string): number {
-  return numbers.get(method) ?? unknownText;
+  const { method, path } = action;
+  return { method: lookUp(texts, method, 0, method.length), segments: pathNumbers(texts, path) };
 }
 
 /** Of a path longer than any pattern no more than shows that it is, also without its final slash. */
-function pathNumbers({ numbers, segmentsMax }: Texts, path: string): readonly number[] {
+function pathNumbers(texts: Texts, path: string): readonly number[] {
   const segments: number[] = [];
-  for (let at = 1; segments.length < segmentsMax + 2; ) {
+  for (let at = 1; segments.length < texts.segmentsMax + 2; ) {
     const slash = path.indexOf('/', at);
     const stop = slash === -1 ? path.length : slash;
-    segments.push(numbers.get(path.slice(at, stop)) ?? unknownText);
+    segments.push(lookUp(texts, path, at, stop));
     if (slash === -1) break;
     at = stop + 1;
   }
   return segments;
 }
 
+/** Texts come from rules and never from requests, so that no request can make this slow. */
+function lookUp({ all, slots }: Texts, text: string, from: number, to: number): number {
+  const hash = hashOf(text, from, to);
+  const mask = (slots.length >> 1) - 1;
+  for (let place = hash & mask; ; place = (place + 1) & mask) {
+    const number = slots[place * 2 + 1] ?? -1;
+    if (number === -1) return unknownText;
+    if (slots[place * 2] !== hash) continue;
+    const found = all[number] ?? '';
+    if (found.length === to - from && text.startsWith(found, from)) return number;
+  }
+}
+
+/** FNV-1a, with the well mixed high bits brought down. */
+function hashOf(text: string, from: number, to: number): number {
+  let hash = 0x811c9dc5 | 0;
+  for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
 /** How many of the segments a deny rule has to match: a final slash does not make another resource. */
-export function lengthWithoutFinalSlash({ segments }: Wanted): number {
+export function lengthWithoutFinalSlash(segments: readonly number[]): number {
   const { length } = segments;
   return length > 1 && segments[length - 1] === emptyText ? length - 1 : length;
 }
