@@ -11,7 +11,7 @@ import { nothingKnown, type TokenStanding, unknown } from '../policy/facts.ts';
 import { type Principals, principalsOf } from '../policy/principals.ts';
 import { conditionRead } from '../policy/question.ts';
 import { eachRule, findRule, principalKey, rulesNaming } from '../policy/rule-index.ts';
-import { wantedOf } from '../policy/texts.ts';
+import { type Wanted, wantedOf } from '../policy/texts.ts';
 import { conditionTexts } from './condition-text.ts';
 import { otherSegment } from './path-space.ts';
 
@@ -60,7 +60,7 @@ export function standingOf(policy: CompiledPolicy, callee: string, who: Who): St
   const told = conditionsFor({ policy, service, caller, principals, isWhole: isWhole(who) });
   return {
     signature: signatureOf(service, principals, told),
-    answer: (action) => answerOf(service, principals, action, told),
+    answer: (action) => answerOf(service, principals, wantedOf(policy.texts, action), told),
     isNamed: ({ effect, from }) =>
       from.some((who) => principals[effect].includes(principalKey(who))),
   };
@@ -72,10 +72,9 @@ type Told = 'holds' | 'fails' | NamedCondition;
 function answerOf(
   service: CompiledService,
   principals: Principals,
-  action: Action,
+  wanted: Wanted,
   told: ReadonlyMap<string, Told>,
 ): SpaceAnswer {
-  const wanted = wantedOf(service.texts, action);
   if (findRule(service.deny, principals.deny, wanted) !== undefined) return denied;
   const unless = new Map<string, NamedCondition>();
   const any = new Map<string, NamedCondition>();

@@ -22,6 +22,8 @@ export interface ConditionalRule {
 /** A policy document behind indexes: service, then path, then principal, then method. */
 export interface CompiledPolicy {
   readonly trustDomain: string;
+  /** Of the rules of all services: many have the same. */
+  readonly texts: Texts;
   readonly services: ReadonlyMap<string, CompiledService>;
   readonly issuers: readonly PolicyIssuer[];
   /** The roles of those who are no services of this mesh; who is not in it has none. */
@@ -32,8 +34,6 @@ export interface CompiledPolicy {
 
 export interface CompiledService {
   readonly policy: ServicePolicy;
-  /** Of all its rules. */
-  readonly texts: Texts;
   /** Rules of which who and what is all that counts. */
   readonly deny: RuleIndex<RuleRef>;
   readonly allow: RuleIndex<Allow>;
@@ -55,11 +55,14 @@ export interface ConditionalRules {
 export function compilePolicy(document: PolicyDocument): CompiledPolicy {
   const withPeople = document.roles.filter(({ guests }) => guests?.some(isPerson));
   const peopleRoles = new Set<string>(withPeople.map(({ name }) => name));
+  const texts = noTexts();
+  const services = new Map(
+    document.services.map((one) => [one.name, compileService(one, peopleRoles, texts)]),
+  );
   return {
     trustDomain: document.trustDomain,
-    services: new Map(
-      document.services.map((service) => [service.name, compileService(service, peopleRoles)]),
-    ),
+    texts: textsOf(texts),
+    services,
     issuers: document.issuers ?? [],
     guests: guestRoles(document),
     callers: callerPrincipals(document),
@@ -107,7 +110,11 @@ function callerPrincipals(document: PolicyDocument): Map<string, Principals> {
   );
 }
 
-function compileService(policy: ServicePolicy, peopleRoles: ReadonlySet<string>): CompiledService {
+function compileService(
+  policy: ServicePolicy,
+  peopleRoles: ReadonlySet<string>,
+  texts: TextNumbers,
+): CompiledService {
   const namesPeople = policy.rules.some(({ from }) =>
     from.some(
       (who) =>
@@ -121,7 +128,6 @@ function compileService(policy: ServicePolicy, peopleRoles: ReadonlySet<string>)
   const denies = plain.filter((rule) => rule.effect === 'deny');
   const allows = plain.filter((rule) => rule.effect === 'allow');
   const enforced = rules.filter(({ effect, mode }) => effect === 'allow' && mode !== 'audit');
-  const texts = noTexts();
   const deny = indexRules(denies, 'deny', { texts, toValue: (rule) => ruleRef(policy, rule) });
   const allow = indexRules(allows, 'allow', {
     texts,
@@ -133,7 +139,6 @@ function compileService(policy: ServicePolicy, peopleRoles: ReadonlySet<string>)
       : conditionalRules(policy, rules, texts);
   return {
     policy,
-    texts: textsOf(texts),
     deny,
     allow,
     conditional,

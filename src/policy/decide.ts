@@ -30,7 +30,7 @@ export function decide(policy: CompiledPolicy, request: PolicyRequest): Decision
   if (service === undefined) return unknownService(policy, request.callee);
   const principals = principalsOf(policy, caller, facts.token);
   if (principals === undefined || caller === undefined) return unknownCaller(policy, caller);
-  const wanted = wantedOf(service.texts, action);
+  const wanted = wantedOf(policy.texts, action);
   const asked = { policy, service, caller, principals, action, wanted, facts };
   const denial = findRule(service.deny, principals.deny, wanted);
   if (denial !== undefined) return deniedBy(asked, denial);

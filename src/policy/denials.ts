@@ -32,7 +32,6 @@ export function notAllowed(asked: Question): Deny {
   const { service, action, facts } = asked;
   const { name, file } = service.policy;
   const caller = callerName(asked);
-  const named = asked.principals.allow.some((principal) => service.allowRules.has(principal));
   const closest = nearMisses(asked, caller);
   const token = facts.token === unknown ? undefined : facts.token;
   const what = `${caller} may not ${actionText(action)} on ${name}`;
@@ -49,12 +48,19 @@ export function notAllowed(asked: Question): Deny {
   }
   return deny({
     code: 'CH2101',
-    reason: `${what}: ${whyNot(named, first, { file, caller })}`,
+    reason: `${what}: ${whyNot(isNamed(asked, closest), first, { file, caller })}`,
     closest,
     help: isBlockedByCondition(first)
       ? undefined
       : allowSuggestion({ service: service.policy, caller, action }),
   });
+}
+
+function isNamed({ principals, service }: Question, closest: readonly NearMiss[]): boolean {
+  return (
+    closest.some(({ clause }) => clause !== 'from') ||
+    principals.allow.some((principal) => service.allowRules.has(principal))
+  );
 }
 
 function whyNot(

@@ -57,15 +57,15 @@ export interface NearIndex {
 const indexes = new WeakMap<CompiledService, NearIndex>();
 
 /** Made at the first denial: most services of a mesh deny nobody at this desk. */
-export function nearIndex(service: CompiledService): NearIndex {
+export function nearIndex(service: CompiledService, texts: Texts): NearIndex {
   const known = indexes.get(service);
   if (known !== undefined) return known;
-  const made = newIndex(service);
+  const made = newIndex(service, texts);
   indexes.set(service, made);
   return made;
 }
 
-function newIndex({ allAllowRules, allowRules, texts }: CompiledService): NearIndex {
+function newIndex({ allAllowRules, allowRules }: CompiledService, texts: Texts): NearIndex {
   const places = new Map(allAllowRules.map((rule, place) => [rule, place]));
   const lists = new Map<string, NearList>();
   const all = nearList(allAllowRules, places, texts);

@@ -41,8 +41,8 @@ export function nearMisses(asked: Question, name: string): readonly NearMiss[] {
   return misses;
 }
 
-function nearest({ service, principals, wanted }: Question): readonly Candidate[] {
-  const index = nearIndex(service);
+function nearest({ policy, service, principals, wanted }: Question): readonly Candidate[] {
+  const index = nearIndex(service, policy.texts);
   const best: Candidate[] = [];
   const room: Room = { rules: rulesLookedAtMax, operations: operationsLookedAtMax };
   if (index.isWhole) {
@@ -136,14 +136,20 @@ function failedClause(
   if (operation.kind === 'connect' || action.kind === 'connect') {
     return { clause: 'protocol', wanted: kindText(operation.kind), got: kindText(action.kind) };
   }
-  const wanted = requestOf(operation);
-  if (wanted.method !== '*' && wanted.method !== action.method) {
-    return { clause: 'method', wanted: wanted.method, got: action.method };
+  const method = operation.kind === 'http' ? operation.method : 'POST';
+  if (method !== '*' && method !== action.method) {
+    return { clause: 'method', wanted: method, got: action.method };
   }
-  const covers = (): boolean => matchesSegments(wanted.segments, pathSegments(action.path));
-  if (rule.conditions !== undefined && covers()) return failedCondition(rule.conditions, asked);
-  const path = operation.kind === 'http' ? operation.path.text : `/${wanted.segments.join('/')}`;
+  if (rule.conditions !== undefined && coversPath(operation, action.path)) {
+    return failedCondition(rule.conditions, asked);
+  }
+  const path =
+    operation.kind === 'http' ? operation.path.text : `/${operation.service}/${operation.method}`;
   return { clause: 'path', wanted: path, got: clip(action.path) };
+}
+
+function coversPath(operation: Exclude<Operation, { kind: 'connect' }>, path: string): boolean {
+  return matchesSegments(requestOf(operation).segments, pathSegments(path));
 }
 
 function kindText(kind: 'http' | 'grpc' | 'connect'): string {

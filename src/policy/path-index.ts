@@ -4,7 +4,7 @@ import { anyRest, anyText, emptyText } from './texts.ts';
 
 /**
  * Path patterns as one tree, so that a look-up costs by the length of the path and not by the number of rules. Segments
- * are numbers of a service's texts, and nodes are numbers too: in flat arrays a look-up waits for memory less often.
+ * are numbers of the policy's texts, and nodes are numbers too: in flat arrays a look-up waits for memory less often.
  */
 export interface PathIndex<T> {
   /** By node and segment: the node below. */

@@ -13,6 +13,7 @@ import {
 
 /** The rules of one service with one effect: by path, then principal, then method. */
 export interface RuleIndex<T> {
+  readonly isEmpty: boolean;
   /** Those that some rule here names. */
   readonly principals: ReadonlySet<string>;
   readonly connect: ReadonlyMap<string, T>;
@@ -76,7 +77,8 @@ export function indexRules<T>(
       return before.set(principal, withEntry(before.get(principal), entry, merge));
     },
   );
-  return { principals: new Set(groups.keys()), connect: connects, paths, effect };
+  const principals = new Set(groups.keys());
+  return { isEmpty: principals.size === 0, principals, connect: connects, paths, effect };
 }
 
 function withoutSlash(segments: readonly number[], effect: PolicyRule['effect']) {
@@ -101,7 +103,7 @@ export function findRule<T>(
   principals: readonly string[],
   wanted: Wanted,
 ): T | undefined {
-  if (index.principals.size === 0) return undefined;
+  if (index.isEmpty) return undefined;
   if (wanted.method === connect) return firstOf(index.connect, principals);
   const best: Best<T> = { value: undefined, rank: principals.length * 2 };
   eachPath(index.paths, wanted.segments, lengthFor(index, wanted), (found) => {
@@ -142,7 +144,7 @@ export function eachRule<T>(
   wanted: Wanted,
   visit: (rule: T) => void,
 ): void {
-  if (index.principals.size === 0) return;
+  if (index.isEmpty) return;
   if (wanted.method === connect) {
     for (const principal of principals) index.connect.get(principal)?.forEach(visit);
     return;

@@ -1,7 +1,7 @@
 import type { Action } from './decision.ts';
 
 /**
- * The methods and segments in the rules of one service, as numbers: each text of a request is looked up once, however
+ * The methods and segments in the rules of a policy, as numbers: each text of a request is looked up once, however
  * many rules it is then compared with, and no part of the request is copied for it.
  */
 export interface Texts {
@@ -13,7 +13,7 @@ export interface Texts {
   readonly segmentsMax: number;
 }
 
-/** What is asked for, in the numbers of a service. */
+/** What is asked for, in the numbers of a policy. */
 export interface Wanted {
   readonly method: number;
   readonly segments: readonly number[];
