@@ -10,7 +10,8 @@ import type { PolicyRule } from '../policy/document.ts';
 import { nothingKnown, type TokenStanding, unknown } from '../policy/facts.ts';
 import { type Principals, principalsOf } from '../policy/principals.ts';
 import { conditionRead } from '../policy/question.ts';
-import { eachRule, findRule, principalKey, rulesNaming } from '../policy/rule-index.ts';
+import { eachRule, findRule, rulesNaming } from '../policy/rule-index.ts';
+import { principalKey } from '../policy/rule-parts.ts';
 import { type Wanted, wantedOf } from '../policy/texts.ts';
 import { conditionTexts } from './condition-text.ts';
 import { otherSegment } from './path-space.ts';
@@ -75,21 +76,18 @@ function answerOf(
   wanted: Wanted,
   told: ReadonlyMap<string, Told>,
 ): SpaceAnswer {
-  if (findRule(service.deny, principals.deny, wanted) !== undefined) return denied;
+  if (findRule(service.deny, principals, wanted) !== undefined) return denied;
   const unless = new Map<string, NamedCondition>();
   const any = new Map<string, NamedCondition>();
-  let [isDenied, isAllowed] = [
-    false,
-    findRule(service.allow, principals.allow, wanted) !== undefined,
-  ];
+  let [isDenied, isAllowed] = [false, findRule(service.allow, principals, wanted) !== undefined];
   const { conditional } = service;
   if (conditional !== undefined) {
-    eachRule(conditional.deny, principals.deny, wanted, ({ ref }) => {
+    eachRule(conditional.deny, principals, wanted, ({ ref }) => {
       const one = told.get(ref.id);
       if (one === 'holds') isDenied = true;
       else if (one !== undefined && one !== 'fails') unless.set(one.says, one);
     });
-    eachRule(conditional.allow, principals.allow, wanted, ({ ref }) => {
+    eachRule(conditional.allow, principals, wanted, ({ ref }) => {
       const one = told.get(ref.id);
       if (one === 'holds') isAllowed = true;
       else if (one !== undefined && one !== 'fails') any.set(one.says, one);
@@ -155,7 +153,7 @@ function conditionsFor(asked: Asked): ReadonlyMap<string, Told> {
   if (service.conditional === undefined) return told;
   const byId = new Map(service.policy.rules.map((rule) => [rule.id as string, rule]));
   for (const effect of ['deny', 'allow'] as const) {
-    for (const rule of rulesNaming(service.conditional[effect], principals[effect])) {
+    for (const rule of rulesNaming(service.conditional[effect], principals)) {
       if (rule.isAudit) continue;
       told.set(rule.ref.id, toldOf(rule, byId.get(rule.ref.id)?.conditions, asked));
     }

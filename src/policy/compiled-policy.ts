@@ -7,9 +7,11 @@ import {
   type PolicyRule,
   type ServicePolicy,
 } from './document.ts';
-import type { Principals } from './principals.ts';
-import { anyone, byPrincipal, indexRules, principalKey, type RuleIndex } from './rule-index.ts';
-import { noTexts, type TextNumbers, type Texts, textsOf } from './texts.ts';
+import { type NearIndex, newNearIndex } from './near-index.ts';
+import { numbered, type Principals } from './principals.ts';
+import { indexRules, type RuleIndex } from './rule-index.ts';
+import { anyone, byPrincipal, principalKey, requestOf } from './rule-parts.ts';
+import { newTexts, type Texts } from './texts.ts';
 
 /** A rule of which more must hold than who and what, or that is only heard. */
 export interface ConditionalRule {
@@ -44,6 +46,8 @@ export interface CompiledService {
   /** Allow rules by principal, each list sorted by id: where near misses are looked for. */
   readonly allowRules: ReadonlyMap<string, readonly PolicyRule[]>;
   readonly allAllowRules: readonly PolicyRule[];
+  /** Made at the first denial: most services of a mesh deny nobody at this desk. */
+  readonly near: () => NearIndex;
 }
 
 export interface ConditionalRules {
@@ -55,18 +59,33 @@ export interface ConditionalRules {
 export function compilePolicy(document: PolicyDocument): CompiledPolicy {
   const withPeople = document.roles.filter(({ guests }) => guests?.some(isPerson));
   const peopleRoles = new Set<string>(withPeople.map(({ name }) => name));
-  const texts = noTexts();
+  const texts = textsOf(document);
   const services = new Map(
     document.services.map((one) => [one.name, compileService(one, peopleRoles, texts)]),
   );
   return {
     trustDomain: document.trustDomain,
-    texts: textsOf(texts),
+    texts,
     services,
     issuers: document.issuers ?? [],
     guests: guestRoles(document),
-    callers: callerPrincipals(document),
+    callers: callerPrincipals(document, texts),
   };
+}
+
+function textsOf({ services }: PolicyDocument): Texts {
+  const texts = new Set<string>();
+  let segmentsMax = 1;
+  for (const { from, to } of services.flatMap(({ rules }) => rules)) {
+    for (const who of from) texts.add(principalKey(who));
+    for (const operation of to) {
+      if (operation.kind === 'connect') continue;
+      const { method, segments } = requestOf(operation);
+      segmentsMax = Math.max(segmentsMax, segments.length);
+      for (const text of [method, ...segments]) texts.add(text);
+    }
+  }
+  return newTexts(texts, segmentsMax);
 }
 
 export function isPerson(guest: string): boolean {
@@ -91,7 +110,7 @@ export function ruleRef(service: ServicePolicy, rule: PolicyRule): RuleRef {
   return { id: rule.id, service: service.name, effect: rule.effect, at: rule.at };
 }
 
-function callerPrincipals(document: PolicyDocument): Map<string, Principals> {
+function callerPrincipals(document: PolicyDocument, texts: Texts): Map<string, Principals> {
   const roles = new Map<string, string[]>();
   const sorted = [...document.roles].sort((a, b) => compareText(a.name, b.name));
   for (const role of sorted) {
@@ -105,7 +124,7 @@ function callerPrincipals(document: PolicyDocument): Map<string, Principals> {
     document.services.map(({ name }) => {
       const own = principalKey({ kind: 'service', service: name });
       const all = [own, ...(roles.get(name) ?? []), anyone];
-      return [name, { allow: all, deny: all }];
+      return [name, numbered(texts, { allow: all, deny: all })];
     }),
   );
 }
@@ -113,7 +132,7 @@ function callerPrincipals(document: PolicyDocument): Map<string, Principals> {
 function compileService(
   policy: ServicePolicy,
   peopleRoles: ReadonlySet<string>,
-  texts: TextNumbers,
+  texts: Texts,
 ): CompiledService {
   const namesPeople = policy.rules.some(({ from }) =>
     from.some(
@@ -137,14 +156,14 @@ function compileService(
     plain.length === rules.length && !namesPeople
       ? undefined
       : conditionalRules(policy, rules, texts);
+  const found = { allAllowRules: enforced, allowRules: byPrincipal(enforced) };
+  let near: NearIndex | undefined;
   return {
-    policy,
-    deny,
-    allow,
-    conditional,
-    namesPeople,
-    allowRules: byPrincipal(enforced),
-    allAllowRules: enforced,
+    ...{ policy, deny, allow, conditional, namesPeople, ...found },
+    near: () => {
+      near ??= newNearIndex(found, texts);
+      return near;
+    },
   };
 }
 
@@ -156,7 +175,7 @@ export function isPlain({ conditions, mode }: PolicyRule): boolean {
 function conditionalRules(
   policy: ServicePolicy,
   rules: readonly PolicyRule[],
-  texts: TextNumbers,
+  texts: Texts,
 ): ConditionalRules {
   const rest = rules.filter((rule) => !isPlain(rule));
   const toValue = (rule: PolicyRule): readonly ConditionalRule[] => [conditionalRule(policy, rule)];

@@ -55,7 +55,7 @@ function outcomeOf(
   const audits: RuleRef[] = [];
   const faults: RuleFault[] = [];
   const seen = new Set<ConditionalRule>();
-  eachRule(rules[effect], principals[effect], wanted, (rule) => {
+  eachRule(rules[effect], principals, wanted, (rule) => {
     if (seen.has(rule)) return;
     seen.add(rule);
     const held = rule.test(facts, read);

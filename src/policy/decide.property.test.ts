@@ -8,6 +8,7 @@ import { type Action, type Answer, answerOf } from './decision.ts';
 import type { PolicyDocument, PolicyRule } from './document.ts';
 import { plainNearMisses } from './near-misses.fixture.ts';
 import { matchesSegments } from './path-index.ts';
+import { numbered } from './principals.ts';
 import {
   randomAction,
   randomCaller,
@@ -17,7 +18,7 @@ import {
   seeded,
 } from './random.fixture.ts';
 import { findRule, indexRules } from './rule-index.ts';
-import { noTexts, textsOf, wantedOf } from './texts.ts';
+import { newTexts, wantedOf } from './texts.ts';
 
 /** The rules of the language, read out plainly: every rule is looked at, none is indexed. */
 function plainly(document: PolicyDocument, caller: string, callee: string, action: Action): string {
@@ -143,14 +144,14 @@ test('the order of services, roles, rules and alternatives never changes a decis
 
 /** What an index of this pattern alone says. */
 function isIndexed(pattern: PathPattern, path: string): boolean {
-  const texts = noTexts();
-  const to: Operation[] = [{ kind: 'http', method: 'GET', path: pattern }];
   const at = { file: 'services/a.yaml', line: 1 };
+  const to: Operation[] = [{ kind: 'http', method: 'GET', path: pattern }];
   const rule: PolicyRule = { id: 'r1' as RuleId, effect: 'allow', from: [{ kind: 'any' }], to, at };
+  const texts = newTexts(['GET', ...pattern.segments], Math.max(1, pattern.segments.length));
   const index = indexRules([rule], 'allow', { texts, toValue: () => true });
-  return (
-    findRule(index, ['*'], wantedOf(textsOf(texts), { kind: 'http', method: 'GET', path })) ?? false
-  );
+  const anybody = numbered(texts, { allow: ['*'], deny: ['*'] });
+  const wanted = wantedOf(texts, { kind: 'http', method: 'GET', path });
+  return findRule(index, anybody, wanted) ?? false;
 }
 
 test('an index of one pattern, the pattern alone, the model and a regular expression match the same paths', () => {

@@ -32,9 +32,9 @@ export function decide(policy: CompiledPolicy, request: PolicyRequest): Decision
   if (principals === undefined || caller === undefined) return unknownCaller(policy, caller);
   const wanted = wantedOf(policy.texts, action);
   const asked = { policy, service, caller, principals, action, wanted, facts };
-  const denial = findRule(service.deny, principals.deny, wanted);
+  const denial = findRule(service.deny, principals, wanted);
   if (denial !== undefined) return deniedBy(asked, denial);
-  const allowed = findRule(service.allow, principals.allow, wanted);
+  const allowed = findRule(service.allow, principals, wanted);
   const { conditional } = service;
   if (conditional === undefined) return allowed ?? notAllowed(asked);
   return decideConditional(asked, conditional, allowed);

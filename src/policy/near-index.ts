@@ -1,7 +1,6 @@
-import type { CompiledService } from './compiled-policy.ts';
 import type { PolicyRule } from './document.ts';
 import { type NumberPairs, numberPairs } from './number-pairs.ts';
-import { principalKey, requestOf } from './rule-index.ts';
+import { principalKey, requestOf } from './rule-parts.ts';
 import { anyRest, anyText, connect, ruleText, type Texts } from './texts.ts';
 
 /** A denial may be asked for by anyone, so its cost is bounded; the rules that name the caller are looked at first. */
@@ -14,29 +13,30 @@ export type Mask = readonly number[];
 
 /**
  * Allow rules as sets of bits: how far each agrees with a request is found for 32 at once, where comparing them one by one
- * would cost more than all the rest of a denial. Each operation of each rule is an entry, in the order of the rules. What
- * is said of a mask below is where it begins in `masks`.
+ * would cost more than all the rest of a denial. Each operation of each rule is an entry, in the order of the rules. All
+ * numbers stand in one array, for a denial mostly waits for memory; what is said of a mask is where it begins there.
  */
 export interface NearList {
-  readonly masks: Int32Array;
-  /** In a mask. */
+  readonly numbers: Int32Array;
+  /** Of a mask. */
   readonly words: number;
-  readonly every: Mask;
-  /** By depth and segment: entries with this segment there, or with `*`. */
-  readonly segments: NumberPairs;
-  /** By depth: entries with `*` there. */
-  readonly wild: readonly number[];
-  /** By number of segments: entries that match no more, and those that match any rest. */
-  readonly ends: readonly number[];
-  readonly rests: readonly number[];
-  readonly lengths: readonly { readonly length: number; readonly mask: number }[];
-  /** By method: entries with it or with any. */
-  readonly methods: ReadonlyMap<number, number>;
+  /** Of the longest pattern. */
+  readonly segmentsMax: number;
+  /** By depth and segment: entries with this segment there, or with `*`. By `segmentsMax` and method: with it or with any. */
+  readonly masks: NumberPairs;
+  /** Behind it one for each depth: entries with `*` there. */
+  readonly wild: number;
+  /** Behind them one for each number of segments: entries that match no more, and those that match any rest. */
+  readonly ends: number;
+  readonly rests: number;
+  /** Where pairs of a length of patterns and the mask of those that have it begin, and how many there are. */
+  readonly lengths: number;
+  readonly lengthCount: number;
   readonly anyMethod: number;
   readonly connects: number;
-  /** Of each entry: the place of its rule among the service's, and its own among the rule's operations. */
-  readonly places: Int32Array;
-  readonly operations: Int32Array;
+  /** Where a pair for each entry begins: the place of its rule among the service's, its own among the rule's operations. */
+  readonly entries: number;
+  readonly every: Mask;
   /** The first entry of each rule, and last how many entries there are. */
   readonly starts: readonly number[];
   /** Rules that stand in lists of other callers too. */
@@ -48,24 +48,19 @@ export interface NearIndex {
   readonly all: NearList;
   /** No rule is left out of `all`. */
   readonly isWhole: boolean;
-  /** By principal: the entries of `all` whose rule names it. */
-  readonly namedInAll: ReadonlyMap<string, Mask>;
+  /** By principal, as a number of the policy's texts: the entries of `all` whose rule names it. */
+  readonly namedInAll: ReadonlyMap<number, Mask>;
   /** The first `rulesLookedAtMax` rules for this principal: more are never looked at, also when some are in two lists. */
   readonly named: (principal: string) => NearList | undefined;
 }
 
-const indexes = new WeakMap<CompiledService, NearIndex>();
-
-/** Made at the first denial: most services of a mesh deny nobody at this desk. */
-export function nearIndex(service: CompiledService, texts: Texts): NearIndex {
-  const known = indexes.get(service);
-  if (known !== undefined) return known;
-  const made = newIndex(service, texts);
-  indexes.set(service, made);
-  return made;
+interface Rules {
+  /** Sorted by id. */
+  readonly allAllowRules: readonly PolicyRule[];
+  readonly allowRules: ReadonlyMap<string, readonly PolicyRule[]>;
 }
 
-function newIndex({ allAllowRules, allowRules }: CompiledService, texts: Texts): NearIndex {
+export function newNearIndex({ allAllowRules, allowRules }: Rules, texts: Texts): NearIndex {
   const places = new Map(allAllowRules.map((rule, place) => [rule, place]));
   const lists = new Map<string, NearList>();
   const all = nearList(allAllowRules, places, texts);
@@ -75,7 +70,7 @@ function newIndex({ allAllowRules, allowRules }: CompiledService, texts: Texts):
     isWhole:
       rules.length === allAllowRules.length &&
       rules.reduce((sum, { to }) => sum + to.length, 0) <= operationsLookedAtMax,
-    namedInAll: namedIn(all, rules),
+    namedInAll: namedIn(all, rules, texts),
     named: (principal) => {
       const known = lists.get(principal);
       if (known !== undefined) return known;
@@ -88,15 +83,20 @@ function newIndex({ allAllowRules, allowRules }: CompiledService, texts: Texts):
   };
 }
 
-function namedIn(list: NearList, rules: readonly PolicyRule[]): ReadonlyMap<string, Mask> {
-  const found = new Map<string, number[]>();
-  list.places.forEach((place, entry) => {
-    for (const key of rules[place]?.from.map(principalKey) ?? []) {
-      const mask = found.get(key) ?? list.every.map(() => 0);
+function namedIn(
+  { every, numbers, entries }: NearList,
+  rules: readonly PolicyRule[],
+  texts: Texts,
+): ReadonlyMap<number, Mask> {
+  const found = new Map<number, number[]>();
+  for (let entry = 0, at = entries; at < numbers.length; entry += 1, at += 2) {
+    for (const who of rules[numbers[at] ?? 0]?.from ?? []) {
+      const principal = ruleText(texts, principalKey(who));
+      const mask = found.get(principal) ?? every.map(() => 0);
       setBit(mask, 0, entry);
-      found.set(key, mask);
+      found.set(principal, mask);
     }
-  });
+  }
   return found;
 }
 
@@ -119,13 +119,11 @@ function nearList(
 ): NearList {
   const rules = all.slice(0, rulesLookedAtMax).filter(({ to }) => to.length > 0);
   const byRule = rules.map((rule) => entriesOf(rule, places.get(rule) ?? 0, texts));
-  const entries = byRule.flat();
-  let sum = 0;
+  const starts = [0];
+  for (const { length } of byRule) starts.push((starts.at(-1) ?? 0) + length);
   return {
-    ...masksOf(entries),
-    places: Int32Array.from(entries, ({ place }) => place),
-    operations: Int32Array.from(entries, ({ operation }) => operation),
-    starts: [0, ...byRule.map(({ length }) => (sum += length))],
+    ...listOf(byRule.flat()),
+    starts,
     shared: rules.flatMap(({ from }, at) => (from.length > 1 ? [at] : [])),
   };
 }
@@ -139,59 +137,72 @@ function entriesOf(rule: PolicyRule, place: number, texts: Texts): readonly Entr
   });
 }
 
-type Masks = Omit<NearList, 'places' | 'operations' | 'starts' | 'shared'>;
-
-function masksOf(entries: readonly Entry[]): Masks {
+function listOf(entries: readonly Entry[]): Omit<NearList, 'starts' | 'shared'> {
   const words = Math.max(1, Math.ceil(entries.length / 32));
-  const made: number[] = [];
+  const numbers: number[] = [];
   const maskOf = (isIn: (entry: Entry) => boolean): number => {
-    const from = made.length;
-    for (let word = 0; word < words; word += 1) made.push(0);
+    const from = numbers.length;
+    for (let word = 0; word < words; word += 1) numbers.push(0);
     entries.forEach((entry, at) => {
-      if (isIn(entry)) setBit(made, from, at);
+      if (isIn(entry)) setBit(numbers, from, at);
     });
     return from;
   };
-  const depths = Array.from(
-    { length: 1 + Math.max(0, ...entries.map(({ segments }) => segments.length)) },
-    (_, depth) => depth,
-  );
+  const masksOf = (count: number, isIn: (entry: Entry, at: number) => boolean): number => {
+    const from = numbers.length;
+    for (let at = 0; at < count; at += 1) maskOf((entry) => isIn(entry, at));
+    return from;
+  };
+  const every = maskOf(() => true);
+  const segmentsMax = Math.max(0, ...entries.map(({ segments }) => segments.length));
+  const depths = segmentsMax + 1;
+  const wild = masksOf(depths, ({ segments }, depth) => segments[depth] === anyText);
   const isRest = ({ segments }: Entry): boolean => segments.at(-1) === anyRest;
-  const distinct = (of: (entry: Entry) => number): number[] => [...new Set(entries.map(of))];
-  const triples = depths.flatMap((depth) =>
-    distinct(({ segments }) => segments[depth] ?? anyRest)
-      .filter((segment) => segment >= 0)
-      .flatMap((segment) => {
-        const goesOn = ({ segments: { [depth]: has } }: Entry) =>
-          has === segment || has === anyText;
-        return [depth, segment, maskOf(goesOn)];
-      }),
-  );
-  const every = Array.from({ length: words }, () => 0);
-  for (const at of entries.keys()) setBit(every, 0, at);
+  const ends = masksOf(depths, (one, length) => isEnd(one) && one.segments.length === length);
+  const rests = masksOf(depths, (one, length) => isRest(one) && one.segments.length - 1 === length);
+  const all = lengthsOf(entries);
+  const lengths = numbers.length;
+  for (const length of all) {
+    numbers.push(length);
+    maskOf(({ segments }) => segments.length === length);
+  }
   return {
-    words,
-    every,
-    segments: numberPairs(triples),
-    wild: depths.map((depth) => maskOf(({ segments }) => segments[depth] === anyText)),
-    ends: depths.map((depth) =>
-      maskOf((one) => one.method !== connect && !isRest(one) && one.segments.length === depth),
-    ),
-    rests: depths.map((depth) => maskOf((one) => isRest(one) && one.segments.length - 1 === depth)),
-    lengths: distinct(({ segments }) => segments.length).map((length) => ({
-      length,
-      mask: maskOf(({ segments }) => segments.length === length),
-    })),
-    methods: new Map(
-      distinct(({ method }) => method)
-        .filter((method) => method >= 0)
-        .map((method) => [
-          method,
-          maskOf((entry) => entry.method === method || entry.method === anyText),
-        ]),
-    ),
+    ...{ words, segmentsMax, wild, ends, rests, lengths, lengthCount: all.length },
+    every: numbers.slice(every, words),
     anyMethod: maskOf(({ method }) => method === anyText),
     connects: maskOf(({ method }) => method === connect),
-    masks: Int32Array.from(made),
+    masks: numberPairs(pairsOf(entries, segmentsMax, maskOf)),
+    entries: numbers.length,
+    numbers: Int32Array.from([
+      ...numbers,
+      ...entries.flatMap(({ place, operation }) => [place, operation]),
+    ]),
   };
+}
+
+function isEnd({ method, segments }: Entry): boolean {
+  return method !== connect && segments.at(-1) !== anyRest;
+}
+
+function lengthsOf(entries: readonly Entry[]): readonly number[] {
+  return [...new Set(entries.map(({ segments }) => segments.length))];
+}
+
+function pairsOf(
+  entries: readonly Entry[],
+  segmentsMax: number,
+  maskOf: (isIn: (entry: Entry) => boolean) => number,
+): number[] {
+  const pairs: number[] = [];
+  const add = (first: number, of: (entry: Entry) => number | undefined): void => {
+    for (const text of new Set(entries.map(of))) {
+      if (text === undefined || text < 0) continue;
+      const mask = maskOf((entry) => of(entry) === text || of(entry) === anyText);
+      pairs.push(first, text, mask);
+    }
+  };
+  for (let depth = 0; depth < segmentsMax; depth += 1)
+    add(depth, ({ segments }) => segments[depth]);
+  add(segmentsMax, ({ method }) => method);
+  return pairs;
 }

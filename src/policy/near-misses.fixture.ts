@@ -3,7 +3,7 @@ import type { CompiledService } from './compiled-policy.ts';
 import type { Action } from './decision.ts';
 import type { PolicyRule } from './document.ts';
 import { matchesSegments } from './path-index.ts';
-import { requestOf } from './rule-index.ts';
+import { requestOf } from './rule-parts.ts';
 
 interface Near {
   readonly id: string;

@@ -7,14 +7,13 @@ import {
   type Mask,
   type NearIndex,
   type NearList,
-  nearIndex,
   operationsLookedAtMax,
   rulesLookedAtMax,
 } from './near-index.ts';
 import { type Candidate, nearMissesMax, scan, weights } from './near-scan.ts';
 import { matchesSegments, pathSegments } from './path-index.ts';
 import type { Question } from './question.ts';
-import { requestOf } from './rule-index.ts';
+import { requestOf } from './rule-parts.ts';
 
 const namesShownMax = 5;
 
@@ -41,12 +40,12 @@ export function nearMisses(asked: Question, name: string): readonly NearMiss[] {
   return misses;
 }
 
-function nearest({ policy, service, principals, wanted }: Question): readonly Candidate[] {
-  const index = nearIndex(service, policy.texts);
+function nearest({ service, principals, wanted }: Question): readonly Candidate[] {
+  const index = service.near();
   const best: Candidate[] = [];
   const room: Room = { rules: rulesLookedAtMax, operations: operationsLookedAtMax };
   if (index.isWhole) {
-    const entries = namedInAll(index, principals.allow);
+    const entries = namedInAll(index, principals.numbers.allow);
     scan({ list: index.all, entries, wanted, named: true, best });
   } else {
     const taken = new Set<number>();
@@ -59,7 +58,7 @@ function nearest({ policy, service, principals, wanted }: Question): readonly Ca
   const last = best[nearMissesMax - 1];
   // What all rules for others lose against is not held against each.
   if (room.rules > 0 && (last === undefined || last.score <= unnamedScoreMax)) {
-    const named = namedInAll(index, principals.allow);
+    const named = namedInAll(index, principals.numbers.allow);
     const others = index.all.every.map((word, at) => word & ~(named[at] ?? 0));
     const entries = index.isWhole ? others : withinRoom(index.all, others, room);
     scan({ list: index.all, entries, wanted, named: false, best });
@@ -67,7 +66,7 @@ function nearest({ policy, service, principals, wanted }: Question): readonly Ca
   return best;
 }
 
-function namedInAll({ all, namedInAll: masks }: NearIndex, principals: readonly string[]): Mask {
+function namedInAll({ all, namedInAll: masks }: NearIndex, principals: readonly number[]): Mask {
   const named: number[] = [];
   for (let word = 0; word < all.words; word += 1) named.push(0);
   for (const principal of principals) {
@@ -81,10 +80,10 @@ function namedInAll({ all, namedInAll: masks }: NearIndex, principals: readonly 
 
 /** Entries of rules that were in no list before, as many as there is room for. */
 function notTaken(list: NearList, taken: Set<number>, room: Room): Mask {
-  const { starts, every, places, shared } = list;
+  const { starts, every, numbers, entries, shared } = list;
   const again: number[] = [];
   for (const rule of shared) {
-    const place = places[starts[rule] ?? 0] ?? 0;
+    const place = numbers[entries + (starts[rule] ?? 0) * 2] ?? 0;
     if (taken.has(place)) again.push(rule);
     taken.add(place);
   }

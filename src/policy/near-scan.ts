@@ -1,6 +1,6 @@
 import type { Mask, NearList } from './near-index.ts';
 import { valueOfPair } from './number-pairs.ts';
-import { connect, emptyText, type Wanted } from './texts.ts';
+import { connect, emptyText, unknownText, type Wanted } from './texts.ts';
 
 /** Two are read at a glance. */
 export const nearMissesMax = 2;
@@ -33,14 +33,18 @@ export function scan(given: Scan): void {
     scanConnect(given);
     return;
   }
+  const { numbers, words, masks, segmentsMax, anyMethod } = list;
+  const known = wanted.method < 0 ? -1 : valueOfPair(masks, segmentsMax, wanted.method);
+  const method = known === -1 ? anyMethod : known;
   const steps = stepsOf(list, wanted);
-  for (let word = 0; word < list.words; word += 1) {
+  for (let word = 0; word < words; word += 1) {
+    const fitting = numbers[method + word] ?? 0;
     let alive = entries[word] ?? 0;
     for (let depth = 0; alive !== 0; depth += 1) {
       const step = steps[depth];
-      const next = step === undefined ? 0 : alive & (list.masks[step + word] ?? 0);
+      const next = step === undefined ? 0 : alive & (numbers[step + word] ?? 0);
       const stopped = alive & ~next;
-      if (stopped !== 0) offerStopped(given, word, depth, stopped);
+      if (stopped !== 0) offerStopped(given, { word, depth, stopped, fitting });
       alive = next;
     }
   }
@@ -50,34 +54,47 @@ function scanConnect(given: Scan): void {
   const { list, entries } = given;
   for (let word = 0; word < list.words; word += 1) {
     const all = entries[word] ?? 0;
-    const connects = all & (list.masks[list.connects + word] ?? 0);
+    const connects = all & (list.numbers[list.connects + word] ?? 0);
     offer(given, word, connects, weights.method + weights.path);
     offer(given, word, all & ~connects, 0);
   }
 }
 
-/** By depth: where the mask of those that go on begins. `*` goes on behind the end of the path too. */
-function stepsOf({ segments, wild }: NearList, wanted: Wanted): readonly number[] {
+/** By depth: the mask of those that go on. `*` goes on behind the end of the path too. */
+function stepsOf({ masks, wild, words, segmentsMax }: NearList, wanted: Wanted): readonly number[] {
   const steps: number[] = [];
-  for (let depth = 0; depth < wild.length - 1; depth += 1) {
-    const segment = wanted.segments[depth];
-    const known = segment === undefined || segment < 0 ? -1 : valueOfPair(segments, depth, segment);
-    steps.push(known === -1 ? (wild[depth] ?? 0) : known);
+  for (let depth = 0; depth < segmentsMax; depth += 1) {
+    const segment = wanted.segments[depth] ?? unknownText;
+    const known = segment < 0 ? -1 : valueOfPair(masks, depth, segment);
+    steps.push(known === -1 ? wild + depth * words : known);
   }
   return steps;
 }
 
-/** Entries whose first `depth` segments the path has, and no more. */
-function offerStopped(given: Scan, word: number, depth: number, stopped: number): void {
-  const { list } = given;
+/** Entries of one word whose first `depth` segments the path has, and no more. */
+interface Stopped {
+  readonly word: number;
+  readonly depth: number;
+  readonly stopped: number;
+  /** All of the word with the method. */
+  readonly fitting: number;
+}
+
+function offerStopped(given: Scan, some: Stopped): void {
+  const { numbers, words, lengths, lengthCount } = given.list;
+  const { word, depth, stopped, fitting } = some;
   const covered = stopped & coveredMask(given, word, depth);
-  if (covered !== 0) offerByMethod(given, word, covered, weights.path);
+  offer(given, word, covered & fitting, weights.method + weights.path);
+  offer(given, word, covered & ~fitting, weights.path);
   const others = stopped & ~covered;
   if (others === 0 || !mayBeNearer(given, depth)) return;
   // A path that does not match counts by the share of the pattern's first segments that it has, below one.
-  for (const { length, mask } of list.lengths) {
-    const some = others & (list.masks[mask + word] ?? 0);
-    if (some !== 0) offerByMethod(given, word, some, depth / (length + 1));
+  for (let at = lengths; at < lengths + lengthCount * (words + 1); at += words + 1) {
+    const found = others & (numbers[at + 1 + word] ?? 0);
+    if (found === 0) continue;
+    const path = depth / ((numbers[at] ?? 0) + 1);
+    offer(given, word, found & fitting, weights.method + path);
+    offer(given, word, found & ~fitting, path);
   }
 }
 
@@ -89,25 +106,16 @@ function mayBeNearer({ best, named }: Scan, depth: number): boolean {
 }
 
 function coveredMask({ list, wanted }: Scan, word: number, depth: number): number {
-  const { masks, ends, rests, wild } = list;
+  const { numbers, words, ends, rests, wild } = list;
   const { segments } = wanted;
   if (depth > segments.length) return 0;
-  let covered = masks[(rests[depth] ?? 0) + word] ?? 0;
-  if (depth === segments.length) covered |= masks[(ends[depth] ?? 0) + word] ?? 0;
+  let covered = numbers[rests + depth * words + word] ?? 0;
+  if (depth === segments.length) covered |= numbers[ends + depth * words + word] ?? 0;
   // `*` stands for a segment that is not empty.
-  for (let at = segments.indexOf(emptyText); covered !== 0 && at !== -1 && at < depth; ) {
-    covered &= ~(masks[(wild[at] ?? 0) + word] ?? 0);
-    at = segments.indexOf(emptyText, at + 1);
+  for (let at = covered === 0 ? depth : 0; at < depth; at += 1) {
+    if (segments[at] === emptyText) covered &= ~(numbers[wild + at * words + word] ?? 0);
   }
   return covered;
-}
-
-function offerByMethod(given: Scan, word: number, entries: number, path: number): void {
-  const { list, wanted } = given;
-  const mask = list.methods.get(wanted.method) ?? list.anyMethod;
-  const fitting = entries & (list.masks[mask + word] ?? 0);
-  offer(given, word, fitting, weights.method + path);
-  offer(given, word, entries & ~fitting, path);
 }
 
 /** All with one score, the first in the order of rules before the others. */
@@ -115,12 +123,12 @@ function offer(given: Scan, word: number, entries: number, what: number): void {
   const { list, best, named } = given;
   const score = (named ? weights.from : 0) + what;
   for (let left = entries; left !== 0; left &= left - 1) {
-    const entry = word * 32 + 31 - Math.clz32(left & -left);
-    const place = list.places[entry] ?? 0;
+    const entry = list.entries + (word * 32 + 31 - Math.clz32(left & -left)) * 2;
+    const place = list.numbers[entry] ?? 0;
     const last = best[nearMissesMax - 1];
     if (last !== undefined && (last.score > score || (last.score === score && last.place < place)))
       return;
-    insert(best, { place, named, operation: list.operations[entry] ?? 0, score });
+    insert(best, { place, named, operation: list.numbers[entry + 1] ?? 0, score });
   }
 }
 

@@ -11,7 +11,7 @@ export interface NumberPairs {
 
 const slotSize = 3;
 
-/** First, second and value of each in a row; none is negative, and no pair comes twice. */
+/** First, second and value of each in a row; no first and no value is negative, and no pair comes twice. */
 export function numberPairs(triples: readonly number[]): NumberPairs {
   const count = triples.length / slotSize;
   const size = 2 ** Math.ceil(Math.log2(Math.max(2, count * 2)));

@@ -4,28 +4,26 @@ import { anyRest, anyText, emptyText } from './texts.ts';
 
 /**
  * Path patterns as one tree, so that a look-up costs by the length of the path and not by the number of rules. Segments
- * are numbers of the policy's texts, and nodes are numbers too: in flat arrays a look-up waits for memory less often.
+ * are numbers of the policy's texts, and so are nodes and what stands at them: in flat arrays a look-up waits for memory
+ * less often.
  */
-export interface PathIndex<T> {
+export interface PathIndex {
   /** By node and segment: the node below. */
   readonly literals: NumberPairs;
-  /** Of each node: the node below `*`, the value of the pattern that ends here, that of the one with a final `**`; or -1. */
+  /** Of each node: the node below `*`, what the pattern that ends here stands for, and the one with a final `**`; or -1. */
   readonly nodes: Int32Array;
-  readonly values: readonly T[];
 }
 
 const nodeSize = 3;
 const [belowAny, ends, goesOn] = [0, 1, 2];
 
-/** `change` makes a value of a pattern, or another of the one that is there. */
-export function buildPathIndex<T, U>(
-  entries: Iterable<readonly [segments: readonly number[], given: U]>,
-  change: (before: T | undefined, given: U) => T,
-): PathIndex<T> {
+/** Each pattern comes once, and stands for a number that is not negative. */
+export function buildPathIndex(
+  patterns: Iterable<readonly [segments: readonly number[], value: number]>,
+): PathIndex {
   const nodes = [-1, -1, -1];
   const below = new Map<string, number>();
   const literals: number[] = [];
-  const values: T[] = [];
   const newNode = (): number => nodes.push(-1, -1, -1) / nodeSize - 1;
   const child = (node: number, segment: number): number => {
     if (segment === anyText) {
@@ -41,54 +39,47 @@ export function buildPathIndex<T, U>(
     literals.push(node, segment, made);
     return made;
   };
-  for (const [segments, given] of entries) {
+  for (const [segments, value] of patterns) {
     const isRest = segments.at(-1) === anyRest;
-    let node = 0;
-    for (const segment of isRest ? segments.slice(0, -1) : segments) node = child(node, segment);
-    const at = node * nodeSize + (isRest ? goesOn : ends);
-    const value = nodes[at] ?? -1;
-    if (value === -1) nodes[at] = values.push(change(undefined, given)) - 1;
-    else values[value] = change(values[value], given);
+    const node = (isRest ? segments.slice(0, -1) : segments).reduce(child, 0);
+    nodes[node * nodeSize + (isRest ? goesOn : ends)] = value;
   }
-  return { literals: numberPairs(literals), nodes: Int32Array.from(nodes), values };
+  return { literals: numberPairs(literals), nodes: Int32Array.from(nodes) };
 }
 
 /** Of every pattern that matches the first `length` segments, the most specific at the first that differs before others. */
-export function eachPath<T>(
-  index: PathIndex<T>,
+export function eachPath(
+  index: PathIndex,
   segments: readonly number[],
   length: number,
-  visit: (value: T) => void,
+  visit: (value: number) => void,
 ): void {
   walk({ index, segments, length, visit }, 0, 0);
 }
 
-interface Walk<T> {
-  readonly index: PathIndex<T>;
+interface Walk {
+  readonly index: PathIndex;
   readonly segments: readonly number[];
   readonly length: number;
-  readonly visit: (value: T) => void;
+  readonly visit: (value: number) => void;
 }
 
 /** Depth is bounded by the tree's. */
-function walk<T>(given: Walk<T>, node: number, depth: number): void {
+function walk(given: Walk, node: number, depth: number): void {
   const { literals, nodes } = given.index;
   const at = node * nodeSize;
   const segment = given.segments[depth];
   if (segment === undefined || depth >= given.length) {
-    visitValue(given, nodes[at + ends]);
+    const value = nodes[at + ends] ?? -1;
+    if (value !== -1) given.visit(value);
   } else {
     const literal = segment < 0 ? -1 : valueOfPair(literals, node, segment);
     if (literal !== -1) walk(given, literal, depth + 1);
     const wild = nodes[at + belowAny] ?? -1;
     if (wild !== -1 && segment !== emptyText) walk(given, wild, depth + 1);
   }
-  visitValue(given, nodes[at + goesOn]);
-}
-
-function visitValue<T>({ index, visit }: Walk<T>, at = -1): void {
-  const value = at === -1 ? undefined : index.values[at];
-  if (value !== undefined) visit(value);
+  const rest = nodes[at + goesOn] ?? -1;
+  if (rest !== -1) given.visit(rest);
 }
 
 /** One pattern against the segments of one path; the same answer as an index of that pattern. */

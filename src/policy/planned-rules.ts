@@ -9,7 +9,7 @@ import {
   type ServicePolicy,
 } from './document.ts';
 import { type Clause, isComparable, type PlannedRule, type Verdict } from './plan-parts.ts';
-import { requestOf } from './rule-index.ts';
+import { requestOf } from './rule-parts.ts';
 
 /** A rule that the desk decides, wholly or in part. */
 export interface KeptRule {

@@ -1,13 +1,15 @@
-import type { Operation } from '../model/types.ts';
-import type { PolicyPrincipal, PolicyRule } from './document.ts';
-import { buildPathIndex, eachPath, type PathIndex, patternSegments } from './path-index.ts';
+import type { PolicyRule } from './document.ts';
+import { type NumberPairs, numberPairs, valueOfPair } from './number-pairs.ts';
+import { buildPathIndex, eachPath, type PathIndex, withoutFinalSlash } from './path-index.ts';
+import type { Principals } from './principals.ts';
+import { byPrincipal, requestOf } from './rule-parts.ts';
 import {
   anyText,
   connect,
   lengthWithoutFinalSlash,
-  numberOf,
-  numbersOf,
-  type TextNumbers,
+  ruleText,
+  type Texts,
+  unknownText,
   type Wanted,
 } from './texts.ts';
 
@@ -17,213 +19,243 @@ export interface RuleIndex<T> {
   /** Those that some rule here names. */
   readonly principals: ReadonlySet<string>;
   readonly connect: ReadonlyMap<string, T>;
-  readonly paths: PathIndex<ByPrincipal<T>>;
+  /** Patterns stand for where their block begins. */
+  readonly paths: PathIndex;
+  /** Of each pattern a block: the number of its rows, and these; all rows of one principal stand together. */
+  readonly blocks: Int32Array;
+  /** Of blocks that are long: by where it begins and principal, the first row. */
+  readonly rows: NumberPairs;
+  readonly values: readonly T[];
   /** What a deny rule forbids, it forbids with a final slash too. */
   readonly effect: PolicyRule['effect'];
 }
 
-type ByPrincipal<T> = ReadonlyMap<string, ByMethod<T>>;
+const rowSize = 3;
+/** Where what a row holds stands in it. The method is `anyText` where it does not matter. */
+const row = { principal: 0, method: 1, value: 2 } as const;
+/** So many rows are read in a row faster than one is looked up. */
+const shortMax = 6;
 
-/** A list, for there are few. */
-interface ByMethod<T> {
-  /** `anyText`: whatever the method. */
-  readonly method: number;
-  readonly value: T;
-  readonly next: ByMethod<T> | undefined;
+export interface IndexOptions<T> {
+  readonly texts: Texts;
+  readonly toValue: (rule: PolicyRule) => T;
+  /** Of two rules for the same the first is kept, unless this makes one of them. */
+  readonly merge?: (before: T, next: T) => T;
 }
 
-type Merge<T> = (before: T, next: T) => T;
-
-interface Entry<T> {
-  readonly principal: string;
-  readonly method: number;
-  readonly value: T;
-}
-
-/** Of two rules for the same the first is kept, unless `merge` makes one of them. */
 export function indexRules<T>(
   rules: readonly PolicyRule[],
   effect: PolicyRule['effect'],
-  options: {
-    readonly texts: TextNumbers;
-    readonly toValue: (rule: PolicyRule) => T;
-    readonly merge?: Merge<T>;
-  },
+  options: IndexOptions<T>,
 ): RuleIndex<T> {
-  const { texts, toValue, merge = (before) => before } = options;
-  const connects = new Map<string, T>();
-  const entries: (readonly [readonly number[], Entry<T>])[] = [];
   const groups = byPrincipal(rules);
-  const values = new Map(rules.map((rule) => [rule, toValue(rule)]));
-  for (const [principal, group] of groups) {
-    for (const rule of group) {
+  const blocks: number[] = [];
+  const rows: number[] = [];
+  const values: T[] = [];
+  const { connects, patterns } = placesOf(groups, effect, options);
+  const starts = [...patterns.values()].map(({ segments, found }) => {
+    const start = blocks.length;
+    const isLong = [...found.values()].reduce((sum, { size }) => sum + size, 0) > shortMax;
+    blocks.push(0);
+    for (const [principal, byMethod] of found) {
+      if (isLong) rows.push(start, principal, blocks.length);
+      for (const [method, value] of byMethod)
+        blocks.push(principal, method, values.push(value) - 1);
+    }
+    blocks[start] = (blocks.length - start - 1) / rowSize;
+    return [segments, start] as const;
+  });
+  return {
+    ...{
+      isEmpty: groups.size === 0,
+      principals: new Set(groups.keys()),
+      connect: connects,
+      effect,
+    },
+    paths: buildPathIndex(starts),
+    blocks: Int32Array.from(blocks),
+    rows: numberPairs(rows),
+    values,
+  };
+}
+
+interface Pattern<T> {
+  readonly segments: readonly number[];
+  /** By principal, then by method. */
+  readonly found: Map<number, Map<number, T>>;
+}
+
+function placesOf<T>(
+  groups: ReadonlyMap<string, readonly PolicyRule[]>,
+  effect: PolicyRule['effect'],
+  { texts, toValue, merge = (before) => before }: IndexOptions<T>,
+) {
+  const connects = new Map<string, T>();
+  const patterns = new Map<string, Pattern<T>>();
+  const values = new Map<PolicyRule, T>();
+  const add = <K>(to: Map<K, T>, key: K, value: T): void => {
+    const before = to.get(key);
+    to.set(key, before === undefined ? value : merge(before, value));
+  };
+  for (const [name, rules] of groups) {
+    const principal = ruleText(texts, name);
+    for (const rule of rules) {
       const value = values.get(rule) ?? toValue(rule);
+      values.set(rule, value);
       for (const operation of rule.to) {
         if (operation.kind === 'connect') {
-          const before = connects.get(principal);
-          connects.set(principal, before === undefined ? value : merge(before, value));
+          add(connects, name, value);
           continue;
         }
         const { method, segments } = requestOf(operation);
-        const entry = { principal, method: numberOf(texts, method), value };
-        entries.push([withoutSlash(numbersOf(texts, segments), effect), entry]);
+        const shape = effect === 'deny' ? withoutFinalSlash(segments) : segments;
+        const { found } = patternFor(patterns, shape, texts);
+        const byMethod = found.get(principal) ?? new Map<number, T>();
+        found.set(principal, byMethod);
+        add(byMethod, ruleText(texts, method), value);
       }
     }
   }
-  const paths = buildPathIndex(
-    entries,
-    (before: Map<string, ByMethod<T>> = new Map(), entry: Entry<T>) => {
-      const { principal } = entry;
-      return before.set(principal, withEntry(before.get(principal), entry, merge));
-    },
-  );
-  const principals = new Set(groups.keys());
-  return { isEmpty: principals.size === 0, principals, connect: connects, paths, effect };
+  return { connects, patterns };
 }
 
-function withoutSlash(segments: readonly number[], effect: PolicyRule['effect']) {
-  return effect === 'allow' ? segments : segments.slice(0, lengthWithoutFinalSlash(segments));
-}
-
-function withEntry<T>(
-  list: ByMethod<T> | undefined,
-  entry: Entry<T>,
-  merge: Merge<T>,
-): ByMethod<T> {
-  const { method } = entry;
-  if (list === undefined) return { method, value: entry.value, next: undefined };
-  return list.method === method
-    ? { ...list, value: merge(list.value, entry.value) }
-    : { ...list, next: withEntry(list.next, entry, merge) };
+function patternFor<T>(
+  patterns: Map<string, Pattern<T>>,
+  segments: readonly string[],
+  texts: Texts,
+): Pattern<T> {
+  const key = segments.join('/');
+  const known = patterns.get(key);
+  if (known !== undefined) return known;
+  const made = { segments: segments.map((text) => ruleText(texts, text)), found: new Map() };
+  patterns.set(key, made);
+  return made;
 }
 
 /** The rule that covers it for the first of these principals that has one: for its method before any. */
 export function findRule<T>(
   index: RuleIndex<T>,
-  principals: readonly string[],
+  principals: Principals,
   wanted: Wanted,
 ): T | undefined {
+  const { effect, values } = index;
   if (index.isEmpty) return undefined;
-  if (wanted.method === connect) return firstOf(index.connect, principals);
-  const best: Best<T> = { value: undefined, rank: principals.length * 2 };
-  eachPath(index.paths, wanted.segments, lengthFor(index, wanted), (found) => {
-    improve(best, found, principals, wanted.method);
+  if (wanted.method === connect) return firstOf(index.connect, principals[effect]);
+  const numbers = principals.numbers[effect];
+  const best: Best = { value: -1, rank: numbers.length * 2 };
+  eachPath(index.paths, wanted.segments, lengthFor(index, wanted), (block) => {
+    improve(best, index, block, numbers, wanted.method);
   });
-  return best.value;
+  return best.value === -1 ? undefined : values[best.value];
 }
 
 /** The smaller the rank, the nearer the principal; odd: for any method. */
-interface Best<T> {
-  value: T | undefined;
+interface Best {
+  value: number;
   rank: number;
 }
 
 /** Paths come with the most specific first, which is kept. */
-function improve<T>(
-  best: Best<T>,
-  found: ByPrincipal<T>,
-  principals: readonly string[],
+function improve(
+  best: Best,
+  index: RuleIndex<unknown>,
+  block: number,
+  principals: readonly number[],
   method: number,
 ): void {
-  for (let at = 0; at * 2 < best.rank; at += 1) {
-    const principal = principals[at];
-    if (principal === undefined) return;
-    for (let one = found.get(principal); one !== undefined; one = one.next) {
-      const rank = one.method === method ? at * 2 : at * 2 + 1;
-      if (rank >= best.rank || (one.method !== method && one.method !== anyText)) continue;
-      best.rank = rank;
-      best.value = one.value;
+  const { blocks } = index;
+  const end = endOf(index, block);
+  for (let rank = 0; rank < best.rank; rank += 2) {
+    const principal = principals[rank >> 1] ?? unknownText;
+    for (
+      let at = firstRow(index, block, end, principal);
+      at < end && blocks[at + row.principal] === principal;
+      at += rowSize
+    ) {
+      const has = blocks[at + row.method];
+      const found = has === method ? rank : has === anyText ? rank + 1 : best.rank;
+      if (found >= best.rank) continue;
+      best.rank = found;
+      best.value = blocks[at + row.value] ?? -1;
     }
   }
+}
+
+function endOf({ blocks }: RuleIndex<unknown>, block: number): number {
+  return block + 1 + (blocks[block] ?? 0) * rowSize;
+}
+
+/** The first row of a principal, or the end of the block. */
+function firstRow(
+  { blocks, rows }: RuleIndex<unknown>,
+  block: number,
+  end: number,
+  principal: number,
+): number {
+  if (end - block > 1 + shortMax * rowSize) {
+    const found = valueOfPair(rows, block, principal);
+    return found === -1 ? end : found;
+  }
+  let at = block + 1;
+  while (at < end && blocks[at + row.principal] !== principal) at += rowSize;
+  return at;
 }
 
 /** Every rule that covers it for any of these principals. */
 export function eachRule<T>(
   index: RuleIndex<readonly T[]>,
-  principals: readonly string[],
+  principals: Principals,
   wanted: Wanted,
   visit: (rule: T) => void,
 ): void {
+  const { effect, blocks, values } = index;
   if (index.isEmpty) return;
   if (wanted.method === connect) {
-    for (const principal of principals) index.connect.get(principal)?.forEach(visit);
+    for (const principal of principals[effect]) index.connect.get(principal)?.forEach(visit);
     return;
   }
-  const tables: ByPrincipal<readonly T[]>[] = [];
-  eachPath(index.paths, wanted.segments, lengthFor(index, wanted), (found) => tables.push(found));
-  for (const principal of principals)
-    for (const method of [wanted.method, anyText])
-      for (const table of tables) valueFor(table.get(principal), method)?.forEach(visit);
+  eachPath(index.paths, wanted.segments, lengthFor(index, wanted), (block) => {
+    const end = endOf(index, block);
+    for (const principal of principals.numbers[effect]) {
+      let at = firstRow(index, block, end, principal);
+      for (; at < end && blocks[at + row.principal] === principal; at += rowSize) {
+        const method = blocks[at + row.method];
+        if (method === wanted.method || method === anyText) {
+          values[blocks[at + row.value] ?? -1]?.forEach(visit);
+        }
+      }
+    }
+  });
 }
 
 /** Every rule that names one of these principals. */
 export function rulesNaming<T>(
-  { paths, connect: connects }: RuleIndex<readonly T[]>,
-  principals: readonly string[],
+  index: RuleIndex<readonly T[]>,
+  principals: Principals,
 ): ReadonlySet<T> {
+  const { connect: connects, blocks, values, effect } = index;
   const found = new Set<T>();
-  for (const principal of principals) {
-    for (const rule of connects.get(principal) ?? []) found.add(rule);
-    for (const table of paths.values)
-      for (let one = table.get(principal); one !== undefined; one = one.next)
-        for (const rule of one.value) found.add(rule);
+  const add = (rule: T): unknown => found.add(rule);
+  for (const principal of principals[effect]) connects.get(principal)?.forEach(add);
+  const numbers = new Set(principals.numbers[effect]);
+  for (let block = 0, end = 0; block < blocks.length; block = end) {
+    end = endOf(index, block);
+    for (let at = block + 1; at < end; at += rowSize) {
+      if (!numbers.has(blocks[at + row.principal] ?? -1)) continue;
+      values[blocks[at + row.value] ?? -1]?.forEach(add);
+    }
   }
   return found;
 }
 
-/** Rules by each that they name, in their order. */
-export function byPrincipal(rules: readonly PolicyRule[]): ReadonlyMap<string, PolicyRule[]> {
-  const groups = new Map<string, PolicyRule[]>();
-  for (const rule of rules) {
-    for (const key of new Set(rule.from.map(principalKey))) {
-      const group = groups.get(key) ?? [];
-      group.push(rule);
-      groups.set(key, group);
-    }
-  }
-  return groups;
-}
-
-export const anyone = '*';
-
-export function principalKey(principal: PolicyPrincipal): string {
-  switch (principal.kind) {
-    case 'any':
-      return anyone;
-    case 'service':
-      return `service ${principal.service}`;
-    case 'role':
-      return `role ${principal.role}`;
-    case 'guest':
-      return principal.guest;
-  }
-}
-
-/** gRPC is POST to `/pkg.Service/Method` (the protocol's HTTP/2 mapping), so one index serves both. */
-export function requestOf(operation: Exclude<Operation, { kind: 'connect' }>): {
-  readonly method: string;
-  readonly segments: readonly string[];
-} {
-  return operation.kind === 'http'
-    ? { method: operation.method, segments: patternSegments(operation.path) }
-    : { method: 'POST', segments: [operation.service, operation.method] };
-}
-
-function lengthFor({ effect }: RuleIndex<unknown>, wanted: Wanted): number {
-  return effect === 'deny' ? lengthWithoutFinalSlash(wanted.segments) : wanted.segments.length;
+function lengthFor({ effect }: RuleIndex<unknown>, { segments }: Wanted): number {
+  return effect === 'deny' ? lengthWithoutFinalSlash(segments) : segments.length;
 }
 
 function firstOf<T>(values: ReadonlyMap<string, T>, principals: readonly string[]): T | undefined {
   for (const principal of principals) {
     const found = values.get(principal);
     if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function valueFor<T>(list: ByMethod<T> | undefined, method: number): T | undefined {
-  for (let one = list; one !== undefined; one = one.next) {
-    if (one.method === method) return one.value;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { Action } from './decision.ts';
 
 /**
- * The methods and segments in the rules of a policy, as numbers: each text of a request is looked up once, however
+ * The principals, methods and segments in the rules of a policy, as numbers: each text of a request is looked up once, however
  * many rules it is then compared with, and no part of the request is copied for it.
  */
 export interface Texts {
@@ -19,7 +19,7 @@ export interface Wanted {
   readonly segments: readonly number[];
 }
 
-/** `*`, as a method or as a segment that is not empty. */
+/** `*`: any principal of the mesh, any method, a segment that is not empty. */
 export const anyText = -1;
 /** A text of the request that is in no rule. */
 export const unknownText = -2;
@@ -29,36 +29,9 @@ export const connect = -3;
 export const anyRest = -4;
 export const emptyText = 0;
 
-/** While rules are indexed. */
-export interface TextNumbers {
-  readonly numbers: Map<string, number>;
-  segmentsMax: number;
-}
-
-export function noTexts(): TextNumbers {
-  return { numbers: new Map([['', emptyText]]), segmentsMax: 1 };
-}
-
-/** Numbers for a pattern, made where they are new. */
-export function numbersOf(texts: TextNumbers, segments: readonly string[]): readonly number[] {
-  texts.segmentsMax = Math.max(texts.segmentsMax, segments.length);
-  return segments.map((text) => numberOf(texts, text));
-}
-
-export function numberOf({ numbers }: TextNumbers, text: string): number {
-  const sign = signOf(text);
-  if (sign !== undefined) return sign;
-  const number = numbers.get(text) ?? numbers.size;
-  numbers.set(text, number);
-  return number;
-}
-
-function signOf(text: string): number | undefined {
-  return text === '*' ? anyText : text === '**' ? anyRest : undefined;
-}
-
-export function textsOf({ numbers, segmentsMax }: TextNumbers): Texts {
-  const all = [...numbers.keys()];
+/** Those of some rules, also `''`; `segmentsMax` is that of their patterns. */
+export function newTexts(texts: Iterable<string>, segmentsMax: number): Texts {
+  const all = [...new Set(['', ...texts])].filter((text) => signOf(text) === undefined);
   const size = 2 ** Math.ceil(Math.log2(all.length * 2));
   const slots = new Int32Array(size * 2).fill(-1);
   for (const [number, text] of all.entries()) {
@@ -70,7 +43,11 @@ export function textsOf({ numbers, segmentsMax }: TextNumbers): Texts {
   return { all, slots, segmentsMax };
 }
 
-/** Of a text in a rule. */
+function signOf(text: string): number | undefined {
+  return text === '*' ? anyText : text === '**' ? anyRest : undefined;
+}
+
+/** Of a text in a rule; others have `unknownText`. */
 export function ruleText(texts: Texts, text: string): number {
   return signOf(text) ?? lookUp(texts, text, 0, text.length);
 }
