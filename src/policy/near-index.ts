@@ -37,6 +37,7 @@ export interface NearList {
   /** Where a pair for each entry begins: the place of its rule among the service's, its own among the rule's operations. */
   readonly entries: number;
   readonly every: Mask;
+  readonly none: Mask;
   /** The first entry of each rule, and last how many entries there are. */
   readonly starts: readonly number[];
   /** Rules that stand in lists of other callers too. */
@@ -169,6 +170,7 @@ function listOf(entries: readonly Entry[]): Omit<NearList, 'starts' | 'shared'> 
   return {
     ...{ words, segmentsMax, wild, ends, rests, lengths, lengthCount: all.length },
     every: numbers.slice(every, words),
+    none: Array.from({ length: words }, () => 0),
     anyMethod: maskOf(({ method }) => method === anyText),
     connects: maskOf(({ method }) => method === connect),
     masks: numberPairs(pairsOf(entries, segmentsMax, maskOf)),

@@ -10,8 +10,9 @@ import {
   operationsLookedAtMax,
   rulesLookedAtMax,
 } from './near-index.ts';
-import { type Candidate, nearMissesMax, scan, weights } from './near-scan.ts';
+import { type Best, type Candidate, scan, weights } from './near-scan.ts';
 import { matchesSegments, pathSegments } from './path-index.ts';
+import type { Principals } from './principals.ts';
 import type { Question } from './question.ts';
 import { requestOf } from './rule-parts.ts';
 
@@ -28,52 +29,65 @@ interface Room {
 
 /** The allow rules of which most holds, each with its first clause that does not. `name`: what the caller is called. */
 export function nearMisses(asked: Question, name: string): readonly NearMiss[] {
-  const { policy, allAllowRules } = asked.service;
-  const misses: NearMiss[] = [];
-  for (const { place, named, operation: at } of nearest(asked)) {
-    const rule = allAllowRules[place];
-    const operation = rule?.to[at];
-    if (rule === undefined || operation === undefined) continue;
-    const { clause, wanted, got } = failedClause({ rule, named, operation }, asked, name);
-    misses.push({ rule: ruleRef(policy, rule), clause, wanted, got });
-  }
-  return misses;
+  const { first, second } = nearest(asked);
+  const best = first && nearMiss(first, asked, name);
+  const next = second && nearMiss(second, asked, name);
+  if (best === undefined) return [];
+  return next === undefined ? [best] : [best, next];
 }
 
-function nearest({ service, principals, wanted }: Question): readonly Candidate[] {
+function nearMiss(
+  { place, named, operation: at }: Candidate,
+  asked: Question,
+  name: string,
+): NearMiss | undefined {
+  const { policy, allAllowRules } = asked.service;
+  const rule = allAllowRules[place];
+  const operation = rule?.to[at];
+  if (rule === undefined || operation === undefined) return undefined;
+  const { clause, wanted, got } = failedClause({ rule, named, operation }, asked, name);
+  return { rule: ruleRef(policy, rule), clause, wanted, got };
+}
+
+function nearest({ service, principals, wanted }: Question): Best {
   const index = service.near();
-  const best: Candidate[] = [];
+  const { all, isWhole } = index;
+  const best: Best = { first: undefined, second: undefined };
   const room: Room = { rules: rulesLookedAtMax, operations: operationsLookedAtMax };
-  if (index.isWhole) {
-    const entries = namedInAll(index, principals.numbers.allow);
-    scan({ list: index.all, entries, wanted, named: true, best });
-  } else {
-    const taken = new Set<number>();
-    for (const principal of principals.allow) {
-      const list = room.rules > 0 ? index.named(principal) : undefined;
-      if (list === undefined) continue;
-      scan({ list, entries: notTaken(list, taken, room), wanted, named: true, best });
-    }
-  }
-  const last = best[nearMissesMax - 1];
+  const known = isWhole ? namedInAll(index, principals) : undefined;
+  if (known !== undefined) scan({ list: all, entries: known, wanted, named: true, best });
+  else scanNamed(index, { principals, wanted, best, room });
+  const { second } = best;
   // What all rules for others lose against is not held against each.
-  if (room.rules > 0 && (last === undefined || last.score <= unnamedScoreMax)) {
-    const named = namedInAll(index, principals.numbers.allow);
-    const others = index.all.every.map((word, at) => word & ~(named[at] ?? 0));
-    const entries = index.isWhole ? others : withinRoom(index.all, others, room);
-    scan({ list: index.all, entries, wanted, named: false, best });
+  if (room.rules > 0 && (second === undefined || second.score <= unnamedScoreMax)) {
+    const named = known ?? namedInAll(index, principals);
+    const others = all.every.map((word, at) => word & ~(named[at] ?? 0));
+    const entries = isWhole ? others : withinRoom(all, others, room);
+    scan({ list: all, entries, wanted, named: false, best });
   }
   return best;
 }
 
-function namedInAll({ all, namedInAll: masks }: NearIndex, principals: readonly number[]): Mask {
-  const named: number[] = [];
-  for (let word = 0; word < all.words; word += 1) named.push(0);
-  for (const principal of principals) {
+function scanNamed(
+  index: NearIndex,
+  given: Pick<Question, 'principals' | 'wanted'> & { readonly best: Best; readonly room: Room },
+): void {
+  const { principals, wanted, best, room } = given;
+  const taken = new Set<number>();
+  for (const principal of principals.allow) {
+    const list = room.rules > 0 ? index.named(principal) : undefined;
+    if (list === undefined) continue;
+    scan({ list, entries: notTaken(list, taken, room), wanted, named: true, best });
+  }
+}
+
+function namedInAll({ all, namedInAll: masks }: NearIndex, { numbers }: Principals): Mask {
+  let named: Mask = all.none;
+  for (const principal of numbers.allow) {
     const mask = masks.get(principal);
     if (mask === undefined) continue;
-    for (let word = 0; word < all.words; word += 1)
-      named[word] = (named[word] ?? 0) | (mask[word] ?? 0);
+    const before = named;
+    named = before === all.none ? mask : mask.map((word, at) => word | (before[at] ?? 0));
   }
   return named;
 }

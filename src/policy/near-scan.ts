@@ -2,9 +2,6 @@ import type { Mask, NearList } from './near-index.ts';
 import { valueOfPair } from './number-pairs.ts';
 import { connect, emptyText, unknownText, type Wanted } from './texts.ts';
 
-/** Two are read at a glance. */
-export const nearMissesMax = 2;
-
 /** How much each clause counts. A rule for the same path by another method is nearer than the other way about. */
 export const weights = { from: 2, path: 2, method: 1 } as const;
 
@@ -17,14 +14,20 @@ export interface Candidate {
   readonly score: number;
 }
 
-/** The entries of one list that are looked at, and the best of all that were, best first. */
+/** The best of all that were looked at: two are read at a glance. */
+export interface Best {
+  first: Candidate | undefined;
+  second: Candidate | undefined;
+}
+
+/** The entries of one list that are looked at. */
 export interface Scan {
   readonly list: NearList;
   readonly entries: Mask;
   readonly wanted: Wanted;
   /** Whether their rules name the caller. */
   readonly named: boolean;
-  readonly best: Candidate[];
+  readonly best: Best;
 }
 
 export function scan(given: Scan): void {
@@ -36,13 +39,12 @@ export function scan(given: Scan): void {
   const { numbers, words, masks, segmentsMax, anyMethod } = list;
   const known = wanted.method < 0 ? -1 : valueOfPair(masks, segmentsMax, wanted.method);
   const method = known === -1 ? anyMethod : known;
-  const steps = stepsOf(list, wanted);
   for (let word = 0; word < words; word += 1) {
     const fitting = numbers[method + word] ?? 0;
     let alive = entries[word] ?? 0;
     for (let depth = 0; alive !== 0; depth += 1) {
-      const step = steps[depth];
-      const next = step === undefined ? 0 : alive & (numbers[step + word] ?? 0);
+      const step = stepOf(list, wanted, depth);
+      const next = step === -1 ? 0 : alive & (numbers[step + word] ?? 0);
       const stopped = alive & ~next;
       if (stopped !== 0) offerStopped(given, { word, depth, stopped, fitting });
       alive = next;
@@ -60,15 +62,13 @@ function scanConnect(given: Scan): void {
   }
 }
 
-/** By depth: the mask of those that go on. `*` goes on behind the end of the path too. */
-function stepsOf({ masks, wild, words, segmentsMax }: NearList, wanted: Wanted): readonly number[] {
-  const steps: number[] = [];
-  for (let depth = 0; depth < segmentsMax; depth += 1) {
-    const segment = wanted.segments[depth] ?? unknownText;
-    const known = segment < 0 ? -1 : valueOfPair(masks, depth, segment);
-    steps.push(known === -1 ? wild + depth * words : known);
-  }
-  return steps;
+/** The mask of those that go on; -1: none do. `*` goes on behind the end of the path too. */
+function stepOf(list: NearList, wanted: Wanted, depth: number): number {
+  const { masks, wild, words, segmentsMax } = list;
+  if (depth >= segmentsMax) return -1;
+  const segment = wanted.segments[depth] ?? unknownText;
+  const known = segment < 0 ? -1 : valueOfPair(masks, depth, segment);
+  return known === -1 ? wild + depth * words : known;
 }
 
 /** Entries of one word whose first `depth` segments the path has, and no more. */
@@ -100,7 +100,7 @@ function offerStopped(given: Scan, some: Stopped): void {
 
 /** Most of those that stop early have no chance any more. */
 function mayBeNearer({ best, named }: Scan, depth: number): boolean {
-  const last = best[nearMissesMax - 1];
+  const last = best.second;
   const most = (named ? weights.from : 0) + weights.method + depth / (depth + 1);
   return last === undefined || most >= last.score;
 }
@@ -125,7 +125,7 @@ function offer(given: Scan, word: number, entries: number, what: number): void {
   for (let left = entries; left !== 0; left &= left - 1) {
     const entry = list.entries + (word * 32 + 31 - Math.clz32(left & -left)) * 2;
     const place = list.numbers[entry] ?? 0;
-    const last = best[nearMissesMax - 1];
+    const last = best.second;
     if (last !== undefined && (last.score > score || (last.score === score && last.place < place)))
       return;
     insert(best, { place, named, operation: list.numbers[entry + 1] ?? 0, score });
@@ -133,18 +133,13 @@ function offer(given: Scan, word: number, entries: number, what: number): void {
 }
 
 /** Of the entries of one rule the best is kept, and of equal ones the first. */
-function insert(best: Candidate[], candidate: Candidate): void {
-  let at = 0;
-  for (let other = best[at]; other !== undefined && !isNearer(candidate, other); other = best[at]) {
-    if (other.place === candidate.place) return;
-    at += 1;
-  }
-  let moved: Candidate | undefined = candidate;
-  for (; at < nearMissesMax && moved !== undefined; at += 1) {
-    const before: Candidate | undefined = best[at];
-    best[at] = moved;
-    // What was there of the same rule is not so near.
-    moved = before?.place === candidate.place ? undefined : before;
+function insert(best: Best, candidate: Candidate): void {
+  const { first, second } = best;
+  if (first === undefined || isNearer(candidate, first)) {
+    best.first = candidate;
+    if (first?.place !== candidate.place) best.second = first;
+  } else if (first.place !== candidate.place) {
+    if (second === undefined || isNearer(candidate, second)) best.second = candidate;
   }
 }
 
