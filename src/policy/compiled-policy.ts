@@ -10,7 +10,7 @@ import {
 import { type NearIndex, newNearIndex } from './near-index.ts';
 import { numbered, type Principals } from './principals.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
-import { anyone, byPrincipal, principalKey, requestOf } from './rule-parts.ts';
+import { anyone, byPrincipal, principalKey, requestOf, ruleRef } from './rule-parts.ts';
 import { newTexts, type Texts } from './texts.ts';
 
 /** A rule of which more must hold than who and what, or that is only heard. */
@@ -106,10 +106,6 @@ function guestRoles({ roles, services }: PolicyDocument): ReadonlyMap<string, re
   return found;
 }
 
-export function ruleRef(service: ServicePolicy, rule: PolicyRule): RuleRef {
-  return { id: rule.id, service: service.name, effect: rule.effect, at: rule.at };
-}
-
 function callerPrincipals(document: PolicyDocument, texts: Texts): Map<string, Principals> {
   const roles = new Map<string, string[]>();
   const sorted = [...document.roles].sort((a, b) => compareText(a.name, b.name));
@@ -161,7 +157,7 @@ function compileService(
   return {
     ...{ policy, deny, allow, conditional, namesPeople, ...found },
     near: () => {
-      near ??= newNearIndex(found, texts);
+      near ??= newNearIndex(policy, found, texts);
       return near;
     },
   };

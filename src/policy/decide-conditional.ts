@@ -2,6 +2,7 @@ import type { CelRead } from '../cel/value.ts';
 import type { ConditionalRule, ConditionalRules } from './compiled-policy.ts';
 import type { Allow, Decision, Deny, Depends, Noted, RuleFault, RuleRef } from './decision.ts';
 import { deniedBy, notAllowed } from './denials.ts';
+import { compareText } from './document.ts';
 import { unknown } from './facts.ts';
 import { conditionRead, type Question } from './question.ts';
 import { eachRule } from './rule-index.ts';
@@ -72,6 +73,8 @@ function outcomeOf(
       fault = held.kind === 'fault' ? held.message : undefined;
     }
   });
+  audits.sort((a, b) => compareText(a.id, b.id));
+  faults.sort((a, b) => compareText(a.rule.id, b.rule.id));
   return { holds, fault, open, audits, faults };
 }
 

@@ -1,4 +1,5 @@
-import type { PolicyRule } from './document.ts';
+import type { PolicyRule, ServicePolicy } from './document.ts';
+import { type NearRule, nearRule } from './near-rule.ts';
 import { type NumberPairs, numberPairs } from './number-pairs.ts';
 import { principalKey, requestOf } from './rule-parts.ts';
 import { anyRest, anyText, connect, ruleText, type Texts } from './texts.ts';
@@ -53,6 +54,8 @@ export interface NearIndex {
   readonly namedInAll: ReadonlyMap<number, Mask>;
   /** The first `rulesLookedAtMax` rules for this principal: more are never looked at, also when some are in two lists. */
   readonly named: (principal: string) => NearList | undefined;
+  /** Of the rule at this place among all. */
+  readonly told: (place: number) => NearRule | undefined;
 }
 
 interface Rules {
@@ -61,9 +64,14 @@ interface Rules {
   readonly allowRules: ReadonlyMap<string, readonly PolicyRule[]>;
 }
 
-export function newNearIndex({ allAllowRules, allowRules }: Rules, texts: Texts): NearIndex {
+export function newNearIndex(
+  policy: ServicePolicy,
+  { allAllowRules, allowRules }: Rules,
+  texts: Texts,
+): NearIndex {
   const places = new Map(allAllowRules.map((rule, place) => [rule, place]));
   const lists = new Map<string, NearList>();
+  const told: (NearRule | undefined)[] = allAllowRules.map(() => undefined);
   const all = nearList(allAllowRules, places, texts);
   const rules = allAllowRules.slice(0, rulesLookedAtMax);
   return {
@@ -79,6 +87,15 @@ export function newNearIndex({ allAllowRules, allowRules }: Rules, texts: Texts)
       if (found === undefined) return undefined;
       const made = nearList(found, places, texts);
       lists.set(principal, made);
+      return made;
+    },
+    told: (place) => {
+      const known = told[place];
+      if (known !== undefined) return known;
+      const rule = allAllowRules[place];
+      if (rule === undefined) return undefined;
+      const made = nearRule(policy, rule);
+      told[place] = made;
       return made;
     },
   };

@@ -1,7 +1,4 @@
-import type { Operation } from '../model/types.ts';
-import { ruleRef } from './compiled-policy.ts';
 import { clip, type NearMiss } from './decision.ts';
-import type { PolicyPrincipal, PolicyRule } from './document.ts';
 import { failedCondition } from './failed-condition.ts';
 import {
   type Mask,
@@ -10,13 +7,11 @@ import {
   operationsLookedAtMax,
   rulesLookedAtMax,
 } from './near-index.ts';
+import type { NearOperation, NearRule } from './near-rule.ts';
 import { type Best, type Candidate, scan, weights } from './near-scan.ts';
 import { matchesSegments, pathSegments } from './path-index.ts';
 import type { Principals } from './principals.ts';
 import type { Question } from './question.ts';
-import { requestOf } from './rule-parts.ts';
-
-const namesShownMax = 5;
 
 /** A rule for others has no more. */
 const unnamedScoreMax = weights.method + weights.path;
@@ -41,12 +36,13 @@ function nearMiss(
   asked: Question,
   name: string,
 ): NearMiss | undefined {
-  const { policy, allAllowRules } = asked.service;
-  const rule = allAllowRules[place];
-  const operation = rule?.to[at];
+  const rule = asked.service.near().told(place);
+  const operation = rule?.operations[at];
   if (rule === undefined || operation === undefined) return undefined;
-  const { clause, wanted, got } = failedClause({ rule, named, operation }, asked, name);
-  return { rule: ruleRef(policy, rule), clause, wanted, got };
+  const { clause, wanted, got } = named
+    ? failedClause(rule, operation, asked)
+    : { clause: 'from' as const, wanted: rule.from, got: name };
+  return { rule: rule.ref, clause, wanted, got };
 }
 
 function nearest({ service, principals, wanted }: Question): Best {
@@ -139,51 +135,25 @@ function bitsBelow(count: number): number {
 }
 
 function failedClause(
-  given: { readonly rule: PolicyRule; readonly named: boolean; readonly operation: Operation },
+  rule: NearRule,
+  { method, path }: NearOperation,
   asked: Question,
-  name: string,
 ): Omit<NearMiss, 'rule'> {
-  const { rule, named, operation } = given;
   const { action } = asked;
-  if (!named) return { clause: 'from', wanted: fromText(rule.from), got: name };
-  if (operation.kind === 'connect' || action.kind === 'connect') {
-    return { clause: 'protocol', wanted: kindText(operation.kind), got: kindText(action.kind) };
+  if (method === undefined || action.kind === 'connect') {
+    const got = kindText(action.kind === 'connect');
+    return { clause: 'protocol', wanted: kindText(method === undefined), got };
   }
-  const method = operation.kind === 'http' ? operation.method : 'POST';
   if (method !== '*' && method !== action.method) {
     return { clause: 'method', wanted: method, got: action.method };
   }
-  if (rule.conditions !== undefined && coversPath(operation, action.path)) {
-    return failedCondition(rule.conditions, asked);
+  const { conditions } = rule;
+  if (conditions !== undefined && matchesSegments(pathSegments(path), pathSegments(action.path))) {
+    return failedCondition(conditions, asked);
   }
-  const path =
-    operation.kind === 'http' ? operation.path.text : `/${operation.service}/${operation.method}`;
   return { clause: 'path', wanted: path, got: clip(action.path) };
 }
 
-function coversPath(operation: Exclude<Operation, { kind: 'connect' }>, path: string): boolean {
-  return matchesSegments(requestOf(operation).segments, pathSegments(path));
-}
-
-function kindText(kind: 'http' | 'grpc' | 'connect'): string {
-  return kind === 'connect' ? 'a TCP connection' : 'a request';
-}
-
-function fromText(from: readonly PolicyPrincipal[]): string {
-  const more = from.length - namesShownMax;
-  const shown = from.slice(0, namesShownMax).map(principalText).join(', ');
-  return more > 0 ? `${shown} and ${more} more` : shown;
-}
-
-function principalText(principal: PolicyPrincipal): string {
-  switch (principal.kind) {
-    case 'any':
-      return '*';
-    case 'service':
-      return principal.service;
-    case 'role':
-      return `role:${principal.role}`;
-    case 'guest':
-      return principal.guest;
-  }
+function kindText(isConnect: boolean): string {
+  return isConnect ? 'a TCP connection' : 'a request';
 }

@@ -14,14 +14,15 @@ import {
 } from './texts.ts';
 
 /** The rules of one service with one effect: by path, then principal, then method. */
-export interface RuleIndex<T> {
+export interface RuleIndex<T> extends PathIndex {
   readonly isEmpty: boolean;
   /** Those that some rule here names. */
   readonly principals: ReadonlySet<string>;
   readonly connect: ReadonlyMap<string, T>;
-  /** Patterns stand for where their block begins. */
-  readonly paths: PathIndex;
-  /** Of each pattern a block: the number of its rows, and these; all rows of one principal stand together. */
+  /**
+   * Patterns stand for where their block begins: the number of its rows, and these. All rows of one principal stand
+   * together.
+   */
   readonly blocks: Int32Array;
   /** Of blocks that are long: by where it begins and principal, the first row. */
   readonly rows: NumberPairs;
@@ -72,7 +73,7 @@ export function indexRules<T>(
       connect: connects,
       effect,
     },
-    paths: buildPathIndex(starts),
+    ...buildPathIndex(starts),
     blocks: Int32Array.from(blocks),
     rows: numberPairs(rows),
     values,
@@ -143,7 +144,7 @@ export function findRule<T>(
   if (wanted.method === connect) return firstOf(index.connect, principals[effect]);
   const numbers = principals.numbers[effect];
   const best: Best = { value: -1, rank: numbers.length * 2 };
-  eachPath(index.paths, wanted.segments, lengthFor(index, wanted), (block) => {
+  eachPath(index, wanted.segments, lengthFor(index, wanted), (block) => {
     improve(best, index, block, numbers, wanted.method);
   });
   return best.value === -1 ? undefined : values[best.value];
@@ -214,7 +215,7 @@ export function eachRule<T>(
     for (const principal of principals[effect]) index.connect.get(principal)?.forEach(visit);
     return;
   }
-  eachPath(index.paths, wanted.segments, lengthFor(index, wanted), (block) => {
+  eachPath(index, wanted.segments, lengthFor(index, wanted), (block) => {
     const end = endOf(index, block);
     for (const principal of principals.numbers[effect]) {
       let at = firstRow(index, block, end, principal);

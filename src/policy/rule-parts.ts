@@ -1,5 +1,6 @@
 import type { Operation } from '../model/types.ts';
-import type { PolicyPrincipal, PolicyRule } from './document.ts';
+import type { RuleRef } from './decision.ts';
+import type { PolicyPrincipal, PolicyRule, ServicePolicy } from './document.ts';
 import { patternSegments } from './path-index.ts';
 
 export const anyone = '*';
@@ -28,6 +29,10 @@ export function byPrincipal(rules: readonly PolicyRule[]): ReadonlyMap<string, P
     }
   }
   return groups;
+}
+
+export function ruleRef(service: ServicePolicy, rule: PolicyRule): RuleRef {
+  return { id: rule.id, service: service.name, effect: rule.effect, at: rule.at };
 }
 
 /** gRPC is POST to `/pkg.Service/Method` (the protocol's HTTP/2 mapping), so one index serves both. */
