@@ -82,7 +82,8 @@ function textsOf({ services }: PolicyDocument): Texts {
       if (operation.kind === 'connect') continue;
       const { method, segments } = requestOf(operation);
       segmentsMax = Math.max(segmentsMax, segments.length);
-      for (const text of [method, ...segments]) texts.add(text);
+      texts.add(method);
+      for (const segment of segments) texts.add(segment);
     }
   }
   return newTexts(texts, segmentsMax);

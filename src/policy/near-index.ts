@@ -190,7 +190,7 @@ function listOf(entries: readonly Entry[]): Omit<NearList, 'starts' | 'shared'> 
     none: Array.from({ length: words }, () => 0),
     anyMethod: maskOf(({ method }) => method === anyText),
     connects: maskOf(({ method }) => method === connect),
-    masks: numberPairs(pairsOf(entries, segmentsMax, maskOf)),
+    masks: numberPairs(pairsOf(entries, segmentsMax, numbers, words)),
     entries: numbers.length,
     numbers: Int32Array.from([
       ...numbers,
@@ -207,21 +207,31 @@ function lengthsOf(entries: readonly Entry[]): readonly number[] {
   return [...new Set(entries.map(({ segments }) => segments.length))];
 }
 
+/** Makes the masks behind `numbers`. */
 function pairsOf(
   entries: readonly Entry[],
   segmentsMax: number,
-  maskOf: (isIn: (entry: Entry) => boolean) => number,
+  numbers: number[],
+  words: number,
 ): number[] {
   const pairs: number[] = [];
-  const add = (first: number, of: (entry: Entry) => number | undefined): void => {
-    for (const text of new Set(entries.map(of))) {
-      if (text === undefined || text < 0) continue;
-      const mask = maskOf((entry) => of(entry) === text || of(entry) === anyText);
-      pairs.push(first, text, mask);
+  for (let first = 0; first <= segmentsMax; first += 1) {
+    const any = Array.from({ length: words }, () => 0);
+    const masks = new Map<number, number[]>();
+    for (const [at, { method, segments }] of entries.entries()) {
+      const text = (first === segmentsMax ? method : segments[first]) ?? anyRest;
+      if (text === anyText) setBit(any, 0, at);
+      if (text < 0) continue;
+      const mask = masks.get(text) ?? any.map(() => 0);
+      setBit(mask, 0, at);
+      masks.set(text, mask);
     }
-  };
-  for (let depth = 0; depth < segmentsMax; depth += 1)
-    add(depth, ({ segments }) => segments[depth]);
-  add(segmentsMax, ({ method }) => method);
+    for (const [text, mask] of masks) {
+      pairs.push(first, text, numbers.length);
+      for (let word = 0; word < words; word += 1) {
+        numbers.push((mask[word] ?? 0) | (any[word] ?? 0));
+      }
+    }
+  }
   return pairs;
 }

@@ -14,6 +14,8 @@ export interface PathIndex {
   readonly nodes: Int32Array;
 }
 
+/** More texts than fit into memory; with as many nodes a key is still exact. */
+const segmentsMax = 2 ** 26;
 const nodeSize = 3;
 const [belowAny, ends, goesOn] = [0, 1, 2];
 
@@ -22,7 +24,7 @@ export function buildPathIndex(
   patterns: Iterable<readonly [segments: readonly number[], value: number]>,
 ): PathIndex {
   const nodes = [-1, -1, -1];
-  const below = new Map<string, number>();
+  const below = new Map<number, number>();
   const literals: number[] = [];
   const newNode = (): number => nodes.push(-1, -1, -1) / nodeSize - 1;
   const child = (node: number, segment: number): number => {
@@ -31,7 +33,7 @@ export function buildPathIndex(
       if (nodes[at] === -1) nodes[at] = newNode();
       return nodes[at] ?? -1;
     }
-    const key = `${node} ${segment}`;
+    const key = node * segmentsMax + segment;
     const known = below.get(key);
     if (known !== undefined) return known;
     const made = newNode();
