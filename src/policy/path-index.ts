@@ -14,38 +14,50 @@ export interface PathIndex {
   readonly nodes: Int32Array;
 }
 
-/** More texts than fit into memory; with as many nodes a key is still exact. */
-const segmentsMax = 2 ** 26;
+/** More than fit into memory; with as many nodes a key is still exact. */
+const textsMax = 2 ** 26;
 const nodeSize = 3;
 const [belowAny, ends, goesOn] = [0, 1, 2];
 
-/** Each pattern comes once, and stands for a number that is not negative. */
-export function buildPathIndex(
-  patterns: Iterable<readonly [segments: readonly number[], value: number]>,
-): PathIndex {
-  const nodes = [-1, -1, -1];
-  const below = new Map<number, number>();
-  const literals: number[] = [];
-  const newNode = (): number => nodes.push(-1, -1, -1) / nodeSize - 1;
-  const child = (node: number, segment: number): number => {
-    if (segment === anyText) {
-      const at = node * nodeSize + belowAny;
-      if (nodes[at] === -1) nodes[at] = newNode();
-      return nodes[at] ?? -1;
-    }
-    const key = node * segmentsMax + segment;
-    const known = below.get(key);
-    if (known !== undefined) return known;
-    const made = newNode();
-    below.set(key, made);
-    literals.push(node, segment, made);
-    return made;
-  };
-  for (const [segments, value] of patterns) {
-    const isRest = segments.at(-1) === anyRest;
-    const node = (isRest ? segments.slice(0, -1) : segments).reduce(child, 0);
-    nodes[node * nodeSize + (isRest ? goesOn : ends)] = value;
+/** While patterns are added. */
+export interface GrowingPaths {
+  readonly nodes: number[];
+  readonly literals: number[];
+  readonly below: Map<number, number>;
+}
+
+export function noPaths(): GrowingPaths {
+  return { nodes: [-1, -1, -1], literals: [], below: new Map() };
+}
+
+/** Where in `nodes` stands what this pattern stands for: -1, before it stands for something. */
+export function placeOf(paths: GrowingPaths, segments: readonly number[]): number {
+  let node = 0;
+  for (const segment of segments) {
+    if (segment === anyRest) return node * nodeSize + goesOn;
+    node = child(paths, node, segment);
   }
+  return node * nodeSize + ends;
+}
+
+function child(paths: GrowingPaths, node: number, segment: number): number {
+  const { nodes, literals, below } = paths;
+  const newNode = (): number => nodes.push(-1, -1, -1) / nodeSize - 1;
+  if (segment === anyText) {
+    const at = node * nodeSize + belowAny;
+    if (nodes[at] === -1) nodes[at] = newNode();
+    return nodes[at] ?? -1;
+  }
+  const key = node * textsMax + segment;
+  const known = below.get(key);
+  if (known !== undefined) return known;
+  const made = newNode();
+  below.set(key, made);
+  literals.push(node, segment, made);
+  return made;
+}
+
+export function pathIndex({ nodes, literals }: GrowingPaths): PathIndex {
   return { literals: numberPairs(literals), nodes: Int32Array.from(nodes) };
 }
 

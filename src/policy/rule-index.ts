@@ -1,6 +1,13 @@
 import type { PolicyRule } from './document.ts';
 import { type NumberPairs, numberPairs, valueOfPair } from './number-pairs.ts';
-import { buildPathIndex, eachPath, type PathIndex, withoutFinalSlash } from './path-index.ts';
+import {
+  eachPath,
+  noPaths,
+  type PathIndex,
+  pathIndex,
+  placeOf,
+  withoutFinalSlash,
+} from './path-index.ts';
 import type { Principals } from './principals.ts';
 import { byPrincipal, requestOf } from './rule-parts.ts';
 import {
@@ -53,19 +60,19 @@ export function indexRules<T>(
   const blocks: number[] = [];
   const rows: number[] = [];
   const values: T[] = [];
-  const { connects, patterns } = placesOf(groups, effect, options);
-  const starts = [...patterns.values()].map(({ segments, found }) => {
+  const { connects, paths, patterns } = placesOf(groups, effect, options);
+  for (const [place, found] of patterns) {
     const start = blocks.length;
-    const isLong = [...found.values()].reduce((sum, { size }) => sum + size, 0) > shortMax;
-    blocks.push(0);
+    let count = 0;
+    for (const { length } of found.values()) count += length;
+    paths.nodes[place] = start;
+    blocks.push(count);
     for (const [principal, byMethod] of found) {
-      if (isLong) rows.push(start, principal, blocks.length);
-      for (const [method, value] of byMethod)
+      if (count > shortMax) rows.push(start, principal, blocks.length);
+      for (const { method, value } of byMethod)
         blocks.push(principal, method, values.push(value) - 1);
     }
-    blocks[start] = (blocks.length - start - 1) / rowSize;
-    return [segments, start] as const;
-  });
+  }
   return {
     ...{
       isEmpty: groups.size === 0,
@@ -73,18 +80,20 @@ export function indexRules<T>(
       connect: connects,
       effect,
     },
-    ...buildPathIndex(starts),
+    ...pathIndex(paths),
     blocks: Int32Array.from(blocks),
     rows: numberPairs(rows),
     values,
   };
 }
 
-interface Pattern<T> {
-  readonly segments: readonly number[];
-  /** By principal, then by method. */
-  readonly found: Map<number, Map<number, T>>;
+interface Row<T> {
+  readonly method: number;
+  value: T;
 }
+
+/** By principal. */
+type Rows<T> = Map<number, Row<T>[]>;
 
 function placesOf<T>(
   groups: ReadonlyMap<string, readonly PolicyRule[]>,
@@ -92,12 +101,9 @@ function placesOf<T>(
   { texts, toValue, merge = (before) => before }: IndexOptions<T>,
 ) {
   const connects = new Map<string, T>();
-  const patterns = new Map<string, Pattern<T>>();
+  const paths = noPaths();
+  const patterns = new Map<number, Rows<T>>();
   const values = new Map<PolicyRule, T>();
-  const add = <K>(to: Map<K, T>, key: K, value: T): void => {
-    const before = to.get(key);
-    to.set(key, before === undefined ? value : merge(before, value));
-  };
   for (const [name, rules] of groups) {
     const principal = ruleText(texts, name);
     for (const rule of rules) {
@@ -105,32 +111,36 @@ function placesOf<T>(
       values.set(rule, value);
       for (const operation of rule.to) {
         if (operation.kind === 'connect') {
-          add(connects, name, value);
+          const before = connects.get(name);
+          connects.set(name, before === undefined ? value : merge(before, value));
           continue;
         }
         const { method, segments } = requestOf(operation);
         const shape = effect === 'deny' ? withoutFinalSlash(segments) : segments;
-        const { found } = patternFor(patterns, shape, texts);
-        const byMethod = found.get(principal) ?? new Map<number, T>();
-        found.set(principal, byMethod);
-        add(byMethod, ruleText(texts, method), value);
+        const place = placeOf(
+          paths,
+          shape.map((text) => ruleText(texts, text)),
+        );
+        const found: Rows<T> = patterns.get(place) ?? new Map();
+        patterns.set(place, found);
+        addRow(found, principal, { method: ruleText(texts, method), value }, merge);
       }
     }
   }
-  return { connects, patterns };
+  return { connects, paths, patterns };
 }
 
-function patternFor<T>(
-  patterns: Map<string, Pattern<T>>,
-  segments: readonly string[],
-  texts: Texts,
-): Pattern<T> {
-  const key = segments.join('/');
-  const known = patterns.get(key);
-  if (known !== undefined) return known;
-  const made = { segments: segments.map((text) => ruleText(texts, text)), found: new Map() };
-  patterns.set(key, made);
-  return made;
+function addRow<T>(
+  found: Rows<T>,
+  principal: number,
+  row: Row<T>,
+  merge: (before: T, next: T) => T,
+): void {
+  const known = found.get(principal);
+  const before = known?.find(({ method }) => method === row.method);
+  if (before !== undefined) before.value = merge(before.value, row.value);
+  else if (known === undefined) found.set(principal, [row]);
+  else known.push(row);
 }
 
 /** The rule that covers it for the first of these principals that has one: for its method before any. */
