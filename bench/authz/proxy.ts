@@ -2,14 +2,13 @@ import { join } from 'node:path';
 import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { EnvoyProcess } from '../../src/app/verify/envoy-process.ts';
 import { ingressBootstrap } from '../../src/app/verify/ingress-bootstrap.ts';
-import { authzFilter, rbacFilter } from '../../src/compile/names.ts';
-import { pathStateKey } from '../../src/compile/rbac-predicates.ts';
+import { authzFilter, rbacName } from '../../src/compile/names.ts';
 import type { Listener } from '../../src/gen/envoy/config/listener/v3/listener_pb.js';
 import { HttpConnectionManagerSchema } from '../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { Intent, ServiceName } from '../../src/model/types.ts';
 
 /** The filters that are this product's policy at ingress. */
-const policyFilterNames: ReadonlySet<string> = new Set([pathStateKey, rbacFilter, authzFilter]);
+const policyFilterNames: ReadonlySet<string> = new Set([rbacName, authzFilter]);
 
 export interface ProxyOptions {
   readonly dir: string;

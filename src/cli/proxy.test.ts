@@ -20,7 +20,7 @@ const reply: ProxyReply = {
   resources: [
     resource('Listener', 'egress', { state: 'rejected', message: 'cannot bind' }),
     resource('Cluster', 'payments/v1'),
-    resource('TypedExtensionConfig', 'envoy.filters.http.rbac'),
+    resource('TypedExtensionConfig', 'chancery.policy'),
   ],
 };
 

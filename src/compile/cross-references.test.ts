@@ -93,8 +93,8 @@ const cases: readonly (readonly [TypeUrl, string, readonly string[]])[] = [
   ],
   [
     typeUrls.extension,
-    'envoy.filters.http.rbac',
-    ['CH1105 Listener "ingress" names the extension "envoy.filters.http.rbac" services/web.yaml:1'],
+    'chancery.policy',
+    ['CH1105 Listener "ingress" names the extension "chancery.policy" services/web.yaml:1'],
   ],
 ];
 

@@ -1,16 +1,14 @@
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
-import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import type { Intent, Service } from '../model/types.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
 import { joined } from './encoded.ts';
 import type { HttpFilter } from './http.ts';
-import { rbacFilter } from './names.ts';
-import { any, embeddedAny, encode, encodedResource } from './pack.ts';
+import { rbacName } from './names.ts';
+import { embeddedAny, encode, encodedResource } from './pack.ts';
 import { askAlways, rbacConfig } from './rbac.ts';
-import { pathStateKey } from './rbac-predicates.ts';
 import { type Resource, typeUrls } from './resource.ts';
 
 const rbacType = `type.googleapis.com/${RBACSchema.typeName}`;
@@ -19,46 +17,21 @@ const rbacType = `type.googleapis.com/${RBACSchema.typeName}`;
  * What the proxy decides by itself. The policy is a resource of its own (ECDS): a changed rule drains no listener and
  * holds from the next request on open connections.
  */
-export const policyFilters: readonly HttpFilter[] = [
-  {
-    name: 'chancery.path',
-    configType: {
-      case: 'typedConfig',
-      value: any(SetFilterStateSchema, {
-        onRequestHeaders: [
-          {
-            key: { case: 'objectKey', value: pathStateKey },
-            factoryKey: 'envoy.string',
-            value: {
-              case: 'formatString',
-              value: {
-                format: {
-                  case: 'textFormatSource',
-                  value: { specifier: { case: 'inlineString', value: '%PATH(NQ:PATH)%' } },
-                },
-              },
-            },
-          },
-        ],
-      }),
-    },
-  },
-  {
-    name: rbacFilter,
-    configType: {
-      case: 'configDiscovery',
-      value: {
-        configSource: {
-          resourceApiVersion: ApiVersion.V3,
-          configSourceSpecifier: { case: 'ads', value: {} },
-        },
-        defaultConfig: askAlways(),
-        applyDefaultConfigWithoutWarming: true,
-        typeUrls: [rbacType],
+export const policyFilter: HttpFilter = {
+  name: rbacName,
+  configType: {
+    case: 'configDiscovery',
+    value: {
+      configSource: {
+        resourceApiVersion: ApiVersion.V3,
+        configSourceSpecifier: { case: 'ads', value: {} },
       },
+      defaultConfig: askAlways(),
+      applyDefaultConfigWithoutWarming: true,
+      typeUrls: [rbacType],
     },
   },
-];
+};
 
 export function httpPolicy(
   { mesh }: Pick<Intent, 'mesh'>,
@@ -69,11 +42,11 @@ export function httpPolicy(
   const rbac = plan === undefined ? [askAlways().value] : rbacConfig(plan);
   return encodedResource({
     typeUrl: typeUrls.extension,
-    name: rbacFilter,
+    name: rbacName,
     bytes: joined([policyName, embeddedAny(policyField, rbacType, rbac)]),
     from: [...service.deny, ...service.allow].map((rule) => rule.at).concat(service.at),
   });
 }
 
-const policyName = encode(TypedExtensionConfigSchema, { name: rbacFilter });
+const policyName = encode(TypedExtensionConfigSchema, { name: rbacName });
 const policyField = TypedExtensionConfigSchema.field.typedConfig.number;

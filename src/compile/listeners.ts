@@ -15,7 +15,7 @@ import { connectionLog, handshakeLog, type Side } from './access-log.ts';
 import { desks } from './desk.ts';
 import { type Encoded, embedded, joined } from './encoded.ts';
 import { httpConnectionManagers } from './http.ts';
-import { policyFilters } from './http-policy.ts';
+import { policyFilter } from './http-policy.ts';
 import type { Workload } from './inventory.ts';
 import {
   appCluster,
@@ -51,7 +51,7 @@ function ingressManager(place: DeskPlace) {
   return httpConnectionManagers({
     side: 'ingress',
     routeConfigName: ingressRoutes,
-    filters: [...policyFilters, desks[place].unlessAllowed],
+    filters: [policyFilter, desks[place].unlessAllowed],
   });
 }
 

@@ -20,15 +20,11 @@ import { FilterConfigSchema as GrpcStatsSchema } from '../gen/envoy/extensions/f
 import { OnDemandSchema } from '../gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
-import { ConfigSchema as SetFilterStateSchema } from '../gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
-import {
-  DynamicMetadataInputSchema,
-  FilterStateInputSchema,
-} from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
+import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
 import { PreviousHostsPredicateSchema } from '../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
@@ -66,8 +62,6 @@ export const anyTypes = createRegistry(
   OnDemandSchema,
   RouterSchema,
   HttpRbacSchema,
-  SetFilterStateSchema,
-  FilterStateInputSchema,
   HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,
   MetadataSchema,

@@ -20,6 +20,9 @@ export const trustSecret = 'ROOTCA';
 /** The same with the bundles of all peers, each for its own trust domain. */
 export const allTrustSecret = 'ALL';
 export const authzFilter = 'chancery.authz';
+/** Of the filter and of its policy. Another one when a listener of before could not do with the policy of after. */
+export const rbacName = 'chancery.policy';
+/** Under which RBAC filters tell what they decided, whatever their name. */
 export const rbacFilter = 'envoy.filters.http.rbac';
 /** The key of Chancery's own metadata on routes. */
 export const metadataKey = 'chancery';

@@ -1,6 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { escapeRegex } from '../base/escape-regex.ts';
-import { FilterStateInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
 import type { Matcher_MatcherList_PredicateSchema } from '../gen/xds/type/matcher/v3/matcher_pb.js';
@@ -12,12 +11,9 @@ export type Predicate = MessageInitShape<typeof Matcher_MatcherList_PredicateSch
 type StringMatch = NonNullable<Init<typeof StringMatcherSchema>['matchPattern']>;
 type Input = ReturnType<typeof headerInput>;
 
-/** Where the path without its query is kept for the matcher: the `:path` input would include the query. */
-export const pathStateKey = 'chancery.path';
-
 /** Made once: a policy has many of them. */
 const inputs = new Map<PlanInput, Input>([
-  ['path', { name: 'path', typedConfig: any(FilterStateInputSchema, { key: pathStateKey }) }],
+  ['path', headerInput('path', ':path')],
   ['method', headerInput('method', ':method')],
   ['host', headerInput('host', ':authority')],
   ['caller', { name: 'caller', typedConfig: any(UriSanInputSchema, {}) }],
@@ -36,8 +32,9 @@ export function clausePredicate({ input, match }: Clause): Predicate {
   return predicate(input, textMatch(match));
 }
 
+/** The input has the query too, about which no rule says anything; a path without it holds no question mark. */
 export function regexPredicate(input: PlanInput, regex: string): Predicate {
-  return predicate(input, regexMatch(regex));
+  return predicate(input, regexMatch(input === 'path' ? `(?:${regex})(?:\\?\\C*)?` : regex));
 }
 
 export function notPredicate(value: Predicate): Predicate {

@@ -105,12 +105,20 @@ function guardListed(guard: Guard): Encoded {
   return joined([listedMatch(predicate, verdictAction(guard.verdict))]);
 }
 
-/** The exact path, then the longest prefix and, on a miss inside it, shorter ones, then what follows. */
+/**
+ * The exact path, then the longest prefix and, on a miss inside it, shorter ones, then what follows. The input has the
+ * query too: to set a path without it aside for each request would cost more than to look for it in two ways. The exact
+ * path with a question mark behind it is longer than every prefix of that path, and so comes first as well.
+ */
 function stageMatcher(stage: PathStage, next?: OnMatch): OnMatch {
   const exact = mapped(stage.exact, methodMatch);
-  const prefixes = mapped(stage.prefixes, prefixMatch);
+  const beforeQuery = new Map([...stage.exact].map(([path, table]) => [`${path}?`, table]));
+  const prefixes = [
+    ...(mapped(beforeQuery, methodMatch) ?? []),
+    ...(mapped(stage.prefixes, prefixMatch) ?? []),
+  ];
   const byPrefix =
-    prefixes === undefined
+    prefixes.length === 0
       ? next
       : treeMatch('path', embedded(fields.tree.prefixMatchMap.number, prefixes), next);
   if (exact !== undefined) return exactMatch('path', exact, byPrefix);

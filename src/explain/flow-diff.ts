@@ -1,8 +1,9 @@
-import { type CompiledPolicy, compilePolicy, requestOf } from '../policy/compiled-policy.ts';
+import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import type { Action } from '../policy/decision.ts';
 import type { PolicyDocument, PolicyRule } from '../policy/document.ts';
 import type { Flow, ServiceFlows } from '../policy/flow.ts';
 import { pathSegments } from '../policy/path-index.ts';
+import { requestOf } from '../policy/rule-parts.ts';
 import { otherSegment, pathSpace, valuesIn } from './path-space.ts';
 import { answerKey, type NamedCondition, type SpaceAnswer, standingOf } from './policy-answer.ts';
 import { peopleOf } from './policy-space.ts';

@@ -1,19 +1,18 @@
 import { type CelRead, celUnknown } from '../cel/value.ts';
 import type { Conditions } from '../model/condition-types.ts';
-import {
-  type CompiledPolicy,
-  type CompiledService,
-  type ConditionalRule,
-  eachRule,
-  findRule,
-  principalKey,
+import type {
+  CompiledPolicy,
+  CompiledService,
+  ConditionalRule,
 } from '../policy/compiled-policy.ts';
 import type { Action, RuleRef } from '../policy/decision.ts';
-import { withoutFinalSlash } from '../policy/denials.ts';
 import type { PolicyRule } from '../policy/document.ts';
 import { nothingKnown, type TokenStanding, unknown } from '../policy/facts.ts';
 import { type Principals, principalsOf } from '../policy/principals.ts';
 import { conditionRead } from '../policy/question.ts';
+import { eachRule, findRule, rulesNaming } from '../policy/rule-index.ts';
+import { principalKey } from '../policy/rule-parts.ts';
+import { type Wanted, wantedOf } from '../policy/texts.ts';
 import { conditionTexts } from './condition-text.ts';
 import { otherSegment } from './path-space.ts';
 
@@ -62,7 +61,7 @@ export function standingOf(policy: CompiledPolicy, callee: string, who: Who): St
   const told = conditionsFor({ policy, service, caller, principals, isWhole: isWhole(who) });
   return {
     signature: signatureOf(service, principals, told),
-    answer: (action) => answerOf(service, principals, action, told),
+    answer: (action) => answerOf(service, principals, wantedOf(policy.texts, action), told),
     isNamed: ({ effect, from }) =>
       from.some((who) => principals[effect].includes(principalKey(who))),
   };
@@ -74,25 +73,21 @@ type Told = 'holds' | 'fails' | NamedCondition;
 function answerOf(
   service: CompiledService,
   principals: Principals,
-  action: Action,
+  wanted: Wanted,
   told: ReadonlyMap<string, Told>,
 ): SpaceAnswer {
-  const trimmed = withoutFinalSlash(action);
-  if (findRule(service.deny, principals.deny, trimmed) !== undefined) return denied;
+  if (findRule(service.deny, principals, wanted) !== undefined) return denied;
   const unless = new Map<string, NamedCondition>();
   const any = new Map<string, NamedCondition>();
-  let [isDenied, isAllowed] = [
-    false,
-    findRule(service.allow, principals.allow, action) !== undefined,
-  ];
+  let [isDenied, isAllowed] = [false, findRule(service.allow, principals, wanted) !== undefined];
   const { conditional } = service;
   if (conditional !== undefined) {
-    eachRule(conditional.deny, principals.deny, trimmed, ({ ref }) => {
+    eachRule(conditional.deny, principals, wanted, ({ ref }) => {
       const one = told.get(ref.id);
       if (one === 'holds') isDenied = true;
       else if (one !== undefined && one !== 'fails') unless.set(one.says, one);
     });
-    eachRule(conditional.allow, principals.allow, action, ({ ref }) => {
+    eachRule(conditional.allow, principals, wanted, ({ ref }) => {
       const one = told.get(ref.id);
       if (one === 'holds') isAllowed = true;
       else if (one !== undefined && one !== 'fails') any.set(one.says, one);
@@ -158,42 +153,12 @@ function conditionsFor(asked: Asked): ReadonlyMap<string, Told> {
   if (service.conditional === undefined) return told;
   const byId = new Map(service.policy.rules.map((rule) => [rule.id as string, rule]));
   for (const effect of ['deny', 'allow'] as const) {
-    for (const rule of rulesFor(service.conditional[effect], principals[effect])) {
+    for (const rule of rulesNaming(service.conditional[effect], principals)) {
       if (rule.isAudit) continue;
       told.set(rule.ref.id, toldOf(rule, byId.get(rule.ref.id)?.conditions, asked));
     }
   }
   return told;
-}
-
-function rulesFor(
-  index: NonNullable<CompiledService['conditional']>['allow'],
-  principals: readonly string[],
-): ReadonlySet<ConditionalRule> {
-  const found = new Set<ConditionalRule>();
-  const add = (rules: readonly ConditionalRule[]): void => {
-    for (const rule of rules) found.add(rule);
-  };
-  for (const principal of principals) {
-    const operations = index.get(principal);
-    if (operations?.connect !== undefined) add(operations.connect);
-    for (const { root } of operations?.byMethod.values() ?? []) eachIn(root, add);
-  }
-  return found;
-}
-
-interface Tree<T> {
-  readonly literals: ReadonlyMap<string, Tree<T>>;
-  readonly anySegment: Tree<T> | undefined;
-  readonly end: T | undefined;
-  readonly rest: T | undefined;
-}
-
-function eachIn<T>({ literals, anySegment, end, rest }: Tree<T>, visit: (value: T) => void): void {
-  if (end !== undefined) visit(end);
-  if (rest !== undefined) visit(rest);
-  if (anySegment !== undefined) eachIn(anySegment, visit);
-  for (const below of literals.values()) eachIn(below, visit);
 }
 
 /** Decided as far as it can be without a request: by what the two services say of themselves. */
@@ -243,7 +208,9 @@ function signatureOf(
   const known = (effect: 'allow' | 'deny'): readonly string[] => {
     const index = effect === 'allow' ? allow : deny;
     return principals[effect]
-      .filter((key) => index.has(key) || conditional?.[effect].has(key) === true)
+      .filter(
+        (key) => index.principals.has(key) || conditional?.[effect].principals.has(key) === true,
+      )
       .sort();
   };
   const conditions = [...told].map(([id, one]) => [id, typeof one === 'string' ? one : one.says]);

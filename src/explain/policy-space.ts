@@ -1,12 +1,8 @@
-import {
-  type CompiledPolicy,
-  compilePolicy,
-  principalKey,
-  requestOf,
-} from '../policy/compiled-policy.ts';
+import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import type { Action } from '../policy/decision.ts';
 import type { PolicyDocument, PolicyRule } from '../policy/document.ts';
 import { withoutFinalSlash } from '../policy/path-index.ts';
+import { principalKey, requestOf } from '../policy/rule-parts.ts';
 import { otherSegment, pathSpace, type Region, regionsOf, valuesIn } from './path-space.ts';
 import {
   answerKey,

@@ -1,9 +1,11 @@
 import type { CelRead } from '../cel/value.ts';
-import { type ConditionalRule, type ConditionalRules, eachRule } from './compiled-policy.ts';
+import type { ConditionalRule, ConditionalRules } from './compiled-policy.ts';
 import type { Allow, Decision, Deny, Depends, Noted, RuleFault, RuleRef } from './decision.ts';
-import { deniedBy, notAllowed, withoutFinalSlash } from './denials.ts';
+import { deniedBy, notAllowed } from './denials.ts';
+import { compareText } from './document.ts';
 import { unknown } from './facts.ts';
 import { conditionRead, type Question } from './question.ts';
+import { eachRule } from './rule-index.ts';
 
 /** What the rules of one effect come to. */
 interface Outcome {
@@ -48,14 +50,13 @@ function outcomeOf(
   effect: 'allow' | 'deny',
   read: CelRead,
 ): Outcome {
-  const { facts, principals } = asked;
-  const action = effect === 'deny' ? withoutFinalSlash(asked.action) : asked.action;
+  const { facts, principals, wanted } = asked;
   let [holds, fault]: [ConditionalRule | undefined, string | undefined] = [undefined, undefined];
   const open: Open[] = [];
   const audits: RuleRef[] = [];
   const faults: RuleFault[] = [];
   const seen = new Set<ConditionalRule>();
-  eachRule(rules[effect], principals[effect], action, (rule) => {
+  eachRule(rules[effect], principals, wanted, (rule) => {
     if (seen.has(rule)) return;
     seen.add(rule);
     const held = rule.test(facts, read);
@@ -72,6 +73,8 @@ function outcomeOf(
       fault = held.kind === 'fault' ? held.message : undefined;
     }
   });
+  audits.sort((a, b) => compareText(a.id, b.id));
+  faults.sort((a, b) => compareText(a.rule.id, b.rule.id));
   return { holds, fault, open, audits, faults };
 }
 

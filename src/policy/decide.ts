@@ -1,11 +1,13 @@
 import type { Caller } from './canonical-principal.ts';
-import { type CompiledPolicy, findRule } from './compiled-policy.ts';
+import type { CompiledPolicy } from './compiled-policy.ts';
 import { decideConditional } from './decide-conditional.ts';
 import { type Action, clip, type Decision, type Deny, deny } from './decision.ts';
-import { deniedBy, notAllowed, withoutFinalSlash } from './denials.ts';
+import { deniedBy, notAllowed } from './denials.ts';
 import { nothingKnown, type RequestFacts } from './facts.ts';
 import { nearestService } from './nearest-service.ts';
 import { principalsOf } from './principals.ts';
+import { findRule } from './rule-index.ts';
+import { wantedOf } from './texts.ts';
 
 /** Who asks what of whom, in canonical form. */
 export interface PolicyRequest {
@@ -28,10 +30,11 @@ export function decide(policy: CompiledPolicy, request: PolicyRequest): Decision
   if (service === undefined) return unknownService(policy, request.callee);
   const principals = principalsOf(policy, caller, facts.token);
   if (principals === undefined || caller === undefined) return unknownCaller(policy, caller);
-  const asked = { policy, service, caller, principals, action, facts };
-  const denial = findRule(service.deny, principals.deny, withoutFinalSlash(action));
+  const wanted = wantedOf(policy.texts, action);
+  const asked = { policy, service, caller, principals, action, wanted, facts };
+  const denial = findRule(service.deny, principals, wanted);
   if (denial !== undefined) return deniedBy(asked, denial);
-  const allowed = findRule(service.allow, principals.allow, action);
+  const allowed = findRule(service.allow, principals, wanted);
   const { conditional } = service;
   if (conditional === undefined) return allowed ?? notAllowed(asked);
   return decideConditional(asked, conditional, allowed);

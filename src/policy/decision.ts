@@ -46,7 +46,7 @@ export interface Deny {
   readonly reason: string;
   /** The deny rule, when one decided. */
   readonly rule: RuleRef | undefined;
-  /** Allow rules that come nearest, best first; at most `nearMissesMax`. */
+  /** Allow rules that come nearest, best first; at most two. */
   readonly closest: readonly NearMiss[];
   /** The known service that a name which is not known most likely meant. */
   readonly nearest: string | undefined;

@@ -1,12 +1,5 @@
 import { placeText } from '../base/place-text.ts';
-import {
-  type Action,
-  actionText,
-  type Deny,
-  deny,
-  type NearMiss,
-  type RuleRef,
-} from './decision.ts';
+import { actionText, type Deny, deny, type NearMiss, type RuleRef } from './decision.ts';
 import { unknown } from './facts.ts';
 import { nearMisses } from './near-misses.ts';
 import type { Question } from './question.ts';
@@ -39,8 +32,7 @@ export function notAllowed(asked: Question): Deny {
   const { service, action, facts } = asked;
   const { name, file } = service.policy;
   const caller = callerName(asked);
-  const named = asked.principals.allow.some((principal) => service.allowRules.has(principal));
-  const closest = nearMisses({ ...asked, name: caller });
+  const closest = nearMisses(asked, caller);
   const token = facts.token === unknown ? undefined : facts.token;
   const what = `${caller} may not ${actionText(action)} on ${name}`;
   const [first] = closest;
@@ -56,12 +48,19 @@ export function notAllowed(asked: Question): Deny {
   }
   return deny({
     code: 'CH2101',
-    reason: `${what}: ${whyNot(named, first, { file, caller })}`,
+    reason: `${what}: ${whyNot(isNamed(asked, closest), first, { file, caller })}`,
     closest,
     help: isBlockedByCondition(first)
       ? undefined
       : allowSuggestion({ service: service.policy, caller, action }),
   });
+}
+
+function isNamed({ principals, service }: Question, closest: readonly NearMiss[]): boolean {
+  return (
+    closest.some(({ clause }) => clause !== 'from') ||
+    principals.allow.some((principal) => service.allowRules.has(principal))
+  );
 }
 
 function whyNot(
@@ -85,12 +84,4 @@ function isBlockedByCondition(miss: NearMiss | undefined): boolean {
     default:
       return false;
   }
-}
-
-/** A deny must also hold for `/admin/` when it names `/admin`: most applications serve both alike. */
-export function withoutFinalSlash(action: Action): Action {
-  if (action.kind === 'connect' || action.path.length <= 1 || !action.path.endsWith('/')) {
-    return action;
-  }
-  return { ...action, path: action.path.slice(0, -1) };
 }

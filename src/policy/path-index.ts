@@ -1,58 +1,99 @@
 import type { PathPattern } from '../model/types.ts';
+import { type NumberPairs, numberPairs, valueOfPair } from './number-pairs.ts';
+import { anyRest, anyText, emptyText } from './texts.ts';
 
-/** Path patterns as one tree, so that a look-up costs by the length of the path and not by the number of rules. */
-export interface PathIndex<T> {
-  readonly root: PathNode<T>;
+/**
+ * Path patterns as one tree, so that a look-up costs by the length of the path and not by the number of rules. Segments
+ * are numbers of the policy's texts, and so are nodes and what stands at them: in flat arrays a look-up waits for memory
+ * less often.
+ */
+export interface PathIndex {
+  /** By node and segment: the node below. */
+  readonly literals: NumberPairs;
+  /** Of each node: the node below `*`, what the pattern that ends here stands for, and the one with a final `**`; or -1. */
+  readonly nodes: Int32Array;
 }
 
-export interface PathNode<T> {
-  readonly literals: ReadonlyMap<string, PathNode<T>>;
-  /** `*`: one segment that is not empty. */
-  readonly anySegment: PathNode<T> | undefined;
-  /** A pattern ends here. */
-  readonly end: T | undefined;
-  /** A final `**` stands here: any rest, also none. */
-  readonly rest: T | undefined;
+/** More than fit into memory; with as many nodes a key is still exact. */
+const textsMax = 2 ** 26;
+const nodeSize = 3;
+const [belowAny, ends, goesOn] = [0, 1, 2];
+
+/** While patterns are added. */
+export interface GrowingPaths {
+  readonly nodes: number[];
+  readonly literals: number[];
+  readonly below: Map<number, number>;
 }
 
-interface Growing<T> {
-  literals: Map<string, Growing<T>>;
-  anySegment: Growing<T> | undefined;
-  end: T | undefined;
-  rest: T | undefined;
+export function noPaths(): GrowingPaths {
+  return { nodes: [-1, -1, -1], literals: [], below: new Map() };
 }
 
-/** Of entries with the same pattern the first is kept, unless `merge` makes one of two. */
-export function buildPathIndex<T>(
-  entries: Iterable<readonly [segments: readonly string[], value: T]>,
-  merge: (before: T, next: T) => T = (before) => before,
-): PathIndex<T> {
-  const root: Growing<T> = emptyNode();
-  for (const [segments, value] of entries) insert(root, segments, value, merge);
-  return { root };
-}
-
-/** Of several patterns that match, the most specific at the first segment where they differ. */
-export function findPath<T>(index: PathIndex<T>, path: string): T | undefined {
-  return walk(index.root, path, 1);
-}
-
-/** Every pattern that matches, not only the most specific. */
-export function eachPath<T>(index: PathIndex<T>, path: string, visit: (value: T) => void): void {
-  walkAll(index.root, path, 1, visit);
-}
-
-function walkAll<T>(node: PathNode<T>, path: string, at: number, visit: (value: T) => void): void {
-  if (node.rest !== undefined) visit(node.rest);
-  if (at > path.length) {
-    if (node.end !== undefined) visit(node.end);
-    return;
+/** Where in `nodes` stands what this pattern stands for: -1, before it stands for something. */
+export function placeOf(paths: GrowingPaths, segments: readonly number[]): number {
+  let node = 0;
+  for (const segment of segments) {
+    if (segment === anyRest) return node * nodeSize + goesOn;
+    node = child(paths, node, segment);
   }
-  const slash = path.indexOf('/', at);
-  const stop = slash === -1 ? path.length : slash;
-  const literal = node.literals.size === 0 ? undefined : node.literals.get(path.slice(at, stop));
-  if (literal !== undefined) walkAll(literal, path, stop + 1, visit);
-  if (node.anySegment !== undefined && stop !== at) walkAll(node.anySegment, path, stop + 1, visit);
+  return node * nodeSize + ends;
+}
+
+function child(paths: GrowingPaths, node: number, segment: number): number {
+  const { nodes, literals, below } = paths;
+  const newNode = (): number => nodes.push(-1, -1, -1) / nodeSize - 1;
+  if (segment === anyText) {
+    const at = node * nodeSize + belowAny;
+    if (nodes[at] === -1) nodes[at] = newNode();
+    return nodes[at] ?? -1;
+  }
+  const key = node * textsMax + segment;
+  const known = below.get(key);
+  if (known !== undefined) return known;
+  const made = newNode();
+  below.set(key, made);
+  literals.push(node, segment, made);
+  return made;
+}
+
+export function pathIndex({ nodes, literals }: GrowingPaths): PathIndex {
+  return { literals: numberPairs(literals), nodes: Int32Array.from(nodes) };
+}
+
+/** Of every pattern that matches the first `length` segments, the most specific at the first that differs before others. */
+export function eachPath(
+  index: PathIndex,
+  segments: readonly number[],
+  length: number,
+  visit: (value: number) => void,
+): void {
+  walk({ index, segments, length, visit }, 0, 0);
+}
+
+interface Walk {
+  readonly index: PathIndex;
+  readonly segments: readonly number[];
+  readonly length: number;
+  readonly visit: (value: number) => void;
+}
+
+/** Depth is bounded by the tree's. */
+function walk(given: Walk, node: number, depth: number): void {
+  const { literals, nodes } = given.index;
+  const at = node * nodeSize;
+  const segment = given.segments[depth];
+  if (segment === undefined || depth >= given.length) {
+    const value = nodes[at + ends] ?? -1;
+    if (value !== -1) given.visit(value);
+  } else {
+    const literal = segment < 0 ? -1 : valueOfPair(literals, node, segment);
+    if (literal !== -1) walk(given, literal, depth + 1);
+    const wild = nodes[at + belowAny] ?? -1;
+    if (wild !== -1 && segment !== emptyText) walk(given, wild, depth + 1);
+  }
+  const rest = nodes[at + goesOn] ?? -1;
+  if (rest !== -1) given.visit(rest);
 }
 
 /** One pattern against the segments of one path; the same answer as an index of that pattern. */
@@ -75,50 +116,4 @@ export function patternSegments(pattern: PathPattern): readonly string[] {
 /** For deny rules: a final slash does not make another resource. The root stays as it is. */
 export function withoutFinalSlash(segments: readonly string[]): readonly string[] {
   return segments.length > 1 && segments.at(-1) === '' ? segments.slice(0, -1) : segments;
-}
-
-function emptyNode<T>(): Growing<T> {
-  return { literals: new Map(), anySegment: undefined, end: undefined, rest: undefined };
-}
-
-function insert<T>(
-  root: Growing<T>,
-  segments: readonly string[],
-  value: T,
-  merge: (before: T, next: T) => T,
-): void {
-  let node = root;
-  for (const segment of segments) {
-    if (segment === '**') {
-      node.rest = node.rest === undefined ? value : merge(node.rest, value);
-      return;
-    }
-    node = child(node, segment);
-  }
-  node.end = node.end === undefined ? value : merge(node.end, value);
-}
-
-function child<T>(node: Growing<T>, segment: string): Growing<T> {
-  if (segment === '*') {
-    node.anySegment ??= emptyNode();
-    return node.anySegment;
-  }
-  const next = node.literals.get(segment) ?? emptyNode<T>();
-  node.literals.set(segment, next);
-  return next;
-}
-
-/** `at` is where the current segment starts; past the end, the path is used up. Depth is bounded by the tree's. */
-function walk<T>(node: PathNode<T>, path: string, at: number): T | undefined {
-  if (at > path.length) return node.end ?? node.rest;
-  const slash = path.indexOf('/', at);
-  const stop = slash === -1 ? path.length : slash;
-  const literal = node.literals.size === 0 ? undefined : node.literals.get(path.slice(at, stop));
-  const exact = literal === undefined ? undefined : walk(literal, path, stop + 1);
-  if (exact !== undefined) return exact;
-  const wild =
-    node.anySegment === undefined || stop === at
-      ? undefined
-      : walk(node.anySegment, path, stop + 1);
-  return wild ?? node.rest;
 }

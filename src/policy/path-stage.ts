@@ -11,7 +11,7 @@ export interface PathStage {
 }
 
 export interface PrefixEntry {
-  /** Tried in order against the whole path, before `rest`. */
+  /** Tried in order against the whole path, before `rest`. None matches a question mark, nor does anything else here. */
   readonly patterns: readonly { readonly regex: string; readonly table: MethodTable }[];
   readonly rest: MethodTable | undefined;
 }
@@ -101,8 +101,8 @@ function addPattern(places: Places, segments: readonly string[], found: readonly
   const path = `/${fixed.join('/')}`;
   if (wild !== -1) {
     const literal = fixed.slice(0, wild).map((part) => `${part}/`);
-    const parts = fixed.map((part) => (part === '*' ? '[^/]+' : escapeRegex(part)));
-    const regex = `/${parts.join('/')}${rest ? '(?:/.*)?' : ''}`;
+    const parts = fixed.map((part) => (part === '*' ? '[^/?]+' : escapeRegex(part)));
+    const regex = `/${parts.join('/')}${rest ? '(?:/[^?]*)?' : ''}`;
     append(prefixPlaces(places, `/${literal.join('')}`), regex, found);
     return;
   }

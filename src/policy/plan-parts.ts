@@ -1,4 +1,4 @@
-import type { requestOf } from './compiled-policy.ts';
+import type { requestOf } from './rule-parts.ts';
 
 /**
  * The action is named `${kind}/${id}`. The desk is asked wherever the name does not start with `allow/`, unless the proxy

@@ -1,6 +1,6 @@
 import type { Conditions } from '../model/condition-types.ts';
 import type { ValueMatch } from '../model/types.ts';
-import { isPerson, requestOf } from './compiled-policy.ts';
+import { isPerson } from './compiled-policy.ts';
 import {
   compareText,
   type PolicyDocument,
@@ -9,6 +9,7 @@ import {
   type ServicePolicy,
 } from './document.ts';
 import { type Clause, isComparable, type PlannedRule, type Verdict } from './plan-parts.ts';
+import { requestOf } from './rule-parts.ts';
 
 /** A rule that the desk decides, wholly or in part. */
 export interface KeptRule {

@@ -2,6 +2,7 @@ import type { Caller } from './canonical-principal.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { Known, TokenFacts, TokenStanding } from './facts.ts';
 import { unknown } from './facts.ts';
+import { ruleText, type Texts, unknownText } from './texts.ts';
 
 const anyone = '*';
 
@@ -10,6 +11,16 @@ export interface Principals {
   readonly allow: readonly string[];
   /** A deny for everybody is for guests as well; an allow for everybody is for this mesh only. */
   readonly deny: readonly string[];
+  /** Those of them that some rule names, in the numbers of the policy's texts. */
+  readonly numbers: { readonly [effect in 'allow' | 'deny']: readonly number[] };
+}
+
+export function numbered(texts: Texts, principals: Pick<Principals, 'allow' | 'deny'>): Principals {
+  const { allow, deny } = principals;
+  const of = (keys: readonly string[]): readonly number[] =>
+    keys.map((key) => ruleText(texts, key)).filter((number) => number !== unknownText);
+  const allowed = of(allow);
+  return { allow, deny, numbers: { allow: allowed, deny: deny === allow ? allowed : of(deny) } };
 }
 
 /**
@@ -26,7 +37,10 @@ export function principalsOf(
   if (own === undefined || person === undefined || policy.guests.size === 0) return own;
   const also = guestPrincipals(policy, [`person:${person}`]);
   if (also.length === 0) return own;
-  return { allow: [...also, ...own.allow], deny: [...also, ...own.deny] };
+  return numbered(policy.texts, {
+    allow: [...also, ...own.allow],
+    deny: [...also, ...own.deny],
+  });
 }
 
 /** A token for somebody else says nothing about who is here: whoever got it could show it everywhere. */
@@ -46,7 +60,9 @@ function callerPrincipals(
     `spiffe://${trustDomain}/${name}`,
     `spiffe://${trustDomain}/**`,
   ]);
-  return own.length === 0 ? undefined : { allow: own, deny: [...own, anyone] };
+  return own.length === 0
+    ? undefined
+    : numbered(policy.texts, { allow: own, deny: [...own, anyone] });
 }
 
 function guestPrincipals({ guests }: CompiledPolicy, keys: readonly string[]): readonly string[] {

@@ -5,6 +5,7 @@ import { type Party, readOf } from './condition-read.ts';
 import type { Action } from './decision.ts';
 import type { RequestFacts } from './facts.ts';
 import type { Principals } from './principals.ts';
+import type { Wanted } from './texts.ts';
 
 /** A request with all that was looked up about it. */
 export interface Question {
@@ -13,11 +14,12 @@ export interface Question {
   readonly caller: Caller;
   readonly principals: Principals;
   readonly action: Action;
+  readonly wanted: Wanted;
   readonly facts: RequestFacts;
 }
 
 /** Made when the first condition reads something, and once for all of them. */
-export function conditionRead(asked: Question): CelRead {
+export function conditionRead(asked: Omit<Question, 'wanted'>): CelRead {
   let read: CelRead | undefined;
   return (name) => {
     read ??= readOf({
@@ -30,7 +32,7 @@ export function conditionRead(asked: Question): CelRead {
   };
 }
 
-function sourceOf(asked: Question): Party {
+function sourceOf(asked: Omit<Question, 'wanted'>): Party {
   const { policy, caller, principals } = asked;
   if (caller.trustDomain === policy.trustDomain) return partyOf(asked, caller.name);
   const { trustDomain, name } = caller;
@@ -44,7 +46,7 @@ function sourceOf(asked: Question): Party {
   };
 }
 
-function partyOf({ policy }: Question, name: string): Party {
+function partyOf({ policy }: Pick<Question, 'policy'>, name: string): Party {
   const { trustDomain } = policy;
   return {
     service: name,

@@ -14,11 +14,11 @@ export function allowSuggestion(options: {
   readonly action: Action;
 }): string | undefined {
   const { service, caller, action } = options;
-  const lines = [`add to ${service.file}:`, '  allow:', `    - from: ${caller}`];
+  const lines = `add to ${service.file}:\n  allow:\n    - from: ${caller}`;
   // Without `to` it would be a rule for all of the service; a connection has nothing else.
-  if (action.kind === 'connect' || service.protocol === 'tcp') return lines.join('\n');
+  if (action.kind === 'connect' || service.protocol === 'tcp') return lines;
   const to = operationText(service, action);
-  return to && [...lines, `      to: ${scalar(to)}`].join('\n');
+  return to && `${lines}\n      to: ${scalar(to)}`;
 }
 
 function operationText(

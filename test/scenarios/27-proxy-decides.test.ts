@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
-import { ingressListener, rbacFilter } from '../../src/compile/names.ts';
+import { ingressListener, rbacName } from '../../src/compile/names.ts';
 import { encodedResource } from '../../src/compile/pack.ts';
 import { type Snapshot, typeUrls } from '../../src/compile/resource.ts';
 import { ListenerSchema } from '../../src/gen/envoy/config/listener/v3/listener_pb.js';
@@ -174,7 +174,7 @@ function withoutPolicyFilter(snapshot: Snapshot): Snapshot {
     if (configType.case !== 'typedConfig') continue;
     const manager = anyUnpack(configType.value, HttpConnectionManagerSchema);
     if (manager === undefined) continue;
-    const kept = manager.httpFilters.filter(({ name }) => name !== rbacFilter);
+    const kept = manager.httpFilters.filter(({ name }) => name !== rbacName);
     assert.equal(kept.length, manager.httpFilters.length - 1);
     configType.value = anyPack(HttpConnectionManagerSchema, { ...manager, httpFilters: kept });
   }

@@ -204,6 +204,9 @@ export function isGone({ callers }: PairRequest): boolean {
   return callers.length === 1 && callers[0] === `spiffe://${ownDomain}/ghost`;
 }
 
+/** What follows the question mark, also where it looks like more of the path. */
+const queries = ['', 'a=/x/y', '/x', '/x/y/', 'y', '?x', '/../x', 'b;c', '%2f'];
+
 /** The same path in another spelling, or one that has no single reading. */
 function spelled(random: RandomNumber, path: string): readonly [target: string, isPath: boolean] {
   const cut = path.indexOf('/', 1) === -1 ? path.length : path.indexOf('/', 1);
@@ -219,7 +222,11 @@ function spelled(random: RandomNumber, path: string): readonly [target: string, 
     case 3:
       return [path.replace('x', '%78'), true];
     case 4:
-      return [`${path}?${pick(random, ['a=/x/y', '/../x', 'b;c', '%2f'])}`, true];
+    case 13:
+    case 14:
+    case 15:
+    case 16:
+      return [`${path}?${pick(random, queries)}`, true];
     case 5:
       return [`/zz/%2e%2e${path}`, true];
     case 6:
