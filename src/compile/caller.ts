@@ -11,6 +11,7 @@ import { egressRouteConfiguration } from './routes-egress.ts';
 import { ingressRouteConfiguration } from './routes-ingress.ts';
 import type { SharedService } from './shared-service.ts';
 import { tcpPolicy } from './tcp-authorization.ts';
+import { tcpGate } from './tcp-gate.ts';
 
 /** What all workloads of one service have in common; their snapshots share these maps. */
 export interface Caller {
@@ -136,8 +137,12 @@ function ingressRoutesOf(service: Service, known: Caller | undefined): Resource 
 function policyOf(sources: CallerSources, known: Caller | undefined): Named {
   const { intent, document, service, ruled } = sources;
   if (known !== undefined && !ruled) return known.extensions;
-  const policy =
-    service.protocol === 'tcp' ? tcpPolicy(intent, service) : httpPolicy(intent, document, service);
-  const before = known?.extensions.get(policy.name);
-  return keepNamed(known?.extensions, [keepResource(before, policy)]);
+  const policies =
+    service.protocol === 'tcp'
+      ? [tcpGate(intent, service), tcpPolicy(intent, service)]
+      : [httpPolicy(intent, document, service)];
+  return keepNamed(
+    known?.extensions,
+    policies.map((one) => keepResource(known?.extensions.get(one.name), one)),
+  );
 }

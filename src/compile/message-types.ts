@@ -22,6 +22,7 @@ import { RBACSchema as HttpRbacSchema } from '../gen/envoy/extensions/filters/ht
 import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
+import { ConfigSchema as NetworkSetFilterStateSchema } from '../gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
 import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
@@ -67,6 +68,7 @@ export const anyTypes = createRegistry(
   MetadataSchema,
   HeaderMutationSchema,
   NetworkRbacSchema,
+  NetworkSetFilterStateSchema,
   TcpProxySchema,
   UriSanInputSchema,
   PreviousHostsPredicateSchema,
