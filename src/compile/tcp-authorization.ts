@@ -56,8 +56,8 @@ export function tcpPolicy(intent: Intent, service: Service): Resource {
   });
 }
 
-function matcher({ exact, domains }: Verdicts): Matcher {
-  const onNoMatch = { onNoMatch: act('deny', 'default') };
+function matcher({ exact, domains, others }: Verdicts): Matcher {
+  const onNoMatch = { onNoMatch: act('deny', others?.id ?? 'default') };
   const byDomain: Matcher =
     domains.size === 0
       ? onNoMatch

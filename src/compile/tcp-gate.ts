@@ -107,7 +107,7 @@ export function tcpGate(intent: Intent, service: Service): Resource {
 }
 
 /** The last one that holds counts: who is named goes before all of a trust domain. */
-function found(key: string, { exact, domains }: Verdicts): readonly State[] {
+function found(key: string, { exact, domains, others }: Verdicts): readonly State[] {
   const names = new Map<string, string[]>();
   for (const [id, rule] of exact) {
     const name = ruleName(rule);
@@ -116,6 +116,7 @@ function found(key: string, { exact, domains }: Verdicts): readonly State[] {
     else known.push(id);
   }
   return [
+    ...(others === undefined ? [] : [state(key, ruleName(others))]),
     ...[...domains].map(([domain, rule]) =>
       stateWhere(
         key,

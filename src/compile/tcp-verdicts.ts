@@ -13,6 +13,8 @@ export interface Verdicts {
   readonly exact: ReadonlyMap<string, Rule>;
   /** By trust domain, for those who are not named themselves. */
   readonly domains: ReadonlyMap<string, Rule>;
+  /** For whoever else comes: a denial or none. */
+  readonly others: Rule | undefined;
 }
 
 export interface TcpVerdicts {
@@ -40,6 +42,10 @@ function isEnforced({ mode }: Rule): boolean {
   return mode === 'enforce';
 }
 
+function isAnybody({ kind }: Rule['from'][number]): boolean {
+  return kind === 'any';
+}
+
 /** Of rules in the order in which they count. */
 function verdicts(
   { mesh, services }: Intent,
@@ -59,7 +65,8 @@ function verdicts(
     if (domain === undefined) exact.set(guest, rule);
     else domains.set(domain, rule);
   }
-  return { exact, domains };
+  const others = rules.find(({ effect, from }) => effect === 'deny' && from.some(isAnybody));
+  return { exact, domains, others };
 }
 
 /** Every SPIFFE ID of the trust domain but its own. */
