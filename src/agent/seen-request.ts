@@ -54,7 +54,9 @@ function connectionVerdict(fields: Fields): SeenRequest['verdict'] {
   if (code !== '') return { verdict: 'deny', ...by, code };
   if (kind !== 'allow') return undefined;
   // Between two policies the gate and RBAC may differ for a moment.
-  return deniedByProxy.test(textOf(fields['details'])) ? { verdict: 'deny' } : { verdict: 'allow', ...by };
+  return deniedByProxy.test(textOf(fields['details']))
+    ? { verdict: 'deny' }
+    : { verdict: 'allow', ...by };
 }
 
 function verdictOf(fields: Fields): SeenRequest['verdict'] {

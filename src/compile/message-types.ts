@@ -28,6 +28,7 @@ import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_
 import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
+import { RuntimeFractionSchema } from '../gen/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction_pb.js';
 import { PreviousHostsPredicateSchema } from '../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
@@ -35,6 +36,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import { RuntimeSchema } from '../gen/envoy/service/runtime/v3/rtds_pb.js';
 import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
 import { type TypeUrl, typeUrls } from './resource.ts';
 
@@ -42,6 +44,7 @@ import { type TypeUrl, typeUrls } from './resource.ts';
 export const resourceSchemas: Readonly<Record<TypeUrl, DescMessage>> = {
   [typeUrls.secret]: SecretSchema,
   [typeUrls.cluster]: ClusterSchema,
+  [typeUrls.runtime]: RuntimeSchema,
   [typeUrls.endpoints]: ClusterLoadAssignmentSchema,
   [typeUrls.listener]: ListenerSchema,
   [typeUrls.routes]: RouteConfigurationSchema,
@@ -62,6 +65,7 @@ export const anyTypes = createRegistry(
   GrpcStatsSchema,
   OnDemandSchema,
   RouterSchema,
+  RuntimeFractionSchema,
   HttpRbacSchema,
   HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,

@@ -3,12 +3,23 @@ import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import type { FilterSchema } from '../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { ActionSchema, RBAC_Action } from '../gen/envoy/config/rbac/v3/rbac_pb.js';
-import { RBACSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
+import {
+  RBAC_EnforcementType,
+  RBACSchema,
+} from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
+import { RuntimeFractionSchema } from '../gen/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction_pb.js';
 import type { MatcherSchema } from '../gen/xds/type/matcher/v3/matcher_pb.js';
-import type { Intent, Service } from '../model/types.ts';
+import type { Intent, Rule, Service } from '../model/types.ts';
 import { any, type Init, resource } from './pack.ts';
-import { matchInput, regexPredicate } from './rbac-predicates.ts';
+import {
+  allPredicate,
+  matchInput,
+  notPredicate,
+  type Predicate,
+  regexPredicate,
+} from './rbac-predicates.ts';
 import { type Resource, typeUrls } from './resource.ts';
+import { callerKey, liveKey } from './tcp-callers.ts';
 import { tcpVerdicts, trustDomainRegex, type Verdicts } from './tcp-verdicts.ts';
 
 /** The policy of a TCP service is a resource of its own, so that a changed rule drains no listener. */
@@ -44,6 +55,7 @@ export function tcpPolicy(intent: Intent, service: Service): Resource {
     name: tcpPolicyName,
     typedConfig: any(RBACSchema, {
       statPrefix: 'ingress',
+      enforcementType: RBAC_EnforcementType.CONTINUOUS,
       matcher: matcher(tcpVerdicts(intent, service).enforced),
     }),
   });
@@ -67,14 +79,14 @@ function matcher({ exact, domains, others }: Verdicts): Matcher {
             value: {
               matchers: [...domains].map(([domain, rule]) => ({
                 predicate: regexPredicate('caller', trustDomainRegex(domain)),
-                onMatch: act(rule.effect, rule.id),
+                onMatch: verdict(rule, `spiffe://${domain}/**`),
               })),
             },
           },
           ...onNoMatch,
         };
   if (exact.size === 0) return byDomain;
-  const map = Object.fromEntries([...exact].map(([id, rule]) => [id, act(rule.effect, rule.id)]));
+  const map = Object.fromEntries([...exact].map(([id, rule]) => [id, verdict(rule, id)]));
   return {
     matcherType: {
       case: 'matcherTree',
@@ -86,6 +98,57 @@ function matcher({ exact, domains, others }: Verdicts): Matcher {
     ...(domains.size === 0
       ? onNoMatch
       : { onNoMatch: { onMatch: { case: 'matcher' as const, value: byDomain } } }),
+  };
+}
+
+/**
+ * A connection keeps the policy with which it was accepted. What is looked up in the proxy's runtime is of now: who may
+ * connect no more is refused with the next bytes.
+ */
+function verdict({ effect, id }: Rule, caller: string) {
+  const decided = act(effect, id);
+  if (effect === 'deny') return decided;
+  return {
+    onMatch: {
+      case: 'matcher' as const,
+      value: {
+        matcherType: {
+          case: 'matcherList' as const,
+          value: {
+            matchers: [
+              {
+                predicate: allPredicate([
+                  runtime(liveKey),
+                  notPredicate(runtime(callerKey(caller))),
+                ]),
+                onMatch: act('deny', 'revoked'),
+              },
+            ],
+          },
+        },
+        onNoMatch: decided,
+      },
+    },
+  };
+}
+
+function runtime(runtimeKey: string): Predicate {
+  return {
+    matchType: {
+      case: 'singlePredicate',
+      value: {
+        input: matchInput('caller'),
+        matcher: {
+          case: 'customMatch',
+          value: {
+            name: 'runtime',
+            typedConfig: any(RuntimeFractionSchema, {
+              runtimeFraction: { defaultValue: { numerator: 0 }, runtimeKey },
+            }),
+          },
+        },
+      },
+    },
   };
 }
 

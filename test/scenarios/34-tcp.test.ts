@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { throwawayCa } from '../../src/app/verify/throwaway-ca.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { oid } from '../../src/identity/oids.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import { parseSpiffeId } from '../../src/identity/spiffe-id.ts';
@@ -145,7 +146,7 @@ describe('a tcp service that speaks first', { timeout: 240_000 }, () => {
     const { issuer, chain } = await capturedIssuer(mesh.layout, trustDomain);
     const ended = make({
       ...{ name: '', issuer, uris: [id.value], purposes: [oid.serverAuth, oid.clientAuth] },
-      ...{ notBeforeMs: Date.now() - 3_600_000, notAfterMs: Date.now() - 60_000 },
+      ...{ notBeforeMs: systemClock.nowMs() - 3_600_000, notAfterMs: systemClock.nowMs() - 60_000 },
     });
     await isRefused({
       cert: `${toPem('CERTIFICATE', ended.der)}${chain}`,
@@ -211,6 +212,13 @@ describe('a tcp service that speaks first', { timeout: 240_000 }, () => {
     t.diagnostic(`refused ${tookMs} ms after the commit`);
     assert.ok(tookMs < revokedWithinMs, `${tookMs} ms`);
     await isRefused(desk, resumed.session);
+    // An open connection ends with the next that it says.
+    const before = ticketed.text;
+    ticketed.say('anything');
+    assert.equal(await ticketed.closed(), before);
+    assert.ok(ticketed.isClosed, 'what was open goes on');
+    assert.ok(!resumed.isClosed, 'who says nothing is not disturbed');
+    resumed.close();
     web.say('still here');
     assert.match(await web.heard('still here'), /still here$/);
     commit(granted);

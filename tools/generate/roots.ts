@@ -1,6 +1,6 @@
 /** The .proto files whose messages are used; what they import comes with them. */
 const roots: readonly RegExp[] = [
-  /^envoy\/service\/(discovery|secret|auth)\/v3\//,
+  /^envoy\/service\/(discovery|secret|auth|runtime)\/v3\//,
   /^envoy\/config\/(bootstrap|cluster|listener|route|endpoint|core|accesslog|rbac)\/v3\//,
   /^envoy\/extensions\/access_loggers\/(file|filters\/cel)\/v3\//,
   /^envoy\/extensions\/filters\/http\/(router|composite|ext_authz|grpc_stats|on_demand|rbac)\/v3\//,

@@ -22,9 +22,7 @@ export async function openApplication(protocol: Protocol): Promise<Application> 
   };
   const sockets = new Set<{ destroy(): void }>();
   const server =
-    protocol === 'http' || protocol === 'tcp'
-      ? plainServer(protocol, hit)
-      : http2Server(hit);
+    protocol === 'http' || protocol === 'tcp' ? plainServer(protocol, hit) : http2Server(hit);
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
