@@ -100,6 +100,12 @@ function bootstrapMessage(options: BootstrapOptions) {
   });
 }
 
+/**
+ * Envoy asks for nothing else before, and a control plane of a version before does not answer. Without it new connections are
+ * decided about all the same.
+ */
+const runtimeFetchTimeoutMs = 1_000;
+
 /** A proxy of another service has nothing in it. */
 const tcpCallers = {
   name: tcpCallersLayer,
@@ -110,6 +116,7 @@ const tcpCallers = {
       rtdsConfig: {
         resourceApiVersion: ApiVersion.V3,
         configSourceSpecifier: { case: 'ads' as const, value: {} },
+        initialFetchTimeout: duration(runtimeFetchTimeoutMs),
       },
     },
   },

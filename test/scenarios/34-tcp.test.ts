@@ -37,7 +37,7 @@ const files: Readonly<Record<string, string>> = {
       socket.on('error', () => {});
       // Who only looks whether it listens is gone by then.
       setTimeout(() => socket.destroyed || appendFileSync('connections', 'one\\n'), 50);
-      socket.write('hello\\n');
+      socket.write((process.argv[2] ?? 'hello') + '\\n');
       socket.pipe(socket);
     }).listen(process.env.PORT, '127.0.0.1');
   `,
@@ -235,6 +235,29 @@ describe('a tcp service that speaks first', { timeout: 240_000 }, () => {
     web.say(', and now');
     assert.match(await web.heard('and now'), /and now$/);
     web.close();
+  });
+
+  it('lets its callers come to another application, once that is there', async () => {
+    mesh.edit('services/db.yaml', (text) => text.replace('node db.js', 'node db.js welcome'));
+    mesh.commit('another greeting');
+    await eventually(
+      async () => {
+        const connection = await open(of('web'));
+        const text = await connection.heard('\n');
+        connection.close();
+        assert.match(text, /^(hello|welcome)\n$/);
+        return text === 'welcome\n';
+      },
+      15_000,
+      () => 'the old one still greets',
+    );
+    mesh.edit('services/db.yaml', (text) => text.replace('node db.js welcome', 'node db.js'));
+    mesh.commit('the old greeting');
+    await eventually(
+      async () => (await firstLine(15_973)) === 'hello\n',
+      15_000,
+      () => 'the new one still greets',
+    );
   });
 
   it('decides on when the agent is away, and when it is back', async () => {
