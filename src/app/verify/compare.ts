@@ -46,9 +46,7 @@ function compareRules(
   found: Exclude<Observed, { kind: 'none' }>,
   alsoHolds: (rule: string) => boolean,
 ): Comparison {
-  // Of an allowed connection the proxy does not say which rule allowed it.
-  const isUntold = found.rule === undefined && found.kind === 'allow' && found.status === undefined;
-  if (found.rule === expected || isUntold) return { agrees: true, remark: undefined };
+  if (found.rule === expected) return { agrees: true, remark: undefined };
   if (found.rule !== undefined && expected !== undefined && alsoHolds(found.rule)) {
     return { agrees: true, remark: `${expected} holds as well` };
   }

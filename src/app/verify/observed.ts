@@ -10,7 +10,7 @@ export type Observed =
   | {
       readonly kind: 'allow' | 'deny';
       readonly in: DecidedIn;
-      /** Undefined: none decided, or it is not told, as of an allowed TCP connection. */
+      /** Undefined: none decided. */
       readonly rule: string | undefined;
       readonly status: number | undefined;
       readonly grpcStatus: string | undefined;
