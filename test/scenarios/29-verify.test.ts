@@ -100,7 +100,7 @@ describe('why --verify', { timeout: 240_000 }, () => {
     verdict: string,
     where: string,
     rule: string | undefined,
-    status?: number,
+    status?: number | undefined,
     code?: string,
   ];
 
