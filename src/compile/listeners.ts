@@ -35,7 +35,7 @@ import { type Resource, typeUrls } from './resource.ts';
 import { tcpAuthorizationFilter } from './tcp-authorization.ts';
 import { tcpGateFilter } from './tcp-gate.ts';
 import { templated } from './template.ts';
-import { ingressTls } from './tls.ts';
+import { ingressTls, withoutResumption } from './tls.ts';
 
 type ListenerInit = Init<typeof ListenerSchema>;
 type NetworkFilter = Init<typeof FilterSchema>;
@@ -115,7 +115,7 @@ function tcpIngressChain(guests: boolean) {
   return templated((service, proxy) => {
     const origin = { side: 'ingress', service, proxy } as const;
     return encode(FilterChainSchema, {
-      transportSocket: ingressTls(['chancery-tcp'], guests),
+      transportSocket: ingressTls(['chancery-tcp'], guests, withoutResumption),
       transportSocketConnectTimeout: duration(handshakeTimeoutMs),
       filters: [
         tcpGateFilter,

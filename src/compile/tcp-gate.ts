@@ -74,7 +74,7 @@ export const tcpGateFilter: Init<typeof FilterSchema> = {
  * the first bytes come (envoy#9023), and by then a server that speaks first has spoken. A list of SANs in the
  * validation context would be as early, but Envoy matches any SAN of a certificate where the first one chose its
  * trust bundle (a peer's CA could name our services), cannot leave somebody out, and says of no rule that it
- * decided. A resumed session brings its certificate in the ticket and is no exception.
+ * decided.
  */
 export function tcpGate(intent: Intent, service: Service): Resource {
   const { enforced, audits } = tcpVerdicts(intent, service);

@@ -143,20 +143,33 @@ describe('a tcp service that speaks first', { timeout: 240_000 }, () => {
     assert.ok(id.ok);
     const forged = throwawayCa(trustDomain).svid(id.value);
     await isRefused({ cert: forged.chainPem, key: forged.keyPem });
-    const { issuer, chain } = await capturedIssuer(mesh.layout, trustDomain);
-    const ended = make({
-      ...{ name: '', issuer, uris: [id.value], purposes: [oid.serverAuth, oid.clientAuth] },
-      ...{ notBeforeMs: systemClock.nowMs() - 3_600_000, notAfterMs: systemClock.nowMs() - 60_000 },
-    });
-    await isRefused({
-      cert: `${toPem('CERTIFICATE', ended.der)}${chain}`,
-      key: pemOf(ended.key),
-    });
+    await isRefused(await endingIn(-60_000));
     await isRefused(undefined);
     await isRefused(sign(['spiffe://far.test/web']));
     const line = await lineOf('spiffe://greet.test/web', 'failure');
     assert.equal(line['kind'], 'handshake');
     assert.match(String(line['failure']), /CERTIFICATE_VERIFY_FAILED/);
+  });
+
+  /** A certificate of web that ends then. */
+  async function endingIn(milliseconds: number): Promise<Certificate> {
+    const { issuer, chain } = await capturedIssuer(mesh.layout, trustDomain);
+    const nowMs = systemClock.nowMs();
+    const made = make({
+      ...{ name: '', issuer, purposes: [oid.serverAuth, oid.clientAuth] },
+      ...{ uris: ['spiffe://greet.test/web'] },
+      ...{ notBeforeMs: nowMs - 3_600_000, notAfterMs: nowMs + milliseconds },
+    });
+    return { cert: `${toPem('CERTIFICATE', made.der)}${chain}`, key: pemOf(made.key) };
+  }
+
+  it('greets nobody by a session that outlives the certificate', async () => {
+    const who = await endingIn(3_000);
+    const connection = await open(who);
+    assert.equal(await connection.heard('hello\n'), 'hello\n');
+    connection.close();
+    await new Promise((wake) => setTimeout(wake, 4_500));
+    await isRefused(who, connection.session);
   });
 
   it('greets nobody who has a second name', async () => {
@@ -185,10 +198,8 @@ describe('a tcp service that speaks first', { timeout: 240_000 }, () => {
     const [web, ticketed] = [await open(of('web')), await open(desk)];
     assert.equal(await ticketed.heard('hello\n'), 'hello\n');
     assert.equal(await web.heard('hello\n'), 'hello\n');
-    const { session } = ticketed;
-    assert.ok(session !== undefined, 'no ticket came');
-    const resumed = await open(desk, session);
-    assert.ok(resumed.isResumed, 'the proxy resumes no sessions: what follows shows nothing');
+    const resumed = await open(desk, ticketed.session);
+    assert.equal(resumed.isResumed, false);
     assert.equal(await resumed.heard('hello\n'), 'hello\n');
     const commit = (text: string, ...trailers: readonly string[]): void => {
       mesh.edit('services/db.yaml', (old) =>
