@@ -8,7 +8,7 @@ import { nothingKnown } from '../../src/policy/facts.ts';
 import { randomTcpIntent, tcpCallerIds } from '../support/tcp-intents.ts';
 
 /** Each takes an Envoy of its own. */
-const casesMax = 60;
+const casesMax = 120;
 
 it(`a real Envoy lets connect whom the engine allows, and by a rule that says so, in ${casesMax} random cases`, {
   timeout: 300_000,
