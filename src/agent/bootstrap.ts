@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { http2Options } from '../compile/clusters.ts';
-import { agentCluster, controlPlaneCluster } from '../compile/names.ts';
+import { agentCluster, controlPlaneCluster, tcpCallersLayer } from '../compile/names.ts';
 import { duration } from '../compile/pack.ts';
 import { upstreamTls } from '../compile/tls.ts';
 import { BootstrapSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
@@ -43,6 +43,7 @@ function bootstrapMessage(options: BootstrapOptions) {
     admin: { address: pipe(options.adminSocket) },
     // Histograms are as new as the question; Envoy's own pace of 5 s is as long as a wave is looked at.
     statsFlush: { case: 'statsFlushOnAdmin', value: true },
+    layeredRuntime: { layers: [tcpCallers] },
     staticResources: {
       clusters: [
         {
@@ -98,6 +99,28 @@ function bootstrapMessage(options: BootstrapOptions) {
     },
   });
 }
+
+/**
+ * Envoy asks for nothing else before, and a control plane of a version before does not answer. Without it new connections are
+ * decided about all the same.
+ */
+const runtimeFetchTimeoutMs = 1_000;
+
+/** A proxy of another service has nothing in it. */
+const tcpCallers = {
+  name: tcpCallersLayer,
+  layerSpecifier: {
+    case: 'rtdsLayer' as const,
+    value: {
+      name: tcpCallersLayer,
+      rtdsConfig: {
+        resourceApiVersion: ApiVersion.V3,
+        configSourceSpecifier: { case: 'ads' as const, value: {} },
+        initialFetchTimeout: duration(runtimeFetchTimeoutMs),
+      },
+    },
+  },
+};
 
 /**
  * A stream that ends is opened again at the next control plane, round by round. One that refuses or does not answer is left out

@@ -6,6 +6,7 @@ const filter = [
   '^http\\.(ingress|egress)\\.(downstream_rq_(completed|4xx|5xx|time)|(ext_authz|rbac)\\.denied)$',
   '^tcp\\.app\\.downstream_cx_total$',
   '^ingress\\.rbac\\.denied$',
+  '^cluster\\.app\\.upstream_cx_none_healthy$',
   '^cluster\\.[^.]+/[^.]+\\.upstream_rq_retry$',
   '^cluster\\.[^.]+\\.grpc\\.\\d+$',
   '\\.ssl\\.(connection_error|fail_verify_(error|san|no_cert|cert_hash))$',
@@ -17,6 +18,9 @@ const filter = [
  */
 const grpcErrors = /\.grpc\.(2|4|12|13|14|15)$/;
 const grpcClientErrors = /\.grpc\.(1|3|5|6|7|8|9|10|11|16)$/;
+
+/** Whom the gate lets in has a host; who is let in by it and not by RBAC counts there. */
+const tcpDenials = /^ingress\.rbac\.denied$|^cluster\.app\.upstream_cx_none_healthy$/;
 
 /** What a proxy has counted since it started; undefined while it does not answer. */
 export async function proxyCounters(
@@ -38,7 +42,7 @@ export async function proxyCounters(
     errors: sum(/downstream_rq_5xx$/) + sum(grpcErrors),
     // Its own denials are answers of 403, or of PERMISSION_DENIED.
     clientErrors: Math.max(0, sum(/downstream_rq_4xx$/) + sum(grpcClientErrors) - denials),
-    denials: denials + sum(/^ingress\.rbac\.denied$/),
+    denials: denials + sum(tcpDenials),
     handshakeFailures: sum(/\.ssl\./),
     retries: sum(/upstream_rq_retry$/),
     slower: slowerThanMs.map((boundMs) =>

@@ -33,6 +33,24 @@ describe('a flow of a line of the access log', () => {
     assert.equal(flowOf(line(kept))?.code, 'CH2102');
   });
 
+  it('of a connection is by its gate, which says the code, or by RBAC behind it', () => {
+    const connection = (more: object) =>
+      flowOf(line({ kind: 'connection', method: undefined, path: undefined, ...more }));
+    const connect = { caller, method: 'connect', path: '' };
+    assert.deepEqual(connection({ rule: 'allow/x' }), {
+      ...{ ...connect, verdict: 'allow', rule: 'x' },
+    });
+    assert.deepEqual(connection({ rule: 'deny/x', code: 'CH2102' }), {
+      ...{ ...connect, verdict: 'deny', rule: 'x', code: 'CH2102' },
+    });
+    assert.deepEqual(connection({ rule: 'none', code: 'CH2101' }), {
+      ...{ ...connect, verdict: 'deny', code: 'CH2101' },
+    });
+    const details = 'rbac_access_denied_matched_policy[deny/default]';
+    assert.equal(connection({ rule: 'allow/x', details })?.verdict, 'deny');
+    assert.equal(connection({ rule: undefined }), undefined, 'a failed handshake');
+  });
+
   it('is none of a line of egress, of a handshake, of a path without one reading, or of no JSON', () => {
     assert.equal(flowOf(line({ side: 'egress' })), undefined);
     assert.equal(flowOf(line({ kind: 'handshake' })), undefined);

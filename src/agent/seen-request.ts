@@ -31,10 +31,8 @@ export function seenIn(line: string): SeenRequest | undefined {
   const timeMs = Date.parse(textOf(fields['time']));
   const caller = textOf(fields['caller']);
   if (fields['kind'] === 'connection') {
-    const isDenied = textOf(fields['details']).startsWith('rbac_access_denied');
-    const verdict = { verdict: isDenied ? ('deny' as const) : ('allow' as const) };
     const connection = { method: 'connect', path: '', host: '', requestId: undefined };
-    return { timeMs, caller, ...connection, desk: false, verdict };
+    return { timeMs, caller, ...connection, desk: false, verdict: connectionVerdict(fields) };
   }
   if (fields['kind'] !== 'request') return undefined;
   const method = textOf(fields['method']);
@@ -46,6 +44,19 @@ export function seenIn(line: string): SeenRequest | undefined {
     desk: decisionIn(fields) !== undefined,
     verdict: verdictOf(fields),
   };
+}
+
+/** Undefined for one whose handshake failed: nothing was decided about it. */
+function connectionVerdict(fields: Fields): SeenRequest['verdict'] {
+  const [, kind, rule] = ownRule.exec(textOf(fields['rule'])) ?? [];
+  const code = textOf(fields['code']);
+  const by = rule === undefined ? {} : { rule };
+  if (code !== '') return { verdict: 'deny', ...by, code };
+  if (kind !== 'allow') return undefined;
+  // Between two policies the gate and RBAC may differ for a moment.
+  return deniedByProxy.test(textOf(fields['details']))
+    ? { verdict: 'deny' }
+    : { verdict: 'allow', ...by };
 }
 
 function verdictOf(fields: Fields): SeenRequest['verdict'] {

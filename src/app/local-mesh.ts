@@ -199,7 +199,7 @@ export class LocalMesh {
       ...{ clock, createChild, probe, onChild },
       spec: (now, port) => appSpec(this.#options, now, port),
       isTold: async (port) => {
-        const has = await admin.hasEndpoint(appCluster, `127.0.0.1:${port}`);
+        const has = await admin.leadsTo(appCluster, port);
         return has.ok && has.value;
       },
       onChange: () => this.#writeSoon(),

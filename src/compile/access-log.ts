@@ -8,6 +8,7 @@ import { FileAccessLogSchema } from '../gen/envoy/extensions/access_loggers/file
 import { celFilter } from './cel-filter.ts';
 import { accessLogFile, metadataKey, rbacFilter } from './names.ts';
 import { any, type Init } from './pack.ts';
+import { tcpStateKeys } from './tcp-gate.ts';
 
 export type Side = 'ingress' | 'egress';
 
@@ -56,7 +57,9 @@ export function handshakeLog(origin: Origin): AccessLog {
 
 /** One line per TCP connection, at its end. */
 export function connectionLog(origin: Origin): AccessLog {
-  return fileLog({ kind: 'connection', ...origin, ...connectionFields });
+  const { side } = origin;
+  const decided = side === 'ingress' ? gateFields : {};
+  return fileLog({ kind: 'connection', ...origin, ...connectionFields, ...decided });
 }
 
 const requestFields: JsonObject = {
@@ -134,13 +137,24 @@ const connectionFields: JsonObject = {
   cluster: '%UPSTREAM_CLUSTER_RAW%',
   flags: '%RESPONSE_FLAGS%',
   details: '%CONNECTION_TERMINATION_DETAILS%',
-  // A deny rule in audit that would have refused it.
-  audit: '%DYNAMIC_METADATA(envoy.filters.network.rbac:shadow_effective_policy_id)%',
   upstream_failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
   duration_ms: '%DURATION%',
   bytes_in: '%BYTES_RECEIVED%',
   bytes_out: '%BYTES_SENT%',
 };
+
+const gateFields: JsonObject = {
+  rule: state(tcpStateKeys.rule),
+  // Why it was refused.
+  code: state(tcpStateKeys.code),
+  reason: state(tcpStateKeys.reason),
+  // A deny rule in audit that would have refused it.
+  audit: state(tcpStateKeys.audit),
+};
+
+function state(key: string): string {
+  return `%FILTER_STATE(${key}:PLAIN)%`;
+}
 
 function fileLog(fields: JsonObject, filter?: Init<typeof AccessLogFilterSchema>) {
   return create(AccessLogSchema, {

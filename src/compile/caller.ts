@@ -11,6 +11,8 @@ import { egressRouteConfiguration } from './routes-egress.ts';
 import { ingressRouteConfiguration } from './routes-ingress.ts';
 import type { SharedService } from './shared-service.ts';
 import { tcpPolicy } from './tcp-authorization.ts';
+import { tcpCallers } from './tcp-callers.ts';
+import { tcpGate } from './tcp-gate.ts';
 
 /** What all workloads of one service have in common; their snapshots share these maps. */
 export interface Caller {
@@ -25,6 +27,7 @@ export interface Caller {
   readonly offer: Snapshot | undefined;
   readonly routes: Named;
   readonly extensions: Named;
+  readonly runtime: Named;
 }
 
 export interface CallerSources {
@@ -40,7 +43,7 @@ export function compileCaller(sources: CallerSources, known: Caller | undefined)
   const { service, intent } = sources;
   const callees = keepList(known?.callees, sources.callees);
   const { sent, onDemand } = splitCallees(callees);
-  const { clusters, routes, extensions } = hasSameWays(known, sources)
+  const { clusters, routes, extensions, runtime } = hasSameWays(known, sources)
     ? known
     : waysOf({ ...sources, callees }, sent, known);
   return {
@@ -52,11 +55,12 @@ export function compileCaller(sources: CallerSources, known: Caller | undefined)
     offer: offerOf(onDemand, known?.offer),
     routes,
     extensions,
+    runtime,
   };
 }
 
 /** Everything but where the callees are, which changes most often by far. */
-type Ways = Pick<Caller, 'clusters' | 'routes' | 'extensions'>;
+type Ways = Pick<Caller, 'clusters' | 'routes' | 'extensions' | 'runtime'>;
 
 /** A mesh.yaml with other desks rules every service anew. */
 function hasSameWays(
@@ -91,6 +95,7 @@ function waysOf(
     clusters: keepList(known?.clusters, clusters),
     routes: keepNamed(known?.routes, routes),
     extensions: policyOf(sources, known),
+    runtime: runtimeOf(sources, known),
   };
 }
 
@@ -136,8 +141,21 @@ function ingressRoutesOf(service: Service, known: Caller | undefined): Resource 
 function policyOf(sources: CallerSources, known: Caller | undefined): Named {
   const { intent, document, service, ruled } = sources;
   if (known !== undefined && !ruled) return known.extensions;
-  const policy =
-    service.protocol === 'tcp' ? tcpPolicy(intent, service) : httpPolicy(intent, document, service);
-  const before = known?.extensions.get(policy.name);
-  return keepNamed(known?.extensions, [keepResource(before, policy)]);
+  const policies =
+    service.protocol === 'tcp'
+      ? [tcpGate(intent, service), tcpPolicy(intent, service)]
+      : [httpPolicy(intent, document, service)];
+  return keepNamed(
+    known?.extensions,
+    policies.map((one) => keepResource(known?.extensions.get(one.name), one)),
+  );
+}
+
+function runtimeOf({ intent, service, ruled }: CallerSources, known: Caller | undefined): Named {
+  if (known !== undefined && !ruled) return known.runtime;
+  const layers = service.protocol === 'tcp' ? [tcpCallers(intent, service)] : [];
+  return keepNamed(
+    known?.runtime,
+    layers.map((one) => keepResource(known?.runtime.get(one.name), one)),
+  );
 }

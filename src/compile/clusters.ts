@@ -1,5 +1,9 @@
 import { type Any, DurationSchema } from '@bufbuild/protobuf/wkt';
-import { Cluster_DiscoveryType, ClusterSchema } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
+import {
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from '../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { RoutingPriority, TransportSocketSchema } from '../gen/envoy/config/core/v3/base_pb.js';
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
@@ -21,6 +25,9 @@ const endpointsFetchTimeoutMs = 5_000;
 const appIdleTimeoutMs = 4_000;
 /** Connections between proxies are kept; both ends are ours. */
 const meshIdleTimeoutMs = 300_000;
+
+const appConnectTimeoutMs = 1_000;
+const hostCleanupMs = 3_600_000;
 
 const httpOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
@@ -52,19 +59,37 @@ function connectTimeout(timeoutMs: number): Encoded {
 
 /** The application beside the proxy, in the protocol its file declares. */
 export function localAppCluster(service: Service, appPort: number): Resource {
+  return encodedResource({
+    typeUrl: typeUrls.cluster,
+    name: appCluster,
+    bytes: service.protocol === 'tcp' ? tcpApp(appPort) : httpApp(service.protocol, appPort),
+    from: [service.at],
+  });
+}
+
+function httpApp(protocol: Exclude<Protocol, 'tcp'>, appPort: number): Uint8Array {
   const assignment = encode(ClusterLoadAssignmentSchema, {
     clusterName: appCluster,
     endpoints: [{ lbEndpoints: [loopbackEndpoint(appPort)] }],
   });
-  return encodedResource({
-    typeUrl: typeUrls.cluster,
+  return joined([
+    appParts.head,
+    embedded(fields.loadAssignment.number, [assignment]),
+    appParts.options[protocol],
+  ]);
+}
+
+/** It has a host only for a connection that the gate has let in: the address comes from there. */
+function tcpApp(appPort: number): Uint8Array {
+  return encode(ClusterSchema, {
     name: appCluster,
-    bytes: joined([
-      appParts.head,
-      embedded(fields.loadAssignment.number, [assignment]),
-      appParts.options[service.protocol],
-    ]),
-    from: [service.at],
+    connectTimeout: duration(appConnectTimeoutMs),
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    lbConfig: { case: 'originalDstLbConfig', value: { upstreamPortOverride: appPort } },
+    // There is but one, and nothing to clean up.
+    cleanupInterval: duration(hostCleanupMs),
+    circuitBreakers: thresholds(),
   });
 }
 
@@ -163,16 +188,15 @@ function serviceOptions(options: Record<string, Any>): Uint8Array {
 const appHttp2 = protocolOptions({ [httpOptionsName]: http2Options });
 const appParts: {
   readonly head: Uint8Array;
-  readonly options: Readonly<Record<Protocol, Uint8Array>>;
+  readonly options: Readonly<Record<Exclude<Protocol, 'tcp'>, Uint8Array>>;
 } = {
   head: encode(ClusterSchema, {
     name: appCluster,
-    connectTimeout: duration(1_000),
+    connectTimeout: duration(appConnectTimeoutMs),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     circuitBreakers: thresholds(),
   }),
   options: {
-    tcp: protocolOptions({}),
     http: protocolOptions({ [httpOptionsName]: http1Options }),
     http2: appHttp2,
     grpc: appHttp2,

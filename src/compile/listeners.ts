@@ -8,7 +8,10 @@ import {
   type FilterSchema,
 } from '../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
-import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import {
+  TcpProxySchema,
+  UpstreamConnectMode,
+} from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { hasGuests } from '../model/principal.ts';
 import type { DeskPlace, Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
@@ -27,17 +30,30 @@ import {
   versionCluster,
 } from './names.ts';
 import { clustersOnDemand } from './on-demand.ts';
-import { any, encode, encodedResource, type Init, resource } from './pack.ts';
+import { any, duration, encode, encodedResource, type Init, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { tcpAuthorizationFilter } from './tcp-authorization.ts';
+import { tcpGateFilter } from './tcp-gate.ts';
 import { templated } from './template.ts';
-import { ingressTls } from './tls.ts';
+import { ingressTls, withoutResumption } from './tls.ts';
 
 type ListenerInit = Init<typeof ListenerSchema>;
 type NetworkFilter = Init<typeof FilterSchema>;
 
 /** Bounds what one slow peer can make the proxy hold. */
 const connectionBufferBytesMax = 1024 * 1024;
+
+/**
+ * What may connect is what the policy says at the moment the connection is opened: who opens one to keep it for after a
+ * revocation has this long.
+ */
+const handshakeTimeoutMs = 10_000;
+
+/** The application hears of nobody before the gate has decided. What comes meanwhile waits in the socket. */
+const afterHandshake: Init<typeof TcpProxySchema> = {
+  upstreamConnectMode: UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE,
+  maxEarlyDataBytes: 0,
+};
 
 function egressManager(place: DeskPlace) {
   return httpConnectionManagers({
@@ -99,10 +115,12 @@ function tcpIngressChain(guests: boolean) {
   return templated((service, proxy) => {
     const origin = { side: 'ingress', service, proxy } as const;
     return encode(FilterChainSchema, {
-      transportSocket: ingressTls(['chancery-tcp'], guests),
+      transportSocket: ingressTls(['chancery-tcp'], guests, withoutResumption),
+      transportSocketConnectTimeout: duration(handshakeTimeoutMs),
       filters: [
+        tcpGateFilter,
         tcpAuthorizationFilter,
-        tcpProxy(origin, 'app', { case: 'cluster', value: appCluster }),
+        tcpProxy(origin, 'app', { case: 'cluster', value: appCluster }, afterHandshake),
       ],
     });
   });
@@ -195,6 +213,7 @@ function tcpProxy(
   origin: { readonly side: Side; readonly service: string; readonly proxy: string },
   statPrefix: string,
   clusterSpecifier: Init<typeof TcpProxySchema>['clusterSpecifier'] & object,
+  more: Init<typeof TcpProxySchema> = {},
 ): NetworkFilter {
   return {
     name: 'envoy.filters.network.tcp_proxy',
@@ -204,6 +223,7 @@ function tcpProxy(
         statPrefix,
         clusterSpecifier,
         accessLog: [connectionLog(origin)],
+        ...more,
       }),
     },
   };

@@ -22,11 +22,13 @@ import { RBACSchema as HttpRbacSchema } from '../gen/envoy/extensions/filters/ht
 import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
+import { ConfigSchema as NetworkSetFilterStateSchema } from '../gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.js';
 import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
 import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { UriSanInputSchema } from '../gen/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.js';
 import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
+import { RuntimeFractionSchema } from '../gen/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction_pb.js';
 import { PreviousHostsPredicateSchema } from '../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
@@ -34,6 +36,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import { RuntimeSchema } from '../gen/envoy/service/runtime/v3/rtds_pb.js';
 import { HttpRequestHeaderMatchInputSchema } from '../gen/envoy/type/matcher/v3/http_inputs_pb.js';
 import { type TypeUrl, typeUrls } from './resource.ts';
 
@@ -41,6 +44,7 @@ import { type TypeUrl, typeUrls } from './resource.ts';
 export const resourceSchemas: Readonly<Record<TypeUrl, DescMessage>> = {
   [typeUrls.secret]: SecretSchema,
   [typeUrls.cluster]: ClusterSchema,
+  [typeUrls.runtime]: RuntimeSchema,
   [typeUrls.endpoints]: ClusterLoadAssignmentSchema,
   [typeUrls.listener]: ListenerSchema,
   [typeUrls.routes]: RouteConfigurationSchema,
@@ -61,12 +65,14 @@ export const anyTypes = createRegistry(
   GrpcStatsSchema,
   OnDemandSchema,
   RouterSchema,
+  RuntimeFractionSchema,
   HttpRbacSchema,
   HttpRequestHeaderMatchInputSchema,
   HttpConnectionManagerSchema,
   MetadataSchema,
   HeaderMutationSchema,
   NetworkRbacSchema,
+  NetworkSetFilterStateSchema,
   TcpProxySchema,
   UriSanInputSchema,
   PreviousHostsPredicateSchema,

@@ -19,6 +19,8 @@ export const ownSecret = 'default';
 export const trustSecret = 'ROOTCA';
 /** The same with the bundles of all peers, each for its own trust domain. */
 export const allTrustSecret = 'ALL';
+/** Who may have a TCP connection, for those that are open: a layer of the proxy's runtime. */
+export const tcpCallersLayer = 'tcp-callers';
 export const authzFilter = 'chancery.authz';
 /** Of the filter and of its policy. Another one when a listener of before could not do with the policy of after. */
 export const rbacName = 'chancery.policy';

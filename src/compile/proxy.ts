@@ -27,6 +27,7 @@ export function compileProxy(
   const parts: Readonly<Record<keyof typeof typeUrls, Named>> = {
     secret: nothing,
     cluster: clustersOf(caller, workload, known, twin),
+    runtime: caller.runtime,
     endpoints: caller.endpoints,
     listener: listenersOf(caller, workload, known),
     routes: caller.routes,

@@ -4,6 +4,7 @@ import type { Position } from '../base/finding.ts';
 export const typeUrls = {
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
   cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+  runtime: 'type.googleapis.com/envoy.service.runtime.v3.Runtime',
   endpoints: 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
   listener: 'type.googleapis.com/envoy.config.listener.v3.Listener',
   routes: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',

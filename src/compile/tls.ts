@@ -22,7 +22,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { agentCluster, allTrustSecret, ownSecret, trustSecret } from './names.ts';
-import { any, duration } from './pack.ts';
+import { any, duration, type Init } from './pack.ts';
 
 /** A secret that never arrives fails the listener or cluster rather than hanging it (rule G6). */
 const secretFetchTimeoutMs = 10_000;
@@ -75,12 +75,17 @@ const tlsParams = {
  * Ingress: a client certificate is required and checked by the SPIFFE validator. `guests`: those of peers are believed, too;
  * who of them may do what is for the policy.
  */
-export function ingressTls(alpn: readonly string[], guests: boolean): TransportSocket {
+export function ingressTls(
+  alpn: readonly string[],
+  guests: boolean,
+  more: Init<typeof DownstreamTlsContextSchema> = {},
+): TransportSocket {
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',
     configType: {
       case: 'typedConfig',
       value: any(DownstreamTlsContextSchema, {
+        ...more,
         requireClientCertificate: true,
         commonTlsContext: {
           tlsParams,
@@ -95,6 +100,12 @@ export function ingressTls(alpn: readonly string[], guests: boolean): TransportS
     },
   });
 }
+
+/** Envoy resumes a session without another look at the certificate: a ticket would outlive it (measured). */
+export const withoutResumption: Init<typeof DownstreamTlsContextSchema> = {
+  sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true },
+  disableStatefulSessionResumption: true,
+};
 
 /**
  * The identity an upstream must show: a service of the mesh, or a part of the mesh itself. The caller checks that the server

@@ -76,10 +76,15 @@ export class EnvoyAdmin {
     return text.ok ? ok(parseMeasures(text.value)) : text;
   }
 
-  /** Whether a cluster has this endpoint, in Envoy's words: `ADDRESS:PORT`. */
-  async hasEndpoint(cluster: string, address: string): Promise<Result<boolean, AdminFailure>> {
-    const text = await this.#text('GET', '/clusters');
-    return text.ok ? ok(text.value.includes(`${cluster}::${address}::`)) : text;
+  /**
+   * Whether this cluster leads to this port, as its configuration in use says: one that finds its host for each connection
+   * lists none.
+   */
+  async leadsTo(cluster: string, port: number): Promise<Result<boolean, AdminFailure>> {
+    const query = `resource=dynamic_active_clusters&name_regex=^${encodeURIComponent(cluster)}$`;
+    const text = await this.#text('GET', `/config_dump?${query}`);
+    if (!text.ok) return text;
+    return ok(new RegExp(`"(?:port_value|upstream_port_override)": ${port}\\b`).test(text.value));
   }
 
   /** The configuration in force, as `envoy.admin.v3.ConfigDump` in JSON, endpoints included. */

@@ -206,6 +206,8 @@ describe('two meshes that federate with https_spiffe', () => {
     );
     assert.equal(await bytesFrom(port, west.other), '');
     assert.equal(await bytesFrom(port, west.forged), '');
+    // The first name chooses the bundle, and the west may sign whatever it likes beside it.
+    assert.equal(await bytesFrom(port, west.both), '');
     good.close();
     other.close();
     mesh.edit('services/web.yaml', (text) => text.replace(guestRules('to: GET /a'), ''));
@@ -221,6 +223,7 @@ describe('two meshes that federate with https_spiffe', () => {
     return {
       web: ofWest(['spiffe://west.test/web']),
       other: ofWest(['spiffe://west.test/other']),
+      both: ofWest(['spiffe://west.test/other', 'spiffe://west.test/web']),
       forged: ofEast(['spiffe://west.test/web']),
     };
   }

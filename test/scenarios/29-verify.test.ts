@@ -100,7 +100,7 @@ describe('why --verify', { timeout: 240_000 }, () => {
     verdict: string,
     where: string,
     rule: string | undefined,
-    status?: number,
+    status?: number | undefined,
     code?: string,
   ];
 
@@ -215,9 +215,9 @@ describe('why --verify', { timeout: 240_000 }, () => {
   });
 
   it('TCP', async () => {
-    await agrees(['web', 'ledger'], ['allow', 'proxy', undefined]);
-    await agrees(['reports', 'ledger'], ['deny', 'proxy', 'no-reports']);
-    await agrees(['payments', 'ledger'], ['deny', 'proxy', undefined]);
+    await agrees(['web', 'ledger'], ['allow', 'proxy', 'books']);
+    await agrees(['reports', 'ledger'], ['deny', 'proxy', 'no-reports', undefined, 'CH2102']);
+    await agrees(['payments', 'ledger'], ['deny', 'proxy', undefined, undefined, 'CH2101']);
   });
 
   it('what Envoy refuses by itself is different, and exits with 1', async () => {

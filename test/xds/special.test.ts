@@ -7,7 +7,6 @@ import { Fixture, type Plan, snapshotOf } from './fixture.ts';
 describe('xDS types that are special or not served', { timeout: 20_000 }, () => {
   const refused: readonly (readonly [string, string])[] = [
     ['I3 virtual hosts', 'type.googleapis.com/envoy.config.route.v3.VirtualHost'],
-    ['I5 runtime layers', 'type.googleapis.com/envoy.service.runtime.v3.Runtime'],
     ['scoped routes', 'type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration'],
   ];
   for (const [name, typeUrl] of refused) {
@@ -31,6 +30,21 @@ describe('xDS types that are special or not served', { timeout: 20_000 }, () => 
     assert.deepEqual((await client.nextAcked('extension')).versions, { x: '1' });
     fixture.publish({ extension: { x: '1', y: '2' } });
     await client.silent();
+  });
+
+  it('I5 runtime layers are, too; a peer that asks for none is whole without, one that asks is told', async () => {
+    await using fixture = await Fixture.open();
+    fixture.publish({ runtime: { r: '1' }, cluster: { a: '1' } });
+    const client = fixture.connect();
+    client.send('cluster');
+    await client.nextAcked('cluster');
+    await client.silent();
+    assert.equal(fixture.service.status('p').state, 'converged');
+    client.send('runtime', { sub: ['r'] });
+    assert.deepEqual((await client.nextAcked('runtime')).versions, { r: '1' });
+    const other = fixture.connect();
+    other.send('runtime', { sub: ['none'] });
+    assert.deepEqual((await other.nextAcked('runtime')).removed, ['none']);
   });
 
   it('I1 I4 I6 no resource has a time to live or an alias, and no response has resource errors', async () => {

@@ -5,7 +5,7 @@ import type { Protocol } from '../../model/types.ts';
 /** Stands for the application: whatever comes, it says that it came. */
 export interface Application {
   readonly port: number;
-  /** Requests, or connections with something in them. */
+  /** Requests; of HTTP/1.1 connections with something in them, of TCP connections. */
   readonly reached: number;
   close(): void;
 }
@@ -22,9 +22,7 @@ export async function openApplication(protocol: Protocol): Promise<Application> 
   };
   const sockets = new Set<{ destroy(): void }>();
   const server =
-    protocol === 'http' || protocol === 'tcp'
-      ? plainServer(plainAnswers[protocol], hit)
-      : http2Server(hit);
+    protocol === 'http' || protocol === 'tcp' ? plainServer(protocol, hit) : http2Server(hit);
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -47,11 +45,13 @@ export async function openApplication(protocol: Protocol): Promise<Application> 
 }
 
 /** Reads nothing of what comes, so that nothing can be wrong with it. */
-function plainServer(answer: string, hit: () => void): Server {
+function plainServer(protocol: keyof typeof plainAnswers, hit: () => void): Server {
   return createServer((socket) => {
+    // Nobody who is refused gets as far as a connection.
+    if (protocol === 'tcp') hit();
     socket.once('data', () => {
-      hit();
-      socket.end(answer);
+      if (protocol === 'http') hit();
+      socket.end(plainAnswers[protocol]);
     });
   });
 }

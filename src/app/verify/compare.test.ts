@@ -62,6 +62,14 @@ describe('an answer and what a real Envoy did', () => {
     assert.match(compare(allowed, refused, none).remark ?? '', /^bad path; the answer is allow/);
   });
 
+  it('whom nobody knows the proxy may refuse by a rule for everybody', () => {
+    const unknown: Answer = deny({ code: 'CH2105', reason: 'nobody knows it' });
+    assert.ok(compare(unknown, found({ kind: 'deny', rule: 'all' as RuleId }), none).agrees);
+    assert.ok(!compare(unknown, found({ kind: 'allow' }), none).agrees);
+    const other: Answer = deny({ code: 'CH2101', reason: 'no rule' });
+    assert.ok(!compare(other, found({ kind: 'deny', rule: 'all' as RuleId }), none).agrees);
+  });
+
   it('a host that the proxy does not serve is let through by its policy alone', () => {
     const misdirected = found({ status: 421, reached: false });
     assert.ok(compare(allowed, misdirected, none).agrees);
@@ -69,9 +77,5 @@ describe('an answer and what a real Envoy did', () => {
     assert.ok(compare(noHost, misdirected, none).agrees);
     // A rule that forbids it would be held by the policy.
     assert.ok(!compare(denied, misdirected, none).agrees);
-  });
-
-  it('of an allowed connection no rule is told', () => {
-    assert.ok(compare(allowed, found({ rule: undefined, status: undefined }), none).agrees);
   });
 });

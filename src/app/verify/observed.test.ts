@@ -50,19 +50,16 @@ describe('what became of a request', () => {
 
   it('of TCP is told by the end of the connection that had somebody on it', () => {
     const looked = { kind: 'connection', upstream: '127.0.0.1:1' };
-    const ended = (details: string) => ({
-      ...looked,
-      ...{ caller: 'spiffe://a.test/b', details },
-    });
+    const ended = (by: object) => ({ ...looked, caller: 'spiffe://a.test/b', ...by });
     const open = { kind: 'connection', isOpen: true } as const;
     const shut = { ...open, isOpen: false };
-    const by = (name: string) => [looked, ended(`rbac_access_denied_matched_policy[${name}]`)];
-    assert.deepEqual(brief(observed(open, [looked, ended('')], true)).slice(0, 2), [
-      ...['allow', 'proxy'],
-    ]);
-    const named = observed(shut, by('deny/never'), false);
+    const by = (name: string, code: string) => [looked, ended({ rule: name, code })];
+    const allowed = observed(open, [looked, ended({ rule: 'allow/books' })], true);
+    assert.deepEqual(brief(allowed), ['allow', 'proxy', 'books']);
+    const named = observed(shut, by('deny/never', 'CH2102'), false);
     assert.deepEqual(brief(named), ['deny', 'proxy', 'never']);
-    const byDefault = observed(shut, by('deny/default'), false);
+    assert.equal(named.kind === 'deny' && named.code, 'CH2102');
+    const byDefault = observed(shut, by('none', 'CH2101'), false);
     assert.deepEqual(brief(byDefault), ['deny', 'proxy', undefined]);
     assert.deepEqual(brief(observed(shut, [looked], false)), ['none']);
   });

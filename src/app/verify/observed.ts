@@ -10,7 +10,7 @@ export type Observed =
   | {
       readonly kind: 'allow' | 'deny';
       readonly in: DecidedIn;
-      /** Undefined: none decided, or it is not told, as of an allowed TCP connection. */
+      /** Undefined: none decided. */
       readonly rule: string | undefined;
       readonly status: number | undefined;
       readonly grpcStatus: string | undefined;
@@ -65,21 +65,18 @@ function handshakeObserved(log: readonly LogLine[], why: string): Observed {
       };
 }
 
-const tcpDenied = /^rbac_access_denied_matched_policy\[deny\/(.*)\]$/;
-
 function connectionObserved(
   isOpen: boolean,
   line: LogLine | undefined,
   log: readonly LogLine[],
   reached: boolean,
 ): Observed {
-  const common = { ...ofNoRequest, in: 'proxy', reached } as const;
-  if (isOpen) return { ...common, kind: 'allow', rule: undefined, why: undefined };
-  const denied = tcpDenied.exec(textOf(line?.['details']) ?? '')?.[1];
-  if (denied === undefined) return handshakeObserved(log, 'the connection was cut');
-  // The name of what no rule allows; no rule of a service has it but by its own will.
-  const rule = denied === 'default' ? undefined : denied;
-  return { ...common, kind: 'deny', rule, why: undefined };
+  const [verdict, rule] = split(textOf(line?.['rule']));
+  const common = { ...ofNoRequest, in: 'proxy', reached, rule, why: undefined } as const;
+  if (isOpen) return { ...common, kind: 'allow' };
+  const code = textOf(line?.['code']);
+  if (code === undefined) return handshakeObserved(log, 'the connection was cut');
+  return { ...common, kind: 'deny', rule: verdict === 'deny' ? rule : undefined, code };
 }
 
 function split(name: string | undefined): readonly [string?, string?] {

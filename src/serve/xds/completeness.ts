@@ -1,5 +1,5 @@
 import { type TypeUrl, typeUrls } from '../../compile/resource.ts';
-import { presentOf, type StreamView } from './sequencer.ts';
+import { optional, presentOf, type StreamView } from './sequencer.ts';
 
 /**
  * A proxy asks for what its clusters and listeners name within a moment; one that took all it asked for and still
@@ -30,7 +30,8 @@ export function unsubscribedTypes(view: StreamView): readonly TypeUrl[] | undefi
   }
   return [...view.snapshot].flatMap(([type, present]) => {
     const state = view.types.get(type);
-    const isAsked = state === undefined ? present.size === 0 : state.wantsAll(present);
+    const isAsked =
+      state === undefined ? present.size === 0 || optional.has(type) : state.wantsAll(present);
     return isAsked ? [] : [type];
   });
 }

@@ -3,9 +3,17 @@ import type { Present } from './exchange.ts';
 import type { TypeState } from './type-state.ts';
 
 /** Make before break (rule E1): what others need comes first, what needs others later, removals last. */
-export const supply: readonly TypeUrl[] = [typeUrls.secret, typeUrls.cluster, typeUrls.endpoints];
+export const supply: readonly TypeUrl[] = [
+  typeUrls.secret,
+  typeUrls.runtime,
+  typeUrls.cluster,
+  typeUrls.endpoints,
+];
 export const demand: readonly TypeUrl[] = [typeUrls.listener, typeUrls.routes, typeUrls.extension];
 export const removalOrder: readonly TypeUrl[] = [...demand, ...supply.slice(1), typeUrls.secret];
+
+/** What a proxy of a bootstrap of before never asks for, and is whole without. */
+export const optional: ReadonlySet<TypeUrl> = new Set([typeUrls.runtime]);
 
 /** A barrier that does not open: the rest goes on without it, and it is said (rule E5). */
 export const barrierTimeoutMs = 20_000;
@@ -88,7 +96,7 @@ export function isConverged(view: StreamView): boolean {
   for (const [type, present] of view.snapshot) {
     const state = view.types.get(type);
     if (state === undefined) {
-      if (present.size > 0 && isAnyMissed) return false;
+      if (present.size > 0 && isAnyMissed && !optional.has(type)) return false;
     } else if (state.waitingSinceMs !== undefined || !state.hasTaken(present, isAnyMissed)) {
       return false;
     }
