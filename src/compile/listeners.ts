@@ -35,7 +35,7 @@ import { type Resource, typeUrls } from './resource.ts';
 import { tcpAuthorizationFilter } from './tcp-authorization.ts';
 import { tcpGateFilter } from './tcp-gate.ts';
 import { templated } from './template.ts';
-import { ingressTls, withoutResumption } from './tls.ts';
+import { ingressTls } from './tls.ts';
 
 type ListenerInit = Init<typeof ListenerSchema>;
 type NetworkFilter = Init<typeof FilterSchema>;
@@ -106,6 +106,7 @@ function httpIngressChain(guests: boolean, place: DeskPlace) {
   return templated((service, proxy) =>
     encode(FilterChainSchema, {
       transportSocket: ingressTls(['h2', 'http/1.1'], guests),
+      transportSocketConnectTimeout: duration(handshakeTimeoutMs),
       filters: [manager(service, proxy)],
     }),
   );
@@ -115,7 +116,7 @@ function tcpIngressChain(guests: boolean) {
   return templated((service, proxy) => {
     const origin = { side: 'ingress', service, proxy } as const;
     return encode(FilterChainSchema, {
-      transportSocket: ingressTls(['chancery-tcp'], guests, withoutResumption),
+      transportSocket: ingressTls(['chancery-tcp'], guests),
       transportSocketConnectTimeout: duration(handshakeTimeoutMs),
       filters: [
         tcpGateFilter,

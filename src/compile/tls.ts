@@ -71,21 +71,23 @@ const tlsParams = {
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
 };
 
+/** Envoy resumes a session without another look at the certificate: a ticket would outlive it (measured). */
+const withoutResumption: Init<typeof DownstreamTlsContextSchema> = {
+  sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true },
+  disableStatefulSessionResumption: true,
+};
+
 /**
  * Ingress: a client certificate is required and checked by the SPIFFE validator. `guests`: those of peers are believed, too;
  * who of them may do what is for the policy.
  */
-export function ingressTls(
-  alpn: readonly string[],
-  guests: boolean,
-  more: Init<typeof DownstreamTlsContextSchema> = {},
-): TransportSocket {
+export function ingressTls(alpn: readonly string[], guests: boolean): TransportSocket {
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',
     configType: {
       case: 'typedConfig',
       value: any(DownstreamTlsContextSchema, {
-        ...more,
+        ...withoutResumption,
         requireClientCertificate: true,
         commonTlsContext: {
           tlsParams,
@@ -100,12 +102,6 @@ export function ingressTls(
     },
   });
 }
-
-/** Envoy resumes a session without another look at the certificate: a ticket would outlive it (measured). */
-export const withoutResumption: Init<typeof DownstreamTlsContextSchema> = {
-  sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true },
-  disableStatefulSessionResumption: true,
-};
 
 /**
  * The identity an upstream must show: a service of the mesh, or a part of the mesh itself. The caller checks that the server
