@@ -54,6 +54,7 @@ import {
   operatorAudit,
 } from './operators/operator-api.ts';
 import { timedStore } from './operators/timed-store.ts';
+import { recordPast } from './record-past.ts';
 import { leadIntent } from './replicas/lead-intent.ts';
 import type { Revisions } from './replicas/open-revisions.ts';
 import { Orders } from './replicas/orders.ts';
@@ -249,6 +250,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   registry.onCut((host) => hostServer.cut(host));
   // What has ended is mended first: then there is something to sign with.
   await shareReplica({ replica, reports, signals, authority, ca, federation });
+  recordPast({ ...foundation, ...trust, fleet: revisions.fleet, clock });
   const tcp =
     options.operatorApi &&
     createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
@@ -265,9 +267,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   clockNotice.start();
   log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });
   return async () => {
-    identity.stop();
-    notices.stop();
-    clockNotice.stop();
+    for (const one of [identity, notices, clockNotice]) one.stop();
     doors.close();
     unfollow();
     await federation.stop();

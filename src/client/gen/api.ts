@@ -1778,7 +1778,10 @@ export interface operations {
     };
     readonly getBreakglass: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1903,7 +1906,10 @@ export interface operations {
     };
     readonly getBreakglassByName: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path: {
                 readonly name: string;
@@ -2408,7 +2414,10 @@ export interface operations {
     };
     readonly getFederation: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -2587,7 +2596,10 @@ export interface operations {
     };
     readonly getHosts: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -2643,7 +2655,10 @@ export interface operations {
     };
     readonly getHostsByName: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path: {
                 readonly name: string;
