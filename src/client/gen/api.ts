@@ -1214,6 +1214,7 @@ export interface components {
             readonly sinceMs: number;
         } | {
             readonly branch: components["schemas"]["BranchState"];
+            readonly evidence?: readonly string[];
             /** @constant */
             readonly kind: "taken-back";
             readonly reason: string;
