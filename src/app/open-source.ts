@@ -20,13 +20,14 @@ export interface SourceOptions {
 export async function openSource(
   options: SourceOptions,
   metrics: Metrics<MetricName>,
+  onPush: (traceparent: string | undefined) => void,
 ): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
   const { layout, dev, remote, signing, log } = options;
   const { stateDir, intentDir } = layout;
   if (remote !== undefined) {
     const onWebhook = (outcome: WebhookOutcome): void =>
       metrics.count('chancery_git_webhooks_total', { outcome });
-    return openRemote(remote, { stateDir, clock, random, log, signing, onWebhook });
+    return openRemote(remote, { stateDir, clock, random, log, signing, onPush, onWebhook });
   }
   const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
   return { source, webhook: undefined, stop: () => {} };

@@ -58,6 +58,7 @@ import { recordPast } from './record-past.ts';
 import { leadIntent } from './replicas/lead-intent.ts';
 import type { Revisions } from './replicas/open-revisions.ts';
 import { Orders } from './replicas/orders.ts';
+import { PushHints } from './replicas/push-hints.ts';
 import { Replica } from './replicas/replica.ts';
 import { shareReplica } from './replicas/share.ts';
 import type { SharedSignals } from './replicas/shared-signals.ts';
@@ -128,6 +129,7 @@ interface Foundation {
     readonly shadows: Shadows;
   };
   readonly webhook: RawCall | undefined;
+  readonly pushes: PushHints;
   readonly tracing: Tracing;
 }
 
@@ -144,7 +146,9 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
-  const { source, webhook, stop: closeSource } = await openSource(options, metrics);
+  const pushes = new PushHints({ isLeading: () => replica.isLeading, log });
+  const { source, webhook, stop: closeSource } = await openSource(options, metrics, pushes.take);
+  pushes.of(source);
   const { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass } =
     await openPlane({
       ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
@@ -178,7 +182,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const stop = await serve({
     ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
     ...{ gatekeeper, verdicts, operations, replica, door, use, webhook, trouble, tracing },
-    breakglass,
+    ...{ breakglass, pushes },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -329,7 +333,12 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     ...use,
     ...{ gatekeeper, verdicts, operations, fleet, replica, ...foundation.breakglass },
   });
-  const orders = new Orders({ store, kek, clock, random, log, replica, handler: all });
+  const { pushes } = foundation;
+  const orders = new Orders({
+    ...{ store, kek, clock, random, log, replica },
+    handler: async (request) => pushes.ordered(request) ?? all(request),
+  });
+  pushes.through(orders);
   const control = guarded(orders.handle, (use) => {
     operations.onUse(use);
     audit(use);
