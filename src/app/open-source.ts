@@ -6,6 +6,7 @@ import { type IntentSource, openIntentSource, type Signing } from './intent-sour
 import type { Layout } from './layout.ts';
 import { type OpenRemote, openRemote, type RemoteOptions } from './open-remote.ts';
 import type { MetricName } from './operators/metric-table.ts';
+import type { PushHints } from './replicas/push-hints.ts';
 import type { WebhookOutcome } from './webhook-listener.ts';
 
 export interface SourceOptions {
@@ -20,14 +21,17 @@ export interface SourceOptions {
 export async function openSource(
   options: SourceOptions,
   metrics: Metrics<MetricName>,
-  onPush: (traceparent: string | undefined) => void,
+  pushes: PushHints,
 ): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
   const { layout, dev, remote, signing, log } = options;
   const { stateDir, intentDir } = layout;
   if (remote !== undefined) {
     const onWebhook = (outcome: WebhookOutcome): void =>
       metrics.count('chancery_git_webhooks_total', { outcome });
-    return openRemote(remote, { stateDir, clock, random, log, signing, onPush, onWebhook });
+    const parts = { stateDir, clock, random, log, signing, onPush: pushes.take, onWebhook };
+    const opened = await openRemote(remote, parts);
+    pushes.of(opened.source);
+    return opened;
   }
   const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
   return { source, webhook: undefined, stop: () => {} };

@@ -147,8 +147,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
   const pushes = new PushHints({ isLeading: () => replica.isLeading, log });
-  const { source, webhook, stop: closeSource } = await openSource(options, metrics, pushes.take);
-  pushes.of(source);
+  const { source, webhook, stop: closeSource } = await openSource(options, metrics, pushes);
   const { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass } =
     await openPlane({
       ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
