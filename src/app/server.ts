@@ -58,7 +58,7 @@ import { recordPast } from './record-past.ts';
 import { leadIntent } from './replicas/lead-intent.ts';
 import type { Revisions } from './replicas/open-revisions.ts';
 import { Orders } from './replicas/orders.ts';
-import { PushHints } from './replicas/push-hints.ts';
+import type { PushHints } from './replicas/push-hints.ts';
 import { Replica } from './replicas/replica.ts';
 import { shareReplica } from './replicas/share.ts';
 import type { SharedSignals } from './replicas/shared-signals.ts';
@@ -142,12 +142,12 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const release = beOnlyServer(layout, options.store);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const store = timedStore(await openStore(options.store ?? layout.database), metrics, clock);
-  const replica = new Replica({ store, port: options.port, clock, random, log, metrics });
+  const replica = new Replica({ ...options, store, clock, random, metrics });
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
-  const pushes = new PushHints({ isLeading: () => replica.isLeading, log });
-  const { source, webhook, stop: closeSource } = await openSource(options, metrics, pushes);
+  const opened = await openSource(options, metrics, replica);
+  const { source, webhook, pushes } = opened;
   const { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass } =
     await openPlane({
       ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
@@ -166,7 +166,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
-    closeSource();
+    opened.stop();
     door.close();
     watched?.closeAllConnections();
     watched?.close();
@@ -179,9 +179,8 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
   await ready;
   const stop = await serve({
-    ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
-    ...{ gatekeeper, verdicts, operations, replica, door, use, webhook, trouble, tracing },
-    ...{ breakglass, pushes },
+    ...{ ...parts, options, kek, grpc, signals, revisions, door, use, trouble, tracing },
+    ...{ breakglass, webhook, pushes },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
