@@ -54,13 +54,14 @@ describe('the operators API over TCP', () => {
       ...[
         ['host', 'list'],
         ['federation', 'list'],
+        ['breakglass', 'list'],
       ],
     ];
     for (const words of reading) {
       const said = await plane.chancery(...words, ...remote('admin'), '--json');
       for (const line of said.trim().split('\n')) JSON.parse(line);
     }
-    for (const words of reading.slice(0, 5)) {
+    for (const words of reading) {
       const said = await plane.chancery(...words, ...remote('admin'), '--json', '--at', 'now');
       for (const line of said.trim().split('\n')) JSON.parse(line);
     }
@@ -70,8 +71,8 @@ describe('the operators API over TCP', () => {
     assert.deepEqual(tokens, []);
     await assert.rejects(plane.chancery('status', ...remote('viewer'), '--at', '1d ago'), /CH5430/);
     await assert.rejects(
-      plane.chancery('host', 'list', ...remote('viewer'), '--at', 'now'),
-      /CH5003/,
+      plane.chancery('host', 'list', ...remote('viewer'), '--at', '1d ago'),
+      /CH5430/,
     );
   });
 

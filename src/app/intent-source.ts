@@ -70,6 +70,8 @@ export interface IntentSource {
   stand?(commit: string): void;
   /** Reads the newest commit though the branch was rewound to it. Undefined: it was not refused for that. */
   approve?(commit: string, by: string): Promise<TreeReading | undefined>;
+  /** Somebody says that there is something newer, and maybe in which W3C trace: it is looked for at once. */
+  pushed?(traceparent: string | undefined): void;
   /** What keeps it from being up to date now, while what was accepted goes on. */
   readonly findings?: readonly Finding[];
 }

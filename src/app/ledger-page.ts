@@ -27,6 +27,20 @@ export async function ledgerPage(
   return { entries: found, next: before && cursorOf(before) };
 }
 
+/** All that fits, newest first. What is asked for has a bound of its own. */
+export async function allEntries(
+  store: Pick<Store, 'ledger'>,
+  query: Omit<LedgerQuery, 'before' | 'limit'>,
+): Promise<readonly LedgerEntry[]> {
+  const found: LedgerEntry[] = [];
+  for (;;) {
+    const asked = { ...query, before: found.at(-1), limit: ledgerPageMax };
+    const entries = await store.ledger(asked);
+    found.push(...entries);
+    if (entries.length < ledgerPageMax) return found;
+  }
+}
+
 /** A full page may have more behind it. */
 function pageOf(entries: readonly LedgerEntry[], limit: number): LedgerReply {
   const last = entries.at(-1);

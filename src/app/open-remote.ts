@@ -39,11 +39,12 @@ export async function openRemote(
     readonly random: Random;
     readonly log: Log;
     readonly signing: Signing;
+    readonly onPush: (traceparent: string | undefined) => void;
     readonly onWebhook: (outcome: WebhookOutcome) => void;
   },
 ): Promise<OpenRemote> {
   const { address, branch, prefix, credentials, webhook } = options;
-  const { stateDir, clock, random, log, signing, onWebhook } = parts;
+  const { stateDir, clock, random, log, signing, onPush, onWebhook } = parts;
   const dir = join(stateDir, 'mirror.git');
   const env = process.env;
   const mirror = await openMirror({ dir, address, branch, prefix, credentials, clock, env });
@@ -53,8 +54,6 @@ export async function openRemote(
   const source = new RemoteIntent({ mirror: mirror.value, ...follow, clock, random, log });
   if (webhook === undefined) return { source, webhook, stop: () => {} };
   const { secretFile, port } = webhook;
-  const onPush = (traceparent: string | undefined): void =>
-    void source.refresh({ by: 'webhook', traceparent });
   const hook = gitWebhook({ secretFile, onPush, log });
   const calls = webhookCalls(hook, { clock, count: onWebhook });
   const server = port === undefined ? undefined : await listenForWebhooks(calls, port);

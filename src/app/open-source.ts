@@ -6,6 +6,8 @@ import { type IntentSource, openIntentSource, type Signing } from './intent-sour
 import type { Layout } from './layout.ts';
 import { type OpenRemote, openRemote, type RemoteOptions } from './open-remote.ts';
 import type { MetricName } from './operators/metric-table.ts';
+import { PushHints } from './replicas/push-hints.ts';
+import type { Replica } from './replicas/replica.ts';
 import type { WebhookOutcome } from './webhook-listener.ts';
 
 export interface SourceOptions {
@@ -16,18 +18,29 @@ export interface SourceOptions {
   readonly log: Log;
 }
 
+export interface OpenSource extends Omit<OpenRemote, 'source'> {
+  readonly source: IntentSource;
+  /** What a webhook says, wherever it came in. */
+  readonly pushes: PushHints;
+}
+
 /** Where the intent of a control plane comes from: a repository elsewhere, or the intent folder. */
 export async function openSource(
   options: SourceOptions,
   metrics: Metrics<MetricName>,
-): Promise<Omit<OpenRemote, 'source'> & { readonly source: IntentSource }> {
+  replica: Pick<Replica, 'isLeading'>,
+): Promise<OpenSource> {
   const { layout, dev, remote, signing, log } = options;
+  const pushes = new PushHints({ isLeading: () => replica.isLeading, log });
   const { stateDir, intentDir } = layout;
   if (remote !== undefined) {
     const onWebhook = (outcome: WebhookOutcome): void =>
       metrics.count('chancery_git_webhooks_total', { outcome });
-    return openRemote(remote, { stateDir, clock, random, log, signing, onWebhook });
+    const parts = { stateDir, clock, random, log, signing, onPush: pushes.take, onWebhook };
+    const opened = await openRemote(remote, parts);
+    pushes.of(opened.source);
+    return { ...opened, pushes };
   }
   const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
-  return { source, webhook: undefined, stop: () => {} };
+  return { source, webhook: undefined, pushes, stop: () => {} };
 }

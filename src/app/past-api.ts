@@ -9,6 +9,8 @@ import { paths } from '../serve/api/wire.ts';
 import type { CommitVerdict, Verdict, VerdictsReply } from '../serve/api/wire-gate.ts';
 import type { Store } from '../store/store.ts';
 import { caAt } from './ca-history.ts';
+import { federationAt } from './federation/federation-history.ts';
+import { hostsAt } from './hosts/host-history.ts';
 
 /** What is asked with `at`, of the ledger; undefined when the request is about something else, or about now. */
 export async function pastApi(
@@ -20,6 +22,11 @@ export async function pastApi(
   if (path === paths.ca) return caAt(store, atMs);
   if (path === paths.apiTokens) return tokens(store, atMs);
   if (path === paths.verdicts) return verdicts(store, atMs);
+  if (path === paths.federation) return federationAt(store, atMs);
+  if (path === paths.hosts) return hostsAt(store, atMs, '');
+  if (path.startsWith(`${paths.hosts}/`)) {
+    return hostsAt(store, atMs, path.slice(paths.hosts.length + 1));
+  }
   return undefined;
 }
 

@@ -8,6 +8,7 @@ import type { Snapshot } from '../compile/resource.ts';
 import { type Compiled, recompile } from '../compile/revision.ts';
 import { changedResources, sameVersions } from '../compile/snapshot-changes.ts';
 import type { Intent } from '../model/types.ts';
+import { loadMoves } from '../rollout/load-moves.ts';
 import { runChanges, withRunChanges } from '../rollout/run-changes.ts';
 import type { TouchedProxy } from '../rollout/waves.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
@@ -101,10 +102,13 @@ export class Publisher {
     }
     const startedMs = this.#clock.monotonicMs();
     this.#pending = { commit, startedMs, touched, waiting: new Set(touched.keys()) };
+    const before = this.#base?.bare;
+    const moves = before && loadMoves(before, intent);
     const sent = this.#inventory
       .filter(({ id }) => touched.has(id))
-      .map(({ id, service }) => ({ proxy: id, service }));
-    const before = this.#base?.bare;
+      .map(({ id, service }): TouchedProxy => {
+        return { proxy: id, service, ...(moves?.(service) === true ? { mayCease: true } : {}) };
+      });
     return before === undefined
       ? sent
       : withRunChanges(sent, runChanges(before, intent, this.#inventory));

@@ -170,6 +170,10 @@ export class RemoteIntent implements IntentSource {
     return done;
   }
 
+  pushed(traceparent: string | undefined): void {
+    void this.refresh({ by: 'webhook', traceparent });
+  }
+
   /** Fetches now. One that is under way may have been too early, so another follows it; more than that are joined. */
   refresh(cause: Cause = { by: 'poll' }): Promise<void> {
     this.#cause = cause;

@@ -54,9 +54,11 @@ import {
   operatorAudit,
 } from './operators/operator-api.ts';
 import { timedStore } from './operators/timed-store.ts';
+import { recordPast } from './record-past.ts';
 import { leadIntent } from './replicas/lead-intent.ts';
 import type { Revisions } from './replicas/open-revisions.ts';
 import { Orders } from './replicas/orders.ts';
+import type { PushHints } from './replicas/push-hints.ts';
 import { Replica } from './replicas/replica.ts';
 import { shareReplica } from './replicas/share.ts';
 import type { SharedSignals } from './replicas/shared-signals.ts';
@@ -127,6 +129,7 @@ interface Foundation {
     readonly shadows: Shadows;
   };
   readonly webhook: RawCall | undefined;
+  readonly pushes: PushHints;
   readonly tracing: Tracing;
 }
 
@@ -139,11 +142,12 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const release = beOnlyServer(layout, options.store);
   const kek = await openKek(options.kek ?? defaultKek(layout), { random, env: process.env });
   const store = timedStore(await openStore(options.store ?? layout.database), metrics, clock);
-  const replica = new Replica({ store, port: options.port, clock, random, log, metrics });
+  const replica = new Replica({ ...options, store, clock, random, metrics });
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
-  const { source, webhook, stop: closeSource } = await openSource(options, metrics);
+  const opened = await openSource(options, metrics, replica);
+  const { source, webhook, pushes } = opened;
   const { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass } =
     await openPlane({
       ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
@@ -162,7 +166,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
   const door = await listenLocally(layout.controlSocket, startingApi(parts));
   const closeDoors = (): void => {
-    closeSource();
+    opened.stop();
     door.close();
     watched?.closeAllConnections();
     watched?.close();
@@ -175,9 +179,8 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
   await ready;
   const stop = await serve({
-    ...{ options, source, store, kek, registry, plane, xds, grpc, signals, revisions },
-    ...{ gatekeeper, verdicts, operations, replica, door, use, webhook, trouble, tracing },
-    breakglass,
+    ...{ ...parts, options, kek, grpc, signals, revisions, door, use, trouble, tracing },
+    ...{ breakglass, webhook, pushes },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -249,6 +252,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   registry.onCut((host) => hostServer.cut(host));
   // What has ended is mended first: then there is something to sign with.
   await shareReplica({ replica, reports, signals, authority, ca, federation });
+  recordPast({ ...foundation, ...trust, fleet: revisions.fleet, clock });
   const tcp =
     options.operatorApi &&
     createOperatorApi(options.operatorApi, { ...foundation, handler: control, clock, log });
@@ -265,9 +269,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   clockNotice.start();
   log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });
   return async () => {
-    identity.stop();
-    notices.stop();
-    clockNotice.stop();
+    for (const one of [identity, notices, clockNotice]) one.stop();
     doors.close();
     unfollow();
     await federation.stop();
@@ -329,7 +331,12 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     ...use,
     ...{ gatekeeper, verdicts, operations, fleet, replica, ...foundation.breakglass },
   });
-  const orders = new Orders({ store, kek, clock, random, log, replica, handler: all });
+  const { pushes } = foundation;
+  const orders = new Orders({
+    ...{ store, kek, clock, random, log, replica },
+    handler: async (request) => pushes.ordered(request) ?? all(request),
+  });
+  pushes.through(orders);
   const control = guarded(orders.handle, (use) => {
     operations.onUse(use);
     audit(use);

@@ -9,6 +9,7 @@ import {
   type Grant,
   type GrantStep,
   grantAfter,
+  grantAt,
   newGrant,
   waitingMsMax,
 } from './grant.ts';
@@ -30,6 +31,26 @@ function refusal(grant: Grant, step: GrantStep): string {
   const result = grantAfter(grant, step);
   return result.ok ? assert.fail('it was taken') : result.error.code;
 }
+
+describe('a break-glass grant at a time', () => {
+  const approved = after(waiting, { kind: 'approve', by: 'bob', atMs: 5_000 });
+  const revoked = after(approved, { kind: 'revoke', by: 'eve', atMs: 9_000 });
+  const kindAt = (grant: Grant, atMs: number): string | undefined =>
+    grantAt(grant, atMs)?.state.kind;
+
+  it('is what it was then, whatever became of it later', () => {
+    assert.equal(kindAt(revoked, 999), undefined);
+    assert.equal(kindAt(revoked, 1_000), 'waiting');
+    assert.deepEqual(grantAt(revoked, 5_000), approved);
+    assert.deepEqual(grantAt(revoked, 9_000), revoked);
+  });
+
+  it('ends by time also where nobody has noted it yet', () => {
+    assert.equal(kindAt(active, 60_999), 'active');
+    assert.equal(kindAt(active, 61_000), 'ended');
+    assert.equal(kindAt(waiting, 1_000 + waitingMsMax), 'ended');
+  });
+});
 
 describe('the states of a grant', () => {
   it('with one operator it is in effect at once, for as long as was asked', () => {

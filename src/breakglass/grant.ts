@@ -109,6 +109,16 @@ export function effectIn(state: GrantState): Effect | undefined {
   }
 }
 
+/** What it was at a time; undefined: nobody had asked for it yet. */
+export function grantAt(grant: Grant, atMs: number): Grant | undefined {
+  if (grant.askedMs > atMs) return undefined;
+  const { state } = inTime(grant, atMs);
+  if ('atMs' in state && state.atMs <= atMs) return { ...grant, state };
+  const effect = effectIn(state);
+  const isInEffect = effect !== undefined && effect.sinceMs <= atMs;
+  return { ...grant, state: isInEffect ? { kind: 'active', ...effect } : { kind: 'waiting' } };
+}
+
 function effectOf({ forMs }: Pick<Grant, 'forMs'>, sinceMs: number): GrantState {
   return { kind: 'active', sinceMs, untilMs: sinceMs + forMs };
 }

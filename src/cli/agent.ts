@@ -10,6 +10,7 @@ const usage = {
   usage: 'agent --server HOST:PORT --root SHA256 PROOF | --host-file FILE',
   text: [
     'Runs the agent of this host until SIGTERM: identities of its processes, policy desk and readiness of its workloads.',
+    'Its log is JSON, a line for each thing that happened, on standard error.',
     '',
     ...proofHelp,
     `  --state DIR              where it keeps what it holds, sealed; ${stateUnlessSaid} unless said`,

@@ -12,7 +12,7 @@ const usage = {
   text: [
     'Runs one policy desk of a pool until SIGTERM: it decides for proxies of other hosts what they would ask the agent of',
     'their own. It joins the mesh as a host without workloads; `desk: { pool: { HOST: ADDRESS:PORT } }` in mesh.yaml names it,',
-    'and with `defaults: { desk: pool }` proxies ask it.',
+    'and with `defaults: { desk: pool }` proxies ask it. Its log is JSON, a line for each thing that happened, on standard error.',
     '',
     `  --listen ADDRESS:PORT    where proxies reach it; ${listenUnlessSaid} unless said`,
     ...proofHelp,

@@ -9,7 +9,7 @@ import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
 const backupUsage = {
-  usage: 'backup DIR --to FILE',
+  usage: 'backup DIR --to FILE [--json]',
   text: [
     'One consistent state of the SQLite store of a mesh as a file, also while its control plane runs: the CA, hosts, tokens',
     'and the ledger. The CA stays sealed in it; its key (DIR/.chancery/kek, or what --kek names) is not in it and is to be',
@@ -23,7 +23,7 @@ const backupUsage = {
 };
 
 const restoreUsage = {
-  usage: 'restore DIR --from FILE',
+  usage: 'restore DIR --from FILE [--json]',
   text: [
     'Puts a backup in the place of a store that is gone. A store that is there is not touched: stop the control plane and',
     'move it away first. Then start the control plane with the key that it had.',

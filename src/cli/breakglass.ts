@@ -4,6 +4,7 @@ import { durationMsOf, parseArguments, usageError, type Values } from './argumen
 import { listText, showText, stepText } from './breakglass-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -23,6 +24,7 @@ const usage = {
     '  breakglass revoke ID [DIR]  ends it now, or takes back what waits',
     '  breakglass list [DIR]       all of them, newest first',
     '  breakglass show ID [DIR]    one of them',
+    '    --at TIME                 list and show: as it was then; of what was over long ago, chancery log --kind breakglass',
     '',
     'A deny rule stays above every grant; the answer names those that do. Who may grant, for how long, and whether it takes',
     'two: `breakglass` in mesh.yaml. Each takes --json.',
@@ -36,6 +38,7 @@ const usage = {
 const options = {
   ...targetOptions,
   json: { type: 'boolean' },
+  at: { type: 'string' },
   who: { type: 'string' },
   to: { type: 'string' },
   operation: { type: 'string', multiple: true },
@@ -114,13 +117,20 @@ function tell(reply: BreakglassStepReply, values: Values, terminal: Terminal): E
 }
 
 async function list({ api, values, terminal }: Call): Promise<ExitCode> {
-  const reply = await api.get('/v1/breakglass');
+  const reply = await api.get('/v1/breakglass', { query: atQuery(values) });
   terminal.out(values['json'] === true ? JSON.stringify(reply) : listText(reply, terminal));
   return 0;
 }
 
 async function show({ api, id, values, terminal }: Call): Promise<ExitCode> {
-  const reply: BreakglassReply = await api.get('/v1/breakglass/{name}', { path: { name: id } });
+  const query = atQuery(values);
+  const asked = { path: { name: id }, query };
+  const reply: BreakglassReply = await api.get('/v1/breakglass/{name}', asked);
   terminal.out(values['json'] === true ? JSON.stringify(reply) : showText(reply));
   return 0;
+}
+
+function atQuery(values: Values): { readonly at?: number } {
+  const at = momentOf(values['at'], '--at', usage);
+  return at === undefined ? {} : { at };
 }

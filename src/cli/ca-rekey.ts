@@ -15,7 +15,7 @@ import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'ca rekey [DIR] [--from NAME] [--to NAME [--generate]] [--store ADDRESS]',
+  usage: 'ca rekey [DIR] [--from NAME] [--to NAME [--generate]] [--store ADDRESS] [--json]',
   text: [
     'Seals the CA anew, under another key-encryption key. Each write is whole or not at all; after a crash, run it again.',
     '',
@@ -44,6 +44,7 @@ export async function caRekey(args: readonly string[], terminal: Terminal): Prom
     to: { type: 'string' },
     store: { type: 'string' },
     generate: { type: 'boolean' },
+    json: { type: 'boolean' },
   } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
@@ -59,7 +60,8 @@ export async function caRekey(args: readonly string[], terminal: Terminal): Prom
     terminal.err('the key is made on its token');
   }
   const count = await reseal(request);
-  terminal.out(await outcome(request, count));
+  const done = await outcome(request, count);
+  terminal.out(parsed.values['json'] === true ? JSON.stringify(done) : outcomeText(request, done));
   return 0;
 }
 
@@ -102,21 +104,42 @@ async function reseal(request: Request): Promise<number> {
   }
 }
 
-async function outcome({ layout, from, to }: Request, count: number): Promise<string> {
+interface Outcome {
+  /** How many documents are sealed. */
+  readonly documents: number;
+  readonly from: string;
+  readonly to: string;
+  /** A new key took the place of the former one in the key file of DIR. */
+  readonly newKeyInPlace: boolean;
+  /** A control plane runs that has the former key. */
+  readonly restartNeeded: boolean;
+}
+
+async function outcome({ layout, from, to }: Request, documents: number): Promise<Outcome> {
+  const newKeyInPlace = documents > 0 && from === to && to === defaultKek(layout);
+  const mayRun = documents > 0 && !newKeyInPlace;
+  const api = createClient(nodeTransport(layout.controlSocket));
+  const isUp = (): Promise<boolean> =>
+    api.get('/healthz').then(
+      () => true,
+      () => false,
+    );
+  return { documents, from, to, newKeyInPlace, restartNeeded: mayRun && (await isUp()) };
+}
+
+function outcomeText(
+  { layout, from, to }: Request,
+  { documents, newKeyInPlace, restartNeeded }: Outcome,
+): string {
   const start = `start the control plane with: --kek '${to}'`;
-  if (count === 0) return `nothing is sealed in the store yet; ${start}`;
-  if (from === to && to === defaultKek(layout)) {
+  if (documents === 0) return `nothing is sealed in the store yet; ${start}`;
+  if (newKeyInPlace) {
     return `sealed under a new key in ${layout.kekFile}\nthe former key is gone, and with it what opens older backups of the store`;
   }
-  const api = createClient(nodeTransport(layout.controlSocket));
-  const isUp = await api.get('/healthz').then(
-    () => true,
-    () => false,
-  );
   const lines = [
     `sealed under ${to}`,
     ...(to === defaultKek(layout) ? [] : [start]),
-    ...(isUp ? ['the one that runs still has the former key: restart it'] : []),
+    ...(restartNeeded ? ['the one that runs still has the former key: restart it'] : []),
     ...(from.startsWith('file:')
       ? [`the former key still opens older backups of the store: ${from.slice('file:'.length)}`]
       : []),

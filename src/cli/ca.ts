@@ -14,7 +14,7 @@ const usage = {
   text: [
     'The CA of a running mesh.',
     '',
-    '  ca status [DIR] [--json]    what signs now, what is trusted, and where a rotation stands and waits; 2: something ends soon',
+    '  ca status [DIR]             what signs now, what is trusted, and where a rotation stands and waits; 2: something ends soon',
     '    --at TIME                 as it was then; whom a step waited for, and warnings, are not recorded',
     '  ca rotate [DIR]             replace root, intermediate and token key: prepare, activate, taint, revoke, each behind its gate;',
     '                              the control plane drives it, also through restarts, and this command follows it',
@@ -30,6 +30,8 @@ const usage = {
     '    --root FILE               what it must chain to; else a root in the chain or one that the mesh trusts',
     '    --key FILE                a key that the company made; else the one of the request',
     '    --by-hand                 prepare only; the steps that follow are taken with ca rotate --step',
+    '',
+    'Each takes --json.',
     targetHelp,
   ].join('\n'),
   example: 'chancery ca rotate examples/shop',

@@ -7,7 +7,10 @@ import type { Terminal } from './terminal.ts';
 
 const usage = {
   usage: 'check DIR [--json]',
-  text: 'Parses and validates the intent folder as it lies on disk. 0: no errors; 2: errors, all of them shown.',
+  text: [
+    'Parses and validates the intent folder as it lies on disk. 0: no errors; 2: errors, all of them shown.',
+    'It has no --at: what was found in a commit is in chancery revision show.',
+  ].join('\n'),
   example: 'chancery check examples/shop',
 };
 

@@ -14,7 +14,7 @@ const usage = {
     '',
     '  Two commits (an id, its beginning, a branch, a tag, HEAD~1): what changes for each proxy, compiled from the repository',
     '  in DIR (or here). The mesh is not asked, and neither commit needs to have run.',
-    '  Two proxies, or one at two times (PROXY or PROXY@TIME): what they run or ran, from the ledger of a mesh.',
+    '  Two proxies, or one at two times (PROXY or PROXY@TIME, in place of --at): what they run or ran, from the ledger.',
     '  Whatever is a commit of the repository is taken for one; PROXY@now is always a proxy.',
     '',
     '0: nothing differs; 2: something does; 1: a commit does not hold, or what was named is not there.',

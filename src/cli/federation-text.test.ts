@@ -11,6 +11,7 @@ import { listText, peersYaml, showText } from './federation-text.ts';
 
 const trustDomain = 'partner.test' as TrustDomain;
 const nowMs = Date.UTC(2026, 10, 24);
+const now = { nowMs, isPast: false };
 const look = { color: false, width: 200 };
 
 function reply(endpoint: EndpointReply | undefined): FederationReply {
@@ -66,18 +67,24 @@ describe('chancery federation list', () => {
   };
 
   it('has sequence, keys, age and the next poll', () => {
-    const [, row = ''] = listText([fresh], nowMs, look).split('\n');
+    const [, row = ''] = listText([fresh], now, look).split('\n');
     assert.match(row, /fresh +18446744073709551615 +2 x509, 1 jwt +30 s +in 4 min/);
   });
 
   it('says for how long a peer has failed, and why', () => {
     const problem = { code: 'CH3201', severity: 'error', message: 'no answer' } as const;
     const failing = { ...fresh, state: 'failing', failingSinceMs: nowMs - 7_200_000 } as const;
-    const text = listText([{ ...failing, problem }], nowMs, look);
+    const text = listText([{ ...failing, problem }], now, look);
     assert.match(text, /partner.test failing for 2 h: CH3201: no answer/);
   });
 
+  it('does not say of a past time when the next poll was to be', () => {
+    const { fetchedMs: _, nextMs: __, ...past } = fresh;
+    const [, row = ''] = listText([past], { nowMs, isPast: true }, look).split('\n');
+    assert.match(row, /jwt +- +-$/);
+  });
+
   it('says so when there are no peers', () => {
-    assert.match(listText([], nowMs, look), /no peers/);
+    assert.match(listText([], now, look), /no peers/);
   });
 });

@@ -4,7 +4,7 @@ import { paint, type Terminal } from './terminal.ts';
 
 export function listText(
   peers: readonly PeerReply[],
-  nowMs: number,
+  { nowMs, isPast }: { readonly nowMs: number; readonly isPast: boolean },
   look: Pick<Terminal, 'color' | 'width'>,
 ): string {
   if (peers.length === 0) return 'no peers; `peers` in mesh.yaml names them';
@@ -16,7 +16,7 @@ export function listText(
     bundleText(peer),
     keysText(peer),
     peer.fetchedMs === undefined ? '-' : spanText(nowMs - peer.fetchedMs),
-    peer.nextMs === undefined ? 'now' : `in ${spanText(peer.nextMs - nowMs)}`,
+    nextText(peer, nowMs, isPast),
   ]);
   const problems = peers.flatMap(({ trustDomain, problem, failingSinceMs }) => {
     if (problem === undefined || failingSinceMs === undefined) return [];
@@ -24,6 +24,11 @@ export function listText(
     return ['', `${trustDomain} ${since}: ${problem.code}: ${problem.message}`];
   });
   return [table({ header, rows, width: look.width }), ...problems].join('\n');
+}
+
+function nextText({ nextMs }: PeerReply, nowMs: number, isPast: boolean): string {
+  if (nextMs !== undefined) return `in ${spanText(nextMs - nowMs)}`;
+  return isPast ? '-' : 'now';
 }
 
 function stateText({ state }: PeerReply, look: Pick<Terminal, 'color'>): string {

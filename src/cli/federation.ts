@@ -6,6 +6,7 @@ import { parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -19,7 +20,7 @@ const usage = {
     '    --host NAME                   the name that partners reach the endpoint by; this machine when left out',
     '  federation refresh NAME [DIR]   fetch the bundle of a peer now and wait; 2: it failed',
     '',
-    'Each takes --json. Which bundle a peer had at a time is not recorded.',
+    'Each takes --json; list and show --at TIME: as it was then, without when a bundle was fetched and would be next.',
     targetHelp,
   ].join('\n'),
   example: 'chancery federation refresh partner.test examples/shop',
@@ -29,6 +30,7 @@ export async function federation(args: readonly string[], terminal: Terminal): P
   const options = {
     ...targetOptions,
     json: { type: 'boolean' },
+    at: { type: 'string' },
     host: { type: 'string' },
   } as const;
   const parsed = parseArguments(args, options, usage);
@@ -41,17 +43,15 @@ export async function federation(args: readonly string[], terminal: Terminal): P
   if (more.length > 0) throw usageError('federation takes one folder', usage);
   const json = parsed.values['json'] === true;
   const host = parsed.values['host'];
+  const at = momentOf(parsed.values['at'], '--at', usage);
   const api = (): ApiClient => controlClient(parsed.values, dir);
+  const known = (): Promise<FederationReply> =>
+    api().get('/v1/federation', { query: at === undefined ? {} : { at } });
   switch (verb) {
     case 'list':
-      return list(await api().get('/v1/federation'), json, terminal);
+      return list((await known()).peers, { atMs: at, json }, terminal);
     case 'show':
-      return show(
-        await api().get('/v1/federation'),
-        typeof host === 'string' ? host : hostname(),
-        json,
-        terminal,
-      );
+      return show(await known(), typeof host === 'string' ? host : hostname(), json, terminal);
     case 'refresh':
       if (name === undefined) throw usageError('refresh takes the trust domain of a peer', usage);
       return refresh(api(), name, json, terminal);
@@ -60,9 +60,13 @@ export async function federation(args: readonly string[], terminal: Terminal): P
   }
 }
 
-function list(reply: FederationReply, json: boolean, terminal: Terminal): ExitCode {
-  const { peers } = reply;
-  terminal.out(json ? JSON.stringify(peers) : listText(peers, systemClock.nowMs(), terminal));
+function list(
+  peers: FederationReply['peers'],
+  { atMs, json }: { readonly atMs: number | undefined; readonly json: boolean },
+  terminal: Terminal,
+): ExitCode {
+  const when = { nowMs: atMs ?? systemClock.nowMs(), isPast: atMs !== undefined };
+  terminal.out(json ? JSON.stringify(peers) : listText(peers, when, terminal));
   return peers.some(({ state }) => state === 'failing') ? 2 : 0;
 }
 

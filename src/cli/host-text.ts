@@ -38,7 +38,11 @@ export function hostsText({ hosts }: HostsReply, nowMs: number, look: Look): str
   return table({ header, rows, width: look.width });
 }
 
-export function hostText(host: HostReply, nowMs: number, look: Look): string {
+export function hostText(
+  host: HostReply,
+  { nowMs, isPast }: { readonly nowMs: number; readonly isPast: boolean },
+  look: Look,
+): string {
   const { standing, health, selectors, anchor, attestedMs, notAfterMs, trustSequence } = host;
   const shown = selectors.map(({ kind, value }) => `${kind}=${value}`).join(', ');
   const facts = [
@@ -64,8 +68,7 @@ export function hostText(host: HostReply, nowMs: number, look: Look): string {
   return [
     host.name,
     ...facts.map(([name = '', value = '']) => `  ${name.padEnd(wide)}  ${value}`),
-    '',
-    heldText(health?.identities ?? [], nowMs, look),
+    ...(isPast ? [] : ['', heldText(health?.identities ?? [], nowMs, look)]),
   ].join('\n');
 }
 

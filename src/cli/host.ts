@@ -11,6 +11,7 @@ import { folderNamed } from './folder.ts';
 import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
+import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
@@ -28,7 +29,8 @@ const usage = {
     '  host ek [--tcti TCTI]       of this machine, without an agent: the hash of its TPM, and the lines of mesh.yaml that admit it',
     '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
     '',
-    '  How hosts were at a time is not recorded; what happened to one is: chancery log --subject NAME --at TIME.',
+    '  list and show take --at TIME: as it was then, from the ledger. Which certificates a host held is not in it but in',
+    '  chancery log --subject SPIFFE-ID --at TIME. health and ek look at this machine as it is now. Each takes --json.',
     targetHelp,
   ].join('\n'),
   example: 'chancery host token web-1 /srv/intent --ttl 30m',
@@ -37,6 +39,7 @@ const usage = {
 const options = {
   ...targetOptions,
   json: { type: 'boolean' },
+  at: { type: 'string' },
   ttl: { type: 'string' },
   replace: { type: 'boolean' },
   reason: { type: 'string' },
@@ -46,6 +49,8 @@ const options = {
 interface Call {
   readonly api: ApiClient;
   readonly name: string;
+  /** Undefined: as it is now. */
+  readonly at: number | undefined;
   readonly values: Values;
   readonly terminal: Terminal;
 }
@@ -65,7 +70,8 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   if (name === undefined) throw usageError(`host ${verb ?? ''} needs the name of a host`, usage);
   if (more.length > 0) throw usageError('host takes one folder', usage);
   if (verb === 'health') return health(dir ?? '.', values, terminal);
-  const call = { api: controlClient(values, dir), name, values, terminal };
+  const at = momentOf(values['at'], '--at', usage);
+  const call = { api: controlClient(values, dir), name, at, values, terminal };
   switch (verb) {
     case 'list':
       return list(call);
@@ -81,19 +87,21 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
-async function list({ api, values, terminal }: Call): Promise<ExitCode> {
-  const reply = await api.get('/v1/hosts');
-  const nowMs = systemClock.nowMs();
+async function list({ api, at, values, terminal }: Call): Promise<ExitCode> {
+  const reply = await api.get('/v1/hosts', { query: at === undefined ? {} : { at } });
+  const nowMs = at ?? systemClock.nowMs();
   terminal.out(values['json'] === true ? JSON.stringify(reply) : hostsText(reply, nowMs, terminal));
   return reply.hosts.every((one) => isWell(one, nowMs)) ? 0 : 2;
 }
 
-async function show({ api, name, values, terminal }: Call): Promise<ExitCode> {
-  const { hosts } = await api.get('/v1/hosts/{name}', { path: { name } });
+async function show({ api, name, at, values, terminal }: Call): Promise<ExitCode> {
+  const query = at === undefined ? {} : { at };
+  const { hosts } = await api.get('/v1/hosts/{name}', { path: { name }, query });
   const [found] = hosts;
   if (found === undefined) throw new Error('the control plane left the host out');
-  const nowMs = systemClock.nowMs();
-  terminal.out(values['json'] === true ? JSON.stringify(found) : hostText(found, nowMs, terminal));
+  const nowMs = at ?? systemClock.nowMs();
+  const text = hostText(found, { nowMs, isPast: at !== undefined }, terminal);
+  terminal.out(values['json'] === true ? JSON.stringify(found) : text);
   return isWell(found, nowMs) ? 0 : 2;
 }
 

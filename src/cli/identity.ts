@@ -9,7 +9,8 @@ import { identityEntries } from '../identity/entries.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
 import { type EntryMatch, insteadOf, matchEntries } from '../identity/match-entry.ts';
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { parseArguments, usageError, type Values } from './arguments.ts';
+import { intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -20,7 +21,11 @@ const usage = {
     'Who is who on a host.',
     '',
     '  identity list [DIR]               each service and what a process must show to be it',
-    '  identity explain --pid N [DIR]    what a process shows, held against each service; 0: it is one, 2: it is none',
+    '  identity explain --pid N [DIR]    what a process shows now, held against each service; 0: it is one, 2: it is none',
+    '',
+    '  --at COMMIT|TIME                  by the intent of a commit, or of what ran at a time; else the files in DIR as they lie',
+    '',
+    'Each takes --json.',
   ].join('\n'),
   example: 'chancery identity explain --pid 4711 examples/shop',
 };
@@ -28,7 +33,7 @@ const usage = {
 export async function identity(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(
     args,
-    { json: { type: 'boolean' }, pid: { type: 'string' } },
+    { json: { type: 'boolean' }, pid: { type: 'string' }, at: { type: 'string' } },
     usage,
   );
   if (parsed.help !== undefined) {
@@ -38,7 +43,10 @@ export async function identity(args: readonly string[], terminal: Terminal): Pro
   const [verb, dir = '.', ...more] = parsed.positionals;
   if (more.length > 0) throw usageError('identity takes one folder', usage);
   const json = parsed.values['json'] === true;
-  const entries = await entriesOf(dir, terminal);
+  const entries =
+    parsed.values['at'] === undefined
+      ? await entriesOf(dir, terminal)
+      : await entriesAt(dir, parsed.values, terminal);
   if (entries === undefined) return 1;
   switch (verb) {
     case 'list':
@@ -69,6 +77,15 @@ async function entriesOf(
     return undefined;
   }
   return identityEntries(intent);
+}
+
+async function entriesAt(
+  dir: string,
+  values: Values,
+  terminal: Terminal,
+): Promise<readonly IdentityEntry[] | undefined> {
+  const state = await intentAt({ dir, values, help: usage }, terminal);
+  return state && identityEntries(state.intent);
 }
 
 async function explain(

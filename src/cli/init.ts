@@ -6,7 +6,7 @@ import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'init DIR',
+  usage: 'init DIR [--json]',
   text: 'Writes a small intent folder to start from: a mesh of two services. Nothing that exists is overwritten.',
   example: 'chancery init my-mesh && cd my-mesh && git init && git add . && git commit -m "a mesh"',
 };
@@ -38,7 +38,7 @@ run: python3 -m http.server 8080 --bind 127.0.0.1
 };
 
 export async function init(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, {}, usage);
+  const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
@@ -57,11 +57,21 @@ export async function init(args: readonly string[], terminal: Terminal): Promise
   mkdirSync(join(dir, 'services'), { recursive: true });
   for (const [file, text] of Object.entries(files)) {
     writeFileSync(join(dir, file), text, { flag: 'wx' });
-    terminal.out(`wrote ${join(dir, file)}`);
   }
-  terminal.out(
-    `\nnext: git init ${dir} && git -C ${dir} add . && git -C ${dir} commit -m "a mesh"`,
-  );
-  terminal.out(`      chancery up ${dir}`);
+  const written = Object.keys(files).map((file) => join(dir, file));
+  const next = [
+    `git init ${dir} && git -C ${dir} add . && git -C ${dir} commit -m "a mesh"`,
+    `chancery up ${dir}`,
+  ];
+  if (parsed.values['json'] === true) terminal.out(JSON.stringify({ dir, files: written, next }));
+  else terminal.out(writtenText(written, next));
   return 0;
+}
+
+function writtenText(written: readonly string[], next: readonly string[]): string {
+  return [
+    ...written.map((file) => `wrote ${file}`),
+    '',
+    ...next.map((command, at) => `${at === 0 ? 'next:' : '     '} ${command}`),
+  ].join('\n');
 }

@@ -7,7 +7,8 @@ import { momentOf } from './moment-flag.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const usage = {
-  usage: 'log [DIR] [--kind K] [--subject S] [--by WHO] [--since TIME] [--at TIME] [--limit N]',
+  usage:
+    'log [DIR] [--kind K] [--subject S] [--by WHO] [--since TIME] [--at TIME] [--limit N] [--json]',
   text: [
     'The ledger in words, newest last: commits, what proxies took and refused, endpoints, certificates, hosts, the CA, and who did it.',
     'S is a proxy, a commit, a host or a SPIFFE ID; --kind may be given more than once; --at TIME ends with what was known then.',

@@ -15,7 +15,7 @@ interface Verb {
   readonly load: () => Promise<(args: readonly string[], terminal: Terminal) => Promise<ExitCode>>;
 }
 
-const verbs: Readonly<Record<string, Verb>> = {
+export const verbs: Readonly<Record<string, Verb>> = {
   up: {
     summary: 'run the whole mesh of an intent folder on this machine',
     load: async () => (await import('./up.ts')).up,
@@ -136,12 +136,11 @@ const verbs: Readonly<Record<string, Verb>> = {
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   const [name = 'help', ...rest] = args;
-  if (
-    name === '--help' ||
-    name === '-h' ||
-    (name === 'help' && [undefined, 'help', '--help', '-h'].includes(rest[0]))
-  ) {
-    terminal.out(overview(terminal));
+  const isOverview =
+    name === '--help' || name === '-h' || (name === 'help' && rest.every(isAboutAll));
+  if (isOverview) {
+    const json = rest.includes('--json');
+    terminal.out(json ? JSON.stringify({ commands: summaries() }) : overview(terminal));
     return 0;
   }
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
@@ -192,6 +191,14 @@ function sayFailure(name: string, error: ChanceryError, terminal: Terminal): voi
   log.error('the service ended', findingFields(error.finding));
 }
 
+function isAboutAll(word: string): boolean {
+  return ['help', '--help', '-h', '--json'].includes(word);
+}
+
+function summaries(): readonly { readonly name: string; readonly summary: string }[] {
+  return Object.entries(verbs).map(([name, { summary }]) => ({ name, summary }));
+}
+
 const gap = '  ';
 
 function overview(terminal: Terminal): string {
@@ -206,7 +213,7 @@ function overview(terminal: Terminal): string {
     '',
     ...lines,
     '',
-    'chancery COMMAND --help shows what it takes, with an example.',
+    'chancery COMMAND --help shows what it takes, with an example; with --json each says what it found as JSON.',
     'Exit codes: 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied.',
     'A first try: chancery up examples/shop',
   ].join('\n');

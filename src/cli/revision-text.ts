@@ -93,6 +93,12 @@ function problemText({ code, message, found, help }: Finding): string {
   return [`${code} ${message}`, ...facts].join('; ');
 }
 
+function evidenceLines(evidence: readonly string[] = []): readonly string[] {
+  return evidence.length === 0
+    ? []
+    : ['', 'what was counted', ...evidence.map((one) => `  ${one}`)];
+}
+
 /** How far it is, why it is no longer, and who is in which wave. */
 export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width'>): string {
   const { state, waves, base } = rollout;
@@ -105,6 +111,7 @@ export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width
   return [
     `${progressText(rollout, look)}${reason}; before it ran ${shortCommit(base)}`,
     ...(state.kind === 'taken-back' ? [branchText(state.branch)] : []),
+    ...(state.kind === 'taken-back' ? evidenceLines(state.evidence) : []),
     '',
     rows.length === 0
       ? 'it changes nothing for any proxy'

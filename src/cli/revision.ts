@@ -18,8 +18,8 @@ const usage = {
     '',
     '  revision list [DIR]           the newest first, and how far each got; 2: the newest is refused, waits or is halted',
     '    --limit N                   at most so many; 20 when left out',
-    '    --at TIME                   as it was then; gates and waves of that time are in chancery log --subject COMMIT',
     '  revision show COMMIT [DIR]    one of them, with everything that was found, its waves, and who is in them',
+    '    --at TIME                   list and show: as it was then; gates and waves of then: chancery log --subject COMMIT',
     '  revision halt|resume [DIR]    nobody else gets the one that is under way, until you say',
     '  revision rollback [DIR]       everybody gets what ran before it; the same commit is not tried again',
     '',
@@ -100,8 +100,8 @@ async function list({ api, json, limit, at, terminal }: Look): Promise<ExitCode>
 }
 
 async function show(commit: string, look: Look): Promise<ExitCode> {
-  const { api, dir, json, terminal } = look;
-  const { verdict } = await api.get('/v1/verdicts/{name}', { path: { name: commit } });
+  const { api, dir, json, at, terminal } = look;
+  const verdict = await verdictOf(commit, look);
   if (verdict === undefined) {
     throw new ChanceryError({
       code: 'CH4212',
@@ -109,13 +109,23 @@ async function show(commit: string, look: Look): Promise<ExitCode> {
       help: 'chancery revision list shows those that it has',
     });
   }
-  const found = joined(verdict, (await api.get('/v1/revisions')).revisions);
+  const rollouts = at === undefined ? (await api.get('/v1/revisions')).revisions : [];
+  const found = joined(verdict, rollouts);
   if (json) terminal.out(JSON.stringify(found));
   else {
     reportVerdict(verdict, dir, terminal);
     if (found.rollout !== undefined) terminal.out(waveText(found.rollout, terminal));
   }
   return exitCodeOf(found);
+}
+
+/** Undefined: it was not seen (yet). */
+async function verdictOf(commit: string, { api, at }: Look): Promise<CommitVerdict | undefined> {
+  if (at === undefined) {
+    return (await api.get('/v1/verdicts/{name}', { path: { name: commit } })).verdict;
+  }
+  const { verdicts } = await api.get('/v1/verdicts', { query: { at } });
+  return verdicts.find((one) => one.commit.startsWith(commit));
 }
 
 function joined(verdict: CommitVerdict, rollouts: readonly Rollout[]): Revision {

@@ -40,6 +40,7 @@ const usage = {
     '--store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
     'The CA is sealed in it under the key in DIR/.chancery/kek, or under the one that --kek or CHANCERY_KEK names:',
     'file:PATH, passphrase:, pkcs11:… or exec:PROGRAM (chancery help CH5212).',
+    'Its log is JSON, a line for each thing that happened, on standard error.',
     '',
     '  --listen ADDRESS   where proxies and hosts reach it; 127.0.0.1 unless said',
     '  --advertise NAME   the name or address that new hosts are told; the address of --listen unless said',

@@ -9,7 +9,10 @@ import { paint, type Terminal } from './terminal.ts';
 
 const usage = {
   usage: 'test DIR [--json]',
-  text: 'Decides every `tests:` entry with the engine that proxies use. 0: all as expected; 1: errors; 2: some not.',
+  text: [
+    'Decides every `tests:` entry with the engine that proxies use. 0: all as expected; 1: errors; 2: some not.',
+    'It has no --at, for it looks at the files as they lie; chancery why --at answers by a commit or a time.',
+  ].join('\n'),
   example: 'chancery test examples/shop',
 };
 

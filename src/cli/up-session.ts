@@ -28,6 +28,12 @@ const pollMs = 100;
 const greenWithinMs = 60_000;
 const progressEveryMs = 1_000;
 
+interface UpOptions {
+  /** Send what the tests say, and stop. */
+  readonly check: boolean;
+  readonly json: boolean;
+}
+
 /** One run of `up`, from the first process to the last: what the terminal shows and when it ends. */
 export class UpSession {
   readonly #terminal: Terminal;
@@ -37,6 +43,7 @@ export class UpSession {
   #startedMs: number;
   #first: FirstIntent;
   #follower: RunFollower | undefined;
+  #json = false;
   #phase: 'starting' | 'green' | 'stopping' = 'starting';
   readonly #ended = new AbortController();
   readonly #said = new Set<string>();
@@ -54,7 +61,8 @@ export class UpSession {
     this.#first = options.first;
   }
 
-  async run(mesh: LocalMesh, { check }: { readonly check: boolean }): Promise<ExitCode> {
+  async run(mesh: LocalMesh, { check, json }: UpOptions): Promise<ExitCode> {
+    this.#json = json;
     const first = this.#first;
     let stopRotation = (): void => {};
     const onSignal = (): void => this.#ended.abort();
@@ -166,22 +174,23 @@ export class UpSession {
     const workloads = mesh.planned.map((planned) => planned.workload);
     const results = [];
     for (const test of testsOf(intent)) results.push(await runCheck(intent, workloads, test));
-    this.#terminal.out(checkTable(results, this.#terminal));
     const failed = results.filter((result) => !result.passed).length;
-    this.#terminal.out(`${results.length - failed} passed, ${failed} failed`);
+    const passed = results.length - failed;
+    if (this.#json) this.#terminal.out(JSON.stringify({ passed, failed, results }));
+    else {
+      this.#terminal.out(checkTable(results, this.#terminal));
+      this.#terminal.out(`${passed} passed, ${failed} failed`);
+    }
     return failed === 0 ? 0 : 1;
   }
 
   async #watch(mesh: LocalMesh, first: FirstIntent): Promise<void> {
     const tookMs = Math.round(systemClock.monotonicMs() - this.#startedMs);
     const status = await this.#status();
-    this.#terminal.out(meshTable(mesh, status, this.#terminal));
-    const self =
-      process.env['npm_lifecycle_event'] === undefined ? 'chancery' : 'npm run -s chancery --';
-    const dir = relative(process.cwd(), this.#layout.intentDir) || '.';
-    this.#terminal.out(
-      tryNext(mesh, { tests: testsOf(first.intent), dir, self, look: this.#terminal }),
-    );
+    if (this.#json) {
+      const { commit = first.tree.commit, workloads = [] } = status ?? {};
+      this.#terminal.out(JSON.stringify({ kind: 'green', tookMs, commit, workloads }));
+    } else this.#sayGreen(mesh, first, status);
     this.#note(`green in ${tookMs} ms; Ctrl-C ends it`);
     const following = this.#follow(mesh);
     await new Promise<void>((resolve) => {
@@ -191,13 +200,21 @@ export class UpSession {
     await following;
   }
 
+  #sayGreen(mesh: LocalMesh, { intent }: FirstIntent, status: StatusReply | undefined): void {
+    this.#terminal.out(meshTable(mesh, status, this.#terminal));
+    const self =
+      process.env['npm_lifecycle_event'] === undefined ? 'chancery' : 'npm run -s chancery --';
+    const dir = relative(process.cwd(), this.#layout.intentDir) || '.';
+    this.#terminal.out(tryNext(mesh, { tests: testsOf(intent), dir, self, look: this.#terminal }));
+  }
+
   async #follow(mesh: LocalMesh): Promise<void> {
     while (!this.#ended.signal.aborted) {
       let heard = 0;
       const following = this.#api.follow(
         '/v1/events',
         (event) => {
-          const text = eventLine(event, this.#terminal);
+          const text = this.#json ? JSON.stringify(event) : eventLine(event, this.#terminal);
           if (text !== undefined) this.#terminal.out(text);
           if (event.kind === 'accepted') void this.#runs(mesh).know(event.commit);
           if (event.kind !== 'rollout') return;

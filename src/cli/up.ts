@@ -18,7 +18,7 @@ import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
 
 const usage = {
-  usage: 'up DIR [--check] [--dev] [--federation-port N]',
+  usage: 'up DIR [--check] [--dev] [--federation-port N] [--json]',
   text: [
     'Runs everything of an intent folder on this machine: control plane, agent, one Envoy per workload and the',
     'applications named by `run:`. Follows the Git HEAD of the folder; a commit is live within a second.',
@@ -27,6 +27,7 @@ const usage = {
     '  --dev    follow the files as they lie on disk instead of Git',
     '  --watch TIME         look at each wave of a commit for so long before the next one gets it; 0s unless said',
     '  --federation-port N  serve the bundle of the mesh to other trust domains (see chancery server --help)',
+    '  --json               a line of JSON when all is there, then one for each event (GET /v1/events); with --check, all results',
   ].join('\n'),
   example: 'chancery up examples/shop --check',
 };
@@ -39,6 +40,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       dev: { type: 'boolean' },
       'federation-port': { type: 'string' },
       watch: { type: 'string' },
+      json: { type: 'boolean' },
     },
     usage,
   );
@@ -84,7 +86,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       terminal.findings(findings);
       return 1;
     }
-    return await session.run(mesh, { check });
+    return await session.run(mesh, { check, json: parsed.values['json'] === true });
   } finally {
     release();
   }

@@ -20,7 +20,7 @@ const usage = {
     'one, HEAD, a branch or a tag: of the repository in DIR, or else of the folder where it is typed. One that was not read',
     'yet is waited for, and one that is watched until that is over; one that cannot come is said.',
     '0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come; 2: refused, taken back, or waits',
-    'for approval.',
+    'for approval. It has no --at: how far a commit was at a time is in chancery revision show.',
     targetHelp,
   ].join('\n'),
   example: 'git push && chancery wait HEAD examples/shop',

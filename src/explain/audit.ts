@@ -27,6 +27,12 @@ export function auditText(entry: LedgerEntry): string {
       return `live on ${facts['proxies']} proxies in ${facts['tookMs']} ms`;
     case 'ca-state':
       return 'noted what the CA is';
+    case 'federation-state':
+      return 'noted which bundles are believed, and how fresh they are';
+    case 'host-roster':
+      return 'noted every host anew';
+    case 'host-state':
+      return facts['state'] === 'gone' ? 'left the mesh' : 'noted how the host is';
     case 'api-call':
       return callText(facts);
     case 'breakglass':

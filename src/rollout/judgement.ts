@@ -1,4 +1,6 @@
 import { type Signals, slowerThanMs } from './signals.ts';
+import { lostRequests } from './silence.ts';
+import { type Everywhere, poissonTail, type Stretch, type Witnesses } from './stretch.ts';
 
 /**
  * All that decides when a proxy does worse. `countMin`: one odd answer is no reason to take a commit back. `shareMore`: of
@@ -88,44 +90,12 @@ const late = slowerThanMs.map(
   }),
 );
 
-/** What a proxy counted before a change, and since: in all, and from each report to the next. */
-export interface Stretch {
-  readonly before: Signals;
-  readonly after: Signals;
-  readonly parts: readonly Signals[];
-  /** Of a change that came to others first: from then until it came here, which is not to be worse than that time either. */
-  readonly meanwhile?: Signals | undefined;
-}
-
-/** A service since the last of its proxies got a change, each held against itself until then. */
-export interface Everywhere {
-  readonly own: Stretch;
-  /** Those that got it then. */
-  readonly fresh: () => readonly Stretch[];
-  /** Those that had it already, and for which nothing changed then. */
-  readonly ahead: () => readonly Stretch[];
-  /** Proxies that the commit changes nothing for. */
-  readonly untouched: () => readonly Stretch[];
-}
-
-/** Whom a proxy is held against; asked only where it does worse. */
-export interface Witnesses {
-  /** Proxies of the same service without the change; undefined: it is the only one. */
-  readonly others: () => readonly Stretch[] | undefined;
-  /** Undefined: some of its proxies have not got the change, or nothing is known from before. */
-  readonly everywhere: () => Everywhere | undefined;
-}
-
 /**
  * Why a proxy does worse than before, in words; undefined: it does not. Held against itself before the change, so that
- * what was bad already is not blamed on it, and where it may not be the change, against others. `denialsExpected`: the
- * commit takes permissions away on purpose.
+ * what was bad already is not blamed on it, and where it may not be the change, against others.
  */
-export function hurt(
-  own: Stretch,
-  options: Witnesses & { readonly denialsExpected: boolean },
-): string | undefined {
-  const { denialsExpected, ...witnesses } = options;
+export function hurt(own: Stretch, witnesses: Witnesses, meant: Meant): string | undefined {
+  const { denialsExpected, mayCease } = meant;
   const expected = denialsExpected ? [] : [denials, clientErrors];
   const kinds = [errors, handshakeFailures, ...expected, retries, ...late.toReversed()];
   for (const kind of kinds) {
@@ -135,7 +105,15 @@ export function hurt(
     const share = percent(shareOf(after, kind));
     return `${kind.count(after)} ${kind.words} in ${seconds(after.overMs)}: ${share} of its requests, ${percent(shareOf(before, kind))} before`;
   }
-  return undefined;
+  return denialsExpected || mayCease ? undefined : lostRequests(own, witnesses);
+}
+
+/** What a commit does on purpose. */
+export interface Meant {
+  /** It takes permissions away. */
+  readonly denialsExpected: boolean;
+  /** It says anew who gets requests, or how the application is run. */
+  readonly mayCease: boolean;
 }
 
 /** The stretch in which it does worse for the change; undefined: it does not, or it may be something else. */
@@ -182,16 +160,6 @@ function isChance({ before, after }: Stretch, kind: Kind): boolean {
   // What was counted before is itself one draw of what is usual.
   const usual = (was + Math.sqrt(was)) / Math.max(before.requests, was);
   return poissonTail(kind.count(after), usual * after.requests) > thresholds.chanceMax;
-}
-
-/** How probable it is to count so many or more where `mean` are expected. */
-function poissonTail(count: number, mean: number): number {
-  if (count <= mean) return 1;
-  // Beyond the mean each term is smaller than the one before by a factor that falls; the sum of the first is near all.
-  let logTerm = -mean;
-  for (let k = 1; k <= count; k += 1) logTerm += Math.log(mean) - Math.log(k);
-  const ratio = mean / (count + 1);
-  return Math.exp(logTerm) / (1 - ratio);
 }
 
 /** Once it has begun, in more reports than a pause is seen in, and in half of all. */

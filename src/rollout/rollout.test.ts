@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { WorkloadId } from '../compile/inventory.ts';
 import type { ServiceName } from '../model/types.ts';
-import { hurt, type Stretch } from './judgement.ts';
+import { hurt } from './judgement.ts';
 import { advance, type Rollout, type RolloutStep, reached } from './rollout.ts';
 import { type ProxyCounters, type Signals, signalsBetween } from './signals.ts';
+import type { Stretch } from './stretch.ts';
 import { planWaves, type TouchedProxy } from './waves.ts';
 
 function proxies(service: string, count: number): TouchedProxy[] {
@@ -143,13 +144,13 @@ describe('signals of a proxy', () => {
     const { denialsExpected = false, others } = more;
     const stretch = (was: Partial<ProxyCounters>, is: Partial<ProxyCounters>): Stretch => {
       const parts = more.parts?.map(signals) ?? [signals(is), signals(is), signals(is)];
-      return { before: signals(was), after: signals(is), parts };
+      return { before: signals(was), beforeParts: [], after: signals(is), parts };
     };
-    return hurt(stretch(before, after), {
-      denialsExpected,
+    const witnesses = {
       others: () => others?.map((other) => stretch({}, other)),
       everywhere: () => undefined,
-    });
+    };
+    return hurt(stretch(before, after), witnesses, { denialsExpected, mayCease: false });
   };
   const late = { slower: [60, 60, 0, 0, 0, 0, 0] };
 

@@ -22,6 +22,8 @@ export type RolloutState =
       readonly kind: 'taken-back';
       readonly sinceMs: number;
       readonly reason: string;
+      /** What was counted when it was found to hurt; left out where a person took it back, or nothing was. */
+      readonly evidence?: readonly string[];
       readonly branch: BranchState;
     };
 
@@ -55,7 +57,7 @@ export type RolloutStep =
   | { readonly kind: 'taken' }
   /** The time to watch is over, and nobody does worse. */
   | { readonly kind: 'watched' }
-  | { readonly kind: 'hurts'; readonly reason: string }
+  | { readonly kind: 'hurts'; readonly reason: string; readonly evidence?: readonly string[] }
   | { readonly kind: 'halt'; readonly by: string }
   | { readonly kind: 'resume' }
   | { readonly kind: 'roll-back'; readonly by: string }
@@ -85,7 +87,7 @@ export function advance(
     }
     case 'hurts':
       return isUnderWay(state) || state.kind === 'live'
-        ? to(takenBack(step.reason, sinceMs))
+        ? to(takenBack(step.reason, sinceMs, step.evidence))
         : wrong(state, 'it is not under way');
     case 'halt':
       return isUnderWay(state)
@@ -106,8 +108,15 @@ export function advance(
   }
 }
 
-function takenBack(reason: string, sinceMs: number): RolloutState {
-  return { kind: 'taken-back', sinceMs, reason, branch: { kind: 'open', problem: undefined } };
+function takenBack(
+  reason: string,
+  sinceMs: number,
+  evidence: readonly string[] | undefined = undefined,
+): RolloutState {
+  return {
+    ...{ kind: 'taken-back', sinceMs, reason, branch: { kind: 'open', problem: undefined } },
+    ...(evidence === undefined ? {} : { evidence }),
+  };
 }
 
 export function isUnderWay(

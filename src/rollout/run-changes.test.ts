@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { intentOf, workloadOf } from '../../test/support/gate-world.ts';
 import type { Rollout } from './rollout.ts';
 import { runChanges, withRunChanges } from './run-changes.ts';
-import { wavesAfter } from './waves-after.ts';
+import { wavesAfter, wavesAtOnce } from './waves-after.ts';
 
 const mesh = 'mesh: m\ntrust_domain: m.test\n';
 const api = [
@@ -71,6 +71,8 @@ describe('changes of how applications are run', () => {
         ['api-v3', true],
       ],
     );
+    assert.deepEqual(wavesAtOnce(touched), [['api-v3'], ['api-v1', 'api-v2']]);
+    assert.deepEqual(wavesAtOnce(touched.slice(0, 2)), [['api-v1', 'api-v2']]);
     const waves = wavesAfter(undefined, touched, 'c1', () => 0);
     assert.deepEqual(waves[0], ['api-v3']);
     assert.deepEqual(

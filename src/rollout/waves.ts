@@ -8,6 +8,8 @@ export interface TouchedProxy {
   readonly service: ServiceName;
   /** How its application is run changes, too; left out where it does not. */
   readonly run?: RunChange;
+  /** The commit says anew which of its service's versions get requests, or takes away who sent some; left out: it does not. */
+  readonly mayCease?: true;
 }
 
 export interface RunChange {

@@ -127,7 +127,12 @@ export class ReplicatedMesh {
   #children: Child[] = [];
   #egress = new Map<string, number>();
 
-  async start(count: number, more: readonly string[] = []): Promise<void> {
+  /** `own`: flags of each one by itself. */
+  async start(
+    count: number,
+    more: readonly string[] = [],
+    own: (index: number) => readonly string[] = () => [],
+  ): Promise<void> {
     await this.postgres.start();
     const store = await this.postgres.database();
     this.#makeRepository();
@@ -137,7 +142,10 @@ export class ReplicatedMesh {
     ];
     const ports = async () => ({ port: await freePort(), agentPort: await freePort() });
     for (let index = 0; index < count; index += 1) {
-      const replica = new ReplicaProcess(join(this.dir, `r${index}`), await ports(), flags);
+      const replica = new ReplicaProcess(join(this.dir, `r${index}`), await ports(), [
+        ...flags,
+        ...own(index),
+      ]);
       this.replicas = [...this.replicas, replica];
       replica.start();
     }

@@ -2,9 +2,10 @@ import type { Refusal } from '../../base/finding.ts';
 import type { Random } from '../../base/random.ts';
 import type { Result } from '../../base/result.ts';
 import { denialsOver } from '../../breakglass/denials.ts';
-import { type Grant, newGrant } from '../../breakglass/grant.ts';
+import { type Grant, grantAt, newGrant } from '../../breakglass/grant.ts';
 import { resolveScope } from '../../breakglass/grant-rule.ts';
 import type { BreakglassRules } from '../../model/types.ts';
+import { numberOf } from '../../serve/api/query-shape.ts';
 import { type ApiReply, type ApiRequest, refused } from '../../serve/api/server.ts';
 import { paths } from '../../serve/api/wire.ts';
 import type {
@@ -14,13 +15,16 @@ import type {
   BreakglassStepRequest,
   GrantInfo,
 } from '../../serve/api/wire-breakglass.ts';
+import type { Store } from '../../store/store.ts';
+import { allEntries } from '../ledger-page.ts';
 import { type Grants, noGrant } from './grants.ts';
 import { awaitReach, type ReachParts } from './reach.ts';
-import type { GrantUses } from './uses.ts';
+import { type GrantUses, useKind } from './uses.ts';
 
 export interface BreakglassApiParts extends ReachParts {
   readonly grants: Grants;
   readonly uses: GrantUses;
+  readonly store: Store;
   readonly random: Random;
 }
 
@@ -31,18 +35,23 @@ const forMsMin = 1_000;
 /** Access beside Git; undefined when the request is about something else. */
 export async function breakglassApi(
   parts: BreakglassApiParts,
-  { method, path, body }: ApiRequest,
+  { method, path, query, body }: ApiRequest,
 ): Promise<ApiReply | undefined> {
+  const atMs = numberOf(query, 'at');
   if (path === paths.breakglass) {
     if (method === 'POST') return grant(parts, body as BreakglassRequest);
-    return listed(parts, parts.grants.all);
+    return atMs === undefined
+      ? listed(parts, parts.grants.all)
+      : listedAt(parts, parts.grants.all, atMs);
   }
   if (!path.startsWith(`${paths.breakglass}/`)) return undefined;
   const [name = '', step] = path.slice(paths.breakglass.length + 1).split('/');
   const id = decodeURIComponent(name);
   const known = parts.grants.get(id);
   if (known === undefined) return refused(404, noGrant(id));
-  if (method === 'GET') return listed(parts, [known]);
+  if (method === 'GET') {
+    return atMs === undefined ? listed(parts, [known]) : oneAt(parts, known, atMs);
+  }
   const { by } = body as BreakglassStepRequest;
   return step === 'approve' ? approve(parts, known, by) : revoke(parts, known, by);
 }
@@ -54,6 +63,37 @@ function listed({ uses }: BreakglassApiParts, grants: readonly Grant[]): ApiRepl
   });
   const body: BreakglassReply = { grants: infos };
   return { kind: 'json', body };
+}
+
+/** A grant that is kept says itself when it was what; how often it had been used by then the ledger says. */
+async function listedAt(
+  { store }: BreakglassApiParts,
+  kept: readonly Grant[],
+  atMs: number,
+): Promise<ApiReply> {
+  const grants = kept.flatMap((one) => grantAt(one, atMs) ?? []);
+  const sinceMs = Math.min(...grants.map(({ askedMs }) => askedMs), atMs);
+  const told = await allEntries(store, { kind: useKind, sinceMs, untilMs: atMs });
+  const usesOf = Map.groupBy(told, ({ subject }) => subject);
+  const infos = grants.map((one): GrantInfo => {
+    const uses = (usesOf.get(one.id) ?? []).map(({ facts }) => facts);
+    const lastMs = uses.map(({ lastMs: last }) => Number(last));
+    return {
+      grant: one,
+      uses: uses.reduce((sum, { uses: more }) => sum + Number(more), 0),
+      lastUseMs: uses.length === 0 ? undefined : Math.max(...lastMs),
+    };
+  });
+  const body: BreakglassReply = { grants: infos };
+  return { kind: 'json', body };
+}
+
+function oneAt(
+  parts: BreakglassApiParts,
+  known: Grant,
+  atMs: number,
+): Promise<ApiReply> | ApiReply {
+  return known.askedMs > atMs ? refused(404, noGrant(known.id)) : listedAt(parts, [known], atMs);
 }
 
 async function grant(parts: BreakglassApiParts, request: BreakglassRequest): Promise<ApiReply> {

@@ -30,7 +30,11 @@ export async function federationApi(
     : undefined;
 }
 
-function federationReply({ authority, federation, endpoint }: FederationApiParts): FederationReply {
+export function federationReply({
+  authority,
+  federation,
+  endpoint,
+}: FederationApiParts): FederationReply {
   const { bundle } = authority.news;
   return {
     trustDomain: authority.trustDomain,

@@ -50,10 +50,7 @@ export function realEnvoyGate(options: {
   readonly onProgress: (text: string) => void;
 }): Gate {
   const { accepted, clock } = options;
-  let found: Promise<Result<Judge, string>> | undefined;
-  let lookedMs = 0;
-  const look = async (): Promise<Result<Judge, string>> => {
-    lookedMs = clock.monotonicMs();
+  const find = envoyFinder(clock, async () => {
     try {
       const envoy = await resolveEnvoy(options);
       return ok(async (bootstrap) => {
@@ -63,17 +60,40 @@ export function realEnvoyGate(options: {
         return judged.error;
       });
     } catch (error) {
-      found = undefined;
       const notes = error instanceof ChanceryError ? (error.finding.notes ?? []) : [];
       return err(notes.length === 0 ? messageOf(error) : notes.join('; '));
     }
-  };
-  const missing = err('it was looked for a moment ago');
-  const find = (): Promise<Result<Judge, string>> => {
-    const tooSoon = lookedMs !== 0 && clock.monotonicMs() - lookedMs < lookAgainMs;
-    if (found === undefined && tooSoon) return Promise.resolve(missing);
-    found ??= look();
-    return found;
-  };
+  });
   return envoyGate({ find, known: (commit) => accepted.has(commit) });
+}
+
+/**
+ * The first commit waits for a look at where Envoy may be. Later looks go on beside the commits: off the network each takes
+ * ten seconds and more, which nobody who approves a commit is to wait for.
+ */
+export function envoyFinder(
+  clock: Clock,
+  look: () => Promise<Result<Judge, string>>,
+): () => Promise<Result<Judge, string>> {
+  let first: Promise<Result<Judge, string>> | undefined;
+  let later: Result<Judge, string> | undefined;
+  let lookedMs = 0;
+  let isLooking = false;
+  const again = async (): Promise<void> => {
+    isLooking = true;
+    later = await look();
+    lookedMs = clock.monotonicMs();
+    isLooking = false;
+  };
+  return async () => {
+    if (first === undefined) {
+      first = look();
+      const found = await first;
+      lookedMs = clock.monotonicMs();
+      return found;
+    }
+    const known = later?.ok === true ? later : await first;
+    if (!known.ok && !isLooking && clock.monotonicMs() - lookedMs >= lookAgainMs) void again();
+    return known;
+  };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import type { Workload } from '../../compile/inventory.ts';
 import type { Authority } from '../../identity/authority.ts';
 import type { HostRecord } from '../../identity/hosts/host-record.ts';
 import { createJoinToken } from '../../identity/hosts/join-token.ts';
@@ -17,6 +18,7 @@ import {
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Fleet } from '../replicas/fleet.ts';
+import { noSuchHost } from './no-such-host.ts';
 import type { HostRegistry } from './registry.ts';
 import type { HostReports } from './reports.ts';
 
@@ -52,14 +54,26 @@ export async function hostAdmin(
 }
 
 function hosts(parts: HostAdminParts, name: string): ApiReply {
-  const { registry } = parts;
-  const found = registry.all.filter((record) => name === '' || record.name === name);
+  const found = hostReplies(parts).filter((host) => name === '' || host.name === name);
   if (name !== '' && found.length === 0) return noSuchHost(name);
-  const body = { hosts: found.map((record) => hostReply(record, parts)) };
-  return { kind: 'json', body };
+  return { kind: 'json', body: { hosts: found } };
 }
 
-function hostReply(record: HostRecord, { reports, plane, fleet }: HostAdminParts): HostReply {
+export type HostReplyParts = Pick<HostAdminParts, 'registry' | 'reports' | 'plane' | 'fleet'>;
+
+/** Every host as it is now. */
+export function hostReplies(parts: HostReplyParts): readonly HostReply[] {
+  const byHost = Map.groupBy(parts.plane.inventory, ({ host }) => host);
+  return parts.registry.all.map((record) =>
+    hostReply(record, parts, byHost.get(record.name) ?? []),
+  );
+}
+
+function hostReply(
+  record: HostRecord,
+  { reports, fleet }: HostReplyParts,
+  workloads: readonly Workload[],
+): HostReply {
   const { name, method, anchor, selectors, attestedMs, notBeforeMs, notAfterMs, standing } = record;
   const last = reports.last(name);
   return {
@@ -67,7 +81,7 @@ function hostReply(record: HostRecord, { reports, plane, fleet }: HostAdminParts
     connections: fleet.watchers(name),
     seenMs: last?.seenMs,
     trustSequence: last?.report.trustSequence,
-    workloads: plane.inventory.filter((one) => one.host === name).map(({ id }) => id),
+    workloads: workloads.map(({ id }) => id),
     health: last?.report.health,
   };
 }
@@ -81,16 +95,8 @@ async function hostStep(
   const { registry } = parts;
   const result = await registry[step](host, by, reason);
   if (!result.ok) return noSuchHost(host);
-  const body = { hosts: [hostReply(result.value, parts)] };
-  return { kind: 'json', body };
-}
-
-function noSuchHost(name: string): ApiReply {
-  return refused(404, {
-    code: 'CH3110',
-    message: `there is no host ${name}`,
-    help: 'chancery host list shows all',
-  });
+  const workloads = parts.plane.inventory.filter((one) => one.host === host);
+  return { kind: 'json', body: { hosts: [hostReply(result.value, parts, workloads)] } };
 }
 
 /** A token for a host that has a record is made only where its place is to be taken. */

@@ -86,7 +86,7 @@ export class Orders {
     const isForLeader =
       request.method === 'POST' &&
       (ofLeader.has(request.path) || request.path.startsWith(ofLeaderUnder));
-    return isForLeader && replica.epoch === undefined ? this.#order(request) : handler(request);
+    return isForLeader && replica.epoch === undefined ? this.order(request) : handler(request);
   };
 
   /** Orders of others. */
@@ -118,7 +118,8 @@ export class Orders {
     }
   }
 
-  async #order({ method, path, body }: ApiRequest): Promise<ApiReply> {
+  /** Has the leader do it, and gives its answer; refused where there is none, or it does not answer in time. */
+  async order({ method, path, body }: Order['request']): Promise<ApiReply> {
     const { store, kek, random, replica } = this.#options;
     const epoch = replica.leaderEpoch;
     if (epoch === undefined || this.#waiting.size >= waitingMax) return noLeader();

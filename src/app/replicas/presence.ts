@@ -21,6 +21,8 @@ export interface ReplicaAbout {
   readonly name: string;
   readonly startedMs: number;
   readonly state: 'serving' | 'draining';
+  /** Where it would take the intent from if it led; left out by a version of before. */
+  readonly intent?: string;
 }
 
 export interface SeenReplica {
@@ -44,6 +46,7 @@ export interface PresenceOptions {
   readonly log: Log;
   readonly replica: string;
   readonly name: string;
+  readonly intent: string;
   /** After each beat, and when another one is heard of or left. */
   readonly onChange: () => void;
 }
@@ -60,8 +63,8 @@ export class Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    const { replica, name, clock } = options;
-    this.#about = { replica, name, startedMs: clock.nowMs(), state: 'serving' };
+    const { replica, name, intent, clock } = options;
+    this.#about = { replica, name, startedMs: clock.nowMs(), state: 'serving', intent };
   }
 
   /** Itself first, the others by name. */
@@ -97,7 +100,16 @@ export class Presence {
     return [
       ...(this.#awaySinceMs === undefined ? [] : [storeAway(this.#awaySinceMs)]),
       ...silent.map(({ about }) => replicaSilent(about.name)),
+      ...this.#strangers.map((one) => otherIntent(this.#about, one)),
     ];
+  }
+
+  /** Those that would lead the mesh by another intent. */
+  get #strangers(): readonly ReplicaAbout[] {
+    return this.replicas.flatMap(({ about, isSilent }) => {
+      const isOther = about.intent !== undefined && about.intent !== this.#about.intent;
+      return isOther && !isSilent && about.state === 'serving' ? [about] : [];
+    });
   }
 
   /** Resolves after the first beat. What ran in the same place before is gone. */
@@ -194,6 +206,16 @@ function storeAway(sinceMs: number): Finding {
     severity: 'error',
     message: `the store does not answer since ${new Date(sinceMs).toISOString()}; what is known goes on, and nothing new is taken`,
     help: 'look at the database; each control plane comes back by itself when it is there',
+  };
+}
+
+function otherIntent(own: ReplicaAbout, other: ReplicaAbout): Finding {
+  return {
+    code: 'CH5457',
+    severity: 'error',
+    message: `the control planes ${own.name} and ${other.name} share a store and follow different intents: whichever leads next brings in its own`,
+    found: `${own.name}: ${own.intent}; ${other.name}: ${other.intent}`,
+    help: 'start all of them with the same --repo, --branch and --path, written alike',
   };
 }
 

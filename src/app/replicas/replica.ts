@@ -8,6 +8,7 @@ import type { ReplicaStatus } from '../../serve/api/wire-replicas.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
 import { OpenWatches } from '../hosts/open-watches.ts';
+import type { RemoteOptions } from '../open-remote.ts';
 import type { MetricName } from '../operators/metric-table.ts';
 import { Feed } from './feed.ts';
 import { type FencedStore, fencedStore } from './fenced-store.ts';
@@ -23,6 +24,8 @@ export interface ReplicaOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics<MetricName>;
+  /** The repository that it follows; undefined: the folder that it was started with. */
+  readonly remote: Pick<RemoteOptions, 'address' | 'branch' | 'prefix'> | undefined;
 }
 
 const idBytes = 8;
@@ -44,7 +47,7 @@ export class Replica {
   /** Called every few seconds, and when another replica comes or goes. */
   onBeat = (): void => {};
 
-  constructor({ store, port, clock, random, log, metrics }: ReplicaOptions) {
+  constructor({ store, port, clock, random, log, metrics, remote }: ReplicaOptions) {
     this.id = Buffer.from(random.bytes(idBytes)).toString('hex');
     this.name = `${hostname()}:${port}`;
     const who = { replica: this.id, name: this.name };
@@ -55,7 +58,9 @@ export class Replica {
       onChange: (epoch) => void this.role.became(epoch),
     });
     this.fenced = fencedStore(store, () => this.epoch);
-    this.presence = new Presence({ store, clock, log, ...who, onChange: () => this.onBeat() });
+    const intent = intentText(remote, this.name);
+    const onChange = (): void => this.onBeat();
+    this.presence = new Presence({ store, clock, log, ...who, intent, onChange });
     this.feed = new Feed({
       ...{ store, clock, log },
       onLag: (lagMs) => metrics.observe('chancery_replica_feed_seconds', lagMs / 1_000),
@@ -128,6 +133,14 @@ export class Replica {
     const noLeader = isAway || this.leadership.leads ? [] : [nobodyLeads()];
     return [...this.presence.findings, ...noLeader];
   }
+}
+
+/** A folder is another one on each machine, whatever it is called. */
+function intentText(remote: ReplicaOptions['remote'], name: string): string {
+  if (remote === undefined) return `a folder of ${name}`;
+  const { address, branch, prefix } = remote;
+  const folder = prefix === '' ? '' : `, folder ${prefix}`;
+  return `${address.url}, ${branch === undefined ? 'its default branch' : `branch ${branch}`}${folder}`;
 }
 
 function nobodyLeads(): Finding {

@@ -2,6 +2,7 @@ import type { WorkloadId } from '../../compile/inventory.ts';
 import { isUnderWay, type RolloutStep, reached } from '../../rollout/rollout.ts';
 import type { RunChange } from '../../rollout/waves.ts';
 import type { ApplicationLog } from './application-log.ts';
+import { evidenceOf } from './evidence.ts';
 import type { SignalLog } from './signal-log.ts';
 import { isHeard, judgeOf, reportMs, type Watched } from './watched.ts';
 
@@ -35,8 +36,8 @@ const unheardFactorMax = 3;
 export function dueStep(watched: Watched, evidence: Evidence): RolloutStep | undefined {
   const { state } = watched.rollout;
   if (!isUnderWay(state) && state.kind !== 'live') return undefined;
-  const reason = whyTrouble(watched, evidence);
-  if (reason !== undefined) return { kind: 'hurts', reason };
+  const trouble = whyTrouble(watched, evidence);
+  if (trouble !== undefined) return { kind: 'hurts', ...trouble };
   switch (state.kind) {
     case 'pushing': {
       const wave = watched.rollout.waves[state.wave] ?? [];
@@ -89,22 +90,29 @@ function isTaken(watched: Watched, proxy: WorkloadId, evidence: Evidence): boole
   return told.commit === watched.rollout.commit && told.state.kind === 'running';
 }
 
+interface Trouble {
+  readonly reason: string;
+  readonly evidence?: readonly string[];
+}
+
 /** Why the revision does not go on, and goes back; undefined: nobody does worse for it. */
-function whyTrouble(watched: Watched, evidence: Evidence): string | undefined {
+function whyTrouble(watched: Watched, evidence: Evidence): Trouble | undefined {
   const { nowMs, standing, signals } = evidence;
   const { rollout } = watched;
   const { state } = rollout;
   const whyWorse = judgeOf(watched, { nowMs, signals });
   for (const proxy of reached(rollout)) {
     const { connected, converged, refused } = standing(proxy);
-    if (refused !== undefined) return `${proxy} refuses it: ${refused}`;
+    if (refused !== undefined) return { reason: `${proxy} refuses it: ${refused}` };
     if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
-      return `${proxy} does not take it within ${takeMs / 1_000} s`;
+      return { reason: `${proxy} does not take it within ${takeMs / 1_000} s` };
     }
     const down = whyDown(watched, proxy, evidence);
-    if (down !== undefined) return down;
+    if (down !== undefined) return { reason: down };
     const worse = whyWorse(proxy);
-    if (worse !== undefined) return `${proxy} has ${worse}`;
+    if (worse === undefined) continue;
+    const counted = evidenceOf(watched, { nowMs, signals }, proxy);
+    return { reason: `${proxy} has ${worse}`, evidence: counted };
   }
   return undefined;
 }

@@ -82,6 +82,7 @@ function factsOf({ state, waves }: Rollout): NewLedgerEntry['facts'] {
   return {
     ...('wave' in state ? { wave: state.wave + 1, waves: waves.length } : {}),
     ...('reason' in state ? { reason: state.reason } : {}),
+    ...('evidence' in state ? { evidence: state.evidence?.join('\n') ?? '' } : {}),
     ...('by' in state ? { by: state.by } : {}),
     ...(state.kind === 'taken-back' ? branchFacts(state.branch) : {}),
   };

@@ -225,6 +225,25 @@ describe('rollouts', () => {
     }
   });
 
+  it('one that is taken back says what was counted, of it and of those that had it not', async () => {
+    const { begin, serve, rollouts } = fixture(20);
+    await serve(10);
+    await begin();
+    await serve(3, { errors: 10 });
+    const state = rollouts.all[0]?.state;
+    assert.ok(state?.kind === 'taken-back');
+    const [before, since, others] = state.evidence ?? [];
+    assert.match(before ?? '', /^web-\d\d before it: 180 in 9\.0 s$/);
+    assert.match(
+      since ?? '',
+      /after it came, in wave 1 of 3, by report: 20 in 1\.0 s \(10 of 500 /,
+    );
+    assert.match(
+      others ?? '',
+      /^19 proxies of web without it, before it: 3420 in .*; since then: 380 /,
+    );
+  });
+
   it('an urgent one has one wave', async () => {
     const { begin, have } = fixture(20);
     await begin('c2', { urgent: true });

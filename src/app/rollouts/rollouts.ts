@@ -15,7 +15,7 @@ import {
   reached,
 } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
-import { wavesAfter } from '../../rollout/waves-after.ts';
+import { wavesAfter, wavesAtOnce } from '../../rollout/waves-after.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
 import type { ApplicationLog } from './application-log.ts';
@@ -176,9 +176,7 @@ export class Rollouts {
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
-      waves: urgent
-        ? [touched.map(({ proxy }) => proxy)]
-        : wavesAfter(before, touched, commit.id, requestsOf),
+      waves: urgent ? wavesAtOnce(touched) : wavesAfter(before, touched, commit.id, requestsOf),
       state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
     this.#branch.overtake();

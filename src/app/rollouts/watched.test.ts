@@ -76,7 +76,7 @@ function rideOut(seed: number, weather: Weather): string | undefined {
       ...{ commit: 'c2', subject: '', base: 'c1', startedMs, waves },
       state: { kind: 'watching', wave, sinceMs: nowMs },
     };
-    const ahead = reached(rollout);
+    const ahead = wave < 0 ? new Set<WorkloadId>() : reached(rollout);
     for (const { id, index, isTouched, usual, counted } of proxies) {
       const hasCommit = ahead.has(id);
       if (hasCommit && !since.has(id)) since.set(id, nowMs);

@@ -1,7 +1,8 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
-import { type Everywhere, hurt, type Stretch, thresholds } from '../../rollout/judgement.ts';
+import { hurt, thresholds } from '../../rollout/judgement.ts';
 import { type Rollout, reached } from '../../rollout/rollout.ts';
 import { type Signals, sumOfSignals } from '../../rollout/signals.ts';
+import type { Everywhere, Stretch } from '../../rollout/stretch.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
 import type { SignalLog } from './signal-log.ts';
 
@@ -26,7 +27,11 @@ export function signalsBefore(
   proxy: WorkloadId,
   startedMs: number,
 ): Signals | undefined {
-  return signals.between(proxy, startedMs - beforeMs, startedMs);
+  return sumOfSignals(partsBefore(signals, proxy, startedMs));
+}
+
+function partsBefore(signals: SignalLog, proxy: WorkloadId, startedMs: number): readonly Signals[] {
+  return signals.stretches(proxy, startedMs - beforeMs, startedMs);
 }
 
 interface Moment {
@@ -40,6 +45,8 @@ interface Look extends Moment {
   /** Of each proxy that the commit touches, all of its service. */
   readonly service: (proxy: WorkloadId) => readonly WorkloadId[];
   readonly sinceMs: (proxy: WorkloadId) => number;
+  /** The commit may well be why it gets no requests, and means it. */
+  readonly mayCease: (proxy: WorkloadId) => boolean;
   readonly everywhere: (proxy: WorkloadId) => AllOfService;
 }
 
@@ -71,12 +78,12 @@ export function judgeOf(
     const all = look.service(proxy);
     const ids = all.length < 2 ? undefined : all.filter((one) => !ahead.has(one));
     const others = once(() => othersOf(look, ids, fromMs));
+    const beforeParts = partsBefore(signals, proxy, startedMs);
     const before =
-      signalsBefore(signals, proxy, startedMs) ??
-      sumOfSignals((others() ?? []).map((other) => other.after));
+      sumOfSignals(beforeParts) ?? sumOfSignals((others() ?? []).map((other) => other.after));
     if (before === undefined) return undefined;
     const everywhere = once((): Everywhere | undefined => {
-      if (ids?.length !== 0) return undefined;
+      if (ids !== undefined && ids.length > 0) return undefined;
       const { stretches, isFresh, stretch } = look.everywhere(proxy);
       const own = stretch(proxy);
       const which = (fresh: boolean): readonly Stretch[] =>
@@ -87,7 +94,8 @@ export function judgeOf(
       );
     });
     const { denialsExpected } = watched;
-    return hurt({ before, after, parts }, { denialsExpected, others, everywhere });
+    const meant = { denialsExpected, mayCease: look.mayCease(proxy) };
+    return hurt({ before, beforeParts, after, parts }, { others, everywhere }, meant);
   };
 }
 
@@ -106,7 +114,13 @@ function lookOf(watched: Watched, moment: Moment): Look {
     known.set(all, made);
     return made;
   };
-  return { ...moment, watched, service, sinceMs, everywhere };
+  const ceasing = new Set(
+    touched.flatMap(({ proxy, run, mayCease }) =>
+      mayCease === true || run !== undefined ? [proxy] : [],
+    ),
+  );
+  const mayCease = (proxy: WorkloadId): boolean => ceasing.has(proxy);
+  return { ...moment, watched, service, sinceMs, mayCease, everywhere };
 }
 
 /** Each is also held against the time until the last ones got it: what came before that is not of that. */
@@ -122,11 +136,12 @@ function allOf(
   const made = new Map<WorkloadId, Stretch | undefined>();
   const stretch = (proxy: WorkloadId): Stretch | undefined => {
     if (!made.has(proxy)) {
-      const before = signalsBefore(signals, proxy, startedMs);
+      const beforeParts = partsBefore(signals, proxy, startedMs);
+      const before = sumOfSignals(beforeParts);
       const meanwhile = signals.between(proxy, startedMs, fromMs);
       const parts = signals.stretches(proxy, fromMs, nowMs);
       const after = sumOfSignals(parts);
-      made.set(proxy, before && after && { before, meanwhile, after, parts });
+      made.set(proxy, before && after && { before, beforeParts, meanwhile, after, parts });
     }
     return made.get(proxy);
   };
@@ -152,9 +167,8 @@ function othersOf(
     const parts = signals.stretches(one, fromMs, nowMs);
     const after = sumOfSignals(parts);
     if (after === undefined) return [];
-    return [
-      { before: signalsBefore(signals, one, watched.rollout.startedMs) ?? after, after, parts },
-    ];
+    const beforeParts = partsBefore(signals, one, watched.rollout.startedMs);
+    return [{ before: sumOfSignals(beforeParts) ?? after, beforeParts, after, parts }];
   });
   const isAlone = ids === undefined || (ids.length > 0 && known.length === 0);
   return isAlone ? undefined : known;

@@ -1214,6 +1214,7 @@ export interface components {
             readonly sinceMs: number;
         } | {
             readonly branch: components["schemas"]["BranchState"];
+            readonly evidence?: readonly string[];
             /** @constant */
             readonly kind: "taken-back";
             readonly reason: string;
@@ -1778,7 +1779,10 @@ export interface operations {
     };
     readonly getBreakglass: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1903,7 +1907,10 @@ export interface operations {
     };
     readonly getBreakglassByName: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path: {
                 readonly name: string;
@@ -2408,7 +2415,10 @@ export interface operations {
     };
     readonly getFederation: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -2587,7 +2597,10 @@ export interface operations {
     };
     readonly getHosts: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -2643,7 +2656,10 @@ export interface operations {
     };
     readonly getHostsByName: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path: {
                 readonly name: string;
