@@ -38,6 +38,7 @@ const xds = new XdsService({
   }),
   onEvent: (event) => {
     if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
+    else if (event.kind === 'acked') memory.stirred();
     if (event.kind === 'converged') publisher.converged(event.proxy as WorkloadId);
   },
 });

@@ -3,8 +3,8 @@ import type { Clock } from '../base/clock.ts';
 
 /** So many proxies at once leave holes that are worth a look; one that comes or goes leaves none. */
 const burstMin = 100;
-/** The burst is over when nobody came or went for this long. */
-const quietMs = 100;
+/** The burst is over when nobody came, went or took anything for this long. */
+const quietMs = 50;
 
 /**
  * Gives memory back after many proxies came or went. A handshake and the 61 KB that an Envoy says about itself leave
@@ -14,7 +14,9 @@ export class MemoryReturn {
   readonly #clock: Clock;
   readonly #trim: () => void;
   #moves = 0;
-  /** Of the moves that the timer has seen; it is one for all. */
+  /** Moves and all else that proxies said. */
+  #signs = 0;
+  /** Of the signs that the timer has seen; it is one for all. */
   #seen = 0;
   #isArmed = false;
 
@@ -26,14 +28,20 @@ export class MemoryReturn {
   /** A proxy came or went. */
   moved(): void {
     this.#moves += 1;
+    this.#signs += 1;
     if (this.#moves >= burstMin && !this.#isArmed) this.#arm();
+  }
+
+  /** A proxy that is there took something: what came with it is not all used yet. */
+  stirred(): void {
+    this.#signs += 1;
   }
 
   #arm(): void {
     this.#isArmed = true;
-    this.#seen = this.#moves;
+    this.#seen = this.#signs;
     this.#clock.after(quietMs, () => {
-      if (this.#moves > this.#seen) {
+      if (this.#signs > this.#seen) {
         this.#arm();
         return;
       }

@@ -53,6 +53,7 @@ export async function openPlane(parts: PlaneParts) {
     }),
     onEvent: (event) => {
       if (event.kind === 'connected' || event.kind === 'disconnected') memory.moved();
+      else if (event.kind === 'acked') memory.stirred();
       countXdsEvent(metrics, event);
       trouble.follow(event);
       if (event.kind === 'converged') tracing.converged(event.proxy);
