@@ -235,9 +235,12 @@ describe('conditions', () => {
 describe('which rule decides', () => {
   const two = (first: string, second: string) =>
     `allow:\n  - { id: ${first}, from: cart, when: source.team == "money" }\n  - { id: ${second}, from: cart, to: "GET /**", when: source.team == "money" }\n`;
-  test('of several the one with the smallest id, whatever their order', () => {
+  test('of several the one with the nearer path, then the one with the smaller id', () => {
     assert.equal(brief(ask(two('b', 'a'))), 'allow a');
-    assert.equal(brief(ask(two('a', 'b'))), 'allow a');
+    assert.equal(brief(ask(two('a', 'b'))), 'allow b');
+    const alike = (first: string, second: string) => two(first, second).replace('GET /**', '* /**');
+    assert.equal(brief(ask(alike('b', 'a'))), 'allow a');
+    assert.equal(brief(ask(alike('a', 'b'))), 'allow a');
   });
   test('a deny wins over any allow', () => {
     const rules = `allow: [{ id: a, from: cart }]\ndeny: [{ id: d, from: "*", when: source.team == "money" }]\n`;

@@ -87,12 +87,17 @@ function placeAllow(
     ),
   ];
   if (reasons.length > 0) return reasons;
-  const when = [...conditions.headers.map(oneLine), ...hostClauses(conditions.hosts)];
+  const hosts = hostClauses(conditions.hosts);
+  const when = [...conditions.headers.map(oneLine), ...hosts];
   allowIf.push(plannedRule(document, rule, verdict, when));
+  // A rule that stands behind it is not to be named in its place.
+  const maybe = conditions.headers.map(maybeSeveral);
+  if (conditions.headers.some(({ value }) => value.kind === 'present')) {
+    allowIf.push(plannedRule(document, rule, { kind: 'ask', id: rule.id }, [...maybe, ...hosts]));
+  }
   return [];
 }
 
-/** Of several lines it is not known which one counts; what may be several is left to the desk. */
 function oneLine({ name, value }: ValueMatch): Clause {
   return {
     input: `header ${name}`,
@@ -100,7 +105,12 @@ function oneLine({ name, value }: ValueMatch): Clause {
   };
 }
 
-/** Only in canonical form; written in another way the desk looks at it. */
+/** What holds a comma may be one line or several: only the desk sees which. */
+function maybeSeveral(match: ValueMatch): Clause {
+  const clause = oneLine(match);
+  return match.value.kind === 'present' ? { ...clause, match: match.value } : clause;
+}
+
 function hostClauses(hosts: readonly string[]): readonly Clause[] {
   const [first] = hosts;
   if (first === undefined) return [];
@@ -129,8 +139,8 @@ function placeDeny(
   if (conditions === undefined) deny.push({ ...asked, verdict: { kind: 'deny', id } });
   else mustAsk.push(asked);
   // Whoever calls may bring the token of somebody whom the rule names.
-  if (asked.callers !== 'any' && namesPeople(document, rule)) {
-    mustAsk.push({ ...asked, callers: 'any', when: [...when, hasCredentials] });
+  if (!asked.isForAnyone && namesPeople(document, rule)) {
+    mustAsk.push({ ...asked, callers: [], isForAnyone: true, when: [...when, hasCredentials] });
   }
   if (conditions === undefined) return [];
   return [
@@ -182,11 +192,11 @@ function plannedRule(
   when: readonly Clause[],
 ): PlannedRule {
   const operations = rule.to.flatMap((to) => (to.kind === 'connect' ? [] : [requestOf(to)]));
-  return { verdict, operations, callers: callersOf(document, rule), when };
+  const isForAnyone = rule.from.some(({ kind }) => kind === 'any');
+  return { verdict, operations, callers: callersOf(document, rule), isForAnyone, when };
 }
 
 function callersOf(document: PolicyDocument, { from }: PolicyRule): PlannedRule['callers'] {
-  if (from.some(({ kind }) => kind === 'any')) return 'any';
   const { roles } = lookup(document);
   const callers = new Set<string>();
   const add = (name: string): void => {

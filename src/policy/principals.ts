@@ -2,17 +2,18 @@ import type { Caller } from './canonical-principal.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { Known, TokenFacts, TokenStanding } from './facts.ts';
 import { unknown } from './facts.ts';
+import { anyone } from './rule-parts.ts';
 import { ruleText, type Texts, unknownText } from './texts.ts';
 
-const anyone = '*';
-
-/** Under what a request is looked up in the index of rules, the nearest first. */
+/** Under what a request is looked up in the index of rules. */
 export interface Principals {
   readonly allow: readonly string[];
   /** A deny for everybody is for guests as well; an allow for everybody is for this mesh only. */
   readonly deny: readonly string[];
   /** Those of them that some rule names, in the numbers of the policy's texts. */
   readonly numbers: { readonly [effect in 'allow' | 'deny']: readonly number[] };
+  /** Which of them are by the certificate, and which by the token; undefined: all are by the certificate. */
+  readonly parts?: { readonly own: Principals; readonly person: Principals };
 }
 
 export function numbered(texts: Texts, principals: Pick<Principals, 'allow' | 'deny'>): Principals {
@@ -33,14 +34,16 @@ export function principalsOf(
   token: Known<TokenStanding>,
 ): Principals | undefined {
   const own = callerPrincipals(policy, caller);
-  const person = token !== unknown && token.kind === 'valid' ? personOf(token.token) : undefined;
-  if (own === undefined || person === undefined || policy.guests.size === 0) return own;
-  const also = guestPrincipals(policy, [`person:${person}`]);
+  const name = token !== unknown && token.kind === 'valid' ? personOf(token.token) : undefined;
+  if (own === undefined || name === undefined || policy.guests.size === 0) return own;
+  const also = guestPrincipals(policy, [`person:${name}`]);
   if (also.length === 0) return own;
-  return numbered(policy.texts, {
-    allow: [...also, ...own.allow],
-    deny: [...also, ...own.deny],
-  });
+  const [allow, deny] = [own.allow, own.deny].map((keys) => [...keys, ...also]) as [
+    string[],
+    string[],
+  ];
+  const person = numbered(policy.texts, { allow: also, deny: also });
+  return { ...numbered(policy.texts, { allow, deny }), parts: { own, person } };
 }
 
 /** A token for somebody else says nothing about who is here: whoever got it could show it everywhere. */

@@ -69,7 +69,17 @@ describe('an allow by a header', () => {
   test('of any value: one with a comma may be two, and is asked about', () => {
     const any = 'allow: [{ id: a, from: cart, to: { headers: { x-tenant: "*" } } }]\n';
     assert.equal(ask(any, { headers: [['x-tenant', 'b']] }), 'allow/a');
-    assert.equal(ask(any, { headers: [['x-tenant', 'b, c']] }), 'ask/default');
+    assert.equal(ask(any, { headers: [['x-tenant', 'b, c']] }), 'ask/a');
+  });
+
+  test('that may be two goes to the desk, also where a rule for more paths holds', () => {
+    const both =
+      'allow:\n  - { id: a, from: cart, to: { request: GET /a, headers: { x-tenant: "*" } } }\n' +
+      '  - { id: b, from: cart, to: { request: GET /**, headers: { x-debug: on } } }\n';
+    const debug = ['x-debug', 'on'] as const;
+    assert.equal(ask(both, { headers: [debug] }), 'allow/b');
+    assert.equal(ask(both, { headers: [debug, ['x-tenant', 'b']] }), 'allow/a');
+    assert.equal(ask(both, { headers: [debug, ['x-tenant', 'b, c']] }), 'ask/a');
   });
 
   for (const value of ['a,b', 'ü']) {
@@ -89,8 +99,9 @@ test('an allow by hosts takes them in canonical form only', () => {
   const rules = 'allow: [{ id: a, from: cart, to: { host: [payments, pay.test] } }]\n';
   assert.equal(ask(rules), 'allow/a');
   assert.equal(ask(rules, { host: 'pay.test' }), 'allow/a');
-  for (const host of ['Payments', 'payments:80', 'payments.', 'payxtest', 'other']) {
-    assert.equal(ask(rules, { host }), 'ask/default');
+  for (const host of ['payxtest', 'other']) assert.equal(ask(rules, { host }), 'ask/default');
+  for (const host of ['Payments', 'payments:80', 'payments.', 'a..b', '', '[::1]', 'a,b']) {
+    assert.equal(ask(rules, { host }), 'ask/unusual-host');
   }
 });
 

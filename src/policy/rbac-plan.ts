@@ -3,6 +3,7 @@ import { compareText, type PolicyDocument, type ServicePolicy } from './document
 import { overridingHeaders } from './other-readings.ts';
 import { type PathStage, pathStage } from './path-stage.ts';
 import {
+  canonicalHostName,
   canonicalMethod,
   canonicalPath,
   type PlanInput,
@@ -45,8 +46,10 @@ const unusualMethod: Verdict = { kind: 'ask', id: 'unusual-method' };
 const unknownCaller: Verdict = { kind: 'ask', id: 'unknown-caller' };
 const severalCredentials: Verdict = { kind: 'ask', id: 'several-credentials' };
 const severalReadings: Verdict = { kind: 'ask', id: 'several-readings' };
+const unusualHost: Verdict = { kind: 'ask', id: 'unusual-host' };
 const pathGuard: Guard = { input: 'path', unless: canonicalPath, verdict: unusualPath };
 const methodGuard: Guard = { input: 'method', unless: canonicalMethod, verdict: unusualMethod };
+const hostGuard: Guard = { input: 'host', unless: canonicalHostName, verdict: unusualHost };
 const credentialsGuard: Guard = {
   input: 'header authorization',
   when: { kind: 'list' },
@@ -96,8 +99,8 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
   const found = [pathGuard];
-  // Two credentials have no one reading, whatever the rules look at.
-  if (planned.length > 0) found.push(credentialsGuard, ...overrideGuards);
+  // These have no one reading, whatever the rules look at.
+  if (planned.length > 0) found.push(hostGuard, credentialsGuard, ...overrideGuards);
   // Only a rule for any method can cover an odd method.
   if (planned.some(({ operations }) => operations.some(({ method }) => method === '*'))) {
     found.push(methodGuard);
@@ -113,7 +116,7 @@ function callerShape(
   document: PolicyDocument,
   planned: readonly PlannedRule[],
 ): string | undefined {
-  const forAnyone = planned.filter(({ callers }) => callers === 'any');
+  const forAnyone = planned.filter(({ isForAnyone }) => isForAnyone);
   const own = `spiffe://${escapeRegex(document.trustDomain)}/`;
   if (forAnyone.some(({ verdict }) => verdict.kind === 'allow')) {
     return `${own}(?:${anyService(document)})`;
