@@ -34,9 +34,9 @@ export function principalsOf(
   token: Known<TokenStanding>,
 ): Principals | undefined {
   const own = callerPrincipals(policy, caller);
-  const name = token !== unknown && token.kind === 'valid' ? personOf(token.token) : undefined;
-  if (own === undefined || name === undefined || policy.guests.size === 0) return own;
-  const also = guestPrincipals(policy, [`person:${name}`]);
+  const people = token !== unknown && token.kind === 'valid' ? peopleOf(token.token) : [];
+  if (own === undefined || people.length === 0 || policy.guests.size === 0) return own;
+  const also = guestPrincipals(policy, people);
   if (also.length === 0) return own;
   const [allow, deny] = [own.allow, own.deny].map((keys) => [...keys, ...also]) as [
     string[],
@@ -46,9 +46,13 @@ export function principalsOf(
   return { ...numbered(policy.texts, { allow, deny }), parts: { own, person } };
 }
 
-/** A token for somebody else says nothing about who is here: whoever got it could show it everywhere. */
-function personOf({ person, onlyForRules }: TokenFacts): string | undefined {
-  return onlyForRules ? undefined : person;
+/**
+ * As any issuer names them, and as this one does. A token for somebody else says nothing about who is here: whoever got it
+ * could show it everywhere. A name with a slash could be taken for one that another issuer is named in.
+ */
+function peopleOf({ person, issuerName, onlyForRules }: TokenFacts): readonly string[] {
+  if (onlyForRules || person === undefined || person.includes('/')) return [];
+  return [`person:${person}`, `person:${issuerName}/${person}`];
 }
 
 function callerPrincipals(

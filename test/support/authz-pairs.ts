@@ -137,6 +137,7 @@ function randomPrincipal(random: RandomNumber): string {
   return pick(random, [
     ...['*', ...members, ...members, ...roleNames.map((name) => `role:${name}`)],
     ...[`spiffe://${peerDomain}/billing`, `spiffe://${peerDomain}/**`, `person:${alice}`],
+    `person:login/${alice}`,
   ]);
 }
 

@@ -111,7 +111,8 @@ function isOneOf(
 ): boolean {
   const name = ownName(caller);
   const isOne = (who: string): boolean =>
-    who === `person:${token?.person}` || (name === undefined ? isGuest(who, caller) : who === name);
+    [`person:${token?.person}`, `person:login/${token?.person}`].includes(who) ||
+    (name === undefined ? isGuest(who, caller) : who === name);
   if (who === '*') return name !== undefined || effect === 'deny';
   const role = who.startsWith('role:') ? policy.roles[who.slice('role:'.length)] : undefined;
   return role === undefined ? isOne(who) : role.some(isOne);
