@@ -186,7 +186,10 @@ function decidedAt(
   const decides = service.decide ?? intent.mesh.defaults.decide;
   const plan = rbacPlan(intentPolicy(intent).document, service.name, decides);
   const [rule] = decision.kind === 'depends' ? decision.rules : [decision.rule];
-  const kept = plan?.kept.find((one) => one.rule === rule?.id);
+  const heard = decision.noted?.audits ?? [];
+  const kept =
+    plan?.kept.find((one) => one.rule === rule?.id) ??
+    plan?.kept.find((one) => heard.some(({ id }) => id === one.rule));
   if (kept !== undefined) return { by: 'desk', because: kept.reason };
   return rule !== undefined
     ? inProxy

@@ -42,8 +42,8 @@ export function warnOfIdleRules(
   }
 }
 
-/** The proxy cannot tell what these look at, and asks nobody for the sake of a rule that decides nothing. */
-export function warnOfDeafAudits(
+/** The proxy cannot tell what these look at, and so asks about all that they may be about. */
+export function warnOfAskingAudits(
   deny: readonly Rule[],
   decide: 'proxy' | 'desk',
   report: Report,
@@ -55,9 +55,9 @@ export function warnOfDeafAudits(
     report({
       code: 'CH1120',
       severity: 'warning',
-      message: `the deny rule "${id}" in audit does not hear of requests that the proxy allows by itself`,
+      message: `the deny rule "${id}" in audit has the desk asked about every request that it may be about`,
       at,
-      help: 'with `decide: desk` in the file of the service it hears of all, at the cost of a question each',
+      help: 'make its `from` and `to` no wider than what it is tried out for: with the desk down such requests are 503 (CH2190)',
     });
   }
 }

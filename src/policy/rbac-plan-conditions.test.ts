@@ -195,17 +195,22 @@ describe('audit', () => {
     }
     assert.equal(audited(rules, { headers: [['x-debug', 'only']] }), undefined);
   });
-  test('with a token it is told of what is asked about, and the plan says so', () => {
-    const plan = planOf(
-      `${allowed}deny: [{ id: d, from: "*", mode: audit, token: { issuer: login } }]\n`,
-    );
+  test('with a token the desk hears it, which is asked wherever there are credentials', () => {
+    const rules = `${allowed}deny: [{ id: d, from: "*", to: GET /a, mode: audit, token: { issuer: login } }]\n`;
+    const plan = planOf(rules);
     assert.equal(plan.audit, undefined);
     assert.deepEqual(plan.kept, [
-      {
-        rule: 'd',
-        reason: 'its token is verified at the desk, of requests that it is asked about',
-      },
+      { rule: 'd', reason: 'its token is verified at the desk, also in audit' },
     ]);
+    const headers = [['authorization', 'Bearer x']] as const;
+    assert.equal(ask(rules, { headers }), 'ask/d');
+    assert.equal(ask(rules), 'allow/a');
+    assert.equal(ask(rules, { headers, path: '/b' }), 'allow/a');
+  });
+  test('of people the desk hears it, whoever brings their token', () => {
+    const rules = `${allowed}deny: [{ id: d, from: "person:bob@acme.test", mode: audit }]\n`;
+    assert.equal(ask(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
+    assert.equal(ask(rules), 'allow/a');
   });
   test('without such rules there is no second tree', () => {
     assert.equal(planOf(allowed).audit, undefined);

@@ -18,6 +18,7 @@ import { policyTokens } from '../../src/tokens/token-verifier.ts';
 import {
   callee,
   type PairRequest,
+  type PairRule,
   type PairVerdict,
   randomPairPolicy,
   randomPairRequest,
@@ -63,6 +64,29 @@ function byEngine({ compiled }: PolicyForms, request: PairRequest): Found {
   const asked = { caller, callee, action, facts };
   const { kind, rule } = answerOf(decideRequest(compiled, asked, others));
   return { kind, rule: rule?.id };
+}
+
+/** Denials in audit that would have kept out a request that is let in: read plainly, each as if it were in force. */
+function auditsOf(forms: PolicyForms, request: PairRequest): readonly string[] {
+  const audits = { ...forms.policy, rules: forms.policy.rules.map(enforced) };
+  const before = plainVerdict(forms.policy, request);
+  if (before.kind === 'deny' || hasOverrides(request)) return [];
+  const rules = audits.rules.filter(({ id }) => id.endsWith(inForce));
+  return rules.flatMap((rule) => {
+    const alone = { ...audits, rules: [...forms.policy.rules, rule] };
+    return plainVerdict(alone, request).rule === rule.id ? [rule.id.slice(0, -inForce.length)] : [];
+  });
+}
+
+const inForce = '-in-force';
+
+function enforced({ mode, ...rule }: PairRule): PairRule {
+  const isAudit = mode === 'audit' && rule.effect === 'deny';
+  return isAudit ? { ...rule, id: `${rule.id}${inForce}` } : { ...rule, ...(mode && { mode }) };
+}
+
+function hasOverrides({ meaning }: PairRequest): boolean {
+  return meaning !== undefined && Object.keys(meaning.overrides).length > 0;
 }
 
 function byDesk(check: ReturnType<typeof deskOf>, request: PairRequest): Found {
@@ -112,6 +136,8 @@ interface Sent {
   readonly expected: PairVerdict;
   readonly answer: WireAnswer;
   readonly seed: number;
+  /** Denials in audit that hold. */
+  readonly audits: readonly string[];
 }
 
 describe(`the rules read plainly, the engine, the desk, the plan and Envoy over ${pairsWanted} requests`, {
@@ -138,12 +164,18 @@ describe(`the rules read plainly, the engine, the desk, the plan and Envoy over 
       logFlushMs,
       () => `${log.size} lines of ${sent.size}`,
     );
-    for (const [id, { request, expected, answer, seed }] of sent) {
+    for (const [id, { request, expected, answer, seed, audits }] of sent) {
       // What the connection manager refuses has no line with this id.
       if (answer.status === 400) continue;
       const found = byWire(answer, log.get(id));
       const where = `CHANCERY_SEED=${seed}: ${JSON.stringify({ request, expected, found, line: log.get(id) })}`;
       assert.deepEqual(found, expected, where);
+      const audit = String(log.get(id)?.['audit'] ?? '').replace(/^deny\//, '');
+      // The desk hears all of them, the proxy by itself tells the first.
+      if (String(log.get(id)?.['rule']).startsWith('allow/')) {
+        const isHeard = audits.length === 0 ? audit === '' : audits.includes(audit);
+        assert.ok(isHeard, `audit: ${JSON.stringify({ audits, audit })} ${where}`);
+      }
       if (String(log.get(id)?.['rule']).startsWith('ask/')) met.asked += 1;
     }
     const share = (part: number) => part / pairsWanted;
@@ -174,7 +206,7 @@ describe(`the rules read plainly, the engine, the desk, the plan and Envoy over 
         assert.deepEqual(found.desk, expected, `desk: ${where}`);
         if (found.plan !== undefined) assert.deepEqual(found.plan, expected, `plan: ${where}`);
         assert.equal(byWire(answer).kind, expected.kind, `wire: ${where}`);
-        sent.set(id, { request, expected, answer, seed });
+        sent.set(id, { request, expected, answer, seed, audits: auditsOf(forms, request) });
         if (request.meaning === undefined) met.refused += 1;
         else if (expected.kind === 'allow') met.allowed += 1;
         else met.denied += 1;
