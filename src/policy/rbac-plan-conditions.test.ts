@@ -220,5 +220,7 @@ describe('audit', () => {
 test('with `decide: desk` everything is asked about', () => {
   const plan = planOf('allow: [{ id: a, from: cart }]\ndeny: [{ id: d, from: cart }]\n', 'desk');
   assert.deepEqual(evaluatePlan(plan, sent), { kind: 'ask', id: 'desk-decides' });
+  const overridden = { ...sent, headers: [['x-original-url', '/b']] as const };
+  assert.equal(evaluatePlan(plan, overridden).id, 'several-readings');
   assert.equal(plan.kept.length, 2);
 });
