@@ -8,6 +8,8 @@ import { BoundedLog, type BoundedLogLimits, defaultLogLimits } from './bounded-l
 export interface LoggedDecision extends DecisionRecord {
   /** The version of the policy document. */
   readonly policy: string;
+  /** A commit with this policy, by which the host was told of it; undefined: its control plane did not say. */
+  readonly commit: string | undefined;
 }
 
 /** What became of decisions since the agent started. */

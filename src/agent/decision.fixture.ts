@@ -7,6 +7,7 @@ export const someDecision: LoggedDecision = {
   ...{ rule: 'r1', token: undefined, audits: undefined, undecided: undefined, fault: undefined },
   breakglass: undefined,
   policy: 'v-1',
+  commit: 'c0ffee00',
 };
 
 export const someDenial: LoggedDecision = { ...someDecision, kind: 'deny', code: 'CH2101' };

@@ -6,7 +6,8 @@ import { parsePolicyDocument } from '../policy/document-parse.ts';
 import type { AgentUpdate, DecisionCounts, HostReport } from '../serve/api/wire.ts';
 import { type CheckHandler, checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
-import { DecisionLog, type DecisionSink } from './decision-log.ts';
+import type { DecisionRecord } from '../serve/authz/decision-record.ts';
+import { DecisionLog, type DecisionSink, type LoggedDecision } from './decision-log.ts';
 import { otlpLogsTarget } from './otlp-environment.ts';
 import { OtlpLogs } from './otlp-logs.ts';
 import { ShadowDesk } from './shadow-desk.ts';
@@ -53,9 +54,8 @@ export class PolicyDesk {
       policy: () => this.#policy,
       clock,
       nextId: decisionIds(clock, random),
-      onDecision: (record) =>
-        this.#decisions.write({ ...record, policy: this.#update?.version ?? '' }),
-      onUse: (record) => this.#uses.write({ ...record, policy: this.#update?.version ?? '' }),
+      onDecision: (record) => this.#decisions.write(this.#logged(record)),
+      onUse: (record) => this.#uses.write(this.#logged(record)),
       onOutcome: (outcome, asked) => this.shadow.asked(outcome, asked),
       counters: this.#counters,
     });
@@ -107,6 +107,13 @@ export class PolicyDesk {
 
   close(): Promise<void> {
     return this.#decisions.close();
+  }
+
+  #logged(record: DecisionRecord): LoggedDecision {
+    const { version = '', origin } = this.#update ?? {};
+    const ahead = origin?.ahead;
+    const isAhead = ahead?.services.some((name) => name === record.service) ?? false;
+    return { ...record, policy: version, commit: isAhead ? ahead?.commit : origin?.commit };
   }
 }
 

@@ -29,6 +29,8 @@ describe('a flow of a line of the access log', () => {
     assert.deepEqual(flowOf(line(asked)), {
       ...{ caller, method: 'GET', path: '/v1/charges/*', verdict: 'deny', code: 'CH2101' },
     });
+    const twice = { rule: 'ask/several-readings', decision: { kind: 'allow', rule: 'read' } };
+    assert.equal(flowOf(line(twice))?.isOverridden, true);
     const kept = { rule: 'deny/x', details: 'rbac_access_denied_matched_policy[deny/x]' };
     assert.equal(flowOf(line(kept))?.code, 'CH2102');
   });

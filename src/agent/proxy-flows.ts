@@ -109,8 +109,8 @@ export class FlowRecorder {
 }
 
 /** In one order, so that equal flows are one. */
-function keyOf({ caller, method, path, verdict, rule, code }: FlowKey): string {
-  return JSON.stringify({ caller, method, path, verdict, rule, code });
+function keyOf({ caller, method, path, verdict, rule, code, isOverridden }: FlowKey): string {
+  return JSON.stringify({ caller, method, path, verdict, rule, code, isOverridden });
 }
 
 /** Undefined: the line is none of a request that a rule, or the lack of one, decided. */

@@ -1,5 +1,6 @@
 import { canonicalPath } from '../policy/canonical-path.ts';
 import type { FlowKey } from '../policy/flow.ts';
+import { askedForReadings } from '../policy/other-readings.ts';
 
 /** A request or a connection that came in, as a line of the access log tells of it. */
 export interface SeenRequest {
@@ -15,7 +16,7 @@ export interface SeenRequest {
   /** The desk was asked, and it is what was decided there. */
   readonly desk: boolean;
   /** Undefined: the line does not say, as when the desk did not answer. */
-  readonly verdict: Pick<FlowKey, 'verdict' | 'rule' | 'code'> | undefined;
+  readonly verdict: Pick<FlowKey, 'verdict' | 'rule' | 'code' | 'isOverridden'> | undefined;
 }
 
 const ownRule = /^(allow|deny|ask)\/(.+)$/;
@@ -68,7 +69,8 @@ function verdictOf(fields: Fields): SeenRequest['verdict'] {
   const said = decisionIn(fields);
   if (said === undefined) return undefined;
   const [rule, code] = [textOf(said['rule']), textOf(said['code'])];
-  const by = rule === '' ? {} : { rule };
+  const isOverridden = kind === 'ask' && id === askedForReadings;
+  const by = { ...(rule && { rule }), ...(isOverridden && { isOverridden }) };
   if (said['kind'] === 'allow') return { verdict: 'allow', ...by };
   return said['kind'] === 'deny' ? { verdict: 'deny', ...by, ...(code && { code }) } : undefined;
 }

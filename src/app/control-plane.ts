@@ -70,6 +70,7 @@ export class ControlPlane {
   #byId: ReadonlyMap<string, Workload> | undefined;
   readonly #subscribers = new Map<(update: AgentUpdate) => void, Subscriber>();
   #policies: Policies | undefined;
+  #origin: { readonly version: string; readonly commit: string } | undefined;
   #grants: readonly Grant[] = [];
   #ahead: ReadonlySet<WorkloadId> = new Set();
   #look: AgentUpdate & { readonly kind: 'look' } = { kind: 'look', everyMs: 0 };
@@ -157,13 +158,14 @@ export class ControlPlane {
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
     if (entriesChanged) this.#tell(entries);
     if (before.kind === 'running') {
-      this.#policies = { base: this.#policies?.base ?? intent, next: intent };
+      const next = { intent, commit };
+      this.#policies = { base: this.#policies?.base ?? next, next };
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
       this.#onAccepted({ tree, intent, base, approved, compiled });
       return;
     }
-    this.#policies = both(intent);
+    this.#policies = both({ intent, commit });
     this.#tellPolicies();
     this.publisher.start(intent, this.#inventory, { id: commit, subject }, compiled);
     this.#onReady();
@@ -310,10 +312,22 @@ export class ControlPlane {
   #policyFor(ahead: ReadonlySet<ServiceName>): ReturnType<typeof policyUpdate> | undefined {
     const policies = this.#policies;
     if (policies === undefined) return undefined;
-    const documentOf = (intent: Intent): PolicyDocument => knownDocument(intent, this.#grants);
+    const documentOf = ({ intent }: PolicySource): PolicyDocument =>
+      knownDocument(intent, this.#grants);
     const base = documentOf(policies.base);
-    const next = policies.next === policies.base ? base : documentOf(policies.next);
-    return policyUpdate(base === next ? base : mixDocuments(base, next, ahead));
+    const commit = this.#originOf(policyUpdate(base).version, policies.base.commit);
+    if (policies.next === policies.base || ahead.size === 0) {
+      return { ...policyUpdate(base), origin: { commit } };
+    }
+    const mixed = policyUpdate(mixDocuments(base, documentOf(policies.next), ahead));
+    const services = [...ahead].sort();
+    return { ...mixed, origin: { commit, ahead: { commit: policies.next.commit, services } } };
+  }
+
+  /** Hosts that come later are told the same commit. */
+  #originOf(version: string, commit: string): string {
+    if (this.#origin?.version !== version) this.#origin = { version, commit };
+    return this.#origin.commit;
   }
 
   #tell(update: AgentUpdate): void {
@@ -341,8 +355,13 @@ export function takenBackFinding(reason: string): Finding {
 
 /** What desks decide by: of the commit that runs, and of the one that is on its way. */
 interface Policies {
-  readonly base: Intent;
-  readonly next: Intent;
+  readonly base: PolicySource;
+  readonly next: PolicySource;
+}
+
+interface PolicySource {
+  readonly intent: Intent;
+  readonly commit: string;
 }
 
 interface Subscriber {
@@ -351,8 +370,8 @@ interface Subscriber {
   policy: string;
 }
 
-function both(intent: Intent): Policies {
-  return { base: intent, next: intent };
+function both(source: PolicySource): Policies {
+  return { base: source, next: source };
 }
 
 /** By the intent with its grants, which is the same for as long as they are. */

@@ -100,7 +100,7 @@ function ruleLines({ decision, callee, rules }: WhyAnswer): string[][] {
   const settled = settledPart(decision);
   if (settled.rule === undefined) {
     // A request that has no one reading was held against no rule.
-    if (settled.kind === 'deny' && settled.code.startsWith('CH212')) return [];
+    if (settled.kind === 'deny' && /^CH(?:212|41)/.test(settled.code)) return [];
     const allows = [...rules.values()].filter(({ effect }) => effect === 'allow').length;
     return [['rule', `none of ${allows} allow; denied by default`, callee.at?.file ?? '']];
   }

@@ -9,6 +9,7 @@ import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent
 import type { ExitCode } from './main.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
+import { decisionHelp, decisionOptions, refuseWords, whyDecision } from './why-decision.ts';
 import { matrixText } from './why-matrix.ts';
 import {
   bearerOf,
@@ -36,6 +37,7 @@ const usage = {
     intentAtHelp,
     questionHelp,
     verifyHelp,
+    decisionHelp,
     '',
     '0: allowed; 2: denied, or it depends; 1: it cannot be told, or --verify finds that a real Envoy does otherwise.',
     targetHelp,
@@ -48,6 +50,7 @@ const options = {
   ...targetOptions,
   ...intentAtOptions,
   ...questionOptions,
+  ...decisionOptions,
   in: { type: 'string' },
   matrix: { type: 'boolean' },
   verify: { type: 'boolean' },
@@ -91,6 +94,12 @@ async function ask(
   if (parsed.help !== undefined) {
     terminal.out(parsed.help);
     return 0;
+  }
+  const { decision, in: at } = parsed.values;
+  if (typeof decision === 'string') {
+    refuseWords(parsed.positionals, help);
+    const dir = typeof at === 'string' ? at : undefined;
+    return whyDecision(decision, { dir, values: parsed.values, help }, terminal);
   }
   const typed = endsOf(parsed.positionals, help);
   const { words: rest, values } = urlApart(typed.rest, parsed.values);

@@ -28,8 +28,8 @@ export type HttpFilter = NonNullable<HcmInit['httpFilters']>[number];
 const streamIdleTimeoutMs = 300_000;
 /** A peer that dribbles its headers is cut off. */
 const requestHeadersTimeoutMs = 10_000;
-const requestHeadersKbMax = 64;
-const headersCountMax = 128;
+export const requestHeadersKbMax = 64;
+export const headersCountMax = 128;
 const concurrentStreamsMax = 1_024;
 
 export interface HttpSide {

@@ -37,6 +37,14 @@ export function regexPredicate(input: PlanInput, regex: string): Predicate {
   return predicate(input, regexMatch(input === 'path' ? `(?:${regex})(?:\\?\\C*)?` : regex));
 }
 
+export function exactPredicate(input: PlanInput, text: string): Predicate {
+  return predicate(input, { case: 'exact', value: text });
+}
+
+export function prefixPredicate(input: PlanInput, text: string): Predicate {
+  return predicate(input, { case: 'prefix', value: text });
+}
+
 export function notPredicate(value: Predicate): Predicate {
   return { matchType: { case: 'notMatcher', value } };
 }

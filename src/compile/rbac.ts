@@ -12,6 +12,7 @@ import {
 } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type {
   CallerTable,
+  ExactEntry,
   Leaf,
   MethodTable,
   PathStage,
@@ -25,9 +26,11 @@ import { any, encode, type Init } from './pack.ts';
 import {
   allPredicate,
   clausePredicate,
+  exactPredicate,
   matchInput,
   notPredicate,
   type Predicate,
+  prefixPredicate,
   regexPredicate,
 } from './rbac-predicates.ts';
 import { templated } from './template.ts';
@@ -111,10 +114,14 @@ function guardListed(guard: Guard): Encoded {
  * path with a question mark behind it is longer than every prefix of that path, and so comes first as well.
  */
 function stageMatcher(stage: PathStage, next?: OnMatch): OnMatch {
-  const exact = mapped(stage.exact, methodMatch);
-  const beforeQuery = new Map([...stage.exact].map(([path, table]) => [`${path}?`, table]));
+  const exact = mapped(stage.exact, (entry, path) =>
+    exactEntryMatch(entry, exactPredicate('path', path)),
+  );
+  const beforeQuery = new Map([...stage.exact].map(([path, entry]) => [`${path}?`, entry]));
   const prefixes = [
-    ...(mapped(beforeQuery, methodMatch) ?? []),
+    ...(mapped(beforeQuery, (entry, prefix) =>
+      exactEntryMatch(entry, prefixPredicate('path', prefix)),
+    ) ?? []),
     ...(mapped(stage.prefixes, prefixMatch) ?? []),
   ];
   const byPrefix =
@@ -124,6 +131,17 @@ function stageMatcher(stage: PathStage, next?: OnMatch): OnMatch {
   if (exact !== undefined) return exactMatch('path', exact, byPrefix);
   if (byPrefix === undefined) throw new Error('a stage without rules');
   return byPrefix;
+}
+
+/** What misses in the first table goes on to the other one; `holds` holds wherever this is looked at. */
+function exactEntryMatch({ end, rest }: ExactEntry, holds: Predicate): OnMatch | undefined {
+  const otherwise = rest && methodMatch(rest);
+  const first = end && methodMatch(end);
+  if (first === undefined || otherwise === undefined) return first ?? otherwise;
+  return nested(
+    embedded(fields.matcher.matcherList.number, [listedMatch(holds, first)]),
+    otherwise,
+  );
 }
 
 function prefixMatch(entry: PrefixEntry): OnMatch | undefined {
@@ -182,10 +200,10 @@ function leafMatch(leaf: Leaf): OnMatch {
 /** Undefined for a map without entries, which Envoy does not take. */
 function mapped<Value>(
   entries: ReadonlyMap<string, Value>,
-  match: (value: Value) => OnMatch | undefined,
+  match: (value: Value, key: string) => OnMatch | undefined,
 ): readonly Encoded[] | undefined {
   const found = [...entries].flatMap(([key, value]) => {
-    const onMatch = match(value);
+    const onMatch = match(value, key);
     if (onMatch === undefined) return [];
     const entry = [embeddedText(1, key), embedded(2, [onMatch.encoded])];
     return [embedded(fields.map.map.number, entry)];

@@ -55,6 +55,33 @@ describe('recorded traffic under two policies', () => {
     ]);
   });
 
+  it('is held against every reading that its path has', () => {
+    // Full-width dots, which some file systems take for plain ones.
+    const path = '/public/\uff0e\uff0e/admin';
+    const open = policy('allow a GET /**');
+    const closed = policy('allow a GET /**', 'deny a GET /admin');
+    assert.deepEqual(effects(open, closed, flow({ path })), ['newly denied']);
+    assert.deepEqual(effects(closed, open, flow({ path, verdict: 'deny' })), ['newly allowed']);
+    const other = policy('allow a GET /**', 'deny a GET /other');
+    assert.deepEqual(effects(open, other, flow({ path })), ['unchanged']);
+    const sometimes = conditional(policy('allow a GET /admin', 'allow a GET /public/**'), 'x-a');
+    const both = policy('allow a GET /admin', 'allow a GET /public/**');
+    assert.deepEqual(effects(both, sometimes, flow({ path })), ['uncertain']);
+    assert.deepEqual(effects(sometimes, both, flow({ path })), ['unchanged']);
+  });
+
+  it('is uncertain where a header asked for another request, unless nothing of the service differs', () => {
+    const isOverridden = true;
+    const wide = policy('allow a * /v1/**');
+    const more = policy('allow a * /v1/**', 'deny a DELETE /v1/**');
+    assert.deepEqual(effects(wide, more, flow({ isOverridden })), ['uncertain']);
+    assert.deepEqual(effects(wide, more, flow()), ['unchanged']);
+    assert.deepEqual(effects(wide, wide, flow({ isOverridden })), ['unchanged']);
+    assert.deepEqual(effects(wide, policy(), flow({ isOverridden })), ['newly denied']);
+    const denied = flow({ isOverridden, verdict: 'deny', code: 'CH2130' });
+    assert.deepEqual(effects(more, wide, denied), ['uncertain']);
+  });
+
   it('what came in by a rule that stays, stays', () => {
     const both = conditional(policy('allow a GET /v1/**', 'allow a GET /v1/x'), 'x-tenant');
     const one = conditional(policy('allow a GET /v1/**'), 'x-tenant');

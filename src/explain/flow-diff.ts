@@ -2,11 +2,12 @@ import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts
 import type { Action } from '../policy/decision.ts';
 import type { PolicyDocument, PolicyRule } from '../policy/document.ts';
 import type { Flow, ServiceFlows } from '../policy/flow.ts';
+import { otherReadings } from '../policy/other-readings.ts';
 import { pathSegments } from '../policy/path-index.ts';
 import { requestOf } from '../policy/rule-parts.ts';
 import { otherSegment, pathSpace, valuesIn } from './path-space.ts';
 import { answerKey, type NamedCondition, type SpaceAnswer, standingOf } from './policy-answer.ts';
-import { peopleOf } from './policy-space.ts';
+import { peopleOf, sameFor } from './policy-space.ts';
 
 /** What becomes of traffic that was seen. */
 export type FlowEffect = 'newly denied' | 'newly allowed' | 'uncertain' | 'unchanged';
@@ -32,6 +33,7 @@ export function flowDiff(
   services: readonly ServiceFlows[],
 ): readonly FlowVerdict[] {
   const sides = { before: compilePolicy(before), after: compilePolicy(after) };
+  const isSame = sameFor(before, after, sides);
   return services.flatMap(({ service, flows }) =>
     flows.map((flow): FlowVerdict => {
       const caller = callerName(flow.caller, sides.before.trustDomain);
@@ -39,6 +41,14 @@ export function flowDiff(
       const [first, ...others] = found;
       const isOne = others.every(({ effect }) => effect === first?.effect);
       const effect = isOne ? (first?.effect ?? 'unchanged') : 'uncertain';
+      // Its own reading must be allowed as well; what the others are nobody knows.
+      if (flow.isOverridden && effect !== 'newly denied') {
+        const isUnchanged = isSame(service);
+        return {
+          ...{ service, caller, flow, effect: isUnchanged ? 'unchanged' : 'uncertain' },
+          on: isUnchanged ? [] : ['a header that asks for another method or path'],
+        };
+      }
       const on = [...new Set(found.flatMap((one) => one.on))].sort();
       return { service, caller, flow, effect, on: effect === 'uncertain' ? on : [] };
     }),
@@ -63,16 +73,34 @@ function verdictsOf(sides: Sides, service: string, caller: string, flow: Flow): 
     const before = standingOf(sides.before, service, { caller, person });
     const after = standingOf(sides.after, service, { caller, person });
     return actionsOf(flow, rules).map((action) => {
-      return { person, before: before.answer(action), after: after.answer(action) };
+      const readings = readingsOf(action);
+      return {
+        person,
+        pairs: readings.map((one) => ({ before: before.answer(one), after: after.answer(one) })),
+      };
     });
   });
   // What was seen tells which of them it can have been, unless the rules were others then.
-  const seen = worlds.filter(({ before }) => (settledOf(before) ?? flow.verdict) === flow.verdict);
-  return (seen.length === 0 ? worlds : seen).map(({ person, before, after }): Verdict => {
-    const verdict = verdictOf(before, after, flow);
+  const seen = worlds.filter(
+    ({ pairs }) =>
+      (settledInAll(pairs.map(({ before }) => before)) ?? flow.verdict) === flow.verdict,
+  );
+  return (seen.length === 0 ? worlds : seen).map(({ person, pairs }): Verdict => {
+    const verdict = verdictOf(pairs, flow);
     const whose = person === undefined ? [] : [`a token of ${person}`];
     return { effect: verdict.effect, on: [...verdict.on, ...whose] };
   });
+}
+
+/** As `decideRequest` has it, but for headers, of which a flow tells only that there were some. */
+function readingsOf(action: Action): readonly Action[] {
+  if (action.kind === 'connect') return [action];
+  const others = otherReadings(action.method, action.path, []);
+  if (!others.ok) return [action];
+  return [
+    action,
+    ...others.value.map(({ method, path }): Action => ({ kind: 'http', method, path })),
+  ];
 }
 
 /**
@@ -110,23 +138,50 @@ function isId(segment: string): boolean {
   return /\d/.test(segment);
 }
 
-function verdictOf(before: SpaceAnswer, after: SpaceAnswer, { verdict, rule }: Flow): Verdict {
+/** What both sides say to one reading of a request. */
+interface Pair {
+  readonly before: SpaceAnswer;
+  readonly after: SpaceAnswer;
+}
+
+/** `pairs`: of each reading, that of the request line first. */
+function verdictOf(pairs: readonly Pair[], { verdict, rule }: Flow): Verdict {
   const unchanged: Verdict = { effect: 'unchanged', on: [] };
-  if (answerKey(before) === answerKey(after)) return unchanged;
-  const wasAllowed = (settledOf(before) ?? verdict) === 'allow';
-  const settled = settledOf(after);
+  if (pairs.every(isSameAnswer)) return unchanged;
+  const before = settledInAll(pairs.map((one) => one.before));
+  const settled = settledInAll(pairs.map((one) => one.after));
+  const wasAllowed = (before ?? verdict) === 'allow';
   // It never came in, whatever it would do now: by older rules, or for another reason than rules.
   if (settled === 'deny' && verdict === 'deny') return unchanged;
   if (settled !== undefined) {
     if ((settled === 'allow') === wasAllowed) return unchanged;
     return { effect: wasAllowed ? 'newly denied' : 'newly allowed', on: [] };
   }
-  if (wasAllowed && isStillAllowed(before, after, rule)) return unchanged;
-  if (!wasAllowed && isStillDenied(before, after)) return unchanged;
-  const own = new Set(conditionsOf(before).map(({ says }) => says));
-  const fresh = conditionsOf(after).filter(({ says }) => !own.has(says));
-  const open = fresh.length === 0 ? conditionsOf(after) : fresh;
+  const stays = wasAllowed
+    ? pairs.every(
+        (one, at) => isSameAnswer(one) || isStillAllowed(one, at === 0 ? rule : undefined),
+      )
+    : // Which of them kept it out is not known.
+      pairs.every(
+        (one) => settledOf(one.before) === 'allow' || isSameAnswer(one) || isStillDenied(one),
+      );
+  if (stays) return unchanged;
+  const own = new Set(pairs.flatMap((one) => conditionsOf(one.before)).map(({ says }) => says));
+  const all = pairs.flatMap((one) => conditionsOf(one.after));
+  const fresh = all.filter(({ says }) => !own.has(says));
+  const open = fresh.length === 0 ? all : fresh;
   return { effect: 'uncertain', on: open.map(({ says }) => says) };
+}
+
+function isSameAnswer({ before, after }: Pair): boolean {
+  return answerKey(before) === answerKey(after);
+}
+
+/** A request is allowed when it is in each of its readings. */
+function settledInAll(answers: readonly SpaceAnswer[]): 'allow' | 'deny' | undefined {
+  const all = answers.map(settledOf);
+  if (all.includes('deny')) return 'deny';
+  return all.includes(undefined) ? undefined : 'allow';
 }
 
 function settledOf(answer: SpaceAnswer): 'allow' | 'deny' | undefined {
@@ -140,11 +195,7 @@ function conditionsOf(answer: SpaceAnswer): readonly NamedCondition[] {
 }
 
 /** It was let in: what would keep it out now kept it out before, and what let it in still does. */
-function isStillAllowed(
-  before: SpaceAnswer,
-  after: SpaceAnswer,
-  rule: string | undefined,
-): boolean {
+function isStillAllowed({ before, after }: Pair, rule: string | undefined): boolean {
   if (before.kind === 'deny' || after.kind === 'deny') return false;
   const kept = new Set(before.unless.map(({ says }) => says));
   if (!after.unless.every(({ says }) => kept.has(says))) return false;
@@ -157,7 +208,7 @@ function isStillAllowed(
 }
 
 /** It was kept out: what kept it out still does, and nothing new lets it in. */
-function isStillDenied(before: SpaceAnswer, after: SpaceAnswer): boolean {
+function isStillDenied({ before, after }: Pair): boolean {
   if (before.kind === 'deny') return false;
   if (after.kind === 'deny') return true;
   const kept = new Set(after.unless.map(({ says }) => says));

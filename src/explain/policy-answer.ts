@@ -131,8 +131,9 @@ function isWhole({ caller }: Who): boolean {
 /** Of whom nothing is known but whose it is. */
 function tokenOf(person: string | undefined): TokenStanding | typeof unknown {
   if (person === undefined) return unknown;
+  const [name = '', issuerName = ''] = person.split('/').reverse();
   const token = {
-    ...{ issuerName: '', issuer: '', subject: '', person, audiences: [], scopes: [] },
+    ...{ issuerName, issuer: '', subject: '', person: name, audiences: [], scopes: [] },
     ...{ claims: {}, expiresMs: 0 },
   };
   return { kind: 'valid', token };

@@ -71,16 +71,27 @@ interface Piece extends Change {
 export function policySpaceDiff(before: PolicyDocument, after: PolicyDocument): SpaceDiff {
   const sides = { before: compilePolicy(before), after: compilePolicy(after) };
   const names = [...new Set([...sides.before.services.keys(), ...sides.after.services.keys()])];
-  const hasSameWorld = worldKey(before) === worldKey(after);
+  const isSame = sameFor(before, after, sides);
   const cells: SpaceCell[] = [];
   const tooLarge: string[] = [];
   for (const callee of names.sort()) {
-    if (hasSameWorld && rulesKey(sides.before, callee) === rulesKey(sides.after, callee)) continue;
+    if (isSame(callee)) continue;
     const found = calleeCells(sides, callee);
     if (found === undefined) tooLarge.push(callee);
     else cells.push(...found);
   }
   return { cells, tooLarge, callees: names.length };
+}
+
+/** Whether nothing that decides about a callee differs. */
+export function sameFor(
+  before: PolicyDocument,
+  after: PolicyDocument,
+  sides: Sides,
+): (callee: string) => boolean {
+  const hasSameWorld = worldKey(before) === worldKey(after);
+  return (callee) =>
+    hasSameWorld && rulesKey(sides.before, callee) === rulesKey(sides.after, callee);
 }
 
 /** All that rules of a service can hang on beside the rules. */

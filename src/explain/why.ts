@@ -12,6 +12,7 @@ import { intentPolicy } from '../policy/intent-policy.ts';
 import type { Reading } from '../policy/other-readings.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
 import { conditionTexts } from './condition-text.ts';
+import { headersInside, pathInside, proxyRefusal } from './proxy-reading.ts';
 
 /** A request that was not sent. What is left out is not known, and the answer says where it hangs on that. */
 export interface WhyQuestion {
@@ -61,10 +62,11 @@ export interface OpenRule {
 }
 
 /** The same engine as at every host. */
-export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
+export function why(intent: Intent, given: WhyQuestion): WhyAnswer {
+  const question = asRulesSee(given);
   const service = intent.services.get(question.to as ServiceName);
   const caller = callerOf(intent, question.from);
-  const read = readRequest(question, caller.id);
+  const read = readRequest(intent, question, caller.id);
   const decision = decided(intent, question, read);
   const rules = new Map(
     [...(service?.allow ?? []), ...(service?.deny ?? [])].map((rule) => [rule.id as string, rule]),
@@ -88,9 +90,17 @@ export function why(intent: Intent, question: WhyQuestion): WhyAnswer {
   };
 }
 
+function asRulesSee(question: WhyQuestion): WhyQuestion {
+  const { facts } = question;
+  if (facts.headers === unknown) return question;
+  return { ...question, facts: { ...facts, headers: headersInside(facts.headers) } };
+}
+
 /** The decision of `why` alone, for whoever asks about many. */
-export function decisionOn(intent: Intent, question: WhyQuestion): Decision {
-  return decided(intent, question, readRequest(question, callerOf(intent, question.from).id));
+export function decisionOn(intent: Intent, given: WhyQuestion): Decision {
+  const question = asRulesSee(given);
+  const { id } = callerOf(intent, question.from);
+  return decided(intent, question, readRequest(intent, question, id));
 }
 
 function decided(intent: Intent, { to: callee, facts }: WhyQuestion, read: Read): Decision {
@@ -132,10 +142,22 @@ type Read =
     }
   | { readonly ok: false; readonly decision: Decision };
 
-function readRequest({ request, to, facts }: WhyQuestion, principal: string): Read {
-  const { method, path } = request ?? { method: 'GET', path: '/' };
+function readRequest(
+  { services }: Intent,
+  { request, to, facts }: WhyQuestion,
+  principal: string,
+): Read {
+  const { method, path: target } = request ?? { method: 'GET', path: '/' };
   const host = facts.host === unknown ? to : facts.host;
   const headers = facts.headers === unknown ? [] : facts.headers;
+  const { protocol = 'http' } = services.get(to as ServiceName) ?? {};
+  const refused = proxyRefusal({ method, target, host, headers }, protocol);
+  if (refused !== undefined) {
+    const { code, status, reason } = refused;
+    const whole = `the proxy refuses it ahead of any rule (${status}): ${reason}`;
+    return { ok: false, decision: deny({ code, reason: whole }) };
+  }
+  const path = pathInside(target);
   const canonical = canonicalize({ principal, method, path, host, headers });
   if (!canonical.ok) return { ok: false, decision: deny(canonical.error) };
   const { caller, others, host: named } = canonical.value;
@@ -164,7 +186,10 @@ function decidedAt(
   const decides = service.decide ?? intent.mesh.defaults.decide;
   const plan = rbacPlan(intentPolicy(intent).document, service.name, decides);
   const [rule] = decision.kind === 'depends' ? decision.rules : [decision.rule];
-  const kept = plan?.kept.find((one) => one.rule === rule?.id);
+  const heard = decision.noted?.audits ?? [];
+  const kept =
+    plan?.kept.find((one) => one.rule === rule?.id) ??
+    plan?.kept.find((one) => heard.some(({ id }) => id === one.rule));
   if (kept !== undefined) return { by: 'desk', because: kept.reason };
   return rule !== undefined
     ? inProxy

@@ -1,4 +1,4 @@
-import { createPublicKey, type webcrypto } from 'node:crypto';
+import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { isMap } from 'yaml';
 import { readWords } from './condition-file.ts';
 import type { TokenIssuer } from './condition-types.ts';
@@ -10,6 +10,8 @@ import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
 const issuersMax = 50;
 /** An issuer has its present key, the next and the last; what is longer is a mistake. */
 const keysMax = 50;
+/** What a desk verifies with; see `readIssuerJwk`. */
+const [rsaBitsMin, rsaBitsMax] = [2_048, 8_192];
 const claimName = /^[^\s"'\\]{1,256}$/;
 
 /** `issuers` of mesh.yaml: whose tokens are believed here. */
@@ -71,7 +73,15 @@ function readKeys(file: YamlFile, node: YamlNode): string | undefined {
   const text = node === undefined ? undefined : file.text(node, 'a JSON Web Key Set');
   if (text === undefined) return undefined;
   const problem = keysProblem(text);
-  if (problem === undefined) return text;
+  if (problem === undefined) {
+    for (const weak of weakKeys(text)) {
+      file.report('CH1140', node, weak, {
+        severity: 'warning',
+        expected: `RSA of ${rsaBitsMin} to ${rsaBitsMax} bits (RFC 7518 section 3.3)`,
+      });
+    }
+    return text;
+  }
   file.report('CH1116', node, `these are no public keys: ${problem}`, {
     expected: 'a JSON Web Key Set (RFC 7517), as the issuer publishes it under `jwks_uri`',
   });
@@ -92,17 +102,44 @@ function keysProblem(text: string): string | undefined {
   if (keys.some((key) => typeof key === 'object' && key !== null && 'd' in key)) {
     return 'one is a private key, which is not to be written down here';
   }
-  return usable.length === 0 ? 'none is an RSA, EC or Ed25519 key' : undefined;
+  return usable.length === 0
+    ? `none is an RSA key of ${rsaBitsMin} bits or more, an EC or an Ed25519 key`
+    : undefined;
 }
 
-function isVerifying(key: unknown): boolean {
+/** Nothing that they sign is believed; the others of the set are. */
+function weakKeys(text: string): readonly string[] {
+  const { keys } = JSON.parse(text) as { readonly keys: readonly { readonly kid?: unknown }[] };
+  return keys.flatMap((key, index) => {
+    const bits = rsaBits(publicKey(key));
+    if (bits === undefined || isSound(bits)) return [];
+    const name = typeof key.kid === 'string' ? `"${key.kid}"` : `${index + 1}`;
+    return [`tokens by the key ${name} are refused: it has ${bits} bits`];
+  });
+}
+
+function isVerifying(jwk: unknown): boolean {
+  const key = publicKey(jwk);
+  if (!['rsa', 'ec', 'ed25519'].includes(key?.asymmetricKeyType ?? '')) return false;
+  const bits = rsaBits(key);
+  return bits === undefined || isSound(bits);
+}
+
+function isSound(bits: number): boolean {
+  return bits >= rsaBitsMin && bits <= rsaBitsMax;
+}
+
+/** Undefined: it is no RSA key. */
+function rsaBits(key: KeyObject | undefined): number | undefined {
+  return key?.asymmetricKeyType === 'rsa'
+    ? (key.asymmetricKeyDetails?.modulusLength ?? 0)
+    : undefined;
+}
+
+function publicKey(jwk: unknown): KeyObject | undefined {
   try {
-    const { asymmetricKeyType } = createPublicKey({
-      key: key as webcrypto.JsonWebKey,
-      format: 'jwk',
-    });
-    return ['rsa', 'ec', 'ed25519'].includes(asymmetricKeyType ?? '');
+    return createPublicKey({ key: jwk as webcrypto.JsonWebKey, format: 'jwk' });
   } catch {
-    return false;
+    return undefined;
   }
 }

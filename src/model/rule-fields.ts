@@ -49,7 +49,7 @@ export const targetFields: FieldTable = {
 export const ruleFields: FieldTable = {
   from: {
     description:
-      'who: a service, role:NAME, "*" for every service of the mesh, spiffe://PARTNER/NAME of a peer, person:NAME; or a list of them',
+      'who: a service, role:NAME, "*" for every service of the mesh, spiffe://PARTNER/NAME of a peer, person:NAME or person:ISSUER/NAME; or a list of them',
     example: 'checkout',
     required: true,
     schema: oneOrMany(text),
@@ -106,7 +106,7 @@ export const issuerFields: FieldTable = {
   },
   person: {
     description:
-      'the claim that names a person (person:NAME); its tokens name nobody when left out',
+      'the claim that names a person (person:NAME, person:ISSUER/NAME); its tokens name nobody when left out',
     example: 'email',
     schema: text,
   },

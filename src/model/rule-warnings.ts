@@ -1,3 +1,5 @@
+import type { Guest, TokenIssuer, TokenMatch } from './condition-types.ts';
+import { namersOf } from './guest.ts';
 import { coversOperation } from './operation.ts';
 import type { Report } from './roles.ts';
 import type { Principal, Rule } from './types.ts';
@@ -40,8 +42,8 @@ export function warnOfIdleRules(
   }
 }
 
-/** The proxy cannot tell what these look at, and asks nobody for the sake of a rule that decides nothing. */
-export function warnOfDeafAudits(
+/** The proxy cannot tell what these look at, and so asks about all that they may be about. */
+export function warnOfAskingAudits(
   deny: readonly Rule[],
   decide: 'proxy' | 'desk',
   report: Report,
@@ -53,11 +55,56 @@ export function warnOfDeafAudits(
     report({
       code: 'CH1120',
       severity: 'warning',
-      message: `the deny rule "${id}" in audit does not hear of requests that the proxy allows by itself`,
+      message: `the deny rule "${id}" in audit has the desk asked about every request that it may be about`,
       at,
-      help: 'with `decide: desk` in the file of the service it hears of all, at the cost of a question each',
+      help: 'make its `from` and `to` no wider than what it is tried out for: with the desk down such requests are 503 (CH2190)',
     });
   }
+}
+
+/** A person is known by the one token of the request, and that must be one that the rule takes as well. */
+export function warnOfNeverPeople(
+  rules: readonly Rule[],
+  issuers: ReadonlyMap<string, TokenIssuer>,
+  report: Report,
+): void {
+  for (const { id, at, from, conditions } of rules) {
+    for (const text of new Set(from.flatMap(guestsOf))) {
+      const by = namersOf(text, issuers);
+      if (by === undefined || by.some((issuer) => mayCarry(issuer, conditions?.token))) continue;
+      report({
+        code: 'CH1142',
+        severity: 'warning',
+        message: `the rule "${id}" never holds for ${text}: ${whyNever(by, conditions?.token)}`,
+        at,
+        help: 'name an issuer with `person`, and an audience that it has in mesh.yaml',
+      });
+    }
+  }
+}
+
+function guestsOf(who: Principal): readonly Guest[] {
+  if (who.kind === 'guest') return [who.guest];
+  return who.kind === 'role' ? who.guests : [];
+}
+
+/** Whether a token of the issuer may name somebody and be one that the rule wants. */
+function mayCarry({ name, audiences }: TokenIssuer, wanted: TokenMatch | undefined): boolean {
+  if (wanted === undefined) return true;
+  const isIssuer = wanted.issuers.length === 0 || wanted.issuers.includes(name);
+  // A token for an audience of one rule alone names nobody.
+  const isFor =
+    wanted.audiences.length === 0 || wanted.audiences.some((one) => audiences.includes(one));
+  return isIssuer && isFor;
+}
+
+function whyNever(by: readonly TokenIssuer[], wanted: TokenMatch | undefined): string {
+  if (by.length === 0) return 'no issuer says who somebody is';
+  const issuers = wanted?.issuers ?? [];
+  const fitting = by.filter(({ name }) => issuers.length === 0 || issuers.includes(name));
+  return fitting.length === 0
+    ? `it wants a token of ${issuers.join(' or ')}, which does not say so`
+    : `a token for ${wanted?.audiences.join(' or ')} alone names nobody`;
 }
 
 /** Who and what is all that counts. */

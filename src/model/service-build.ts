@@ -7,7 +7,7 @@ import { coversPath } from './path-pattern.ts';
 import { type Report, unknownRole, unknownService } from './roles.ts';
 import { coversMatch, matchesAll, type RouteDraft, versionsOf } from './route-file.ts';
 import type { RuleDraft } from './rule-file.ts';
-import { warnOfDeafAudits, warnOfIdleRules } from './rule-warnings.ts';
+import { warnOfAskingAudits, warnOfIdleRules, warnOfNeverPeople } from './rule-warnings.ts';
 import type { ServiceDraft } from './service-file.ts';
 import type {
   Call,
@@ -38,7 +38,8 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
   const versions = versionsOfService(draft);
   const allow = draft.allow.map((rule) => buildRule(rule, tree));
   const deny = draft.deny.map((rule) => buildRule(rule, tree));
-  warnOfDeafAudits(deny, draft.decide ?? tree.mesh.defaults.decide, tree.report);
+  warnOfAskingAudits(deny, draft.decide ?? tree.mesh.defaults.decide, tree.report);
+  warnOfNeverPeople([...allow, ...deny], tree.mesh.issuers, tree.report);
   warnOfIdleRules(wholeRules(allow, draft.allow), wholeRules(deny, draft.deny), tree.report);
   return {
     name: draft.name,

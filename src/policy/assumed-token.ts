@@ -7,14 +7,17 @@ export function assumedToken(
   given: Pick<TokenFacts, 'subject' | 'audiences' | 'scopes' | 'claims' | 'expiresMs'>,
 ): TokenStanding {
   const person = issuer.personClaim === undefined ? undefined : given.claims[issuer.personClaim];
+  const audiences = given.audiences.length === 0 ? issuer.audiences : given.audiences;
+  const isForMesh = audiences.some((one) => issuer.audiences.includes(one));
   return {
     kind: 'valid',
     token: {
       ...given,
       issuerName: issuer.name,
       issuer: issuer.issuer,
-      person: typeof person === 'string' ? person : undefined,
-      audiences: given.audiences.length === 0 ? issuer.audiences : given.audiences,
+      person: isForMesh && typeof person === 'string' ? person : undefined,
+      audiences,
+      ...(isForMesh ? {} : { onlyForRules: true }),
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   type ServicePolicy,
 } from './document.ts';
 import { type NearIndex, newNearIndex } from './near-index.ts';
+import { isToldByProxy } from './plan-parts.ts';
 import { numbered, type Principals } from './principals.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
 import { anyone, byPrincipal, principalKey, requestOf, ruleRef } from './rule-parts.ts';
@@ -18,6 +19,8 @@ export interface ConditionalRule {
   readonly ref: RuleRef;
   readonly allow: Allow;
   readonly isAudit: boolean;
+  /** A proxy tells whether it holds. */
+  readonly isToldByProxy: boolean;
   readonly test: Test;
 }
 
@@ -30,7 +33,7 @@ export interface CompiledPolicy {
   readonly issuers: readonly PolicyIssuer[];
   /** The roles of those who are no services of this mesh; who is not in it has none. */
   readonly guests: ReadonlyMap<string, readonly string[]>;
-  /** Every known caller with the principals that name it: itself, its roles, any. The nearest comes first. */
+  /** Every known caller with the principals that name it: itself, its roles, any. */
   readonly callers: ReadonlyMap<string, Principals>;
 }
 
@@ -138,7 +141,7 @@ function compileService(
         (who.kind === 'role' && peopleRoles.has(who.role)),
     ),
   );
-  // Sorted, so that of two rules for the same thing the same one is named whatever their order in the file.
+  // In the order of their ids, by which the index names one of several.
   const rules = policy.rules.toSorted((a, b) => compareText(a.id, b.id));
   const plain = rules.filter(isPlain);
   const denies = plain.filter((rule) => rule.effect === 'deny');
@@ -189,7 +192,13 @@ function conditionalRule(policy: ServicePolicy, rule: PolicyRule): ConditionalRu
   const ref = ruleRef(policy, rule);
   const { conditions, mode, effect } = rule;
   const test = conditions === undefined ? () => holds : compileConditions(conditions, effect);
-  return { ref, allow: { kind: 'allow', rule: ref }, isAudit: mode === 'audit', test };
+  return {
+    ref,
+    allow: { kind: 'allow', rule: ref },
+    isAudit: mode === 'audit',
+    isToldByProxy: conditions === undefined || isToldByProxy(conditions),
+    test,
+  };
 }
 
 function joined<T>(before: readonly T[], next: readonly T[]): readonly T[] {

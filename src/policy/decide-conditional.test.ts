@@ -31,8 +31,7 @@ function service(name: string, rules: string, more = ''): [string, string] {
   return [`services/${name}.yaml`, text];
 }
 
-/** Through the parser, the document and its reader, as a desk gets it. */
-function policyOf(rules: string) {
+function documentOf(rules: string) {
   const files = new Map([
     ['mesh.yaml', mesh],
     service('payments', rules, 'attributes: { team: money, tier: 1 }\n'),
@@ -41,9 +40,15 @@ function policyOf(rules: string) {
   ]);
   const { intent, findings } = parseIntent(files);
   assert.ok(intent, JSON.stringify(findings, null, 1));
-  const document = parsePolicyDocument(JSON.parse(JSON.stringify(policyDocument(intent))));
+  return policyDocument(intent);
+}
+
+/** Through the parser, the document and its reader, as a desk gets it. */
+function policyOf(rules: string) {
+  const own = documentOf(rules);
+  const document = parsePolicyDocument(JSON.parse(JSON.stringify(own)));
   assert.ok(document.ok, JSON.stringify(document));
-  assert.deepEqual(document.value, policyDocument(intent));
+  assert.deepEqual(document.value, own);
   return compilePolicy(document.value);
 }
 
@@ -232,12 +237,37 @@ describe('conditions', () => {
   });
 });
 
+describe('a person of one issuer', () => {
+  const rules = 'allow: [{ id: a, from: "person:login/alice@acme.test" }]\n';
+  const by = (more: Partial<TokenFacts>): string =>
+    brief(ask(rules, { token: { kind: 'valid', token: { ...token, ...more } } }));
+  test('is let in by a token of that issuer alone', () => {
+    assert.equal(by({}), 'allow a');
+    assert.equal(by({ issuerName: 'other' }), 'CH2101');
+  });
+  test('is not whom another issuer calls so with the name of the issuer in it', () => {
+    assert.equal(by({ issuerName: 'other', person: 'login/alice@acme.test' }), 'CH2101');
+  });
+  test('makes a document that a reader of version 2 refuses, for it would not meet a deny', () => {
+    const deny = rules.replace('allow', 'deny');
+    assert.equal(
+      brief(ask(`allow: [{ id: b, from: cart }]\n${deny}`, { token: valid })),
+      'CH2102 a',
+    );
+    assert.equal(documentOf(deny).version, 3);
+    assert.equal(documentOf(rules.replace('login/', '')).version, 2);
+  });
+});
+
 describe('which rule decides', () => {
   const two = (first: string, second: string) =>
     `allow:\n  - { id: ${first}, from: cart, when: source.team == "money" }\n  - { id: ${second}, from: cart, to: "GET /**", when: source.team == "money" }\n`;
-  test('of several the one with the smallest id, whatever their order', () => {
+  test('of several the one with the nearer path, then the one with the smaller id', () => {
     assert.equal(brief(ask(two('b', 'a'))), 'allow a');
-    assert.equal(brief(ask(two('a', 'b'))), 'allow a');
+    assert.equal(brief(ask(two('a', 'b'))), 'allow b');
+    const alike = (first: string, second: string) => two(first, second).replace('GET /**', '* /**');
+    assert.equal(brief(ask(alike('b', 'a'))), 'allow a');
+    assert.equal(brief(ask(alike('a', 'b'))), 'allow a');
   });
   test('a deny wins over any allow', () => {
     const rules = `allow: [{ id: a, from: cart }]\ndeny: [{ id: d, from: "*", when: source.team == "money" }]\n`;

@@ -1,21 +1,30 @@
 import type { CelRead } from '../cel/value.ts';
 import type { ConditionalRule, ConditionalRules } from './compiled-policy.ts';
+import type { Held } from './conditions.ts';
 import type { Allow, Decision, Deny, Depends, Noted, RuleFault, RuleRef } from './decision.ts';
 import { deniedBy, notAllowed } from './denials.ts';
 import { compareText } from './document.ts';
 import { unknown } from './facts.ts';
 import { conditionRead, type Question } from './question.ts';
-import { eachRule } from './rule-index.ts';
+import { eachRule, findRule } from './rule-index.ts';
 
 /** What the rules of one effect come to. */
 interface Outcome {
-  /** Of those that hold, the one with the smallest id, whatever their order. */
-  readonly holds: ConditionalRule | undefined;
-  /** Whether it holds because its condition could not be decided. */
-  readonly fault: string | undefined;
+  /** Of those that hold the first in the order of names. */
+  readonly holds: Holding | undefined;
   readonly open: readonly Open[];
   readonly audits: readonly RuleRef[];
   readonly faults: readonly RuleFault[];
+}
+
+interface Holding {
+  readonly rule: ConditionalRule;
+  /** A proxy would have told so. */
+  readonly isTold: boolean;
+  /** In the order of names, but for the id. */
+  readonly rank: number;
+  /** It holds because its condition could not be decided. */
+  readonly fault: string | undefined;
 }
 
 interface Open {
@@ -23,26 +32,36 @@ interface Open {
   readonly on: readonly string[];
 }
 
-/** `allowed`: a rule without conditions allows it. No rule without conditions denies it. */
+/** `allowed`: by certificate a rule without conditions allows it, and none denies it. */
 export function decideConditional(
   asked: Question,
   rules: ConditionalRules,
   allowed: Allow | undefined,
 ): Decision {
+  const { service, wanted, principals } = asked;
+  const person = principals.parts?.person;
+  const forPerson = person && findRule(service.deny, person, wanted);
+  if (forPerson !== undefined) return deniedBy(asked, forPerson);
   const read = conditionRead(asked);
   const denials = outcomeOf(asked, rules, 'deny', read);
   if (denials.holds !== undefined) {
-    return withNotes(deniedBy(asked, denials.holds.ref, denials.fault), [denials]);
+    const { rule, fault } = denials.holds;
+    return withNotes(deniedBy(asked, rule.ref, fault), [denials]);
   }
   const grants = allowed === undefined ? outcomeOf(asked, rules, 'allow', read) : noGrants;
-  const granted = allowed ?? grants.holds?.allow;
+  const { holds } = grants;
+  const granted =
+    allowed ??
+    (holds?.isTold ? holds.rule.allow : undefined) ??
+    (person && findRule(service.allow, person, wanted)) ??
+    holds?.rule.allow;
   const open = granted === undefined ? grants.open : denials.open;
   const decided: Allow | Deny = granted ?? notAllowed(asked);
   const decision = open.length === 0 ? decided : depends(decided, open);
   return withNotes(peopleOpen(asked, decision), [denials, grants]);
 }
 
-const noGrants: Outcome = { holds: undefined, fault: undefined, open: [], audits: [], faults: [] };
+const noGrants: Outcome = { holds: undefined, open: [], audits: [], faults: [] };
 
 function outcomeOf(
   asked: Question,
@@ -51,31 +70,44 @@ function outcomeOf(
   read: CelRead,
 ): Outcome {
   const { facts, principals, wanted } = asked;
-  let [holds, fault]: [ConditionalRule | undefined, string | undefined] = [undefined, undefined];
+  let holds: Holding | undefined;
   const open: Open[] = [];
   const audits: RuleRef[] = [];
   const faults: RuleFault[] = [];
-  const seen = new Set<ConditionalRule>();
-  eachRule(rules[effect], principals, wanted, (rule) => {
-    if (seen.has(rule)) return;
-    seen.add(rule);
+  const tested = new Map<ConditionalRule, Held>();
+  const test = (rule: ConditionalRule): Held => {
     const held = rule.test(facts, read);
-    if (held.kind === 'fails') return;
-    const { ref } = rule;
+    tested.set(rule, held);
+    const { ref, isAudit } = rule;
     if (held.kind === 'fault') faults.push({ rule: ref, message: held.message });
-    if (rule.isAudit) {
-      if (held.kind === 'holds') audits.push(ref);
-    } else if (held.kind === 'depends') {
-      open.push({ rule, on: held.on });
-    } else if (held.kind === 'holds' || effect === 'deny') {
-      if (holds !== undefined && holds.ref.id <= ref.id) return;
-      holds = rule;
-      fault = held.kind === 'fault' ? held.message : undefined;
-    }
-  });
+    if (held.kind === 'holds' && isAudit) audits.push(ref);
+    if (held.kind === 'depends' && !isAudit) open.push({ rule, on: held.on });
+    return held;
+  };
+  const { own, person } = principals.parts ?? { own: principals, person: undefined };
+  for (const who of person === undefined ? [own] : [own, person]) {
+    eachRule(rules[effect], who, wanted, (rule, rank) => {
+      const held = tested.get(rule) ?? test(rule);
+      const counts = held.kind === 'holds' || (held.kind === 'fault' && effect === 'deny');
+      if (rule.isAudit || !counts) return;
+      const fault = held.kind === 'fault' ? held.message : undefined;
+      const isTold = who === own && rule.isToldByProxy && effect === 'allow';
+      holds = firstHolding(holds, { rule, isTold, rank, fault });
+    });
+  }
   audits.sort((a, b) => compareText(a.id, b.id));
   faults.sort((a, b) => compareText(a.rule.id, b.rule.id));
-  return { holds, fault, open, audits, faults };
+  return { holds, open, audits, faults };
+}
+
+/** Ranks of what is by certificate and by token do not compare: nobody but the desk names one of them. */
+function firstHolding(before: Holding | undefined, next: Holding): Holding {
+  if (before === undefined) return next;
+  if (before.isTold !== next.isTold) return before.isTold ? before : next;
+  const isFirst =
+    before.rank < next.rank ||
+    (before.rank === next.rank && before.rule.ref.id <= next.rule.ref.id);
+  return isFirst ? before : next;
 }
 
 function depends(otherwise: Allow | Deny, open: readonly Open[]): Depends {

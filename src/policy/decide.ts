@@ -5,9 +5,10 @@ import { type Action, clip, type Decision, type Deny, deny } from './decision.ts
 import { deniedBy, notAllowed } from './denials.ts';
 import { nothingKnown, type RequestFacts } from './facts.ts';
 import { nearestService } from './nearest-service.ts';
-import { principalsOf } from './principals.ts';
+import { type Principals, principalsOf } from './principals.ts';
 import { findRule } from './rule-index.ts';
-import { wantedOf } from './texts.ts';
+import { anyone } from './rule-parts.ts';
+import { anyText, wantedOf } from './texts.ts';
 
 /** Who asks what of whom, in canonical form. */
 export interface PolicyRequest {
@@ -29,16 +30,32 @@ export function decide(policy: CompiledPolicy, request: PolicyRequest): Decision
   const service = policy.services.get(request.callee);
   if (service === undefined) return unknownService(policy, request.callee);
   const principals = principalsOf(policy, caller, facts.token);
-  if (principals === undefined || caller === undefined) return unknownCaller(policy, caller);
+  if (caller === undefined) return unknownCaller(policy, caller);
   const wanted = wantedOf(policy.texts, action);
-  const asked = { policy, service, caller, principals, action, wanted, facts };
-  const denial = findRule(service.deny, principals, wanted);
+  const asked = {
+    policy,
+    service,
+    caller,
+    principals: principals ?? strangers,
+    action,
+    wanted,
+    facts,
+  };
+  const { own } = asked.principals.parts ?? { own: asked.principals };
+  const denial = findRule(service.deny, own, wanted);
   if (denial !== undefined) return deniedBy(asked, denial);
-  const allowed = findRule(service.allow, principals, wanted);
+  if (principals === undefined) return unknownCaller(policy, caller);
+  const allowed = findRule(service.allow, own, wanted);
   const { conditional } = service;
   if (conditional === undefined) return allowed ?? notAllowed(asked);
   return decideConditional(asked, conditional, allowed);
 }
+
+/** A proxy denies by a rule for everybody without a look at who is still in the mesh. */
+const strangers: Principals = {
+  ...{ allow: [], deny: [anyone] },
+  numbers: { allow: [], deny: [anyText] },
+};
 
 export function unknownCaller(policy: CompiledPolicy, caller: Caller | undefined): Deny {
   return deny({ code: 'CH2105', reason: unknownCallerReason(policy, caller) });

@@ -163,7 +163,7 @@ const role = object<PolicyRole>({
 });
 
 const document = object<PolicyDocument>({
-  version: oneOf(1, 2),
+  version: oneOf(1, 2, 3),
   trustDomain: text(/^[a-z0-9._-]{1,255}$/),
   issuers: optional(list(issuer, { min: 0, max: issuersMax })),
   roles: list(role, { min: 0, max: rolesMax }),

@@ -16,7 +16,7 @@ import type {
  * Raised when a reader of the older form would decide otherwise. A document is of the oldest version that can say it, so
  * that an agent of before takes it for as long as nothing in it is new.
  */
-export type DocumentVersion = 1 | 2;
+export type DocumentVersion = 1 | 2 | 3;
 
 /**
  * All that deciding needs, as plain JSON: the control plane hands it to every policy desk. Equal intents give equal
@@ -75,7 +75,13 @@ export type PolicyPrincipal =
 export function policyDocument(intent: Intent): PolicyDocument {
   const { mesh } = intent;
   const services = sortedByName([...intent.services.values()].map(servicePolicy));
-  const version = mesh.guests.size > 0 || services.some(isNewer) ? 2 : 1;
+  const inRoles = [...mesh.guests.values()].flat();
+  const version: DocumentVersion =
+    inRoles.some(isBound) || services.some((service) => versionFor(service) === 3)
+      ? 3
+      : inRoles.length > 0 || services.some((service) => versionFor(service) === 2)
+        ? 2
+        : 1;
   const roles = [...mesh.roles]
     .map(([name, members]): PolicyRole => {
       const guests = mesh.guests.get(name);
@@ -88,18 +94,29 @@ export function policyDocument(intent: Intent): PolicyDocument {
   return { version, trustDomain, issuers, roles, services };
 }
 
-const newer = new WeakMap<ServicePolicy, boolean>();
+const versions = new WeakMap<ServicePolicy, DocumentVersion>();
 
-/** Whether a reader of version 1 would decide otherwise about it. */
-function isNewer(service: ServicePolicy): boolean {
-  const known =
-    newer.get(service) ??
-    service.rules.some(
-      ({ conditions, mode, from }) =>
-        conditions !== undefined || mode !== undefined || from.some(({ kind }) => kind === 'guest'),
-    );
-  newer.set(service, known);
+/** A reader of an older one would decide otherwise about it. */
+function versionFor(service: ServicePolicy): DocumentVersion {
+  const known = versions.get(service) ?? newVersionFor(service);
+  versions.set(service, known);
   return known;
+}
+
+function newVersionFor({ rules }: ServicePolicy): DocumentVersion {
+  const guests = rules.flatMap(({ from }) =>
+    from.flatMap((who) => (who.kind === 'guest' ? [who.guest] : [])),
+  );
+  if (guests.some(isBound)) return 3;
+  const hasMore = rules.some(
+    ({ conditions, mode }) => conditions !== undefined || mode !== undefined,
+  );
+  return guests.length > 0 || hasMore ? 2 : 1;
+}
+
+/** A person as one issuer names them, whom a reader of version 2 would never meet. */
+function isBound(guest: Guest): boolean {
+  return guest.startsWith('person:') && guest.includes('/');
 }
 
 const plain = new WeakMap<ServicePolicy, ServicePolicy>();

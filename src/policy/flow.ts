@@ -11,6 +11,8 @@ export interface FlowKey {
   readonly rule?: string;
   /** Of the denial. */
   readonly code?: string;
+  /** A header asked for another method or path, which nobody wrote down. */
+  readonly isOverridden?: true;
 }
 
 export interface ServiceFlows {

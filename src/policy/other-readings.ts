@@ -25,6 +25,8 @@ export const overridingHeaders: ReadonlyMap<string, 'method' | 'path'> = new Map
   ['x-original-url', 'path'],
   ['x-rewrite-url', 'path'],
 ]);
+/** What a proxy's log names for such a request, with `ask/` before it. */
+export const askedForReadings = 'several-readings';
 const nameLengths = [...overridingHeaders.keys()].map((name) => name.length);
 const nameLengthMin = Math.min(...nameLengths);
 const nameLengthMax = Math.max(...nameLengths);

@@ -2,12 +2,21 @@ import { escapeRegex } from '../base/escape-regex.ts';
 import { compareText } from './document.ts';
 import { withoutFinalSlash } from './path-index.ts';
 import type { Clause, PlannedRule, Verdict } from './plan-parts.ts';
+import { pathRank } from './rule-order.ts';
 
 /** The exact path first, then prefixes, longest first. */
 export interface PathStage {
-  readonly exact: ReadonlyMap<string, MethodTable>;
+  readonly exact: ReadonlyMap<string, ExactEntry>;
   /** Keys end in `/`. */
   readonly prefixes: ReadonlyMap<string, PrefixEntry>;
+}
+
+/** At least one of them. */
+export interface ExactEntry {
+  /** Of patterns that end here; tried before `rest`. */
+  readonly end: MethodTable | undefined;
+  /** Of patterns with any rest, also none. */
+  readonly rest: MethodTable | undefined;
 }
 
 export interface PrefixEntry {
@@ -51,9 +60,15 @@ interface Placed {
 
 /** By the place in the path tree where they stand. */
 interface Places {
-  readonly exact: Map<string, readonly Placed[]>;
-  /** By prefix, then by regular expression; the empty one is the rest. */
-  readonly prefixes: Map<string, Map<string, readonly Placed[]>>;
+  readonly exact: Map<string, Map<'end' | 'rest', readonly Placed[]>>;
+  readonly prefixes: Map<string, Prefixed>;
+}
+
+interface Prefixed {
+  readonly rest: Map<'rest', readonly Placed[]>;
+  readonly patterns: Map<string, readonly Placed[]>;
+  /** Of each regular expression. */
+  readonly ranks: Map<string, string>;
 }
 
 const anyone = '*';
@@ -68,7 +83,7 @@ export function pathStage(
   const { exact, prefixes } = places;
   if (exact.size + prefixes.size === 0) return undefined;
   return {
-    exact: new Map(sortedEntries(exact).map(([path, found]) => [path, methodTable(found)])),
+    exact: new Map(sortedEntries(exact).map(([path, found]) => [path, exactEntry(found)])),
     prefixes: new Map(
       sortedEntries(prefixes).map(([prefix, found]) => [prefix, prefixEntry(found)]),
     ),
@@ -78,7 +93,7 @@ export function pathStage(
 function addRule(places: Places, rule: PlannedRule, effect: 'allow' | 'deny'): void {
   const { when, verdict } = rule;
   const option: Option = { when, verdict };
-  const callers = rule.callers === 'any' ? [anyone] : rule.callers;
+  const callers = rule.isForAnyone ? [...rule.callers, anyone] : rule.callers;
   for (const { method, segments } of rule.operations) {
     const found = callers.map((caller): Placed => ({ method, caller, option }));
     if (found.length === 0) continue;
@@ -103,36 +118,54 @@ function addPattern(places: Places, segments: readonly string[], found: readonly
     const literal = fixed.slice(0, wild).map((part) => `${part}/`);
     const parts = fixed.map((part) => (part === '*' ? '[^/?]+' : escapeRegex(part)));
     const regex = `/${parts.join('/')}${rest ? '(?:/[^?]*)?' : ''}`;
-    append(prefixPlaces(places, `/${literal.join('')}`), regex, found);
+    const { patterns, ranks } = prefixPlaces(places, `/${literal.join('')}`);
+    append(patterns, regex, found);
+    ranks.set(regex, pathRank(segments));
     return;
   }
   if (!rest) {
-    append(places.exact, path, found);
+    append(exactPlaces(places, path), 'end', found);
     return;
   }
   // A prefix without its final slash would also cover `/payroll` for `/pay`.
-  append(prefixPlaces(places, fixed.length === 0 ? '/' : `${path}/`), '', found);
-  if (fixed.length > 0) append(places.exact, path, found);
+  append(prefixPlaces(places, fixed.length === 0 ? '/' : `${path}/`).rest, 'rest', found);
+  if (fixed.length > 0) append(exactPlaces(places, path), 'rest', found);
 }
 
-function prefixPlaces(places: Places, prefix: string): Map<string, readonly Placed[]> {
-  const known = places.prefixes.get(prefix) ?? new Map<string, readonly Placed[]>();
-  places.prefixes.set(prefix, known);
+function exactPlaces({ exact }: Places, path: string): Map<'end' | 'rest', readonly Placed[]> {
+  const known = exact.get(path) ?? new Map<'end' | 'rest', readonly Placed[]>();
+  exact.set(path, known);
   return known;
 }
 
-function append(map: Map<string, readonly Placed[]>, key: string, found: readonly Placed[]): void {
+function prefixPlaces({ prefixes }: Places, prefix: string): Prefixed {
+  const known = prefixes.get(prefix) ?? {
+    rest: new Map(),
+    patterns: new Map<string, readonly Placed[]>(),
+    ranks: new Map<string, string>(),
+  };
+  prefixes.set(prefix, known);
+  return known;
+}
+
+function append<Key>(map: Map<Key, readonly Placed[]>, key: Key, found: readonly Placed[]): void {
   const known = map.get(key);
   map.set(key, known === undefined ? found : [...known, ...found]);
 }
 
-function prefixEntry(byRegex: ReadonlyMap<string, readonly Placed[]>): PrefixEntry {
-  const rest = byRegex.get('');
+function exactEntry(found: ReadonlyMap<'end' | 'rest', readonly Placed[]>): ExactEntry {
+  const [end, rest] = [found.get('end'), found.get('rest')];
+  return { end: end && methodTable(end), rest: rest && methodTable(rest) };
+}
+
+function prefixEntry({ rest: atRest, patterns, ranks }: Prefixed): PrefixEntry {
+  const rest = atRest.get('rest');
+  const rankOf = (regex: string): string => ranks.get(regex) ?? '';
   return {
-    patterns: sortedEntries(byRegex)
-      .filter(([regex]) => regex !== '')
+    patterns: sortedEntries(patterns)
+      .sort(([a], [b]) => compareText(rankOf(a), rankOf(b)))
       .map(([regex, placed]) => ({ regex, table: methodTable(placed) })),
-    rest: rest === undefined ? undefined : methodTable(rest),
+    rest: rest && methodTable(rest),
   };
 }
 

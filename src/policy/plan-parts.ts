@@ -1,3 +1,4 @@
+import type { Conditions } from '../model/condition-types.ts';
 import type { requestOf } from './rule-parts.ts';
 
 /**
@@ -22,8 +23,9 @@ export interface Clause {
 export interface PlannedRule {
   readonly verdict: Verdict;
   readonly operations: readonly ReturnType<typeof requestOf>[];
-  /** SPIFFE IDs of services of this mesh. */
-  readonly callers: 'any' | readonly string[];
+  /** SPIFFE IDs of services of this mesh that it names, also where it is for anyone. */
+  readonly callers: readonly string[];
+  readonly isForAnyone: boolean;
   readonly when: readonly Clause[];
 }
 
@@ -45,6 +47,8 @@ const plain = "-A-Za-z0-9_~!$&'()*+,=:@";
 const segment = `(?:\\.?[${plain}][${plain}.]*|\\.\\.[${plain}.]+)`;
 /** What `canonicalize` leaves as it is. Holds no `;`, `%` or backslash, so no second reading. */
 export const canonicalPath = `/(?:${segment}(?:/${segment})*/?)?`;
+/** Likewise; other hosts are asked about, such as addresses of IPv6 and names of more parts. */
+export const canonicalHostName = '[a-z0-9_][a-z0-9_-]{0,62}(?:\\.[a-z0-9_-]{1,63}){0,3}';
 export const canonicalMethod = "[A-Z][A-Z0-9!#$%&'*+.^_`|~-]{0,31}";
 
 /**
@@ -55,4 +59,10 @@ const comparable = /^(?! )[\x20-\x2b\x2d-\x7e]+(?<! )$/;
 
 export function isComparable(text: string): boolean {
   return comparable.test(text);
+}
+
+/** Of an allow: a proxy can tell whether they hold. */
+export function isToldByProxy({ headers, token, when }: Conditions): boolean {
+  const plain = headers.every(({ value }) => value.kind === 'present' || isComparable(value.text));
+  return plain && token === undefined && when === undefined;
 }

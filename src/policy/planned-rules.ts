@@ -21,7 +21,7 @@ export interface KeptRule {
 /** Each list in the order of rule ids. */
 export interface PlannedRules {
   readonly deny: readonly PlannedRule[];
-  /** Denials that the desk decides, as all requests that they may be about. */
+  /** Denials that the desk decides, and those in audit that it alone can hear, as all requests that they may be about. */
   readonly mustAsk: readonly PlannedRule[];
   readonly allow: readonly PlannedRule[];
   readonly allowIf: readonly PlannedRule[];
@@ -87,12 +87,17 @@ function placeAllow(
     ),
   ];
   if (reasons.length > 0) return reasons;
-  const when = [...conditions.headers.map(oneLine), ...hostClauses(conditions.hosts)];
+  const hosts = hostClauses(conditions.hosts);
+  const when = [...conditions.headers.map(oneLine), ...hosts];
   allowIf.push(plannedRule(document, rule, verdict, when));
+  // A rule that stands behind it is not to be named in its place.
+  const maybe = conditions.headers.map(maybeSeveral);
+  if (conditions.headers.some(({ value }) => value.kind === 'present')) {
+    allowIf.push(plannedRule(document, rule, { kind: 'ask', id: rule.id }, [...maybe, ...hosts]));
+  }
   return [];
 }
 
-/** Of several lines it is not known which one counts; what may be several is left to the desk. */
 function oneLine({ name, value }: ValueMatch): Clause {
   return {
     input: `header ${name}`,
@@ -100,7 +105,12 @@ function oneLine({ name, value }: ValueMatch): Clause {
   };
 }
 
-/** Only in canonical form; written in another way the desk looks at it. */
+/** What holds a comma may be one line or several: only the desk sees which. */
+function maybeSeveral(match: ValueMatch): Clause {
+  const clause = oneLine(match);
+  return match.value.kind === 'present' ? { ...clause, match: match.value } : clause;
+}
+
 function hostClauses(hosts: readonly string[]): readonly Clause[] {
   const [first] = hosts;
   if (first === undefined) return [];
@@ -117,21 +127,10 @@ function placeDeny(
   { deny, mustAsk }: Growing,
 ): readonly string[] {
   const { conditions, id } = rule;
-  const ask: Verdict = { kind: 'ask', id };
-  // Without the header it does not hold, whatever else does.
-  const when = [
-    ...(conditions?.headers ?? []).map(
-      ({ name }): Clause => ({ input: `header ${name}`, match: { kind: 'present' } }),
-    ),
-    ...(conditions?.token === undefined ? [] : [hasCredentials]),
-  ];
-  const asked = plannedRule(document, rule, ask, when);
+  const [asked, ...people] = askedAbout(document, rule);
   if (conditions === undefined) deny.push({ ...asked, verdict: { kind: 'deny', id } });
   else mustAsk.push(asked);
-  // Whoever calls may bring the token of somebody whom the rule names.
-  if (asked.callers !== 'any' && namesPeople(document, rule)) {
-    mustAsk.push({ ...asked, callers: 'any', when: [...when, hasCredentials] });
-  }
+  mustAsk.push(...people);
   if (conditions === undefined) return [];
   return [
     ...deskOnly(conditions),
@@ -140,11 +139,38 @@ function placeDeny(
   ];
 }
 
-/** What of it a proxy can tell is in its log; the rest is told of requests that the desk is asked about. */
+/** Every request that a denial may be about, by what a proxy sees of it. */
+function askedAbout(
+  document: PolicyDocument,
+  rule: PolicyRule,
+): readonly [PlannedRule, ...PlannedRule[]] {
+  const asked = plannedRule(document, rule, { kind: 'ask', id: rule.id }, mayHold(rule));
+  return [asked, ...aboutPeople(document, rule)];
+}
+
+/** Whoever calls may bring the token of somebody whom the rule names. */
+function aboutPeople(document: PolicyDocument, rule: PolicyRule): readonly PlannedRule[] {
+  const isForAnyone = rule.from.some(({ kind }) => kind === 'any');
+  if (isForAnyone || !namesPeople(document, rule)) return [];
+  const when = [...mayHold(rule), hasCredentials];
+  const asked = plannedRule(document, rule, { kind: 'ask', id: rule.id }, when);
+  return [{ ...asked, callers: [], isForAnyone: true }];
+}
+
+/** Without the header it does not hold, whatever else does. */
+function mayHold({ conditions }: PolicyRule): readonly Clause[] {
+  const { headers = [], token } = conditions ?? {};
+  return [
+    ...headers.map(({ name }): Clause => ({ input: `header ${name}`, match: { kind: 'present' } })),
+    ...(token === undefined ? [] : [hasCredentials]),
+  ];
+}
+
+/** What a proxy can tell of it is in its log. The rest the desk hears, which is asked of all that it may be about. */
 function placeAudit(
   document: PolicyDocument,
   rule: PolicyRule,
-  { audit }: Growing,
+  { audit, mustAsk }: Growing,
 ): readonly string[] {
   if (rule.effect === 'allow') return [allowsInAudit];
   const { headers, hosts } = rule.conditions ?? { headers: [], hosts: [] };
@@ -157,10 +183,12 @@ function placeAudit(
     ),
   ];
   if (reasons.length > 0) {
-    return reasons.map((reason) => `${reason}, of requests that it is asked about`);
+    mustAsk.push(...askedAbout(document, rule));
+    return reasons.map((reason) => `${reason}, also in audit`);
   }
   const when = [...headers.map(anyLine), ...hostClauses(hosts)];
   audit.push(plannedRule(document, rule, { kind: 'deny', id: rule.id }, when));
+  mustAsk.push(...aboutPeople(document, rule));
   return [];
 }
 
@@ -182,11 +210,11 @@ function plannedRule(
   when: readonly Clause[],
 ): PlannedRule {
   const operations = rule.to.flatMap((to) => (to.kind === 'connect' ? [] : [requestOf(to)]));
-  return { verdict, operations, callers: callersOf(document, rule), when };
+  const isForAnyone = rule.from.some(({ kind }) => kind === 'any');
+  return { verdict, operations, callers: callersOf(document, rule), isForAnyone, when };
 }
 
 function callersOf(document: PolicyDocument, { from }: PolicyRule): PlannedRule['callers'] {
-  if (from.some(({ kind }) => kind === 'any')) return 'any';
   const { roles } = lookup(document);
   const callers = new Set<string>();
   const add = (name: string): void => {

@@ -2,17 +2,18 @@ import type { Caller } from './canonical-principal.ts';
 import type { CompiledPolicy } from './compiled-policy.ts';
 import type { Known, TokenFacts, TokenStanding } from './facts.ts';
 import { unknown } from './facts.ts';
+import { anyone } from './rule-parts.ts';
 import { ruleText, type Texts, unknownText } from './texts.ts';
 
-const anyone = '*';
-
-/** Under what a request is looked up in the index of rules, the nearest first. */
+/** Under what a request is looked up in the index of rules. */
 export interface Principals {
   readonly allow: readonly string[];
   /** A deny for everybody is for guests as well; an allow for everybody is for this mesh only. */
   readonly deny: readonly string[];
   /** Those of them that some rule names, in the numbers of the policy's texts. */
   readonly numbers: { readonly [effect in 'allow' | 'deny']: readonly number[] };
+  /** Which of them are by the certificate, and which by the token; undefined: all are by the certificate. */
+  readonly parts?: { readonly own: Principals; readonly person: Principals };
 }
 
 export function numbered(texts: Texts, principals: Pick<Principals, 'allow' | 'deny'>): Principals {
@@ -33,19 +34,25 @@ export function principalsOf(
   token: Known<TokenStanding>,
 ): Principals | undefined {
   const own = callerPrincipals(policy, caller);
-  const person = token !== unknown && token.kind === 'valid' ? personOf(token.token) : undefined;
-  if (own === undefined || person === undefined || policy.guests.size === 0) return own;
-  const also = guestPrincipals(policy, [`person:${person}`]);
+  const people = token !== unknown && token.kind === 'valid' ? peopleOf(token.token) : [];
+  if (own === undefined || people.length === 0 || policy.guests.size === 0) return own;
+  const also = guestPrincipals(policy, people);
   if (also.length === 0) return own;
-  return numbered(policy.texts, {
-    allow: [...also, ...own.allow],
-    deny: [...also, ...own.deny],
-  });
+  const [allow, deny] = [own.allow, own.deny].map((keys) => [...keys, ...also]) as [
+    string[],
+    string[],
+  ];
+  const person = numbered(policy.texts, { allow: also, deny: also });
+  return { ...numbered(policy.texts, { allow, deny }), parts: { own, person } };
 }
 
-/** A token for somebody else says nothing about who is here: whoever got it could show it everywhere. */
-function personOf({ person, onlyForRules }: TokenFacts): string | undefined {
-  return onlyForRules ? undefined : person;
+/**
+ * As any issuer names them, and as this one does. A token for somebody else says nothing about who is here: whoever got it
+ * could show it everywhere. A name with a slash could be taken for one that another issuer is named in.
+ */
+function peopleOf({ person, issuerName, onlyForRules }: TokenFacts): readonly string[] {
+  if (onlyForRules || person === undefined || person.includes('/')) return [];
+  return [`person:${person}`, `person:${issuerName}/${person}`];
 }
 
 function callerPrincipals(

@@ -69,7 +69,17 @@ describe('an allow by a header', () => {
   test('of any value: one with a comma may be two, and is asked about', () => {
     const any = 'allow: [{ id: a, from: cart, to: { headers: { x-tenant: "*" } } }]\n';
     assert.equal(ask(any, { headers: [['x-tenant', 'b']] }), 'allow/a');
-    assert.equal(ask(any, { headers: [['x-tenant', 'b, c']] }), 'ask/default');
+    assert.equal(ask(any, { headers: [['x-tenant', 'b, c']] }), 'ask/a');
+  });
+
+  test('that may be two goes to the desk, also where a rule for more paths holds', () => {
+    const both =
+      'allow:\n  - { id: a, from: cart, to: { request: GET /a, headers: { x-tenant: "*" } } }\n' +
+      '  - { id: b, from: cart, to: { request: GET /**, headers: { x-debug: on } } }\n';
+    const debug = ['x-debug', 'on'] as const;
+    assert.equal(ask(both, { headers: [debug] }), 'allow/b');
+    assert.equal(ask(both, { headers: [debug, ['x-tenant', 'b']] }), 'allow/a');
+    assert.equal(ask(both, { headers: [debug, ['x-tenant', 'b, c']] }), 'ask/a');
   });
 
   for (const value of ['a,b', 'ü']) {
@@ -89,8 +99,9 @@ test('an allow by hosts takes them in canonical form only', () => {
   const rules = 'allow: [{ id: a, from: cart, to: { host: [payments, pay.test] } }]\n';
   assert.equal(ask(rules), 'allow/a');
   assert.equal(ask(rules, { host: 'pay.test' }), 'allow/a');
-  for (const host of ['Payments', 'payments:80', 'payments.', 'payxtest', 'other']) {
-    assert.equal(ask(rules, { host }), 'ask/default');
+  for (const host of ['payxtest', 'other']) assert.equal(ask(rules, { host }), 'ask/default');
+  for (const host of ['Payments', 'payments:80', 'payments.', 'a..b', '', '[::1]', 'a,b']) {
+    assert.equal(ask(rules, { host }), 'ask/unusual-host');
   }
 });
 
@@ -184,17 +195,22 @@ describe('audit', () => {
     }
     assert.equal(audited(rules, { headers: [['x-debug', 'only']] }), undefined);
   });
-  test('with a token it is told of what is asked about, and the plan says so', () => {
-    const plan = planOf(
-      `${allowed}deny: [{ id: d, from: "*", mode: audit, token: { issuer: login } }]\n`,
-    );
+  test('with a token the desk hears it, which is asked wherever there are credentials', () => {
+    const rules = `${allowed}deny: [{ id: d, from: "*", to: GET /a, mode: audit, token: { issuer: login } }]\n`;
+    const plan = planOf(rules);
     assert.equal(plan.audit, undefined);
     assert.deepEqual(plan.kept, [
-      {
-        rule: 'd',
-        reason: 'its token is verified at the desk, of requests that it is asked about',
-      },
+      { rule: 'd', reason: 'its token is verified at the desk, also in audit' },
     ]);
+    const headers = [['authorization', 'Bearer x']] as const;
+    assert.equal(ask(rules, { headers }), 'ask/d');
+    assert.equal(ask(rules), 'allow/a');
+    assert.equal(ask(rules, { headers, path: '/b' }), 'allow/a');
+  });
+  test('of people the desk hears it, whoever brings their token', () => {
+    const rules = `${allowed}deny: [{ id: d, from: "person:bob@acme.test", mode: audit }]\n`;
+    assert.equal(ask(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
+    assert.equal(ask(rules), 'allow/a');
   });
   test('without such rules there is no second tree', () => {
     assert.equal(planOf(allowed).audit, undefined);
@@ -204,5 +220,7 @@ describe('audit', () => {
 test('with `decide: desk` everything is asked about', () => {
   const plan = planOf('allow: [{ id: a, from: cart }]\ndeny: [{ id: d, from: cart }]\n', 'desk');
   assert.deepEqual(evaluatePlan(plan, sent), { kind: 'ask', id: 'desk-decides' });
+  const overridden = { ...sent, headers: [['x-original-url', '/b']] as const };
+  assert.equal(evaluatePlan(plan, overridden).id, 'several-readings');
   assert.equal(plan.kept.length, 2);
 });

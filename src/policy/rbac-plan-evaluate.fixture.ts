@@ -68,7 +68,8 @@ function matches(match: TextMatch, value: string): boolean {
 }
 
 function inStage({ exact, prefixes }: PathStage, request: PlannedRequest): Verdict | undefined {
-  const found = inMethods(exact.get(request.path), request);
+  const { end, rest } = exact.get(request.path) ?? {};
+  const found = inMethods(end, request) ?? inMethods(rest, request);
   if (found !== undefined) return found;
   const hits = [...prefixes]
     .filter(([prefix]) => request.path.startsWith(prefix))

@@ -1,8 +1,9 @@
 import { escapeRegex } from '../base/escape-regex.ts';
 import { compareText, type PolicyDocument, type ServicePolicy } from './document.ts';
-import { overridingHeaders } from './other-readings.ts';
+import { askedForReadings, overridingHeaders } from './other-readings.ts';
 import { type PathStage, pathStage } from './path-stage.ts';
 import {
+  canonicalHostName,
   canonicalMethod,
   canonicalPath,
   type PlanInput,
@@ -44,9 +45,11 @@ const unusualPath: Verdict = { kind: 'ask', id: 'unusual-path' };
 const unusualMethod: Verdict = { kind: 'ask', id: 'unusual-method' };
 const unknownCaller: Verdict = { kind: 'ask', id: 'unknown-caller' };
 const severalCredentials: Verdict = { kind: 'ask', id: 'several-credentials' };
-const severalReadings: Verdict = { kind: 'ask', id: 'several-readings' };
+const severalReadings: Verdict = { kind: 'ask', id: askedForReadings };
+const unusualHost: Verdict = { kind: 'ask', id: 'unusual-host' };
 const pathGuard: Guard = { input: 'path', unless: canonicalPath, verdict: unusualPath };
 const methodGuard: Guard = { input: 'method', unless: canonicalMethod, verdict: unusualMethod };
+const hostGuard: Guard = { input: 'host', unless: canonicalHostName, verdict: unusualHost };
 const credentialsGuard: Guard = {
   input: 'header authorization',
   when: { kind: 'list' },
@@ -74,7 +77,8 @@ export function rbacPlan(
 function askedPlan({ rules }: ServicePolicy): RbacPlan {
   const reason = 'the service has every request decided at the desk';
   const kept = rules.map(({ id }) => ({ rule: id, reason }));
-  return { guards: [], stages: [], fallback: deskDecides, audit: undefined, kept };
+  // The access log is to tell of those, whoever decides.
+  return { guards: overrideGuards, stages: [], fallback: deskDecides, audit: undefined, kept };
 }
 
 function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
@@ -95,9 +99,9 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
 }
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
-  const found = [pathGuard];
-  // Two credentials have no one reading, whatever the rules look at.
-  if (planned.length > 0) found.push(credentialsGuard, ...overrideGuards);
+  // These have no one reading, whatever the rules look at.
+  const found =
+    planned.length > 0 ? [...overrideGuards, pathGuard, hostGuard, credentialsGuard] : [pathGuard];
   // Only a rule for any method can cover an odd method.
   if (planned.some(({ operations }) => operations.some(({ method }) => method === '*'))) {
     found.push(methodGuard);
@@ -113,7 +117,7 @@ function callerShape(
   document: PolicyDocument,
   planned: readonly PlannedRule[],
 ): string | undefined {
-  const forAnyone = planned.filter(({ callers }) => callers === 'any');
+  const forAnyone = planned.filter(({ isForAnyone }) => isForAnyone);
   const own = `spiffe://${escapeRegex(document.trustDomain)}/`;
   if (forAnyone.some(({ verdict }) => verdict.kind === 'allow')) {
     return `${own}(?:${anyService(document)})`;

@@ -9,14 +9,13 @@ import {
   withoutFinalSlash,
 } from './path-index.ts';
 import type { Principals } from './principals.ts';
-import { byPrincipal, requestOf } from './rule-parts.ts';
+import { anyone, byPrincipal, requestOf } from './rule-parts.ts';
 import {
   anyText,
   connect,
   lengthWithoutFinalSlash,
   ruleText,
   type Texts,
-  unknownText,
   type Wanted,
 } from './texts.ts';
 
@@ -25,7 +24,7 @@ export interface RuleIndex<T> extends PathIndex {
   readonly isEmpty: boolean;
   /** Those that some rule here names. */
   readonly principals: ReadonlySet<string>;
-  readonly connect: ReadonlyMap<string, T>;
+  readonly connect: ReadonlyMap<string, Ordered<T>>;
   /**
    * Patterns stand for where their block begins: the number of its rows, and these. All rows of one principal stand
    * together.
@@ -38,9 +37,15 @@ export interface RuleIndex<T> extends PathIndex {
   readonly effect: PolicyRule['effect'];
 }
 
-const rowSize = 3;
+interface Ordered<T> {
+  /** Of the rule among those that were given, which is that of ids. */
+  readonly order: number;
+  readonly value: T;
+}
+
+const rowSize = 4;
 /** Where what a row holds stands in it. The method is `anyText` where it does not matter. */
-const row = { principal: 0, method: 1, value: 2 } as const;
+const row = { principal: 0, method: 1, value: 2, order: 3 } as const;
 /** So many rows are read in a row faster than one is looked up. */
 const shortMax = 6;
 
@@ -51,6 +56,7 @@ export interface IndexOptions<T> {
   readonly merge?: (before: T, next: T) => T;
 }
 
+/** `rules`: in the order of their ids, by which one of several for the same is named. */
 export function indexRules<T>(
   rules: readonly PolicyRule[],
   effect: PolicyRule['effect'],
@@ -60,7 +66,8 @@ export function indexRules<T>(
   const blocks: number[] = [];
   const rows: number[] = [];
   const values: T[] = [];
-  const { connects, paths, patterns } = placesOf(groups, effect, options);
+  const orders = new Map(rules.map((rule, order) => [rule, order]));
+  const { connects, paths, patterns } = placesOf(groups, effect, { ...options, orders });
   for (const [place, found] of patterns) {
     const start = blocks.length;
     let count = 0;
@@ -69,8 +76,8 @@ export function indexRules<T>(
     blocks.push(count);
     for (const [principal, byMethod] of found) {
       if (count > shortMax) rows.push(start, principal, blocks.length);
-      for (const { method, value } of byMethod)
-        blocks.push(principal, method, values.push(value) - 1);
+      for (const { method, value, order } of byMethod)
+        blocks.push(principal, method, values.push(value) - 1, order);
     }
   }
   return {
@@ -89,6 +96,8 @@ export function indexRules<T>(
 
 interface Row<T> {
   readonly method: number;
+  /** Of the first rule. */
+  readonly order: number;
   value: T;
 }
 
@@ -98,9 +107,14 @@ type Rows<T> = Map<number, Row<T>[]>;
 function placesOf<T>(
   groups: ReadonlyMap<string, readonly PolicyRule[]>,
   effect: PolicyRule['effect'],
-  { texts, toValue, merge = (before) => before }: IndexOptions<T>,
+  {
+    texts,
+    toValue,
+    orders,
+    merge = (before) => before,
+  }: IndexOptions<T> & { readonly orders: ReadonlyMap<PolicyRule, number> },
 ) {
-  const connects = new Map<string, T>();
+  const connects = new Map<string, Ordered<T>>();
   const paths = noPaths();
   const patterns = new Map<number, Rows<T>>();
   const values = new Map<PolicyRule, T>();
@@ -109,10 +123,16 @@ function placesOf<T>(
     for (const rule of rules) {
       const value = values.get(rule) ?? toValue(rule);
       values.set(rule, value);
+      const order = orders.get(rule) ?? 0;
       for (const operation of rule.to) {
         if (operation.kind === 'connect') {
           const before = connects.get(name);
-          connects.set(name, before === undefined ? value : merge(before, value));
+          connects.set(
+            name,
+            before === undefined
+              ? { order, value }
+              : { ...before, value: merge(before.value, value) },
+          );
           continue;
         }
         const { method, segments } = requestOf(operation);
@@ -123,7 +143,7 @@ function placesOf<T>(
         );
         const found: Rows<T> = patterns.get(place) ?? new Map();
         patterns.set(place, found);
-        addRow(found, principal, { method: ruleText(texts, method), value }, merge);
+        addRow(found, principal, { method: ruleText(texts, method), order, value }, merge);
       }
     }
   }
@@ -143,7 +163,7 @@ function addRow<T>(
   else known.push(row);
 }
 
-/** The rule that covers it for the first of these principals that has one: for its method before any. */
+/** Of the rules that cover it for any of these principals the first in the order of names; see `rule-order.ts`. */
 export function findRule<T>(
   index: RuleIndex<T>,
   principals: Principals,
@@ -153,18 +173,24 @@ export function findRule<T>(
   if (index.isEmpty) return undefined;
   if (wanted.method === connect) return firstOf(index.connect, principals[effect]);
   const numbers = principals.numbers[effect];
-  const best: Best = { value: -1, rank: numbers.length * 2 };
+  const best: Best = { value: -1, rank: Number.MAX_SAFE_INTEGER, order: 0 };
   eachPath(index, wanted.segments, lengthFor(index, wanted), (block) => {
     improve(best, index, block, numbers, wanted.method);
   });
   return best.value === -1 ? undefined : values[best.value];
 }
 
-/** The smaller the rank, the nearer the principal; odd: for any method. */
 interface Best {
   value: number;
   rank: number;
+  order: number;
 }
+
+/** At one pattern: a method by its name before any, then a caller who is named before everybody. */
+function rankOf(method: number | undefined, principal: number): number {
+  return (method === anyText ? 2 : 0) + (principal === anyText ? 1 : 0);
+}
+const ranksMax = 4;
 
 /** Paths come with the most specific first, which is kept. */
 function improve(
@@ -174,19 +200,22 @@ function improve(
   principals: readonly number[],
   method: number,
 ): void {
+  if (best.value !== -1) return;
   const { blocks } = index;
   const end = endOf(index, block);
-  for (let rank = 0; rank < best.rank; rank += 2) {
-    const principal = principals[rank >> 1] ?? unknownText;
+  for (const principal of principals) {
     for (
       let at = firstRow(index, block, end, principal);
       at < end && blocks[at + row.principal] === principal;
       at += rowSize
     ) {
       const has = blocks[at + row.method];
-      const found = has === method ? rank : has === anyText ? rank + 1 : best.rank;
-      if (found >= best.rank) continue;
-      best.rank = found;
+      if (has !== method && has !== anyText) continue;
+      const rank = rankOf(has, principal);
+      const order = blocks[at + row.order] ?? 0;
+      if (rank > best.rank || (rank === best.rank && order >= best.order)) continue;
+      best.rank = rank;
+      best.order = order;
       best.value = blocks[at + row.value] ?? -1;
     }
   }
@@ -212,30 +241,36 @@ function firstRow(
   return at;
 }
 
-/** Every rule that covers it for any of these principals. */
+/** Every rule that covers it for any of these principals; those of the smaller rank are named first, then by their ids. */
 export function eachRule<T>(
   index: RuleIndex<readonly T[]>,
   principals: Principals,
   wanted: Wanted,
-  visit: (rule: T) => void,
+  visit: (rule: T, rank: number) => void,
 ): void {
   const { effect, blocks, values } = index;
   if (index.isEmpty) return;
   if (wanted.method === connect) {
-    for (const principal of principals[effect]) index.connect.get(principal)?.forEach(visit);
+    for (const principal of principals[effect]) {
+      for (const rule of index.connect.get(principal)?.value ?? []) {
+        visit(rule, principal === anyone ? 1 : 0);
+      }
+    }
     return;
   }
+  let nearer = 0;
   eachPath(index, wanted.segments, lengthFor(index, wanted), (block) => {
     const end = endOf(index, block);
     for (const principal of principals.numbers[effect]) {
       let at = firstRow(index, block, end, principal);
       for (; at < end && blocks[at + row.principal] === principal; at += rowSize) {
         const method = blocks[at + row.method];
-        if (method === wanted.method || method === anyText) {
-          values[blocks[at + row.value] ?? -1]?.forEach(visit);
-        }
+        if (method !== wanted.method && method !== anyText) continue;
+        const rank = nearer + rankOf(method, principal);
+        for (const rule of values[blocks[at + row.value] ?? -1] ?? []) visit(rule, rank);
       }
     }
+    nearer += ranksMax;
   });
 }
 
@@ -247,7 +282,7 @@ export function rulesNaming<T>(
   const { connect: connects, blocks, values, effect } = index;
   const found = new Set<T>();
   const add = (rule: T): unknown => found.add(rule);
-  for (const principal of principals[effect]) connects.get(principal)?.forEach(add);
+  for (const principal of principals[effect]) connects.get(principal)?.value.forEach(add);
   const numbers = new Set(principals.numbers[effect]);
   for (let block = 0, end = 0; block < blocks.length; block = end) {
     end = endOf(index, block);
@@ -263,10 +298,16 @@ function lengthFor({ effect }: RuleIndex<unknown>, { segments }: Wanted): number
   return effect === 'deny' ? lengthWithoutFinalSlash(segments) : segments.length;
 }
 
-function firstOf<T>(values: ReadonlyMap<string, T>, principals: readonly string[]): T | undefined {
+function firstOf<T>(
+  values: ReadonlyMap<string, Ordered<T>>,
+  principals: readonly string[],
+): T | undefined {
+  let best: Ordered<T> | undefined;
   for (const principal of principals) {
     const found = values.get(principal);
-    if (found !== undefined) return found;
+    if (found === undefined) continue;
+    // Who is named goes before everybody, who comes last.
+    if (best === undefined || (principal !== anyone && found.order < best.order)) best = found;
   }
-  return undefined;
+  return best?.value;
 }

@@ -122,11 +122,9 @@ describe('why --verify', { timeout: 240_000 }, () => {
     await agrees(['web', 'payments', 'GET', '/internal/keys'], denied);
   });
 
-  it('another of several rules that hold', async () => {
-    const args = ['web', 'payments', 'GET', '/v1/charges/7', '--json'];
-    const { verified } = JSON.parse((await run(...args))[1]) as Reply;
-    assert.ok(verified.agrees, JSON.stringify(verified));
-    assert.match(String(verified.rule), /^read/);
+  it('the same of several rules that hold', async () => {
+    const args = ['web', 'payments', 'GET', '/v1/charges/7'];
+    await agrees(args, ['allow', 'proxy', 'read-charges', 200]);
   });
 
   it('the default denial, and one who is not in the mesh, at the desk', async () => {
@@ -142,6 +140,8 @@ describe('why --verify', { timeout: 240_000 }, () => {
     await agrees(['web', 'payments', 'GET', '/a%2fb'], refused);
     const atDesk: Found = ['deny', 'desk', undefined, 403, 'CH2125'];
     await agrees(['web', 'payments', 'GET', '/a;b'], atDesk);
+    const host: Found = ['deny', 'desk', undefined, 403, 'CH2127'];
+    await agrees(['web', 'payments', 'GET', '/x', '--host', 'a,b'], host);
     await agrees(['web', 'payments', 'GET', '/a/../x'], ['allow', 'proxy', 'read', 200]);
     const dots: Found = ['deny', 'proxy', 'no-internal', 403, 'CH2102'];
     await agrees(['web', 'payments', 'GET', '/a/%2e%2e/internal//x'], dots);
@@ -220,10 +220,54 @@ describe('why --verify', { timeout: 240_000 }, () => {
     await agrees(['payments', 'ledger'], ['deny', 'proxy', undefined, undefined, 'CH2101']);
   });
 
-  it('what Envoy refuses by itself is different, and exits with 1', async () => {
-    const [exit, text] = await run('web', 'payments', 'GET', '/x', '--header', 'a_b=1');
-    assert.equal(exit, 1);
-    assert.match(text, /DIFFERENT CH2112: .*400.*unexpected_underscore; the answer is allow\/read/);
+  it('what Envoy refuses ahead of any rule, with its code', async () => {
+    const [exit, text] = await run('web', 'payments', 'GET', '/x', '--header', 'a_b:1');
+    assert.equal(exit, 2);
+    assert.match(
+      text,
+      /^DENY {2}CH4110 .*\n {2}the proxy refuses it ahead of any rule \(400\): the header a_b/,
+    );
+    assert.match(text, /a real Envoy agrees \(400, CH4110, deny, before any rule.*underscore/);
+    const early = (status: number, code: string): Found => [
+      ...(['deny', 'listener', undefined] as const),
+      status,
+      code,
+    ];
+    const get = ['web', 'payments', 'GET', '/x'];
+    await agrees(['web', 'payments', 'LIST', '/x'], early(400, 'CH4110'));
+    await agrees(['web', 'payments', 'GET', '/x#y'], early(400, 'CH4110'));
+    await agrees([...get, '--host', 'pay ments'], early(400, 'CH4110'));
+    await agrees([...get, '--header', `x-a=${'a'.repeat(66_000)}`], early(431, 'CH4110'));
+    const headers = (count: number): string[] =>
+      Array.from({ length: count }, (_, at) => ['--header', `x-${at}=a`]).flat();
+    await agrees([...get, ...headers(120)], ['allow', 'proxy', 'read', 200]);
+    await agrees([...get, ...headers(128)], early(431, 'CH4110'));
+    const upgrade = ['--header', 'upgrade=tls/1.2', '--header', 'connection=upgrade'];
+    await agrees([...get, ...upgrade], early(403, 'CH4112'));
+  });
+
+  it('every method that the parser of HTTP/1.1 takes, and what a host or a backslash is to it', async () => {
+    for (const method of [
+      'PURGE',
+      'MSEARCH',
+      'M-SEARCH',
+      'BIND',
+      'LINK',
+      'SOURCE',
+      'QUERY',
+      'MKCALENDAR',
+    ]) {
+      const [, text] = await run('web', 'vault', method, '/x', '--json');
+      assert.ok((JSON.parse(text) as Reply).verified.agrees, text);
+      const other = await run('web', 'payments', method, '/x', '--json');
+      assert.ok((JSON.parse(other[1]) as Reply).verified.agrees, other[1]);
+    }
+    await agrees(['web', 'payments', 'GET', '/a\\..\\x'], ['allow', 'proxy', 'read', 200]);
+    const [, text] = await run('web', 'payments', 'GET', '/x', '--host', 'other');
+    assert.match(text, /^MISDIRECTED {2}CH4111/);
+    assert.match(text, /a real Envoy agrees \(421/);
+    const [, plain] = await run('web', 'payments', 'GET', '/d', '--header', 'x-chancery-a=1');
+    assert.match(plain, /a real Envoy agrees/);
   });
 
   it('nothing is left of one that is interrupted', async () => {

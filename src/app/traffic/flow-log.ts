@@ -148,11 +148,13 @@ function isFlow({
   verdict,
   rule = '',
   code = '',
+  isOverridden = true,
   ...more
 }: FlowKey): boolean {
   const texts: readonly unknown[] = [caller, method, path, rule, code];
   const areShort = texts.every((one) => typeof one === 'string' && one.length <= textLengthMax);
-  return areShort && (verdict === 'allow' || verdict === 'deny') && Object.keys(more).length === 0;
+  const isKnown = isOverridden === true && Object.keys(more).length === 0;
+  return areShort && (verdict === 'allow' || verdict === 'deny') && isKnown;
 }
 
 function together(service: Service, told: readonly Kept[], sinceMs: number): ServiceFlows {

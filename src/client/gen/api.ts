@@ -868,6 +868,8 @@ export interface components {
             readonly caller: string;
             readonly code?: string;
             readonly firstMs: number;
+            /** @constant */
+            readonly isOverridden?: true;
             readonly lastMs: number;
             readonly method: string;
             readonly path: string;

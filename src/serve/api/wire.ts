@@ -236,6 +236,13 @@ export interface HeldIdentity {
   readonly notAfterMs: number;
 }
 
+/** The first commit that the policy was told by since the policy before it; later ones may say the same. */
+export interface PolicyOrigin {
+  readonly commit: string;
+  /** Of these services of the host it is by the commit that is on its way. */
+  readonly ahead?: { readonly commit: string; readonly services: readonly string[] };
+}
+
 /** GET /v1/host/watch: first the whole state, then what changes. */
 export type AgentUpdate =
   | {
@@ -245,7 +252,13 @@ export type AgentUpdate =
       readonly taintedIssuers: readonly string[];
     }
   | { readonly kind: 'entries'; readonly entries: readonly IdentityEntry[] }
-  | { readonly kind: 'policy'; readonly version: string; readonly document: PolicyDocument }
+  | {
+      readonly kind: 'policy';
+      readonly version: string;
+      readonly document: PolicyDocument;
+      /** Not in the version: a commit that leaves the policy as it is sends nothing. */
+      readonly origin?: PolicyOrigin;
+    }
   /** How often to tell what proxies count; 0: not at all. */
   | { readonly kind: 'look'; readonly everyMs: number }
   /** Without one: none rides along any more. */

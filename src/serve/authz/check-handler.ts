@@ -149,7 +149,7 @@ function decided(
   const token = facts === undefined || facts.token === unknown ? undefined : facts.token;
   return {
     decision: answerOf(decideRequest(policy, request, others)),
-    isMember: caller?.trustDomain === policy.trustDomain,
+    isMember: caller?.trustDomain === policy.trustDomain && policy.callers.has(caller.name),
     token,
   };
 }

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { someDecision } from '../src/agent/decision.fixture.ts';
+import { PolicyDesk } from '../src/agent/policy-desk.ts';
+import { ControlPlane } from '../src/app/control-plane.ts';
+import { systemClock as clock } from '../src/base/clock.ts';
+import { systemRandom as random } from '../src/base/random.ts';
+import { whyCommand } from '../src/cli/why.ts';
+import type { WorkloadId } from '../src/compile/inventory.ts';
+import { CheckRequestSchema } from '../src/gen/envoy/service/auth/v3/external_auth_pb.js';
+import { temporaryFolder } from '../src/git/temporary-repository.ts';
+import { parseIntent } from '../src/model/parse.ts';
+import type { AgentUpdate } from '../src/serve/api/wire.ts';
+import { meshFile, serviceFile, silent, treeOf, workloadOf } from './support/gate-world.ts';
+
+type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
+
+const rule = (path: string) => `allow:\n  - { id: r, from: b, to: GET ${path} }\n`;
+const files = (path: string, more = '') => ({
+  ...{ 'mesh.yaml': meshFile, 'services/b.yaml': serviceFile('b') },
+  'services/a.yaml': serviceFile('a', rule(path) + more),
+});
+const timeout = 'routes:\n  - { to: v1, timeout: 7s }\n';
+
+function planeOf() {
+  const plane = new ControlPlane({
+    ...{ clock, inventory: [workloadOf('a'), workloadOf('b')] },
+    ...{ onReady: () => {}, onAccepting: () => {}, onAccepted: () => {} },
+    sink: { publish: () => {}, retire: () => {} },
+  });
+  const accept = (commit: string, of: ReturnType<typeof files>): void => {
+    const tree = treeOf(commit, of);
+    const { intent } = parseIntent(tree.files);
+    assert.ok(intent);
+    plane.accept(tree, intent, { warnings: [], approved: false, compiled: undefined });
+  };
+  const told: PolicyUpdate[] = [];
+  const subscribe = (): void => {
+    plane.subscribe(workloadOf('a').host, (update) => {
+      if (update.kind === 'policy') told.push(update);
+    });
+  };
+  return { plane, accept, told, subscribe };
+}
+
+describe('the commit of a policy', () => {
+  it('is told with it; a commit that leaves it as it is sends nothing, and is not named', () => {
+    const { plane, accept, told, subscribe } = planeOf();
+    accept('c1', files('/x'));
+    subscribe();
+    accept('c2', files('/x', timeout));
+    plane.settle();
+    assert.deepEqual(
+      told.map(({ origin }) => origin),
+      [{ commit: 'c1' }],
+    );
+    // Whoever comes later hears the same.
+    subscribe();
+    assert.deepEqual(
+      told.map(({ origin }) => origin?.commit),
+      ['c1', 'c1'],
+    );
+    accept('c3', files('/y', timeout));
+    plane.settle();
+    assert.deepEqual(
+      told.slice(2).map(({ origin }) => origin),
+      [{ commit: 'c3' }, { commit: 'c3' }],
+    );
+  });
+
+  it('of services that are ahead is the one on its way', () => {
+    const { plane, accept, told, subscribe } = planeOf();
+    accept('c1', files('/x'));
+    subscribe();
+    accept('c2', files('/y'));
+    plane.reach(new Set(['a-v1' as WorkloadId]));
+    assert.deepEqual(told.at(-1)?.origin, {
+      commit: 'c1',
+      ahead: { commit: 'c2', services: ['a'] },
+    });
+  });
+
+  it('is in the line of each decision, by the service that was asked', async (t) => {
+    const dir = folder(t);
+    const desk = new PolicyDesk({
+      ...{ dir, allowRate: 1, env: {}, onNews: () => {}, clock, random, log: silent },
+    });
+    const { plane, accept, told, subscribe } = planeOf();
+    accept('c1', files('/x'));
+    subscribe();
+    accept('c2', files('/y'));
+    plane.reach(new Set(['a-v1' as WorkloadId]));
+    for (const update of told) desk.take(update);
+    for (const service of ['a', 'b']) desk.check(request(), service);
+    await desk.close();
+    const lines = readFileSync(join(dir, 'decisions.jsonl'), 'utf8').trim().split('\n');
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)).map(({ service, commit }) => [service, commit]),
+      [
+        ['a', 'c2'],
+        ['b', 'c1'],
+      ],
+    );
+  });
+});
+
+describe('chancery why --decision', () => {
+  it('finds the line, names the commit and says what the engine says by it', async (t) => {
+    const repository = temporaryFolder(t);
+    repository.git(['init', '-q']);
+    for (const [path, text] of Object.entries(files('/x'))) repository.write(path, text);
+    repository.commitAll('first');
+    const commit = repository.git(['rev-parse', 'HEAD']).trim();
+    for (const [path, text] of Object.entries(files('/y'))) repository.write(path, text);
+    repository.commitAll('second');
+    const line = {
+      ...{ ...someDecision, id: 'd-77', service: 'a', rule: 'r', commit },
+      ...{ principal: 'spiffe://m.test/b', method: 'GET', path: '/x', host: 'a' },
+    };
+    const log = join(folder(t), 'decisions.jsonl');
+    writeFileSync(log, `not JSON d-77\n${JSON.stringify(line)}\n`);
+    const written: string[] = [];
+    const take = (text: string): void => void written.push(text);
+    const terminal = { color: false, width: 120, out: take, err: take, findings: () => {} };
+    const args = ['--in', repository.dir, '--decision'];
+    assert.equal(await whyCommand([...args, 'd-77', '--log', log], terminal), 0);
+    const text = written.join('\n');
+    assert.match(text, new RegExp(`policy {4}v-1, of commit ${commit.slice(0, 12)}`));
+    assert.match(text, /ALLOW {2}b -> a GET \/x {2}at commit/);
+    assert.match(text, /allow rule r +services\/a\.yaml:\d+/);
+
+    mkdirSync(join(repository.dir, '.chancery', 'logs'), { recursive: true });
+    writeFileSync(join(repository.dir, '.chancery', 'logs', 'decisions.jsonl'), '');
+    await assert.rejects(whyCommand([...args, 'd-78'], terminal), /there is no decision "d-78"/);
+  });
+});
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'decision-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+function request(): Uint8Array {
+  const http = { method: 'GET', path: '/y', host: 'a', headerMap: { headers: [] } };
+  return toBinary(
+    CheckRequestSchema,
+    create(CheckRequestSchema, {
+      attributes: {
+        source: { principal: 'spiffe://m.test/b' },
+        request: { http },
+        contextExtensions: { 'chancery.side': 'ingress' },
+      },
+    }),
+  );
+}
