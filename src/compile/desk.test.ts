@@ -20,12 +20,11 @@ describe('the desk at ingress', () => {
 
   test('is asked about whatever is not known to be allowed, also where nothing is known', () => {
     assert.equal(disabled, false);
-    assert.equal(matchers.length, 1);
     assert.equal(matchers[0]?.predicate?.matchType.case, 'notMatcher');
   });
 
-  test('stands inside the action: Envoy lets through what names a chain that is not there', () => {
-    const onMatch = matchers[0]?.onMatch?.onMatch;
+  function askingOf(index: number) {
+    const onMatch = matchers[index]?.onMatch?.onMatch;
     const action =
       onMatch?.case === 'action' && onMatch.value.typedConfig !== undefined
         ? anyUnpack(onMatch.value.typedConfig, ExecuteFilterActionSchema)
@@ -34,9 +33,21 @@ describe('the desk at ingress', () => {
     assert.equal(action.samplePercent, undefined);
     assert.equal(action.typedConfig?.name, authzFilter);
     const config = action.typedConfig.typedConfig;
-    const asking = config === undefined ? undefined : anyUnpack(config, ExtAuthzSchema);
+    return config === undefined ? undefined : anyUnpack(config, ExtAuthzSchema);
+  }
+
+  test('stands inside the action: Envoy lets through what names a chain that is not there', () => {
+    const asking = askingOf(0);
     assert.equal(asking?.failureModeAllow, false);
     assert.equal(asking.statusOnError?.code, 503);
     assert.equal(asking.filterEnabled, undefined);
+  });
+
+  test('is not waited for by what is allowed and only to be heard', () => {
+    assert.equal(matchers.length, 2);
+    assert.equal(matchers[1]?.predicate?.matchType.case, 'singlePredicate');
+    const hearing = askingOf(1);
+    assert.equal(hearing?.failureModeAllow, true);
+    assert.equal(hearing.statPrefix, 'hear');
   });
 });

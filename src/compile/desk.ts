@@ -1,3 +1,4 @@
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { FilterConfigSchema } from '../gen/envoy/config/route/v3/route_components_pb.js';
 import {
@@ -10,20 +11,21 @@ import {
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
 import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
+import type { Matcher_OnMatchSchema } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type { DeskPlace } from '../model/types.ts';
 import { deskServices } from './desk-service.ts';
 import type { HttpFilter } from './http.ts';
 import { authzFilter, rbacFilter } from './names.ts';
-import { any } from './pack.ts';
+import { any, type Init } from './pack.ts';
 import { notPredicate, type Predicate } from './rbac-predicates.ts';
 
-/** Asks the policy desk. Unreachable is 503, never a 403. */
-function asking(place: DeskPlace) {
+/** Asks the policy desk. Unreachable is 503, never a 403; `open`: what was allowed already goes on, and is counted. */
+function asking(place: DeskPlace, unreachable: 'closed' | 'open' = 'closed') {
   return any(ExtAuthzSchema, {
     transportApiVersion: ApiVersion.V3,
     services: { case: 'grpcService', value: deskServices[place] },
-    failureModeAllow: false,
-    statusOnError: { code: 503 },
+    failureModeAllow: unreachable === 'open',
+    ...(unreachable === 'open' ? { statPrefix: 'hear' } : { statusOnError: { code: 503 } }),
     encodeRawHeaders: true,
     metadataContextNamespaces: [rbacFilter],
   });
@@ -38,42 +40,48 @@ function whereRouted(place: DeskPlace): HttpFilter {
   };
 }
 
-const isAllowed: Predicate = {
-  matchType: {
-    case: 'singlePredicate',
-    value: {
-      input: {
-        name: 'policy',
-        typedConfig: any(DynamicMetadataInputSchema, {
-          filter: rbacFilter,
-          path: [{ segment: { case: 'key', value: 'enforced_effective_policy_id' } }],
-        }),
-      },
-      matcher: {
-        case: 'customMatch',
-        value: {
-          name: 'allow',
-          typedConfig: any(MetadataSchema, {
-            value: {
-              matchPattern: {
-                case: 'stringMatch',
-                value: { matchPattern: { case: 'prefix', value: 'allow/' } },
-              },
-            },
+/** Whether what the policy in the proxy left under this key begins so. */
+function policySaid(key: string, prefix: string): Predicate {
+  return {
+    matchType: {
+      case: 'singlePredicate',
+      value: {
+        input: {
+          name: 'policy',
+          typedConfig: any(DynamicMetadataInputSchema, {
+            filter: rbacFilter,
+            path: [{ segment: { case: 'key', value: key } }],
           }),
+        },
+        matcher: {
+          case: 'customMatch',
+          value: {
+            name: 'begins',
+            typedConfig: any(MetadataSchema, {
+              value: {
+                matchPattern: {
+                  case: 'stringMatch',
+                  value: { matchPattern: { case: 'prefix', value: prefix } },
+                },
+              },
+            }),
+          },
         },
       },
     },
-  },
-};
+  };
+}
 
 /**
- * Not asked where the proxy's own policy said `allow/…`; asked wherever it said anything else, or nothing. An idle
- * ext_authz filter costs each request more than the whole policy; here one is made only to ask. It stands inside the
+ * Not asked where the proxy's own policy said `allow/…`; asked wherever it said anything else, or nothing. What it allowed
+ * and only a rule in audit is to hear is asked about too, and goes on when nobody answers: such a rule keeps nobody out.
+ * An idle ext_authz filter costs each request more than the whole policy; here one is made only to ask. It stands inside the
  * action: of a filter chain that is named and not there Envoy would say nothing, and let the request through. The name is
  * the one by which ext_authz looks up what a route says to it.
  */
 function unlessAllowed(place: DeskPlace): HttpFilter {
+  const isAllowed = policySaid('enforced_effective_policy_id', 'allow/');
+  const isHeard = policySaid('shadow_effective_policy_id', 'ask/');
   return {
     name: authzFilter,
     configType: {
@@ -84,21 +92,9 @@ function unlessAllowed(place: DeskPlace): HttpFilter {
             case: 'matcherList',
             value: {
               matchers: [
-                {
-                  // Negated, so that missing metadata asks rather than lets through.
-                  predicate: notPredicate(isAllowed),
-                  onMatch: {
-                    onMatch: {
-                      case: 'action',
-                      value: {
-                        name: 'ask',
-                        typedConfig: any(ExecuteFilterActionSchema, {
-                          typedConfig: { name: authzFilter, typedConfig: asking(place) },
-                        }),
-                      },
-                    },
-                  },
-                },
+                // Negated, so that missing metadata asks rather than lets through.
+                { predicate: notPredicate(isAllowed), onMatch: execute('ask', asking(place)) },
+                { predicate: isHeard, onMatch: execute('hear', asking(place, 'open')) },
               ],
             },
           },
@@ -106,6 +102,13 @@ function unlessAllowed(place: DeskPlace): HttpFilter {
       }),
     },
   };
+}
+
+function execute(name: string, authz: Any): Init<typeof Matcher_OnMatchSchema> {
+  const typedConfig = any(ExecuteFilterActionSchema, {
+    typedConfig: { name: authzFilter, typedConfig: authz },
+  });
+  return { onMatch: { case: 'action', value: { name, typedConfig } } };
 }
 
 /** Encoded once: every proxy has the same. */

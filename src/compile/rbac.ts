@@ -64,12 +64,14 @@ const tracked = encode(RBACSchema, { trackPerRuleStats: true });
 /** The plan as Envoy's RBAC filter takes it: guards, stages, fallback, each the `on_no_match` of the one before. */
 export function rbacConfig(plan: RbacPlan): readonly Encoded[] {
   const { matcher, shadowMatcher } = fields.rbac;
+  const audits = plan.audits.reduceRight<OnMatch | undefined>(
+    (next, stage) => stageMatcher(stage, next),
+    undefined,
+  );
   return [
     embedded(matcher.number, plannedMatcher(plan)),
     // Of what no rule in audit is about nothing is said: a miss has no name.
-    ...(plan.audit === undefined
-      ? []
-      : [embedded(shadowMatcher.number, matcherOf(stageMatcher(plan.audit)))]),
+    ...(audits === undefined ? [] : [embedded(shadowMatcher.number, matcherOf(audits))]),
     tracked,
   ];
 }

@@ -57,7 +57,7 @@ export function warnOfAskingAudits(
       severity: 'warning',
       message: `the deny rule "${id}" in audit has the desk asked about every request that it may be about`,
       at,
-      help: 'make its `from` and `to` no wider than what it is tried out for: with the desk down such requests are 503 (CH2190)',
+      help: 'make its `from` and `to` no wider than what it is tried out for: each such request costs a question to the desk',
     });
   }
 }

@@ -21,10 +21,12 @@ export interface KeptRule {
 /** Each list in the order of rule ids. */
 export interface PlannedRules {
   readonly deny: readonly PlannedRule[];
-  /** Denials that the desk decides, and those in audit that it alone can hear, as all requests that they may be about. */
+  /** Denials that the desk decides, as all requests that they may be about. */
   readonly mustAsk: readonly PlannedRule[];
   readonly allow: readonly PlannedRule[];
   readonly allowIf: readonly PlannedRule[];
+  /** Denials in audit that the desk alone can hear, as all requests that they may be about. */
+  readonly hear: readonly PlannedRule[];
   /** Denials in audit. */
   readonly audit: readonly PlannedRule[];
   readonly kept: readonly KeptRule[];
@@ -43,6 +45,7 @@ export function plannedRules(document: PolicyDocument, service: ServicePolicy): 
     mustAsk: [] as PlannedRule[],
     allow: [] as PlannedRule[],
     allowIf: [] as PlannedRule[],
+    hear: [] as PlannedRule[],
     audit: [] as PlannedRule[],
   };
   const kept: KeptRule[] = [];
@@ -166,11 +169,11 @@ function mayHold({ conditions }: PolicyRule): readonly Clause[] {
   ];
 }
 
-/** What a proxy can tell of it is in its log. The rest the desk hears, which is asked of all that it may be about. */
+/** What a proxy can tell of it is in its log. The rest the desk hears, which is told of all that it may be about. */
 function placeAudit(
   document: PolicyDocument,
   rule: PolicyRule,
-  { audit, mustAsk }: Growing,
+  { audit, hear }: Growing,
 ): readonly string[] {
   if (rule.effect === 'allow') return [allowsInAudit];
   const { headers, hosts } = rule.conditions ?? { headers: [], hosts: [] };
@@ -183,12 +186,12 @@ function placeAudit(
     ),
   ];
   if (reasons.length > 0) {
-    mustAsk.push(...askedAbout(document, rule));
+    hear.push(...askedAbout(document, rule));
     return reasons.map((reason) => `${reason}, also in audit`);
   }
   const when = [...headers.map(anyLine), ...hostClauses(hosts)];
   audit.push(plannedRule(document, rule, { kind: 'deny', id: rule.id }, when));
-  mustAsk.push(...aboutPeople(document, rule));
+  hear.push(...aboutPeople(document, rule));
   return [];
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseIntent } from '../model/parse.ts';
 import { policyDocument } from './document.ts';
+import type { Verdict } from './plan-parts.ts';
 import { type RbacPlan, rbacPlan } from './rbac-plan.ts';
 import { evaluateAudit, evaluatePlan, type PlannedRequest } from './rbac-plan-evaluate.fixture.ts';
 
@@ -177,43 +178,45 @@ test('an allow with a token is not in the tree, and says why', () => {
   assert.deepEqual(plan.kept, [{ rule: 'a', reason: 'its token is verified at the desk' }]);
 });
 
+const told = (verdict: Verdict | undefined) => verdict && `${verdict.kind}/${verdict.id}`;
+
 describe('audit', () => {
   const allowed = 'allow: [{ id: a, from: cart }]\n';
   const audited = (rules: string, more: Partial<PlannedRequest> = {}): string | undefined =>
-    evaluateAudit(planOf(`${allowed}${rules}`), { ...sent, ...more })?.id;
+    told(evaluateAudit(planOf(`${allowed}${rules}`), { ...sent, ...more }));
 
   test('a deny in audit decides nothing and is told beside', () => {
     const rules = 'deny: [{ id: d, from: cart, to: GET /a, mode: audit }]\n';
     assert.equal(ask(`${allowed}${rules}`), 'allow/a');
-    assert.equal(audited(rules), 'd');
+    assert.equal(audited(rules), 'deny/d');
     assert.equal(audited(rules, { path: '/b' }), undefined);
   });
   test('with a header, of any line and any item', () => {
     const rules = 'deny: [{ id: d, from: "*", mode: audit, to: { headers: { x-debug: on } } }]\n';
     for (const value of ['on', 'off, on', 'on,off']) {
-      assert.equal(audited(rules, { headers: [['x-debug', value]] }), 'd');
+      assert.equal(audited(rules, { headers: [['x-debug', value]] }), 'deny/d');
     }
     assert.equal(audited(rules, { headers: [['x-debug', 'only']] }), undefined);
   });
   test('with a token the desk hears it, which is asked wherever there are credentials', () => {
-    const rules = `${allowed}deny: [{ id: d, from: "*", to: GET /a, mode: audit, token: { issuer: login } }]\n`;
-    const plan = planOf(rules);
-    assert.equal(plan.audit, undefined);
+    const rules = `deny: [{ id: d, from: "*", to: GET /a, mode: audit, token: { issuer: login } }]\n`;
+    const plan = planOf(`${allowed}${rules}`);
     assert.deepEqual(plan.kept, [
       { rule: 'd', reason: 'its token is verified at the desk, also in audit' },
     ]);
     const headers = [['authorization', 'Bearer x']] as const;
-    assert.equal(ask(rules, { headers }), 'ask/d');
-    assert.equal(ask(rules), 'allow/a');
-    assert.equal(ask(rules, { headers, path: '/b' }), 'allow/a');
+    assert.equal(ask(`${allowed}${rules}`, { headers }), 'allow/a', 'it decides nothing');
+    assert.equal(audited(rules, { headers }), 'ask/d');
+    assert.equal(audited(rules), undefined);
+    assert.equal(audited(rules, { headers, path: '/b' }), undefined);
   });
   test('of people the desk hears it, whoever brings their token', () => {
-    const rules = `${allowed}deny: [{ id: d, from: "person:bob@acme.test", mode: audit }]\n`;
-    assert.equal(ask(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
-    assert.equal(ask(rules), 'allow/a');
+    const rules = `deny: [{ id: d, from: "person:bob@acme.test", mode: audit }]\n`;
+    assert.equal(audited(rules, { headers: [['authorization', 'Bearer x']] }), 'ask/d');
+    assert.equal(audited(rules), undefined);
   });
   test('without such rules there is no second tree', () => {
-    assert.equal(planOf(allowed).audit, undefined);
+    assert.deepEqual(planOf(allowed).audits, []);
   });
 });
 

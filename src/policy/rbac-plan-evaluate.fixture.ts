@@ -24,9 +24,13 @@ export function evaluatePlan(plan: RbacPlan, request: PlannedRequest): Verdict {
   return plan.fallback;
 }
 
-/** What Envoy logs beside it; undefined: no rule in audit would deny the request. */
-export function evaluateAudit({ audit }: RbacPlan, request: PlannedRequest): Verdict | undefined {
-  return audit === undefined ? undefined : inStage(audit, request);
+/** What Envoy logs beside it; undefined: no rule in audit would deny the request, or may. */
+export function evaluateAudit({ audits }: RbacPlan, request: PlannedRequest): Verdict | undefined {
+  for (const stage of audits) {
+    const verdict = inStage(stage, request);
+    if (verdict !== undefined) return verdict;
+  }
+  return undefined;
 }
 
 function stops(guard: Guard, request: PlannedRequest): boolean {

@@ -27,8 +27,11 @@ export interface RbacPlan {
   /** Denials, what must be asked ahead of any allow, allows, allows with conditions; only those that say something. */
   readonly stages: readonly PathStage[];
   readonly fallback: Verdict;
-  /** What denials in audit would do. It is looked at beside the rest and decides nothing. */
-  readonly audit: PathStage | undefined;
+  /**
+   * What denials in audit would do, looked at beside the rest: it decides nothing. `ask` comes first and is for those that
+   * the desk alone can hear. It is told of the request, and if it is away the request goes on.
+   */
+  readonly audits: readonly PathStage[];
   /** Rules that wholly or in part are decided at the desk. */
   readonly kept: readonly KeptRule[];
 }
@@ -78,11 +81,11 @@ function askedPlan({ rules }: ServicePolicy): RbacPlan {
   const reason = 'the service has every request decided at the desk';
   const kept = rules.map(({ id }) => ({ rule: id, reason }));
   // The access log is to tell of those, whoever decides.
-  return { guards: overrideGuards, stages: [], fallback: deskDecides, audit: undefined, kept };
+  return { guards: overrideGuards, stages: [], fallback: deskDecides, audits: [], kept };
 }
 
 function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
-  const { deny, mustAsk, allow, allowIf, audit, kept } = plannedRules(document, service);
+  const { deny, mustAsk, allow, allowIf, hear, audit, kept } = plannedRules(document, service);
   const stages = [
     pathStage(deny, 'deny'),
     pathStage(mustAsk, 'deny'),
@@ -93,7 +96,7 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
     guards: guards(document, [...deny, ...mustAsk, ...allow, ...allowIf]),
     stages: stages.flatMap((stage) => stage ?? []),
     fallback: unlessAllowed,
-    audit: pathStage(audit, 'deny'),
+    audits: [pathStage(hear, 'deny'), pathStage(audit, 'deny')].flatMap((stage) => stage ?? []),
     kept,
   };
 }

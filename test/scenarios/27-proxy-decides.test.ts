@@ -28,6 +28,10 @@ const policy: PairPolicy = {
     { id: 'no-internal', effect: 'deny', from: ['*'], request: ['* /internal/**'] },
     { id: 'soon', effect: 'deny', from: ['cart'], request: ['* /old/**'], mode: 'audit' },
     {
+      ...{ id: 'hears', effect: 'deny', from: ['cart'], request: ['* /heard/**'], mode: 'audit' },
+      when: '"loud" in request.query',
+    },
+    {
       ...{ id: 'no-debug', effect: 'deny', from: ['*'], request: ['* /**'] },
       headers: { 'x-debug': 'on' },
     },
@@ -91,6 +95,17 @@ describe('what the proxy decides by itself', { timeout: 60_000 }, () => {
     assert.equal(await world.asked(), before);
   });
 
+  it('what only a rule in audit at the desk can be about is allowed, and the desk hears it', async () => {
+    const before = await world.asked();
+    for (const query of ['loud', 'quiet']) {
+      const target = `/heard/x?${query}`;
+      assert.equal((await world.send(`heard-${query}`, request(cart, target))).status, 200);
+    }
+    assert.equal(await world.asked(), before + 2);
+    assert.equal((await world.send('unheard', request(web, '/heard/x?loud'))).status, 200);
+    assert.equal(await world.asked(), before + 2, 'the rule is not about this caller');
+  });
+
   it('what it cannot tell it asks', async () => {
     const before = await world.asked();
     const debug = (value: string) => ({ headers: [['x-debug', value] as const] });
@@ -118,6 +133,8 @@ describe('what the proxy decides by itself', { timeout: 60_000 }, () => {
     assert.deepEqual(said('audited'), ['allow/read', 'deny/soon']);
     assert.deepEqual(said('quiet'), ['allow/read', undefined]);
     assert.deepEqual(said('listed'), ['ask/no-debug', undefined]);
+    assert.deepEqual(said('heard-loud'), ['allow/read', 'ask/hears']);
+    assert.deepEqual(said('unheard'), ['allow/read', undefined]);
   });
 
   it('holds while the desk is away; what it would ask is answered 503, never let through', async () => {
@@ -127,6 +144,14 @@ describe('what the proxy decides by itself', { timeout: 60_000 }, () => {
     const asked = await world.send('away-3', request(reports, '/x'));
     assert.equal(asked.status, 503);
     assert.equal(asked.headers.get('x-chancery-code'), 'CH2190');
+  });
+
+  it('a rule in audit keeps nobody out while the desk that would hear it is away', async () => {
+    const missed = () => world.missed();
+    const before = await missed();
+    assert.equal((await world.send('away-4', request(cart, '/heard/x?loud'))).status, 200);
+    assert.equal((await world.send('away-5', request(cart, '/internal/x'))).status, 403);
+    assert.equal(await missed(), before + 1);
   });
 });
 

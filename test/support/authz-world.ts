@@ -140,6 +140,11 @@ export class AuthzWorld {
     return this.#envoy.stat('cluster.agent.upstream_rq_total');
   }
 
+  /** Requests that the desk was to hear, and that went on without it. */
+  missed(): Promise<number> {
+    return this.#envoy.stat('http.ingress.ext_authz.hear.failure_mode_allowed');
+  }
+
   async stop(): Promise<void> {
     for (const client of this.#clients.values()) client.close();
     await this.#envoy.stop();
