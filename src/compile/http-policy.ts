@@ -1,9 +1,9 @@
-import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import { RBACSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import type { Intent, Service } from '../model/types.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
+import { discovered } from './discovered.ts';
 import { joined } from './encoded.ts';
 import type { HttpFilter } from './http.ts';
 import { rbacName } from './names.ts';
@@ -19,18 +19,7 @@ const rbacType = `type.googleapis.com/${RBACSchema.typeName}`;
  */
 export const policyFilter: HttpFilter = {
   name: rbacName,
-  configType: {
-    case: 'configDiscovery',
-    value: {
-      configSource: {
-        resourceApiVersion: ApiVersion.V3,
-        configSourceSpecifier: { case: 'ads', value: {} },
-      },
-      defaultConfig: askAlways(),
-      applyDefaultConfigWithoutWarming: true,
-      typeUrls: [rbacType],
-    },
-  },
+  configType: discovered(askAlways()),
 };
 
 export function httpPolicy(

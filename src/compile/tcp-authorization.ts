@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import type { FilterSchema } from '../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { ActionSchema, RBAC_Action } from '../gen/envoy/config/rbac/v3/rbac_pb.js';
@@ -10,6 +9,7 @@ import {
 import { RuntimeFractionSchema } from '../gen/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction_pb.js';
 import type { MatcherSchema } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type { Intent, Rule, Service } from '../model/types.ts';
+import { discovered } from './discovered.ts';
 import { any, type Init, resource } from './pack.ts';
 import {
   allPredicate,
@@ -29,21 +29,12 @@ type Matcher = Init<typeof MatcherSchema>;
 /** Until the policy has come, and if it never does, nobody connects. */
 export const tcpAuthorizationFilter: Init<typeof FilterSchema> = {
   name: tcpPolicyName,
-  configType: {
-    case: 'configDiscovery',
-    value: {
-      configSource: {
-        resourceApiVersion: ApiVersion.V3,
-        configSourceSpecifier: { case: 'ads', value: {} },
-      },
-      defaultConfig: any(RBACSchema, {
-        statPrefix: 'ingress',
-        matcher: { onNoMatch: act('deny', 'no-policy-yet') },
-      }),
-      applyDefaultConfigWithoutWarming: true,
-      typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
-    },
-  },
+  configType: discovered(
+    any(RBACSchema, {
+      statPrefix: 'ingress',
+      matcher: { onNoMatch: act('deny', 'no-policy-yet') },
+    }),
+  ),
 };
 
 /**

@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import type { FilterSchema } from '../gen/envoy/config/listener/v3/listener_components_pb.js';
 import type { FilterStateValueSchema } from '../gen/envoy/extensions/filters/common/set_filter_state/v3/value_pb.js';
 import { ConfigSchema } from '../gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.js';
 import type { Intent, Rule, Service } from '../model/types.ts';
+import { discovered } from './discovered.ts';
 import { any, type Init, resource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { tcpVerdicts, trustDomainRegex, type Verdicts } from './tcp-verdicts.ts';
@@ -49,24 +49,15 @@ const denials = {
 /** Until the policy has come, and if it never does, nobody connects. */
 export const tcpGateFilter: Init<typeof FilterSchema> = {
   name: gateName,
-  configType: {
-    case: 'configDiscovery',
-    value: {
-      configSource: {
-        resourceApiVersion: ApiVersion.V3,
-        configSourceSpecifier: { case: 'ads', value: {} },
-      },
-      defaultConfig: any(ConfigSchema, {
-        onDownstreamTlsHandshake: [
-          state(tcpStateKeys.rule, notYet),
-          state(tcpStateKeys.code, denials.notYet.code),
-          state(tcpStateKeys.reason, denials.notYet.reason),
-        ],
-      }),
-      applyDefaultConfigWithoutWarming: true,
-      typeUrls: [`type.googleapis.com/${ConfigSchema.typeName}`],
-    },
-  },
+  configType: discovered(
+    any(ConfigSchema, {
+      onDownstreamTlsHandshake: [
+        state(tcpStateKeys.rule, notYet),
+        state(tcpStateKeys.code, denials.notYet.code),
+        state(tcpStateKeys.reason, denials.notYet.reason),
+      ],
+    }),
+  ),
 };
 
 /**

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { ServiceName } from '../../model/types.ts';
+import { seeded } from '../../policy/random.fixture.ts';
 import { type Rollout, reached } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
 import { SignalLog } from './signal-log.ts';
@@ -38,17 +39,6 @@ const many: World = { count: 12, rate: [8, 60] };
 const alone: World = { count: 1, rate: [8, 60] };
 const few: World = { count: 12, rate: [0.05, 1] };
 
-/** mulberry32: the same seed, the same traffic. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 function poisson(mean: number, random: () => number): number {
   const limit = Math.exp(-mean);
   let [count, product] = [0, random()];
@@ -61,7 +51,7 @@ function poisson(mean: number, random: () => number): number {
 
 /** A commit goes its waves: why it was taken back; undefined: it was not. */
 function rideOut(seed: number, { count, rate, mayCease }: World, weather: Weather) {
-  const random = randomOf(seed);
+  const random = seeded(seed);
   const ids = Array.from({ length: count }, (_, index) => `web-${index}` as WorkloadId);
   const waves = [ids.slice(0, 1), ids.slice(1, 2), ids.slice(2)].filter((one) => one.length > 0);
   const touched = ids.map((proxy): TouchedProxy => {
@@ -112,7 +102,7 @@ function takenBack(world: World, weather: Weather): readonly string[] {
 
 /** The same for all that look at the same moment, and another for each moment. */
 function chanceOf(nowMs: number, index: number): number {
-  return randomOf(nowMs * 31 + index * 7_919)();
+  return seeded(nowMs * 31 + index * 7_919)();
 }
 
 describe('a commit is not taken back for requests that stop', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { ServiceName } from '../../model/types.ts';
+import { seeded } from '../../policy/random.fixture.ts';
 import { type Rollout, reached } from '../../rollout/rollout.ts';
 import { slowerThanMs } from '../../rollout/signals.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
@@ -36,20 +37,9 @@ const ids = (name: string, count: number): WorkloadId[] =>
 const touchedIds = ids('web', touchedCount);
 const waves = [touchedIds.slice(0, 1), touchedIds.slice(1, 2), touchedIds.slice(2)];
 
-/** mulberry32: the same seed, the same traffic. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** A commit goes its waves over noisy traffic: why it was taken back; undefined: it was not. */
 function rideOut(seed: number, weather: Weather): string | undefined {
-  const random = randomOf(seed);
+  const random = seeded(seed);
   const draw = (count: number, share: number): number => {
     let hits = 0;
     for (let index = 0; index < count; index += 1) if (random() < share) hits += 1;
