@@ -69,6 +69,10 @@ describe('what the proxy decides by itself', { timeout: 60_000 }, () => {
     assert.equal(await world.asked(), before);
   });
 
+  it('each connection shows its certificate anew: no session is resumed', async () => {
+    assert.equal(await world.resumes(web), false);
+  });
+
   it('the same to gRPC', async () => {
     const { status, headers } = await world.send(
       'denied-2',

@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
+import tls from 'node:tls';
 import { agentMethods } from '../../src/app/verify/agent-socket.ts';
 import { proxySnapshot } from '../../src/app/verify/ingress-bootstrap.ts';
 import { bundleOf, viewOf } from '../../src/app/verify/throwaway-ca.ts';
-import { type WireAnswer, WireClient } from '../../src/app/verify/wire-client.ts';
+import { type WireAnswer, WireClient, type WirePeer } from '../../src/app/verify/wire-client.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Snapshot } from '../../src/compile/resource.ts';
 import { toPem } from '../../src/identity/pem.ts';
@@ -75,6 +76,7 @@ export class AuthzWorld {
   readonly #envoy: XdsEnvoy;
   readonly #app = http.createServer((_request, response) => response.end('ok'));
   readonly #clients = new Map<string, WireClient>();
+  readonly #peers = new Map<string, WirePeer>();
   readonly #ports = { egressPort: 0, port: 0, appPort: 0 };
   #received: CompiledPolicy | undefined;
 
@@ -85,7 +87,9 @@ export class AuthzWorld {
     this.#envoy = new XdsEnvoy({ agent: agentMethods({ service: callee, view, check }) });
     for (const uris of callerNames()) {
       const issuer = uris[0]?.startsWith(`spiffe://${peerDomain}/`) ? peerRoot : root;
-      const client = new WireClient(() => this.#ports.port, certificate(issuer, uris));
+      const peer = certificate(issuer, uris);
+      this.#peers.set(uris.join(','), peer);
+      const client = new WireClient(() => this.#ports.port, peer);
       this.#clients.set(uris.join(','), client);
     }
   }
@@ -143,6 +147,28 @@ export class AuthzWorld {
   /** Requests that the desk was to hear, and that went on without it. */
   missed(): Promise<number> {
     return this.#envoy.stat('http.ingress.ext_authz.hear.failure_mode_allowed');
+  }
+
+  /** Whether a connection with this certificate takes up the session of the one before it. */
+  async resumes(callers: readonly string[]): Promise<boolean> {
+    const peer = this.#peers.get(callers.join(','));
+    const options = { host: '127.0.0.1', port: this.#ports.port, rejectUnauthorized: false };
+    const visit = (session?: Buffer) =>
+      new Promise<{ readonly isReused: boolean; readonly ticket: Buffer | undefined }>((done) => {
+        let ticket: Buffer | undefined;
+        const socket = tls.connect({ ...options, ...peer, ...(session && { session }) });
+        socket.on('session', (one: Buffer) => {
+          ticket = one;
+        });
+        // A ticket comes before the answer.
+        socket.once('data', () => {
+          done({ isReused: socket.isSessionReused(), ticket });
+          socket.destroy();
+        });
+        socket.write('GET / HTTP/1.1\r\nhost: payments\r\n\r\n');
+      });
+    const { ticket } = await visit();
+    return (await visit(ticket)).isReused;
   }
 
   async stop(): Promise<void> {
