@@ -130,7 +130,8 @@ describe('the guard of the operators API', () => {
       `${paths.ledger}?${'kind=a&'.repeat(101)}`,
       `${paths.ledger}?__proto__=1`,
       `${paths.status}?at=1.5`,
-      `${paths.hosts}?at=1`,
+      `${paths.hosts}?at=1.5`,
+      `${paths.hosts}?since=1`,
       `${paths.proxies}/%00`,
       `${paths.proxies}/${'x'.repeat(2_000)}`,
     ];
