@@ -12,10 +12,9 @@ import {
   HttpConnectionManager_ServerHeaderTransformation,
   HttpConnectionManagerSchema,
 } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import { HeaderMutationSchema } from '../gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
-import type { StringMatcherSchema } from '../gen/envoy/type/matcher/v3/string_pb.js';
 import { attemptLog, requestLog, type Side } from './access-log.ts';
 import { joined } from './encoded.ts';
+import { withoutForgedHeaders } from './forged.ts';
 import { grpcCounts } from './grpc-counts.ts';
 import { localReplyConfig } from './local-replies.ts';
 import { any, duration, encode, type Init } from './pack.ts';
@@ -31,6 +30,13 @@ const requestHeadersTimeoutMs = 10_000;
 export const requestHeadersKbMax = 64;
 export const headersCountMax = 128;
 const concurrentStreamsMax = 1_024;
+/**
+ * A certificate is looked at when a connection begins. At this age it begins to end, without a loss: what is under way is
+ * done, what comes next needs another handshake. The same as how long a certificate is good for unless mesh.yaml says so.
+ */
+const connectionMaxMs = 3_600_000;
+/** Longer by up to this, so that not all connections of one start end in one moment. */
+const connectionJitterPercent = 20;
 
 export interface HttpSide {
   readonly side: Side;
@@ -61,6 +67,8 @@ function managerInit({ side, ...options }: HttpSide, service: string, proxy: str
   return {
     statPrefix: side,
     ...hardening,
+    commonHttpProtocolOptions:
+      side === 'ingress' ? { ...commonHttp, ...connectionEnd } : commonHttp,
     ...clientDetails(side),
     routeSpecifier: {
       case: 'rds',
@@ -83,30 +91,17 @@ const commonHttp: Init<typeof HttpProtocolOptionsSchema> = {
   maxHeadersCount: headersCountMax,
 };
 
+const connectionEnd: Init<typeof HttpProtocolOptionsSchema> = {
+  maxConnectionDuration: duration(connectionMaxMs),
+  maxConnectionDurationJitter: { value: connectionJitterPercent },
+};
+
 /**
  * Timeouts, retries and statistics of a proxy are not its peer's to choose: from an "internal" address Envoy takes them
  * from x-envoy-* headers, and without a range that is all of loopback and RFC 1918. Nobody has the address 0.0.0.0.
  */
 const nobody: HcmInit['internalAddressConfig'] = {
   cidrRanges: [{ addressPrefix: '0.0.0.0', prefixLen: 32 }],
-};
-
-function removed(matchPattern: NonNullable<Init<typeof StringMatcherSchema>['matchPattern']>) {
-  return { action: { case: 'removeOnMatch' as const, value: { keyMatcher: { matchPattern } } } };
-}
-
-/**
- * What only the mesh may say is taken from whoever else says it, before anything looks at it: all x-chancery-*, and all
- * x-envoy-* but the count of attempts, which a caller's proxy tells the application.
- */
-const withoutForgedHeaders = {
-  name: 'envoy.http.early_header_mutation.header_mutation',
-  typedConfig: any(HeaderMutationSchema, {
-    mutations: [
-      removed({ case: 'prefix', value: 'x-chancery-' }),
-      removed({ case: 'safeRegex', value: { regex: 'x-envoy-(?:[^a].*|a[^t].*|at[^t].*|a?t?)' } }),
-    ],
-  }),
 };
 
 const hardening: HcmInit = {
@@ -116,7 +111,6 @@ const hardening: HcmInit = {
   stripPortMode: { case: 'stripAnyHostPort', value: true },
   // With the port gone here, routes match the host whole: what is left of `a:1:2` or `a:x` names no service.
   stripTrailingHostDot: true,
-  commonHttpProtocolOptions: commonHttp,
   http2ProtocolOptions: {
     maxConcurrentStreams: concurrentStreamsMax,
     allowConnect: true,

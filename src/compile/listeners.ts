@@ -17,6 +17,7 @@ import type { DeskPlace, Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
 import { desks } from './desk.ts';
 import { type Encoded, embedded, joined } from './encoded.ts';
+import { withoutForgedTrailers } from './forged.ts';
 import { httpConnectionManagers } from './http.ts';
 import { policyFilter } from './http-policy.ts';
 import type { Workload } from './inventory.ts';
@@ -67,7 +68,7 @@ function ingressManager(place: DeskPlace) {
   return httpConnectionManagers({
     side: 'ingress',
     routeConfigName: ingressRoutes,
-    filters: [policyFilter, desks[place].unlessAllowed],
+    filters: [withoutForgedTrailers, policyFilter, desks[place].unlessAllowed],
   });
 }
 

@@ -17,6 +17,7 @@ import {
   ExtAuthzSchema,
 } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { FilterConfigSchema as GrpcStatsSchema } from '../gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.js';
+import { HeaderMutationSchema as TrailerMutationSchema } from '../gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js';
 import { OnDemandSchema } from '../gen/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RouterSchema } from '../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
@@ -71,6 +72,7 @@ export const anyTypes = createRegistry(
   HttpConnectionManagerSchema,
   MetadataSchema,
   HeaderMutationSchema,
+  TrailerMutationSchema,
   NetworkRbacSchema,
   NetworkSetFilterStateSchema,
   TcpProxySchema,

@@ -71,10 +71,16 @@ const tlsParams = {
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
 };
 
-/** Envoy resumes a session without another look at the certificate: a ticket would outlive it (measured). */
-const withoutResumption: Init<typeof DownstreamTlsContextSchema> = {
-  sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true },
-  disableStatefulSessionResumption: true,
+/**
+ * Every connection shows its certificates anew: Envoy resumes a session without another look at them (measured), also when
+ * they have run out or their CA was taken away. `src/serve/grpc/fresh-handshakes.ts` says it of our own listeners.
+ */
+const freshHandshakes = {
+  ingress: {
+    sessionTicketKeysType: { case: 'disableStatelessSessionResumption' as const, value: true },
+    disableStatefulSessionResumption: true,
+  },
+  upstream: { maxSessionKeys: 0 },
 };
 
 /**
@@ -87,8 +93,8 @@ export function ingressTls(alpn: readonly string[], guests: boolean): TransportS
     configType: {
       case: 'typedConfig',
       value: any(DownstreamTlsContextSchema, {
-        ...withoutResumption,
         requireClientCertificate: true,
+        ...freshHandshakes.ingress,
         commonTlsContext: {
           tlsParams,
           alpnProtocols: [...alpn],
@@ -119,6 +125,7 @@ export function upstreamTls(options: {
       case: 'typedConfig',
       value: any(UpstreamTlsContextSchema, {
         sni: options.sni,
+        ...freshHandshakes.upstream,
         commonTlsContext: {
           tlsParams,
           alpnProtocols: [...options.alpn],

@@ -3,7 +3,7 @@ const roots: readonly RegExp[] = [
   /^envoy\/service\/(discovery|secret|auth|runtime)\/v3\//,
   /^envoy\/config\/(bootstrap|cluster|listener|route|endpoint|core|accesslog|rbac)\/v3\//,
   /^envoy\/extensions\/access_loggers\/(file|filters\/cel)\/v3\//,
-  /^envoy\/extensions\/filters\/http\/(router|composite|ext_authz|grpc_stats|on_demand|rbac)\/v3\//,
+  /^envoy\/extensions\/filters\/http\/(router|composite|ext_authz|grpc_stats|header_mutation|on_demand|rbac)\/v3\//,
   /^envoy\/extensions\/filters\/network\/(http_connection_manager|tcp_proxy|rbac|set_filter_state)\/v3\//,
   /^envoy\/extensions\/(transport_sockets\/tls|upstreams\/http)\/v3\//,
   /^envoy\/extensions\/http\/early_header_mutation\/header_mutation\/v3\//,
