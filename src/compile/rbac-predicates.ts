@@ -14,6 +14,7 @@ type Input = ReturnType<typeof headerInput>;
 /** Made once: a policy has many of them. */
 const inputs = new Map<PlanInput, Input>([
   ['path', headerInput('path', ':path')],
+  ['target', headerInput('target', ':path')],
   ['method', headerInput('method', ':method')],
   ['host', headerInput('host', ':authority')],
   ['caller', { name: 'caller', typedConfig: any(UriSanInputSchema, {}) }],

@@ -8,6 +8,8 @@ export const pathLengthMax = 65_536;
 const plain = /^\/[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
 /** Fragments do not belong in a request target (RFC 9112 section 3.2); a backslash is a slash to some readers. */
 const notInTarget = /[^\x21-\x7e]|[\\#]/;
+/** In a query a backslash is data. Envoy refuses the rest over HTTP/1, and "#" and control characters over HTTP/2. */
+const notInQuery = /[^\x21-\x7e]|#/;
 const pathParameter = /;|%3b/i;
 const malformedEscape = /%(?![0-9a-f]{2})/i;
 /** A slash, a backslash or a control character that hides from whoever splits the path before decoding it. */
@@ -21,9 +23,14 @@ export function canonicalPath(target: string): Result<string, Refusal> {
   }
   const query = target.indexOf('?');
   const raw = query === -1 ? target : target.slice(0, query);
-  // Envoy refuses it wherever it stands, before any rule.
-  if (query !== -1 && target.includes('#', query))
-    return err({ code: 'CH2121', reason: 'the query holds "#", which begins a fragment' });
+  const refused = query === -1 ? undefined : notInQuery.exec(target.slice(query));
+  if (refused) {
+    const reason =
+      refused[0] === '#'
+        ? 'the query holds "#", which begins a fragment'
+        : 'the query holds a character that must be encoded';
+    return err({ code: 'CH2121', reason });
+  }
   if (plain.test(raw) && !raw.includes('//') && !raw.includes('/.')) return ok(raw);
   if (!raw.startsWith('/'))
     return err({ code: 'CH2121', reason: 'the path does not start with "/"' });

@@ -167,7 +167,8 @@ function headerMap(lines: HeaderLines, more: true | undefined, take: Take): CelM
 
 /** As browsers and servers read it (the URL standard, application/x-www-form-urlencoded). */
 function queryMap(query: string): CelMap {
-  const entries = [...new URLSearchParams(query)];
+  // One question mark before it is taken off; a second one belongs to the first name.
+  const entries = [...new URLSearchParams(`?${query}`)];
   return textMap(
     entries,
     () => undefined,

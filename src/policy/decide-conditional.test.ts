@@ -106,6 +106,22 @@ function rule(fields: string, effect = 'allow'): string {
   return `${effect}:\n  - { id: r1, from: [cart, reports], ${fields} }\n`;
 }
 
+describe('the query', () => {
+  const rules = rule(`when: '"a" in request.query && request.query["a"] == "x"'`);
+  const cases: readonly (readonly [query: string, expected: string])[] = [
+    ['a=x', 'allow r1'],
+    ['b&%61=%78', 'allow r1'],
+    ['a=x&a=y', 'CH2101'],
+    ['?a=x', 'CH2101'],
+    ['a[]=x', 'CH2101'],
+    ['', 'CH2101'],
+  ];
+  for (const [query, expected] of cases) {
+    test(`${JSON.stringify(query)} is read as applications read it`, () =>
+      assert.equal(brief(ask(rules, { query })).replace(/^(CH\d+).*/, '$1'), expected));
+  }
+});
+
 describe('headers', () => {
   const rules = rule('to: { headers: { x-tenant: acme } }');
   const cases: readonly (readonly [string, RequestFacts['headers'], string])[] = [

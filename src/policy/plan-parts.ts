@@ -10,8 +10,8 @@ export interface Verdict {
   readonly id: string;
 }
 
-/** `caller`: URI SANs joined by commas. A header that came more than once: its values joined by commas. */
-export type PlanInput = 'caller' | 'method' | 'path' | 'host' | `header ${string}`;
+/** `caller`: URI SANs joined by commas. `path`: without query. `target`: with it. A header that came more than once: its values joined by commas. */
+export type PlanInput = 'caller' | 'method' | 'path' | 'target' | 'host' | `header ${string}`;
 
 /** A part of a rule's conditions; fails where the input is not there. */
 export interface Clause {
@@ -46,7 +46,9 @@ export type TextMatch =
 const plain = "-A-Za-z0-9_~!$&'()*+,=:@";
 const segment = `(?:\\.?[${plain}][${plain}.]*|\\.\\.[${plain}.]+)`;
 /** What `canonicalize` leaves as it is. Holds no `;`, `%` or backslash, so no second reading. */
-export const canonicalPath = `/(?:${segment}(?:/${segment})*/?)?`;
+const canonicalPath = `/(?:${segment}(?:/${segment})*/?)?`;
+/** With what a query may hold, as `canonicalPath` in `canonical-path.ts` takes it. */
+export const canonicalTarget = `${canonicalPath}(?:\\?[!"$-~]*)?`;
 /** Likewise; other hosts are asked about, such as addresses of IPv6 and names of more parts. */
 export const canonicalHostName = '[a-z0-9_][a-z0-9_-]{0,62}(?:\\.[a-z0-9_-]{1,63}){0,3}';
 export const canonicalMethod = "[A-Z][A-Z0-9!#$%&'*+.^_`|~-]{0,31}";

@@ -8,6 +8,8 @@ export interface PlannedRequest {
   readonly method: string;
   /** Without query. */
   readonly path: string;
+  /** With query; left out: there is none. */
+  readonly target?: string;
   readonly host?: string;
   /** A line each. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
@@ -46,6 +48,8 @@ function inputOf(input: PlanInput, request: PlannedRequest): string | undefined 
     case 'path':
     case 'host':
       return request[input];
+    case 'target':
+      return request.target ?? request.path;
     default: {
       const name = input.slice('header '.length);
       const lines = request.headers?.filter(([other]) => other.toLowerCase() === name) ?? [];

@@ -151,6 +151,27 @@ describe('a plan', () => {
     });
   }
 
+  const queries: readonly (readonly [query: string, verdict: string])[] = [
+    ['?', 'allow/r1'],
+    ['?a=b&c=%20+~@;/../[]"<>\\^`{|}', 'allow/r1'],
+    ['?a=\u00e9', 'ask/unusual-path'],
+    ['?a#b', 'ask/unusual-path'],
+    ['?a b', 'ask/unusual-path'],
+    ['?a\nb', 'ask/unusual-path'],
+  ];
+  for (const [query, expected] of queries) {
+    test(`takes the query ${JSON.stringify(query)} as the desk does`, () => {
+      const asked = { caller: 'spiffe://acme/cart', method: 'GET', path: '/a', host: 'x' };
+      const verdict = evaluatePlan(planOf(['allow cart GET /a']), {
+        ...asked,
+        target: `/a${query}`,
+      });
+      assert.equal(`${verdict.kind}/${verdict.id}`, expected);
+      const raw = { principal: asked.caller, method: 'GET', host: 'x', headers: [] };
+      assert.equal(canonicalize({ ...raw, path: `/a${query}` }).ok, verdict.kind === 'allow');
+    });
+  }
+
   test('of a service that does not exist is none', () => {
     assert.equal(rbacPlan(sketchPolicy({ services: {} }), 'payments'), undefined);
   });
@@ -159,7 +180,7 @@ describe('a plan', () => {
     const inputs = planOf(['allow cart GET /a']).guards.map(({ input }) => input);
     assert.deepEqual(
       inputs.filter((input) => !input.startsWith('header x-')),
-      ['path', 'host', 'header authorization'],
+      ['target', 'host', 'header authorization'],
     );
   });
 });

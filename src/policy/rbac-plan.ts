@@ -5,7 +5,7 @@ import { type PathStage, pathStage } from './path-stage.ts';
 import {
   canonicalHostName,
   canonicalMethod,
-  canonicalPath,
+  canonicalTarget,
   type PlanInput,
   type PlannedRule,
   type TextMatch,
@@ -50,7 +50,7 @@ const unknownCaller: Verdict = { kind: 'ask', id: 'unknown-caller' };
 const severalCredentials: Verdict = { kind: 'ask', id: 'several-credentials' };
 const severalReadings: Verdict = { kind: 'ask', id: askedForReadings };
 const unusualHost: Verdict = { kind: 'ask', id: 'unusual-host' };
-const pathGuard: Guard = { input: 'path', unless: canonicalPath, verdict: unusualPath };
+const pathGuard: Guard = { input: 'target', unless: canonicalTarget, verdict: unusualPath };
 const methodGuard: Guard = { input: 'method', unless: canonicalMethod, verdict: unusualMethod };
 const hostGuard: Guard = { input: 'host', unless: canonicalHostName, verdict: unusualHost };
 const credentialsGuard: Guard = {

@@ -19,11 +19,26 @@ export function requestFacts(
   };
 }
 
-/** Names are compared without case (RFC 9110 section 5.1). Pseudo-headers of HTTP/2 are no headers to a rule. */
+/**
+ * Names are compared without case (RFC 9110 section 5.1). Pseudo-headers of HTTP/2 are no headers to a rule. White space
+ * around a value is none of it (section 5.5); Envoy leaves it there over HTTP/2, and the application takes it off.
+ */
 function headerLines(headers: RawRequest['headers']): HeaderLines {
   const lines: (readonly [string, string])[] = [];
   for (const [name, value] of headers) {
-    if (!name.startsWith(':')) lines.push([name.toLowerCase(), value]);
+    if (!name.startsWith(':')) lines.push([name.toLowerCase(), withoutSpaceAround(value)]);
   }
   return lines;
+}
+
+/** No regular expression, which would be slow on many spaces within; no `trim`, which takes more than an application does. */
+function withoutSpaceAround(value: string): string {
+  let [start, end] = [0, value.length];
+  while (start < end && isSpace(value.charCodeAt(start))) start += 1;
+  while (start < end && isSpace(value.charCodeAt(end - 1))) end -= 1;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

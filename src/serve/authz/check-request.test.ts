@@ -12,6 +12,7 @@ const texts = [
   '',
   'a',
   'x-request-id',
+  ':path',
   'spiffe://acme/cart',
   '/v1/charges?x=ü',
   'chancery.side',
@@ -78,6 +79,13 @@ function generatedFacts({ attributes }: CheckRequest): CheckFacts {
   const http = attributes?.request?.http;
   const address = attributes?.source?.address?.address;
   const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
+  const headers = [
+    ...Object.entries(http?.headers ?? {}),
+    ...(http?.headerMap?.headers ?? []).map(({ key, value, rawValue }): [string, string] => [
+      key,
+      rawValue.length > 0 ? latin1(rawValue) : value,
+    ]),
+  ];
   return {
     principal: attributes?.source?.principal ?? '',
     address: address?.case === 'socketAddress' ? address.value.address : '',
@@ -86,18 +94,10 @@ function generatedFacts({ attributes }: CheckRequest): CheckFacts {
         ? undefined
         : {
             method: http.method,
-            path: http.path,
+            path: headers.find(([name]) => name === ':path')?.[1] ?? http.path,
             host: http.host,
             scheme: http.scheme,
-            headers: [
-              ...Object.entries(http.headers),
-              ...(http.headerMap?.headers ?? []).map(
-                ({ key, value, rawValue }): [string, string] => [
-                  key,
-                  rawValue.length > 0 ? latin1(rawValue) : value,
-                ],
-              ),
-            ],
+            headers,
           },
     extensions: new Map(Object.entries(attributes?.contextExtensions ?? {})),
   };

@@ -166,6 +166,8 @@ function readHttp(reading: Reading, http: GrowingHttp): void {
     else if (field === 13) readHeaderMap(reading, http);
     else if (field !== skipped) pass(reading);
   }
+  // Envoy writes a "!" in the path for each byte that is not UTF-8; among the headers it is as it was sent.
+  http.path = http.headers.find(([name]) => name === ':path')?.[1] ?? http.path;
   leave(reading, end);
 }
 
