@@ -17,6 +17,8 @@ export interface Reached {
   readonly url: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
+  /** Only of an application of HTTP/2. */
+  readonly trailers?: readonly (readonly [name: string, value: string])[];
 }
 
 /** What became of one attack. */
@@ -50,7 +52,7 @@ const appPort = 15_961;
  * The victim: takes whatever it is sent, also what is not quite HTTP, and remembers all of it. It opens a WebSocket
  * only below /ws.
  */
-const victim = `
+export const victim = `
 const http = require('node:http');
 const net = require('node:net');
 let reached = [];
@@ -117,22 +119,31 @@ deny:
   'victim.js': victim,
 };
 
-function idle(name: string, port: number): string {
+/** A member of the mesh that does nothing but have a certificate. */
+export function idle(name: string, port: number): string {
   return `service: ${name}\nowner: test\nprotocol: http\nport: ${port}\nhealth: GET /healthz\nrun: node victim.js\n`;
 }
 
 export type Who = 'web' | 'wide' | 'stranger';
 
+/** Who is attacked: its service, and where its application tells what reached it. */
+export interface Victim {
+  readonly service: string;
+  readonly reachedPort: number;
+}
+
 /** A mesh with a victim, and whoever wants to get at it with a certificate of its own. */
 export class Siege {
   readonly mesh: RunningMesh;
   readonly #removeFolder: () => void;
+  #victim: Victim;
   #issuer: Made | undefined;
   #chain = '';
   readonly #certificates = new Map<Who, Certificate>();
 
-  constructor() {
-    const [dir, remove] = intentFolder(files);
+  constructor(intent = files, victim: Victim = { service: 'vault', reachedPort: appPort }) {
+    this.#victim = victim;
+    const [dir, remove] = intentFolder(intent);
     this.#removeFolder = remove;
     this.mesh = new RunningMesh(dir);
   }
@@ -146,6 +157,11 @@ export class Siege {
       this.#certificates.set(who, this.sign({ uris: [`spiffe://siege.test/${who}`] }));
     }
     await this.#reached();
+  }
+
+  /** From now on this one is attacked. */
+  turnTo(victim: Victim): void {
+    this.#victim = victim;
   }
 
   async end(): Promise<void> {
@@ -180,7 +196,7 @@ export class Siege {
   }
 
   get ingressPort(): number {
-    return this.mesh.ports('vault-v1').ingressPort;
+    return this.mesh.ports(`${this.#victim.service}-v1`).ingressPort;
   }
 
   /** Bytes in the place of HTTP/1.1, past the caller's own proxy. */
@@ -220,7 +236,8 @@ export class Siege {
 
   #reached(): Promise<Pick<Outcome, 'reached' | 'raw'>> {
     return new Promise((resolve, reject) => {
-      const call = http.get({ port: appPort, host: '127.0.0.1', path: '/reached' }, (response) => {
+      const from = { port: this.#victim.reachedPort, host: '127.0.0.1', path: '/reached' };
+      const call = http.get(from, (response) => {
         let text = '';
         response.on('data', (chunk: Buffer) => {
           text += chunk.toString('utf8');
