@@ -22,7 +22,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { agentCluster, allTrustSecret, ownSecret, trustSecret } from './names.ts';
-import { any, duration, type Init } from './pack.ts';
+import { any, duration } from './pack.ts';
 
 /** A secret that never arrives fails the listener or cluster rather than hanging it (rule G6). */
 const secretFetchTimeoutMs = 10_000;
