@@ -37,8 +37,7 @@ const notInTrailers = [
 ];
 
 /**
- * An application of HTTP/2 gets what follows a body, and some take it for headers. Over HTTP/1 Envoy drops it all. Checksums
- * and the like go on.
+ * An application of HTTP/2 gets what follows a body, and some take it for headers. Checksums and the like go on.
  */
 export const withoutForgedTrailers: HttpFilter = {
   name: 'envoy.filters.http.header_mutation',

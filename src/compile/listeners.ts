@@ -64,11 +64,15 @@ function egressManager(place: DeskPlace) {
   });
 }
 
-function ingressManager(place: DeskPlace) {
+/** An application of HTTP/1 gets no trailers. */
+type AppProtocol = 'http' | 'http2';
+
+function ingressManager(place: DeskPlace, app: AppProtocol) {
+  const policy = [policyFilter, desks[place].unlessAllowed];
   return httpConnectionManagers({
     side: 'ingress',
     routeConfigName: ingressRoutes,
-    filters: [withoutForgedTrailers, policyFilter, desks[place].unlessAllowed],
+    filters: app === 'http' ? policy : [withoutForgedTrailers, ...policy],
   });
 }
 
@@ -97,13 +101,21 @@ function egressChain(place: DeskPlace) {
 
 function ingressChainsOf(guests: boolean) {
   return {
-    http: { agent: httpIngressChain(guests, 'agent'), pool: httpIngressChain(guests, 'pool') },
+    http: httpIngressChains(guests, 'http'),
+    http2: httpIngressChains(guests, 'http2'),
     tcp: tcpIngressChain(guests),
   };
 }
 
-function httpIngressChain(guests: boolean, place: DeskPlace) {
-  const manager = ingressManager(place);
+function httpIngressChains(guests: boolean, app: AppProtocol) {
+  return {
+    agent: httpIngressChain(guests, 'agent', app),
+    pool: httpIngressChain(guests, 'pool', app),
+  };
+}
+
+function httpIngressChain(guests: boolean, place: DeskPlace, app: AppProtocol) {
+  const manager = ingressManager(place, app);
   return templated((service, proxy) =>
     encode(FilterChainSchema, {
       transportSocket: ingressTls(['h2', 'http/1.1'], guests),
@@ -189,14 +201,26 @@ export function egressTcpListener(options: {
   });
 }
 
+function ingressChain(service: Service, place: DeskPlace) {
+  const chains = hasGuests(service) ? ingressChains.guests : ingressChains.own;
+  switch (service.protocol) {
+    case 'tcp':
+      return chains.tcp;
+    case 'http':
+      return chains.http[place];
+    case 'http2':
+    case 'grpc':
+      return chains.http2[place];
+  }
+}
+
 /** Where other proxies come in: mutual TLS, then policy, then the application. */
 export function ingressListenerFor(
   service: Service,
   workload: Workload,
   place: DeskPlace,
 ): Resource {
-  const chains = hasGuests(service) ? ingressChains.guests : ingressChains.own;
-  const chain = service.protocol === 'tcp' ? chains.tcp : chains.http[place];
+  const chain = ingressChain(service, place);
   return encodedResource({
     typeUrl: typeUrls.listener,
     name: ingressListener,
