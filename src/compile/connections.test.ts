@@ -7,8 +7,14 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import { parseIntent } from '../model/parse.ts';
+import type { ServiceName, VersionName } from '../model/types.ts';
 import { withoutForgedTrailers } from './forged.ts';
 import { httpConnectionManagers } from './http.ts';
+import type { Workload, WorkloadId } from './inventory.ts';
+import { ingressListener } from './names.ts';
+import { typeUrls } from './resource.ts';
+import { compileRevision } from './revision.ts';
 import { ingressTls, upstreamTls } from './tls.ts';
 
 function managerOf(side: 'ingress' | 'egress') {
@@ -47,4 +53,34 @@ describe('an identity between proxies is good as long as its certificate', () =>
     assert.equal(egress?.maxConnectionDuration, undefined);
     assert.equal(egress?.maxHeadersCount, 128);
   });
+});
+
+const workload: Workload = {
+  ...{ id: 'web-v1' as WorkloadId, service: 'web' as ServiceName, version: 'v1' as VersionName },
+  ...{ host: 'local', address: '127.0.0.1', egressPort: 1, ingressPort: 2, appPort: 3 },
+  state: 'ready',
+};
+
+describe('trailers of a request', () => {
+  for (const [protocol, isLookedAt] of [
+    ['http', false],
+    ['http2', true],
+    ['grpc', true],
+  ] as const) {
+    it(`are ${isLookedAt ? '' : 'not '}looked at for an application of ${protocol}`, () => {
+      const service = `service: web\nowner: o\nprotocol: ${protocol}\nport: 80\n`;
+      const { intent } = parseIntent(
+        new Map([
+          ['mesh.yaml', 'mesh: m\ntrust_domain: m.test\n'],
+          ['services/web.yaml', service],
+        ]),
+      );
+      assert.ok(intent !== undefined);
+      const snapshot = compileRevision(intent, [workload]).snapshots.get(workload.id);
+      const bytes = snapshot?.get(typeUrls.listener)?.get(ingressListener)?.bytes;
+      assert.ok(bytes !== undefined);
+      const text = Buffer.from(bytes).toString('latin1');
+      assert.equal(text.includes(withoutForgedTrailers.name ?? '?'), isLookedAt);
+    });
+  }
 });
