@@ -68,9 +68,11 @@ export function probe(check: HealthCheck, port: number): Promise<ProbeResult> {
     case 'connect':
       return probeConnect(port);
     case 'grpc':
-      return probeHttp2(port);
+      return probeSettings(port);
     case 'http':
-      return probeHttp(check.method, check.path, port);
+      return check.over === 'http2'
+        ? probeHttp2(check.method, check.path, port)
+        : probeHttp(check.method, check.path, port);
   }
 }
 
@@ -92,12 +94,7 @@ function probeHttp(method: string, path: string, port: number): Promise<ProbeRes
     const call = http.request({ host: '127.0.0.1', port, method, path, timeout: probeTimeoutMs });
     call.once('response', (response) => {
       response.resume();
-      const status = response.statusCode ?? 0;
-      resolve(
-        status >= 200 && status < 400
-          ? { ok: true }
-          : failed(`${method} ${path} answered ${status}`),
-      );
+      resolve(judged(method, path, response.statusCode ?? 0));
     });
     call.once('timeout', () => call.destroy(new Error(`${method} ${path} timed out`)));
     call.once('error', (error) => resolve(failed(error.message)));
@@ -105,8 +102,30 @@ function probeHttp(method: string, path: string, port: number): Promise<ProbeRes
   });
 }
 
+function judged(method: string, path: string, status: number): ProbeResult {
+  return status >= 200 && status < 400
+    ? { ok: true }
+    : failed(`${method} ${path} answered ${status}`);
+}
+
+function probeHttp2(method: string, path: string, port: number): Promise<ProbeResult> {
+  return new Promise((resolve) => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    const done = (result: ProbeResult): void => {
+      session.destroy();
+      resolve(result);
+    };
+    const late = setTimeout(() => done(failed(`${method} ${path} timed out`)), probeTimeoutMs);
+    session.once('close', () => clearTimeout(late));
+    session.once('error', (error) => done(failed(error.message)));
+    const call = session.request({ ':method': method, ':path': path }, { endStream: true });
+    call.once('response', (headers) => done(judged(method, path, headers[':status'] ?? 0)));
+    call.once('error', (error) => done(failed(error.message)));
+  });
+}
+
 /** A gRPC application is up when it speaks HTTP/2: its settings frame has come. */
-function probeHttp2(port: number): Promise<ProbeResult> {
+function probeSettings(port: number): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     const done = (result: ProbeResult): void => {

@@ -10,6 +10,9 @@ import { accessLogFile, metadataKey, rbacFilter } from './names.ts';
 import { any, type Init } from './pack.ts';
 import { tcpStateKeys } from './tcp-gate.ts';
 
+/** Of an id that a caller chose: headers may have 64 KB, and each line holds it. */
+const idCharactersMax = 128;
+
 export type Side = 'ingress' | 'egress';
 
 /** What every line says about where it was written. */
@@ -64,8 +67,8 @@ export function connectionLog(origin: Origin): AccessLog {
 
 const requestFields: JsonObject = {
   time: '%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%',
-  request_id: '%REQ(X-REQUEST-ID)%',
-  trace: '%REQ(TRACEPARENT)%',
+  request_id: `%REQ(X-REQUEST-ID):${idCharactersMax}%`,
+  trace: `%REQ(TRACEPARENT):${idCharactersMax}%`,
   method: '%REQ(:METHOD)%',
   host: '%REQ(:AUTHORITY)%',
   path: '%REQ(:PATH)%',
@@ -104,7 +107,7 @@ const ingressFields: JsonObject = {
 
 const attemptFields: JsonObject = {
   time: '%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%',
-  request_id: '%REQ(X-REQUEST-ID)%',
+  request_id: `%REQ(X-REQUEST-ID):${idCharactersMax}%`,
   status: '%RESPONSE_CODE%',
   flags: '%RESPONSE_FLAGS%',
   details: '%RESPONSE_CODE_DETAILS%',

@@ -79,7 +79,7 @@ export function readServiceFile(file: YamlFile): ServiceDraft | undefined {
     run: readRun(file, fields),
     calls: readCalls(file, fields),
     tests: readTests(file, fields, known),
-    health: readHealth(file, fields.get('health')),
+    health: readHealth(file, fields.get('health'), known),
     identityAt: placeOf(file, fields.key('identity')),
     selectors: readSelectors(file, fields.get('identity')),
     attributes: readAttributes(file, fields.get('attributes')),
@@ -107,14 +107,17 @@ function placeOf(file: YamlFile, node: YamlNode): Position | undefined {
   return node === undefined ? undefined : file.at(node);
 }
 
-function readHealth(file: YamlFile, node: YamlNode): HealthCheck | undefined {
+function readHealth(file: YamlFile, node: YamlNode, protocol: Protocol): HealthCheck | undefined {
   if (node === undefined) return undefined;
   const text = file.text(node, 'a health check');
   if (text === undefined) return undefined;
   if (text === 'grpc' || text === 'connect') return { kind: text };
   const match = /^(GET|HEAD) (\/\S*)$/.exec(text);
   if (match !== null) {
-    return { kind: 'http', method: match[1] as 'GET' | 'HEAD', path: match[2] ?? '/' };
+    const check = { method: match[1] as 'GET' | 'HEAD', path: match[2] ?? '/' };
+    return protocol === 'http2'
+      ? { kind: 'http', ...check, over: 'http2' }
+      : { kind: 'http', ...check };
   }
   file.report('CH1017', node, `"${text}" is no health check`, {
     expected: '"GET /path", "HEAD /path", "grpc" or "connect"',

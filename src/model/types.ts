@@ -187,7 +187,13 @@ export interface Service {
 
 /** `health: GET /healthz` or, for tcp and grpc, `health: connect` / `health: grpc`. */
 export type HealthCheck =
-  | { readonly kind: 'http'; readonly method: 'GET' | 'HEAD'; readonly path: string }
+  | {
+      readonly kind: 'http';
+      readonly method: 'GET' | 'HEAD';
+      readonly path: string;
+      /** Where the service speaks nothing else. */
+      readonly over?: 'http2';
+    }
   | { readonly kind: 'grpc' }
   | { readonly kind: 'connect' };
 
