@@ -106,7 +106,20 @@ export function noMore(positionals: readonly string[], help: Help): void {
   if (first !== undefined) throw usageError(`"${first}" belongs to no flag`, help);
 }
 
-/** The same in whole seconds. */
+/** What follows the verb of a command: what it is about, empty for the verbs `without` that, and a folder. */
+export function subjectOf(
+  [verb = '', ...rest]: readonly string[],
+  about: { readonly command: string; readonly needs: string; readonly without: readonly string[] },
+  help: Help,
+): { readonly name: string; readonly dir: string | undefined } {
+  const { command, needs, without } = about;
+  const [name, dir, ...more] = without.includes(verb) ? ['', ...rest] : rest;
+  if (name === undefined) throw usageError(`${command} ${verb} needs ${needs}`, help);
+  if (more.length > 0) throw usageError(`${command} takes one folder`, help);
+  return { name, dir };
+}
+
+/** A duration in whole seconds. */
 export function secondsOf(flag: string, text: string, help: Help): number {
   const given: DurationFlag = { flag, units: ['s', 'm', 'h', 'd'], suchAs: '30m or 1h' };
   return durationMsOf(given, text, help) / 1_000;

@@ -1,6 +1,6 @@
 import type { ApiClient } from '../client/client.ts';
 import type { BreakglassReply, BreakglassStepReply } from '../client/gen/api.ts';
-import { durationMsOf, parseArguments, usageError, type Values } from './arguments.ts';
+import { durationMsOf, parseArguments, subjectOf, usageError, type Values } from './arguments.ts';
 import { listText, showText, stepText } from './breakglass-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
@@ -63,8 +63,7 @@ export async function breakglass(args: readonly string[], terminal: Terminal): P
     return 0;
   }
   const { values } = parsed;
-  const [verb, ...rest] = parsed.positionals;
-  const [id, dir, ...more] = verb === 'grant' || verb === 'list' ? ['', ...rest] : rest;
+  const [verb = ''] = parsed.positionals;
   const verbs: Readonly<Record<string, (call: Call) => Promise<ExitCode>>> = {
     grant,
     approve: (call) => step(call, 'approve'),
@@ -72,12 +71,12 @@ export async function breakglass(args: readonly string[], terminal: Terminal): P
     list,
     show,
   };
-  const run = verbs[verb ?? ''];
+  const run = verbs[verb];
   if (run === undefined) {
     throw usageError('breakglass is followed by grant, approve, list, show or revoke', usage);
   }
-  if (id === undefined) throw usageError(`breakglass ${verb} needs the id of a grant`, usage);
-  if (more.length > 0) throw usageError('breakglass takes one folder', usage);
+  const about = { command: 'breakglass', needs: 'the id of a grant', without: ['grant', 'list'] };
+  const { name: id, dir } = subjectOf(parsed.positionals, about, usage);
   return run({ api: controlClient(values, dir), id, values, terminal });
 }
 

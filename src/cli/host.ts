@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
 import { callApi } from '../serve/api/client.ts';
 import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
-import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
+import { parseArguments, secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { folderNamed } from './folder.ts';
 import { hostEk } from './host-ek.ts';
@@ -64,11 +64,9 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
     return 0;
   }
   const { values } = parsed;
-  const [verb, ...rest] = parsed.positionals;
-  const namesNone = verb === 'list' || verb === 'health';
-  const [name, dir, ...more] = namesNone ? ['', ...rest] : rest;
-  if (name === undefined) throw usageError(`host ${verb ?? ''} needs the name of a host`, usage);
-  if (more.length > 0) throw usageError('host takes one folder', usage);
+  const [verb] = parsed.positionals;
+  const about = { command: 'host', needs: 'the name of a host', without: ['list', 'health'] };
+  const { name, dir } = subjectOf(parsed.positionals, about, usage);
   if (verb === 'health') return health(dir ?? '.', values, terminal);
   const at = momentOf(values['at'], '--at', usage);
   const call = { api: controlClient(values, dir), name, at, values, terminal };

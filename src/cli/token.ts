@@ -4,7 +4,7 @@ import { timeText } from '../base/time-text.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ApiTokenInfo, ApiTokenReply, ApiTokensReply } from '../client/gen/api.ts';
 import { replaceDurably } from '../store/durable-file.ts';
-import { parseArguments, secondsOf, usageError, type Values } from './arguments.ts';
+import { parseArguments, secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
@@ -59,12 +59,10 @@ export async function token(args: readonly string[], terminal: Terminal): Promis
     return 0;
   }
   const { values } = parsed;
-  const [verb, ...rest] = parsed.positionals;
-  const [name, dir, ...more] = verb === 'list' ? ['', ...rest] : rest;
-  if (name === undefined) throw usageError(`token ${verb ?? ''} needs the name of a token`, usage);
-  if (more.length > 0) throw usageError('token takes one folder', usage);
+  const about = { command: 'token', needs: 'the name of a token', without: ['list'] };
+  const { name, dir } = subjectOf(parsed.positionals, about, usage);
   const call = (): Call => ({ api: controlClient(values, dir), name, values, terminal });
-  switch (verb) {
+  switch (parsed.positionals[0]) {
     case 'create':
       return create(call());
     case 'list':
