@@ -76,19 +76,15 @@ function isExpected(view: StreamView, type: TypeUrl): boolean {
   return presentOf(view.snapshot, type).size > 0;
 }
 
-/** Something of the snapshot is on its way: whether the rest is taken need not be looked at. */
-export function isUnderWay({ snapshot, types }: StreamView): boolean {
-  for (const [type, { waitingSinceMs }] of types) {
-    if (waitingSinceMs !== undefined && snapshot.has(type)) return true;
-  }
-  return false;
-}
-
 /**
  * Every resource of the snapshot is taken or refused, and nothing is on its way. What belongs to something refused
  * is never asked for, and not waited for.
  */
 export function isConverged(view: StreamView): boolean {
+  // Most often something is, and then the rest need not be looked at.
+  for (const [type, { waitingSinceMs }] of view.types) {
+    if (waitingSinceMs !== undefined && view.snapshot.has(type)) return false;
+  }
   let isAnyMissed = true;
   for (const [type, state] of view.types) {
     if (state.refusesAnyOf(presentOf(view.snapshot, type))) isAnyMissed = false;
@@ -97,7 +93,7 @@ export function isConverged(view: StreamView): boolean {
     const state = view.types.get(type);
     if (state === undefined) {
       if (present.size > 0 && isAnyMissed && !optional.has(type)) return false;
-    } else if (state.waitingSinceMs !== undefined || !state.hasTaken(present, isAnyMissed)) {
+    } else if (!state.hasTaken(present, isAnyMissed)) {
       return false;
     }
   }

@@ -14,7 +14,6 @@ import {
   type Gate,
   gateOf,
   isConverged,
-  isUnderWay,
   mayRemove,
   mentions,
   nextLookMs,
@@ -231,7 +230,6 @@ export class XdsStream {
 
   /** Whether the peer has all of its snapshot, and if not, whether it asks for all of it. */
   #judge(view: StreamView): void {
-    if (isUnderWay(view)) return;
     if (isConverged(view)) {
       this.#incompleteSinceMs = undefined;
       this.#convergedOn = this.#snapshot;
