@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { StatusReply, WorkloadStatus } from '../../src/serve/api/wire.ts';
+import { firstLine } from '../support/first-line.ts';
 import { intentFolder } from '../support/intents.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
 
@@ -123,19 +124,4 @@ async function take(port: number): Promise<() => void> {
     () => `port ${port} is not free`,
   );
   return () => void server.close();
-}
-
-/** What comes first on a connection; empty when it is closed without a word. */
-function firstLine(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const done = (text: string): void => {
-      socket.destroy();
-      resolve(text);
-    };
-    socket.setTimeout(3_000, () => done('nothing in 3 s'));
-    socket.once('data', (chunk: Buffer) => done(chunk.toString('utf8')));
-    socket.once('close', () => done(''));
-    socket.once('error', () => done(''));
-  });
 }

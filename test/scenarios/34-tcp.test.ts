@@ -9,6 +9,7 @@ import { oid } from '../../src/identity/oids.ts';
 import { toPem } from '../../src/identity/pem.ts';
 import { parseSpiffeId } from '../../src/identity/spiffe-id.ts';
 import type { TrustDomain } from '../../src/model/types.ts';
+import { firstLine } from '../support/first-line.ts';
 import { intentFolder } from '../support/intents.ts';
 import { type Certificate, capturedIssuer, capturedSigner, pemOf } from '../support/peer.ts';
 import { make } from '../support/pki.ts';
@@ -294,19 +295,4 @@ describe('a tcp service that speaks first', { timeout: 240_000 }, () => {
 /** Until the application has counted who came. */
 function counted(): Promise<void> {
   return new Promise((wake) => setTimeout(wake, 200));
-}
-
-/** What comes first on a connection without TLS; empty when it is closed without a word. */
-function firstLine(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const done = (text: string): void => {
-      socket.destroy();
-      resolve(text);
-    };
-    socket.setTimeout(3_000, () => done('nothing in 3 s'));
-    socket.once('data', (chunk: Buffer) => done(chunk.toString('utf8')));
-    socket.once('close', () => done(''));
-    socket.once('error', () => done(''));
-  });
 }
