@@ -7,16 +7,16 @@ import { createInterface } from 'node:readline';
 import { connect, type TLSSocket } from 'node:tls';
 
 export interface LoadFile {
-  readonly cert: string;
-  readonly key: string;
+  /** Connections are of each of them in turn. */
+  readonly callers: readonly { readonly cert: string; readonly key: string }[];
 }
 
 export interface LoadQuestion {
   readonly port: number;
   readonly connections: number;
   readonly requests: number;
-  /** Whole HTTP/1.1 requests without body. */
-  readonly texts: readonly string[];
+  /** Of each caller, whole HTTP/1.1 requests without body. */
+  readonly texts: readonly (readonly string[])[];
 }
 
 export interface LoadAnswer {
@@ -33,18 +33,23 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 
 async function load(question: LoadQuestion): Promise<LoadAnswer> {
-  const requests = question.texts.map((text) => Buffer.from(text));
+  const requests = question.texts.map((texts) => texts.map((text) => Buffer.from(text)));
   const sockets = await Promise.all(
-    Array.from({ length: question.connections }, () => open(question.port)),
+    Array.from({ length: question.connections }, (_, at) => open(question.port, at)),
   );
   const timesMs: number[] = [];
   let left = question.requests;
-  const next = (): Buffer | undefined => {
-    left -= 1;
-    return left < 0 ? undefined : requests[left % requests.length];
+  const nextOf = (at: number) => {
+    const own = requests[at % requests.length] ?? [];
+    let sent = 0;
+    return (): Buffer | undefined => {
+      left -= 1;
+      sent += 1;
+      return left < 0 ? undefined : own[sent % own.length];
+    };
   };
   const startedMs = performance.now();
-  await Promise.all(sockets.map((socket) => drive(socket, next, timesMs)));
+  await Promise.all(sockets.map((socket, at) => drive(socket, nextOf(at), timesMs)));
   const tookMs = performance.now() - startedMs;
   for (const socket of sockets) socket.destroy();
   timesMs.sort((a, b) => a - b);
@@ -54,16 +59,15 @@ async function load(question: LoadQuestion): Promise<LoadAnswer> {
   };
 }
 
-function open(port: number): Promise<TLSSocket> {
+function open(port: number, at: number): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const { cert, key } = given;
+    const caller = given.callers[at % given.callers.length];
     const socket = connect(
       // The proxy's certificate is not what is measured.
       {
         host: '127.0.0.1',
         port,
-        cert,
-        key,
+        ...caller,
         rejectUnauthorized: false,
         ALPNProtocols: ['http/1.1'],
       },

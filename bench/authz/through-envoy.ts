@@ -10,16 +10,7 @@ import type { AppFile } from './app-process.ts';
 import { Child, cpuSeconds } from './children.ts';
 import type { LoadAnswer, LoadFile, LoadQuestion } from './load-process.ts';
 import { startProxy } from './proxy.ts';
-import {
-  calleeName,
-  callerName,
-  canonicalOf,
-  policyOf,
-  rawRequest,
-  ruleIntent,
-  type Sample,
-  samples,
-} from './rules.ts';
+import { calleeName, canonicalOf, policyOf, ruleIntent, type Sample, samples } from './rules.ts';
 import { newAuthority, startDesk, svidOf, written } from './world.ts';
 
 const line = figuresOf('authz');
@@ -30,7 +21,9 @@ const requests = 6_000;
 const connections = 16;
 const requestsAlone = 1_000;
 const ports = { app: 15_931, with: 15_932, without: 15_933 };
-const [service, caller] = [calleeName(0), callerName(0)];
+const service = calleeName(0);
+/** Each has a connection, and few of a policy's rules are about one caller alone. */
+const callersMax = 16;
 /** é: an octet that a hardened Envoy leaves as it is, and that the tree in the proxy does not read. */
 const escaped = '%C3%A9';
 
@@ -58,10 +51,15 @@ export async function benchThroughEnvoy(): Promise<void> {
   try {
     const desk = await startDesk({ dir, socket: agentSocket, intent, service, authority });
     children.push(desk);
-    const { chainPem: cert, keyPem: key } = svidOf(authority, caller);
     const app: AppFile = { port: ports.app };
     children.push(await Child.start('./app-process.ts', written(dir, 'app.json', app)));
-    const file: LoadFile = { cert, key };
+    const asked = askedBy(intent);
+    const file: LoadFile = {
+      callers: asked.map(({ caller }) => {
+        const { chainPem: cert, keyPem: key } = svidOf(authority, caller);
+        return { cert, key };
+      }),
+    };
     const load = await Child.start('./load-process.ts', written(dir, 'load.json', file));
     children.push(load);
     const given = { dir, envoyPath, intent, service, agentSocket, appPort: ports.app };
@@ -70,7 +68,9 @@ export async function benchThroughEnvoy(): Promise<void> {
     }
     const [withPolicy, without] = proxies.map(({ pid }) => pid);
     const pids = { with: withPolicy ?? 0, without: without ?? 0 };
-    report(await measure({ load, desk, pids, texts: textsOf(intent) }));
+    const [plain, odd] = [asked.map(({ plain }) => plain), asked.map(({ odd }) => odd)];
+    const texts = { without: plain, inProxy: plain, desk: odd };
+    report(await measure({ load, desk, pids, texts }));
   } finally {
     for (const proxy of proxies) await proxy.stop();
     for (const child of children) await child.end();
@@ -82,7 +82,8 @@ interface World {
   readonly load: Child;
   readonly desk: Child;
   readonly pids: Readonly<Record<'with' | 'without', number>>;
-  readonly texts: Readonly<Record<Way, readonly string[]>>;
+  /** Of each caller. */
+  readonly texts: Readonly<Record<Way, readonly (readonly string[])[]>>;
 }
 
 async function measure(world: World): Promise<Readonly<Record<Way, readonly Round[]>>> {
@@ -149,20 +150,37 @@ function report(results: Readonly<Record<Way, readonly Round[]>>): void {
   line('desk_added_p50_ms', addedMs, 'ms', 'lower', goals.addedMs, rounds);
 }
 
-/** Requests of one caller, each in two forms: one that the tree in the proxy allows, and one that only the desk does. */
-function textsOf(intent: Intent): World['texts'] {
+interface Asked {
+  readonly caller: string;
+  /** What the tree in the proxy allows. */
+  readonly plain: readonly string[];
+  /** What only the desk does: the same with an octet at the end that the tree does not read. */
+  readonly odd: readonly string[];
+}
+
+/** Allowed requests of those callers that have most of them, to rules of every shape. */
+function askedBy(intent: Intent): readonly Asked[] {
   const policy = policyOf(intent);
-  const pathsAllowed = (ending: string): Sample[] =>
-    samples(policy, size, 8_192)
-      .map(({ raw: { method, path } }) => {
-        const [own = ''] = path.split('?', 1);
-        const raw = rawRequest({ caller, callee: service, method, path: `${own}${ending}?page=2` });
-        return { callee: service, raw };
-      })
-      .filter((sample) => decide(policy, canonicalOf(sample)).kind === 'allow');
-  const [plain, asked] = [pathsAllowed('e').map(textOf), pathsAllowed(escaped).map(textOf)];
-  if (plain.length < 50 || asked.length < 50) throw new Error('there are too few requests');
-  return { without: plain, inProxy: plain, desk: asked };
+  const isAllowed = (sample: Sample): boolean =>
+    decide(policy, canonicalOf(sample)).kind === 'allow';
+  const allowed = samples(policy, size, 32_768).filter(isAllowed);
+  const byCaller = [...Map.groupBy(allowed, ({ raw }) => raw.principal)];
+  const asked = byCaller
+    .map(([principal, own]) => ({
+      caller: principal.slice(principal.lastIndexOf('/') + 1),
+      plain: own.map(textOf),
+      odd: own.map(withEscape).filter(isAllowed).map(textOf),
+    }))
+    .sort((a, b) => b.odd.length - a.odd.length)
+    .slice(0, callersMax);
+  if (asked.some(({ plain, odd }) => plain.length < 50 || odd.length < 20)) {
+    throw new Error('there are too few requests');
+  }
+  return asked;
+}
+
+function withEscape({ callee, raw }: Sample): Sample {
+  return { callee, raw: { ...raw, path: raw.path.replace('?', `${escaped}?`) } };
 }
 
 function textOf({ callee, raw }: Sample): string {
