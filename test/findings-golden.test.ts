@@ -20,7 +20,7 @@ describe('what a broken tree says', () => {
       );
       const { findings } = parseIntent(files);
       assert.ok(findings.length > 0, 'the tree has nothing wrong with it');
-      const text = `${renderFindings(findings, { sources: files, color: false })}\n`;
+      const text = `${renderFindings(findings, { sources: files, color: false, width: Number.POSITIVE_INFINITY })}\n`;
       const expected = join(dir, 'expected.txt');
       if (update) writeFileSync(expected, text);
       assert.ok(existsSync(expected), `${expected} is missing; UPDATE_GOLDEN=1 writes it`);

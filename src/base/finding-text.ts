@@ -1,9 +1,13 @@
 import type { Finding, Position } from './finding.ts';
+import { beginningOf, cutText, textWidth } from './text-width.ts';
+import { fitted } from './wrap.ts';
 
 export interface TextOptions {
   /** Texts of the files that findings point into, by the name in their positions. */
   readonly sources: ReadonlyMap<string, string>;
   readonly color: boolean;
+  /** Columns of what it is shown on; without end in a file. */
+  readonly width: number;
 }
 
 /** All findings, errors first, and a last line that counts them. */
@@ -18,13 +22,14 @@ export function renderFindings(findings: readonly Finding[], options: TextOption
 export function renderFinding(finding: Finding, options: TextOptions): string {
   const { paint } = painter(options.color);
   const hue = finding.severity === 'error' ? 'red' : 'yellow';
-  const lines = [`${paint(hue, `${finding.severity}[${finding.code}]`)}: ${finding.message}`];
+  const fit = (text: string): string => fitted(text, options.width);
+  const lines = [fit(`${paint(hue, `${finding.severity}[${finding.code}]`)}: ${finding.message}`)];
   if (finding.at !== undefined) lines.push(...place(finding.at, '', options, hue));
   for (const related of finding.related ?? []) {
     lines.push(...place(related.at, related.message, options, 'blue'));
   }
   const fact = (name: string, value: string | undefined): void => {
-    if (value !== undefined) lines.push(`  ${name}: ${value.replaceAll('\n', '\n    ')}`);
+    if (value !== undefined) lines.push(fit(`  ${name}: ${value.replaceAll('\n', '\n    ')}`));
   };
   fact('expected', finding.expected);
   fact('found', finding.found);
@@ -39,31 +44,53 @@ function place(at: Position, label: string, options: TextOptions, hue: Hue): str
   const gutter = ' '.repeat(String(at.line).length);
   const arrow = `${gutter}${paint('blue', '-->')} ${at.file}:${at.line}:${at.column}`;
   const line = options.sources.get(at.file)?.split('\n')[at.line - 1]?.replace(/\r$/, '');
-  if (line === undefined) return [label === '' ? arrow : `${arrow} ${label}`];
+  const beside = (text: string): string =>
+    label === '' ? text : fitted(`${text} ${label}`, options.width);
+  if (line === undefined) return [beside(arrow)];
   const bar = paint('blue', '|');
-  const before = expand(line.slice(0, at.column - 1));
-  const marked = expand(line.slice(at.column - 1, at.column - 1 + at.length));
-  const carets = '^'.repeat(Math.max(1, width(marked)));
+  const shown = windowOf(line, at, options.width - gutter.length - ' | '.length);
   return [
     arrow,
     `${gutter} ${bar}`,
-    `${paint('blue', String(at.line))} ${bar} ${expand(line)}`,
-    `${gutter} ${bar} ${' '.repeat(width(before))}${paint(hue, carets)}${label === '' ? '' : ` ${label}`}`,
+    `${paint('blue', String(at.line))} ${bar} ${shown.text}`,
+    beside(`${gutter} ${bar} ${' '.repeat(shown.indent)}${paint(hue, '^'.repeat(shown.carets))}`),
   ];
+}
+
+/** What is shown before a marked part whose line is too long. */
+const leadColumns = 8;
+
+/** Of a line that is wider than its room, the part that is marked: the marker stands under what it means. */
+function windowOf(
+  line: string,
+  at: Position,
+  room: number,
+): { readonly text: string; readonly indent: number; readonly carets: number } {
+  const text = expand(line);
+  const indent = textWidth(expand(line.slice(0, at.column - 1)));
+  const end = at.column - 1 + at.length;
+  const carets = Math.max(1, textWidth(expand(line.slice(at.column - 1, end))));
+  const fits = textWidth(text) <= room || indent + carets < room;
+  const hidden = fits ? 0 : Math.max(0, indent - leadColumns);
+  const shown = hidden === 0 ? text : `…${textFrom(text, hidden + 1)}`;
+  const left = indent - hidden;
+  return {
+    text: cutText(shown, room),
+    indent: left,
+    carets: Math.max(1, Math.min(carets, room - left)),
+  };
+}
+
+function textFrom(text: string, column: number): string {
+  const head = beginningOf(text, column);
+  if (textWidth(head) === column) return text.slice(head.length);
+  // The other half of a wide sign is a space.
+  return ` ${text.slice(beginningOf(text, column + 1).length)}`;
 }
 
 /** Tabs as two columns, so that the marker stands under what it means. */
 function expand(text: string): string {
   return text.replaceAll('\t', '  ');
-}
-
-const wide =
-  /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}/u;
-
-function width(text: string): number {
-  let columns = 0;
-  for (const char of text) columns += /\p{Mark}/u.test(char) ? 0 : wide.test(char) ? 2 : 1;
-  return columns;
 }
 
 function count(errors: number, warnings: number): string {

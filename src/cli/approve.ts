@@ -1,27 +1,27 @@
 import { userInfo } from 'node:os';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
 import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 import { reportVerdict } from './verdict-text.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'approve COMMIT [DIR] [--json]',
   text: [
-    'Lets a commit through that waits because it takes away what may still be needed (CH4206 to CH4208). It passes every',
-    'gate again first. A commit whose message ends in the trailer `Chancery-Approve: removal` does not wait.',
+    'Lets a commit through that waits because it takes away what may still be needed (CH4206 to CH4208). It passes every gate again first. A commit whose message ends in the trailer `Chancery-Approve: removal` does not wait.',
     'COMMIT is an id or the beginning of one, or HEAD or a branch of the repository in DIR. 0: accepted; 2: refused after all.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery approve 4f2a91c examples/shop',
+    ...targetHelp,
+  ],
+  examples: ['chancery approve 4f2a91c examples/shop'],
 };
 
 export async function approve(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { ...targetOptions, json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [name, dir, ...more] = parsed.positionals;

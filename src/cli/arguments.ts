@@ -2,10 +2,14 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { nearestName } from '../base/nearest.ts';
 
+/** A paragraph, indented as it begins; or a term and what it means. `helpText` breaks lines, nobody else. */
+export type HelpLine = string | readonly [term: string, meaning: string];
+
 export interface Help {
   readonly usage: string;
-  readonly text: string;
-  readonly example: string;
+  readonly text: readonly HelpLine[];
+  /** Commands that work when they are pasted. */
+  readonly examples: readonly string[];
 }
 
 /** A list where a flag may be given more than once. */
@@ -14,8 +18,8 @@ export type Values = Readonly<Record<string, string | boolean | readonly string[
 export interface Arguments {
   readonly values: Values;
   readonly positionals: readonly string[];
-  /** The text to print and stop with, when --help was given. */
-  readonly help: string | undefined;
+  /** What to print and stop with, when --help was given. */
+  readonly help: Help | undefined;
 }
 
 /** Flags and positionals of one verb; an unknown flag is a coded error that names the usage. */
@@ -34,7 +38,7 @@ export function parseArguments(
     return {
       values,
       positionals: parsed.positionals,
-      help: values['help'] === true ? helpText(help) : undefined,
+      help: values['help'] === true ? help : undefined,
     };
   } catch (cause) {
     const problem = flagProblem(messageOf(cause), Object.keys(options));
@@ -123,8 +127,4 @@ export function subjectOf(
 export function secondsOf(flag: string, text: string, help: Help): number {
   const given: DurationFlag = { flag, units: ['s', 'm', 'h', 'd'], suchAs: '30m or 1h' };
   return durationMsOf(given, text, help) / 1_000;
-}
-
-function helpText(help: Help): string {
-  return `usage: chancery ${help.usage}\n\n${help.text}\n\nexample:\n  ${help.example}`;
 }

@@ -1,5 +1,6 @@
 import type { DeskAddress } from '../agent/desk-pool.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
@@ -7,20 +8,22 @@ import type { Terminal } from './terminal.ts';
 const stateUnlessSaid = '/var/lib/chancery-authz';
 const listenUnlessSaid = '0.0.0.0:15012';
 
-const usage = {
+const usage: Help = {
   usage: 'authz --server HOST:PORT --root SHA256 PROOF [--listen ADDRESS:PORT]',
   text: [
-    'Runs one policy desk of a pool until SIGTERM: it decides for proxies of other hosts what they would ask the agent of',
-    'their own. It joins the mesh as a host without workloads; `desk: { pool: { HOST: ADDRESS:PORT } }` in mesh.yaml names it,',
-    'and with `defaults: { desk: pool }` proxies ask it. Its log is JSON, a line for each thing that happened, on standard error.',
+    'Runs one policy desk of a pool until SIGTERM: it decides for proxies of other hosts what they would ask the agent of their own. It joins the mesh as a host without workloads; `desk: { pool: { HOST: ADDRESS:PORT } }` in mesh.yaml names it, and with `defaults: { desk: pool }` proxies ask it. Its log is JSON, a line for each thing that happened, on standard error.',
     '',
-    `  --listen ADDRESS:PORT    where proxies reach it; ${listenUnlessSaid} unless said`,
+    ['--listen ADDRESS:PORT', `where proxies reach it; ${listenUnlessSaid} unless said`],
     ...proofHelp,
-    `  --state DIR              where it keeps what it holds, sealed, and its decision log; ${stateUnlessSaid} unless said`,
+    [
+      '--state DIR',
+      `where it keeps what it holds, sealed, and its decision log; ${stateUnlessSaid} unless said`,
+    ],
     ...keepHelp,
-  ].join('\n'),
-  example:
+  ],
+  examples: [
     'chancery authz --server mesh.example.com:15011 --root 9f2c… --join-token-file /etc/chancery/token --listen 10.0.0.5:15012',
+  ],
 };
 
 export const authzOptions = { ...joinFlags, listen: { type: 'string' } } as const;
@@ -28,7 +31,7 @@ export const authzOptions = { ...joinFlags, listen: { type: 'string' } } as cons
 export async function authz(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, authzOptions, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   if (parsed.positionals.length > 0) throw usageError('authz takes flags only', usage);

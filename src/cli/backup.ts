@@ -5,32 +5,36 @@ import { ChanceryError } from '../base/error.ts';
 import { type BackupFacts, backupSqlite, restoreSqlite } from '../store/backup.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
 import { folderNamed } from './folder.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
-const backupUsage = {
+const backupUsage: Help = {
   usage: 'backup DIR --to FILE [--json]',
   text: [
-    'One consistent state of the SQLite store of a mesh as a file, also while its control plane runs: the CA, hosts, tokens',
-    'and the ledger. The CA stays sealed in it; its key (DIR/.chancery/kek, or what --kek names) is not in it and is to be',
-    'kept elsewhere. Without that key a backup is of no use, and with both whoever has them is the CA.',
+    'One consistent state of the SQLite store of a mesh as a file, also while its control plane runs: the CA, hosts, tokens and the ledger. The CA stays sealed in it; its key (DIR/.chancery/kek, or what --kek names) is not in it and is to be kept elsewhere. Without that key a backup is of no use, and with both whoever has them is the CA.',
     '',
-    '  --store PATH   the SQLite file, where the control plane was started with --store; also CHANCERY_STORE',
+    [
+      '--store PATH',
+      'the SQLite file, where the control plane was started with --store; also CHANCERY_STORE',
+    ],
     '',
     'With PostgreSQL take its own tools: pg_dump --format=custom, or the backups of whoever runs it.',
-  ].join('\n'),
-  example: 'chancery backup /srv/intent --to /backup/chancery-2026-01-31.db',
+  ],
+  examples: ['chancery backup /srv/intent --to /backup/chancery-2026-01-31.db'],
 };
 
-const restoreUsage = {
+const restoreUsage: Help = {
   usage: 'restore DIR --from FILE [--json]',
   text: [
-    'Puts a backup in the place of a store that is gone. A store that is there is not touched: stop the control plane and',
-    'move it away first. Then start the control plane with the key that it had.',
+    'Puts a backup in the place of a store that is gone. A store that is there is not touched: stop the control plane and move it away first. Then start the control plane with the key that it had.',
     '',
-    '  --store PATH   the SQLite file, where the control plane is started with --store; also CHANCERY_STORE',
-  ].join('\n'),
-  example: 'chancery restore /srv/intent --from /backup/chancery-2026-01-31.db',
+    [
+      '--store PATH',
+      'the SQLite file, where the control plane is started with --store; also CHANCERY_STORE',
+    ],
+  ],
+  examples: ['chancery restore /srv/intent --from /backup/chancery-2026-01-31.db'],
 };
 
 const options = {
@@ -77,7 +81,7 @@ function read(
   const { [other]: _, ...mine } = options;
   const { help, positionals, values } = parseArguments(args, mine, usage);
   if (help !== undefined) {
-    terminal.out(help);
+    terminal.out(helpText(help, terminal.width));
     return undefined;
   }
   const [dir, ...more] = positionals;

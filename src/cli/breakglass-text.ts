@@ -1,7 +1,7 @@
 import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
 import type { BreakglassReply, BreakglassStepReply, Grant, GrantReach } from '../client/gen/api.ts';
-import { table } from './table.ts';
+import { prose, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a step came to, and where. */
@@ -60,7 +60,11 @@ export function listText({ grants }: BreakglassReply, { width }: Pick<Terminal, 
   const rows = grants.map(({ grant, uses }) => [
     ...[grant.id, scopeText(grant), standing(grant), grant.by, String(uses), grant.reason],
   ]);
-  return table({ header: ['id', 'who to what', 'standing', 'by', 'uses', 'reason'], rows, width });
+  return table({
+    header: ['id', prose('who to what'), prose('standing'), 'by', 'uses', prose('reason')],
+    rows,
+    width,
+  });
 }
 
 export function showText(reply: BreakglassReply): string {

@@ -1,38 +1,51 @@
 import type { ApiClient } from '../client/client.ts';
 import type { BreakglassReply, BreakglassStepReply } from '../client/gen/api.ts';
-import { durationMsOf, parseArguments, subjectOf, usageError, type Values } from './arguments.ts';
+import {
+  durationMsOf,
+  type Help,
+  parseArguments,
+  subjectOf,
+  usageError,
+  type Values,
+} from './arguments.ts';
 import { listText, showText, stepText } from './breakglass-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'breakglass grant|approve|list|show|revoke [ID] [DIR]',
   text: [
-    'Access for a time, beside Git: no commit, no gate, no wave. It works when Git is down, and nobody can overlook it: it is',
-    'in status, log and metrics, and each use leaves a record at the host that decided it, or does not go through.',
+    'Access for a time, beside Git: no commit, no gate, no wave. It works when Git is down, and nobody can overlook it: it is in status, log and metrics, and each use leaves a record at the host that decided it, or does not go through.',
     '',
     '  breakglass grant [DIR] --who WHO --to SERVICE --for TIME --reason TEXT',
-    '    --who WHO                 a service, role:NAME, person:NAME or spiffe://PARTNER/NAME',
-    '    --to SERVICE              the service to be called',
-    '    --operation "GET /a/**"   only this, as `to` of a rule; may be given again; everything unless said',
-    '    --for 30m                 how long; it then ends at every host by itself',
+    ['  --who WHO', 'a service, role:NAME, person:NAME or spiffe://PARTNER/NAME'],
+    ['  --to SERVICE', 'the service to be called'],
+    [
+      '  --operation "GET /a/**"',
+      'only this, as `to` of a rule; may be given again; everything unless said',
+    ],
+    ['  --for 30m', 'how long; it then ends at every host by itself'],
     '    --reason TEXT, --ticket ID',
-    '  breakglass approve ID [DIR] the second operator, where mesh.yaml asks for two',
-    '  breakglass revoke ID [DIR]  ends it now, or takes back what waits',
-    '  breakglass list [DIR]       all of them, newest first',
-    '  breakglass show ID [DIR]    one of them',
-    '    --at TIME                 list and show: as it was then; of what was over long ago, chancery log --kind breakglass',
+    ['breakglass approve ID [DIR]', 'the second operator, where mesh.yaml asks for two'],
+    ['breakglass revoke ID [DIR]', 'ends it now, or takes back what waits'],
+    ['breakglass list [DIR]', 'all of them, newest first'],
+    ['breakglass show ID [DIR]', 'one of them'],
+    [
+      '  --at TIME',
+      'list and show: as it was then; of what was over long ago, chancery log --kind breakglass',
+    ],
     '',
-    'A deny rule stays above every grant; the answer names those that do. Who may grant, for how long, and whether it takes',
-    'two: `breakglass` in mesh.yaml. Each takes --json.',
+    'A deny rule stays above every grant; the answer names those that do. Who may grant, for how long, and whether it takes two: `breakglass` in mesh.yaml. Each takes --json.',
     '0: done, and live at every host that is there; 2: done, and some host is behind, or it waits for a second operator.',
-    targetHelp,
-  ].join('\n'),
-  example:
+    ...targetHelp,
+  ],
+  examples: [
     'chancery breakglass grant /srv/intent --who support-console --to payments --operation "GET /v1/charges/**" --for 30m --reason "INC-211: refunds are stuck"',
+  ],
 };
 
 const options = {
@@ -59,7 +72,7 @@ interface Call {
 export async function breakglass(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const { values } = parsed;

@@ -9,25 +9,36 @@ import { addKey, dropFormerKey } from '../store/kek/file.ts';
 import { generateKek, openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import { rekey } from '../store/rekey.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { folderNamed } from './folder.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'ca rekey [DIR] [--from NAME] [--to NAME [--generate]] [--store ADDRESS] [--json]',
   text: [
     'Seals the CA anew, under another key-encryption key. Each write is whole or not at all; after a crash, run it again.',
     '',
-    '  --to NAME         file:PATH, passphrase:, pkcs11:… or exec:PROGRAM (chancery help CH5212);',
-    '                    left out: a new key in the key file of DIR, which a running control plane takes up by itself',
-    '  --generate        make the AES key on the token of --to first',
-    '  --from NAME       what it is sealed under now; left out: CHANCERY_KEK, else the key file of DIR',
-    '  --store ADDRESS   as for chancery server; left out: CHANCERY_STORE, else the SQLite file of DIR',
+    [
+      '--to NAME',
+      'file:PATH, passphrase:, pkcs11:… or exec:PROGRAM (chancery help CH5212); left out: a new key in the key file of DIR, which a running control plane takes up by itself',
+    ],
+    ['--generate', 'make the AES key on the token of --to first'],
+    [
+      '--from NAME',
+      'what it is sealed under now; left out: CHANCERY_KEK, else the key file of DIR',
+    ],
+    [
+      '--store ADDRESS',
+      'as for chancery server; left out: CHANCERY_STORE, else the SQLite file of DIR',
+    ],
     '',
     'A key that others may have had together with the store has given the CA away: then also chancery ca rotate.',
-  ].join('\n'),
-  example: "chancery ca rekey /srv/intent --to 'exec:/usr/local/bin/aws-kms?key=alias%2Fchancery'",
+  ],
+  examples: [
+    "chancery ca rekey /srv/intent --to 'exec:/usr/local/bin/aws-kms?key=alias%2Fchancery'",
+  ],
 };
 
 interface Request {
@@ -48,7 +59,7 @@ export async function caRekey(args: readonly string[], terminal: Terminal): Prom
   } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [dir = '.', ...more] = parsed.positionals;

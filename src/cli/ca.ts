@@ -1,40 +1,61 @@
 import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { importCa, requestCa } from './ca-import.ts';
 import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'ca status|rotate|request|import|rekey [DIR]',
   text: [
     'The CA of a running mesh.',
     '',
-    '  ca status [DIR]             what signs now, what is trusted, and where a rotation stands and waits; 2: something ends soon',
-    '    --at TIME                 as it was then; whom a step waited for, and warnings, are not recorded',
-    '  ca rotate [DIR]             replace root, intermediate and token key: prepare, activate, taint, revoke, each behind its gate;',
-    '                              the control plane drives it, also through restarts, and this command follows it',
-    '    --intermediate            only what is below the root',
-    "    --own-root                leave the company's root for one of the mesh's own",
-    '    --step STEP               one step by hand: prepare, activate, taint, revoke, or abandon for what is prepared',
-    '    --force                   with --step: go on although somebody is cut off',
-    '  ca rekey [DIR] --to NAME    seal the CA under another key-encryption key; chancery ca rekey --help has more',
-    "  ca request [DIR]            make the key of the next CA and print a request (PKCS#10) for the company's CA to sign",
-    '    --out FILE                write the request there',
-    '    --replace                 in place of the one that waits already',
-    '  ca import [DIR] --chain FILE    take what the company signed, check it, and rotate to it through the same gates',
-    '    --root FILE               what it must chain to; else a root in the chain or one that the mesh trusts',
-    '    --key FILE                a key that the company made; else the one of the request',
-    '    --by-hand                 prepare only; the steps that follow are taken with ca rotate --step',
+    [
+      'ca status [DIR]',
+      'what signs now, what is trusted, and where a rotation stands and waits; 2: something ends soon',
+    ],
+    ['  --at TIME', 'as it was then; whom a step waited for, and warnings, are not recorded'],
+    [
+      'ca rotate [DIR]',
+      'replace root, intermediate and token key: prepare, activate, taint, revoke, each behind its gate; the control plane drives it, also through restarts, and this command follows it',
+    ],
+    ['  --intermediate', 'only what is below the root'],
+    ['  --own-root', "leave the company's root for one of the mesh's own"],
+    [
+      '  --step STEP',
+      'one step by hand: prepare, activate, taint, revoke, or abandon for what is prepared',
+    ],
+    ['  --force', 'with --step: go on although somebody is cut off'],
+    [
+      'ca rekey [DIR] --to NAME',
+      'seal the CA under another key-encryption key; chancery ca rekey --help has more',
+    ],
+    [
+      'ca request [DIR]',
+      "make the key of the next CA and print a request (PKCS#10) for the company's CA to sign",
+    ],
+    ['  --out FILE', 'write the request there'],
+    ['  --replace', 'in place of the one that waits already'],
+    [
+      'ca import [DIR] --chain FILE',
+      'take what the company signed, check it, and rotate to it through the same gates',
+    ],
+    [
+      '  --root FILE',
+      'what it must chain to; else a root in the chain or one that the mesh trusts',
+    ],
+    ['  --key FILE', 'a key that the company made; else the one of the request'],
+    ['  --by-hand', 'prepare only; the steps that follow are taken with ca rotate --step'],
     '',
     'Each takes --json.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery ca rotate examples/shop',
+    ...targetHelp,
+  ],
+  examples: ['chancery ca rotate examples/shop'],
 };
 
 const flags = {
@@ -65,7 +86,7 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
   if (args[0] === 'rekey') return (await import('./ca-rekey.ts')).caRekey(args.slice(1), terminal);
   const parsed = parseArguments(args, flags, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [verb, dir, ...more] = parsed.positionals;

@@ -1,23 +1,24 @@
 import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'check DIR [--json]',
   text: [
     'Parses and validates the intent folder as it lies on disk. 0: no errors; 2: errors, all of them shown.',
     'It has no --at: what was found in a commit is in chancery revision show.',
-  ].join('\n'),
-  example: 'chancery check examples/shop',
+  ],
+  examples: ['chancery check examples/shop'],
 };
 
 export async function check(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

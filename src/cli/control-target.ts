@@ -6,7 +6,7 @@ import { type ApiClient, createClient } from '../client/client.ts';
 import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
 import { type ApiTarget, nodeTransport } from '../serve/api/client.ts';
 import { https } from '../serve/api/node-http.ts';
-import type { Values } from './arguments.ts';
+import type { HelpLine, Values } from './arguments.ts';
 import { folderNamed } from './folder.ts';
 
 /** Where the control plane is; for every command that asks it. Each has a variable, so that it is said once. */
@@ -18,14 +18,20 @@ export const targetOptions = {
   'key-file': { type: 'string' },
 } as const;
 
-export const targetHelp = [
+export const targetHelp: readonly HelpLine[] = [
   '',
   '  Without DIR, of a control plane on another machine (its --api-port):',
-  '    --api https://HOST:PORT                  or CHANCERY_API',
-  '    --token-file FILE                        or CHANCERY_TOKEN_FILE, of chancery token create',
-  '    --cert-file FILE --key-file FILE         or CHANCERY_CERT_FILE and CHANCERY_KEY_FILE, in place of a token',
-  '    --ca-file FILE                           or CHANCERY_CA_FILE: who signed its certificate; the public CAs unless said',
-].join('\n');
+  ['  --api https://HOST:PORT', 'or CHANCERY_API'],
+  ['  --token-file FILE', 'or CHANCERY_TOKEN_FILE, of chancery token create'],
+  [
+    '  --cert-file FILE --key-file FILE',
+    'or CHANCERY_CERT_FILE and CHANCERY_KEY_FILE, in place of a token',
+  ],
+  [
+    '  --ca-file FILE',
+    'or CHANCERY_CA_FILE: who signed its certificate; the public CAs unless said',
+  ],
+];
 
 const variables = {
   api: 'CHANCERY_API',

@@ -1,8 +1,10 @@
 import { placeText } from '../base/place-text.ts';
+import { cutText } from '../base/text-width.ts';
+import { fitted } from '../base/wrap.ts';
 import type { FieldChange } from '../explain/field-changes.ts';
 import type { ResourceChange, ResourceSide } from '../explain/revision-diff.ts';
 import { shortCommit } from './commit-text.ts';
-import { paint, stripColor, type Terminal } from './terminal.ts';
+import { paint, type Terminal } from './terminal.ts';
 
 type Look = Pick<Terminal, 'color' | 'width'>;
 
@@ -11,16 +13,18 @@ export function changeText(change: ResourceChange, who: string, look: Look): str
   const { type, name, before, after, fields } = change;
   const only = before === undefined ? ' is new' : after === undefined ? ' is gone' : '';
   const isSentAgain = before !== undefined && after !== undefined && fields.length === 0;
-  return [
+  const whence = [
     `${paint(look, 'bold', `${type} ${name}`)}${only}${who === '' ? '' : `, ${who}`}`,
     ...(before === undefined ? [] : [paint(look, 'red', `  - ${sideText(before)}`)]),
     ...(after === undefined ? [] : [paint(look, 'green', `  + ${sideText(after)}`)]),
-    ...fields.map((field) => fieldText(field, look.width)),
+  ];
+  return [
+    ...whence.map((line) => fitted(line, look.width)),
+    // A field may be a whole route; --json has all of it.
+    ...fields.map((field) => cutText(fieldText(field, look.width), look.width)),
     // An endpoint assignment's version also holds its cluster's.
     ...(isSentAgain ? ['    the same content, sent again for its cluster'] : []),
-  ]
-    .map((line) => cut(line, look.width))
-    .join('\n');
+  ].join('\n');
 }
 
 function sideText({ version, at, commit }: ResourceSide): string {
@@ -46,12 +50,6 @@ function pathText(path: string, width: number): string {
 
 function shown(value: FieldChange['before']): string {
   return value === undefined ? '(nothing)' : JSON.stringify(value);
-}
-
-/** A field may be a whole route; --json has all of it. */
-function cut(line: string, width: number): string {
-  const plain = stripColor(line);
-  return plain.length <= width ? line : `${plain.slice(0, width - 1)}…`;
 }
 
 /** The first few by name; --json has all. */

@@ -1,34 +1,36 @@
 import { ChanceryError } from '../base/error.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { commitPair, diffCommits } from './diff-commits.ts';
 import { diffProxies } from './diff-proxies.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'diff A B [DIR] [--json]',
   text: [
     'What differs, resource by resource and field by field, with the lines that are to blame on both sides.',
     '',
-    '  Two commits (an id, its beginning, a branch, a tag, HEAD~1): what changes for each proxy, compiled from the repository',
-    '  in DIR (or here). The mesh is not asked, and neither commit needs to have run.',
+    '  Two commits (an id, its beginning, a branch, a tag, HEAD~1): what changes for each proxy, compiled from the repository in DIR (or here). The mesh is not asked, and neither commit needs to have run.',
     '  Two proxies, or one at two times (PROXY or PROXY@TIME, in place of --at): what they run or ran, from the ledger.',
     '  Whatever is a commit of the repository is taken for one; PROXY@now is always a proxy.',
     '',
     '0: nothing differs; 2: something does; 1: a commit does not hold, or what was named is not there.',
-    targetHelp,
-  ].join('\n'),
-  example:
-    'chancery diff HEAD~1 HEAD examples/shop; chancery diff "payments-v1@yesterday 14:02" payments-v1 examples/shop',
+    ...targetHelp,
+  ],
+  examples: [
+    'chancery diff HEAD~1 HEAD examples/shop',
+    'chancery diff "payments-v1@yesterday 14:02" payments-v1 examples/shop',
+  ],
 };
 
 export async function diff(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const options = { ...targetOptions, json: { type: 'boolean' } } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [a, b, dir, ...more] = parsed.positionals;

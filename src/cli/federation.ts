@@ -2,28 +2,35 @@ import { hostname } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { FederationReply } from '../client/gen/api.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'federation list|show|refresh [DIR]',
   text: [
     'The trust domains that a running mesh federates with (`peers` in mesh.yaml).',
     '',
-    '  federation list [DIR]           each peer, its bundle, how fresh it is and why not; 2: one of them fails',
-    '  federation show [DIR]           the own bundle, the ID of its endpoint, and the `peers:` entry that a partner needs',
-    '    --host NAME                   the name that partners reach the endpoint by; this machine when left out',
-    '  federation refresh NAME [DIR]   fetch the bundle of a peer now and wait; 2: it failed',
+    [
+      'federation list [DIR]',
+      'each peer, its bundle, how fresh it is and why not; 2: one of them fails',
+    ],
+    [
+      'federation show [DIR]',
+      'the own bundle, the ID of its endpoint, and the `peers:` entry that a partner needs',
+    ],
+    ['  --host NAME', 'the name that partners reach the endpoint by; this machine when left out'],
+    ['federation refresh NAME [DIR]', 'fetch the bundle of a peer now and wait; 2: it failed'],
     '',
     'Each takes --json; list and show --at TIME: as it was then, without when a bundle was fetched and would be next.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery federation refresh partner.test examples/shop',
+    ...targetHelp,
+  ],
+  examples: ['chancery federation refresh partner.test examples/shop'],
 };
 
 export async function federation(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -35,7 +42,7 @@ export async function federation(args: readonly string[], terminal: Terminal): P
   } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [verb, ...rest] = parsed.positionals;

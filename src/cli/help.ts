@@ -1,21 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { ChanceryError } from '../base/error.ts';
-import { parseArguments } from './arguments.ts';
+import { type Help, parseArguments } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
 const pages = new URL('../../docs/codes/', import.meta.url);
 
-const usage = {
+const usage: Help = {
   usage: 'help [COMMAND|CODE] [--json]',
-  text: 'What a command takes, or the page of a code such as CH2101; without a word, all commands.',
-  example: 'chancery help CH2101',
+  text: [
+    'What a command takes, or the page of a code such as CH2101; without a word, all commands.',
+  ],
+  examples: ['chancery help CH2101'],
 };
 
 export async function help(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [word = '', ...more] = parsed.positionals;

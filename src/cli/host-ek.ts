@@ -5,19 +5,23 @@ import { withTpm } from '../agent/tpm2-tools.ts';
 import { ChanceryError } from '../base/error.ts';
 import { ekHash, readTpmPublic } from '../identity/hosts/tpm-public.ts';
 import { parseHostName } from '../model/scalars.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'host ek [--tcti TCTI] [--name NAME] [--json]',
   text: [
     'Prints the hash of the endorsement key of the TPM of this machine, and the lines of mesh.yaml that admit it.',
     '',
-    '  --tcti TCTI    how the TPM is reached, as tpm2-tools know it; else TPM2TOOLS_TCTI, else /dev/tpmrm0',
-    '  --name NAME    the name of the host; else the name of this machine',
-  ].join('\n'),
-  example: 'chancery host ek --name web-1',
+    [
+      '--tcti TCTI',
+      'how the TPM is reached, as tpm2-tools know it; else TPM2TOOLS_TCTI, else /dev/tpmrm0',
+    ],
+    ['--name NAME', 'the name of the host; else the name of this machine'],
+  ],
+  examples: ['chancery host ek --name web-1'],
 };
 
 /** `chancery host ek`, without these two words. */
@@ -28,7 +32,7 @@ export async function hostEk(args: readonly string[], terminal: Terminal): Promi
     usage,
   );
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   if (parsed.positionals.length > 0) throw usageError('host ek takes no more words', usage);

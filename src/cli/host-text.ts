@@ -6,7 +6,7 @@ import type {
   SealedBy,
 } from '../client/gen/api.ts';
 import type { AgentHealthReply, DecisionCounts } from '../serve/api/wire.ts';
-import { table } from './table.ts';
+import { prose, spare, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 type Look = Pick<Terminal, 'color' | 'width'>;
@@ -34,7 +34,8 @@ export function hostsText({ hosts }: HostsReply, nowMs: number, look: Look): str
     String(host.workloads.length),
     host.standing.kind === 'banned' ? host.standing.reason : (host.health?.problems[0] ?? ''),
   ]);
-  const header = ['host', 'state', 'can renew', 'by', 'since', 'ends', 'workloads', 'problem'];
+  const shown = ['host', 'state', 'can renew', spare('by'), spare('since'), 'ends', 'workloads'];
+  const header = [...shown, prose('problem')];
   return table({ header, rows, width: look.width });
 }
 

@@ -5,35 +5,60 @@ import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
 import { callApi } from '../serve/api/client.ts';
 import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
-import { parseArguments, secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
+import {
+  type Help,
+  parseArguments,
+  secondsOf,
+  subjectOf,
+  usageError,
+  type Values,
+} from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { folderNamed } from './folder.ts';
+import { helpText } from './help-text.ts';
 import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'host list|show|token|ban|evict|health|ek [NAME] [DIR]',
   text: [
     'The machines of a running mesh, and how they come into it.',
     '',
-    '  host list [DIR]             every host: how it was admitted, whether it is here, whether it can renew; 2: one is not well',
-    '  host show NAME [DIR]        one host: what it proved, what it holds, until when',
-    '  host token NAME [DIR]       a token with which one machine joins as NAME, and the command to type there',
-    '    --ttl 1h                  how long it is good for; --replace: NAME is there already and this machine takes its place',
-    '  host ban NAME [DIR]         cut a host off within a second and keep it out; --reason TEXT is kept with it',
-    '  host health [DIR]           of this machine, asked of its own agent: can it renew what it holds; 2: it cannot',
-    '    --state DIR               the state folder of an agent that was started with --server',
-    '  host ek [--tcti TCTI]       of this machine, without an agent: the hash of its TPM, and the lines of mesh.yaml that admit it',
-    '  host evict NAME [DIR]       forget a host, or lift a ban: it has to prove itself anew',
+    [
+      'host list [DIR]',
+      'every host: how it was admitted, whether it is here, whether it can renew; 2: one is not well',
+    ],
+    ['host show NAME [DIR]', 'one host: what it proved, what it holds, until when'],
+    [
+      'host token NAME [DIR]',
+      'a token with which one machine joins as NAME, and the command to type there',
+    ],
+    [
+      '  --ttl 1h',
+      'how long it is good for; --replace: NAME is there already and this machine takes its place',
+    ],
+    [
+      'host ban NAME [DIR]',
+      'cut a host off within a second and keep it out; --reason TEXT is kept with it',
+    ],
+    [
+      'host health [DIR]',
+      'of this machine, asked of its own agent: can it renew what it holds; 2: it cannot',
+    ],
+    ['  --state DIR', 'the state folder of an agent that was started with --server'],
+    [
+      'host ek [--tcti TCTI]',
+      'of this machine, without an agent: the hash of its TPM, and the lines of mesh.yaml that admit it',
+    ],
+    ['host evict NAME [DIR]', 'forget a host, or lift a ban: it has to prove itself anew'],
     '',
-    '  list and show take --at TIME: as it was then, from the ledger. Which certificates a host held is not in it but in',
-    '  chancery log --subject SPIFFE-ID --at TIME. health and ek look at this machine as it is now. Each takes --json.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery host token web-1 /srv/intent --ttl 30m',
+    '  list and show take --at TIME: as it was then, from the ledger. Which certificates a host held is not in it but in chancery log --subject SPIFFE-ID --at TIME. health and ek look at this machine as it is now. Each takes --json.',
+    ...targetHelp,
+  ],
+  examples: ['chancery host token web-1 /srv/intent --ttl 30m'],
 };
 
 const options = {
@@ -60,7 +85,7 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   if (args[0] === 'ek') return hostEk(args.slice(1), terminal);
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const { values } = parsed;

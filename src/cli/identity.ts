@@ -9,25 +9,32 @@ import { identityEntries } from '../identity/entries.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
 import { type EntryMatch, insteadOf, matchEntries } from '../identity/match-entry.ts';
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import { intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
-import { table } from './table.ts';
+import { names, prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'identity list|explain [DIR]',
   text: [
     'Who is who on a host.',
     '',
-    '  identity list [DIR]               each service and what a process must show to be it',
-    '  identity explain --pid N [DIR]    what a process shows now, held against each service; 0: it is one, 2: it is none',
+    ['identity list [DIR]', 'each service and what a process must show to be it'],
+    [
+      'identity explain --pid N [DIR]',
+      'what a process shows now, held against each service; 0: it is one, 2: it is none',
+    ],
     '',
-    '  --at COMMIT|TIME                  by the intent of a commit, or of what ran at a time; else the files in DIR as they lie',
+    [
+      '--at COMMIT|TIME',
+      'by the intent of a commit, or of what ran at a time; else the files in DIR as they lie',
+    ],
     '',
     'Each takes --json.',
-  ].join('\n'),
-  example: 'chancery identity explain --pid 4711 examples/shop',
+  ],
+  examples: ['chancery identity explain --pid 4711 examples/shop'],
 };
 
 export async function identity(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -37,7 +44,7 @@ export async function identity(args: readonly string[], terminal: Terminal): Pro
     usage,
   );
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [verb, dir = '.', ...more] = parsed.positionals;
@@ -134,7 +141,7 @@ function listText(entries: readonly IdentityEntry[], terminal: Terminal): string
     spiffeId,
     selectors.map(({ kind, value }) => `${kind} ${value}`).join(', '),
   ]);
-  return table({ header: ['service', 'SPIFFE ID', 'wanted'], rows, width: terminal.width });
+  return table({ header: ['service', 'SPIFFE ID', names('wanted')], rows, width: terminal.width });
 }
 
 function explainText(
@@ -155,14 +162,13 @@ function explainText(
     const why = `wants ${kind} ${value}; ${insteadOf(miss, missing)}`;
     return ['no', entry.service, `${good} of ${entry.selectors.length} hold`, why];
   });
-  // Reasons are what this command is for: a long one wraps, none is cut.
-  const width = Number.POSITIVE_INFINITY;
+  const { width } = terminal;
   return [
     `process ${pid} shows`,
     table({ header: ['selector', 'value'], rows: found, width }),
     '',
     matches.length === 0
       ? 'no service of this mesh has an `identity:`'
-      : table({ header: ['is it', 'service', '', 'first that failed'], rows: held, width }),
+      : table({ header: ['is it', 'service', '', prose('first that failed')], rows: held, width }),
   ].join('\n');
 }

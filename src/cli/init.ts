@@ -1,14 +1,19 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChanceryError } from '../base/error.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'init DIR [--json]',
-  text: 'Writes a small intent folder to start from: a mesh of two services. Nothing that exists is overwritten.',
-  example: 'chancery init my-mesh && cd my-mesh && git init && git add . && git commit -m "a mesh"',
+  text: [
+    'Writes a small intent folder to start from: a mesh of two services. Nothing that exists is overwritten.',
+  ],
+  examples: [
+    'chancery init my-mesh && cd my-mesh && git init && git add . && git commit -m "a mesh"',
+  ],
 };
 
 const files: Readonly<Record<string, string>> = {
@@ -40,7 +45,7 @@ run: python3 -m http.server 8080 --bind 127.0.0.1
 export async function init(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

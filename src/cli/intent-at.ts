@@ -11,6 +11,7 @@ import type { Repository } from '../git/repository.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import type { Intent } from '../model/types.ts';
 import type { IntentReply } from '../serve/api/wire-intent.ts';
+import type { HelpLine } from './arguments.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient } from './control-target.ts';
@@ -31,11 +32,11 @@ export interface IntentAt {
   readonly isGranted: boolean;
 }
 
-export const intentAtHelp = [
-  '  --at COMMIT|TIME   at a commit of the repository in DIR, or as it ran at a time',
-  '  --dev              the files in DIR as they lie',
+export const intentAtHelp: readonly HelpLine[] = [
+  ['--at COMMIT|TIME', 'at a commit of the repository in DIR, or as it ran at a time'],
+  ['--dev', 'the files in DIR as they lie'],
   '  Unless said, what the mesh in DIR (or --api) runs on; where none runs, HEAD of the repository in DIR, or its files.',
-].join('\n');
+];
 
 export const intentAtOptions = { at: { type: 'string' }, dev: { type: 'boolean' } } as const;
 

@@ -18,6 +18,7 @@ import { tpmSealer } from '../agent/tpm-seal.ts';
 import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
+import type { HelpLine } from './arguments.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { untilSignal } from './signals.ts';
 
@@ -37,22 +38,38 @@ export const joinFlags = {
   'log-allows': { type: 'string' },
 } as const;
 
-export const proofHelp = [
-  '  --server HOST:PORT       the control plane (its port for hosts); given again for each that shares its store',
-  '  --root SHA256            hash of its root; given again for more than one. `chancery host token` prints all of this',
-  '  --join-token-file FILE   PROOF: the token that an operator made for this machine',
-  '  --host-cert FILE --host-key FILE   or PROOF: a certificate that this machine has already (hosts: x509pop)',
-  '  --tpm [--tcti TCTI]      or PROOF: the TPM of this machine (hosts: tpm; `chancery host ek` prints what to write there)',
-  '  --aws-iid                or PROOF: the identity document of this EC2 instance (hosts: aws_iid)',
-] as const;
+export const proofHelp: readonly HelpLine[] = [
+  [
+    '--server HOST:PORT',
+    'the control plane (its port for hosts); given again for each that shares its store',
+  ],
+  [
+    '--root SHA256',
+    'hash of its root; given again for more than one. `chancery host token` prints all of this',
+  ],
+  ['--join-token-file FILE', 'PROOF: the token that an operator made for this machine'],
+  [
+    '--host-cert FILE --host-key FILE',
+    'or PROOF: a certificate that this machine has already (hosts: x509pop)',
+  ],
+  [
+    '--tpm [--tcti TCTI]',
+    'or PROOF: the TPM of this machine (hosts: tpm; `chancery host ek` prints what to write there)',
+  ],
+  ['--aws-iid', 'or PROOF: the identity document of this EC2 instance (hosts: aws_iid)'],
+];
 
-export const keepHelp = [
-  '  --seal-with KIND         binds what is kept to tpm, keyring (lost by a reboot) or file; unless said, or set as',
-  '                           CHANCERY_SEAL_WITH: the strongest that works here and lets this host come back by itself',
-  '  --log-allows SHARE       which share of plain allows the decision log holds, from 0 to 1; 1, or CHANCERY_LOG_ALLOWS.',
-  '                           Denials, and what a rule in audit had a part in, are all in it',
-  '  --host-file FILE         instead of all this: a file that says it, as `up` writes one',
-] as const;
+export const keepHelp: readonly HelpLine[] = [
+  [
+    '--seal-with KIND',
+    'binds what is kept to tpm, keyring (lost by a reboot) or file; unless said, or set as CHANCERY_SEAL_WITH: the strongest that works here and lets this host come back by itself',
+  ],
+  [
+    '--log-allows SHARE',
+    'which share of plain allows the decision log holds, from 0 to 1; 1, or CHANCERY_LOG_ALLOWS. Denials, and what a rule in audit had a part in, are all in it',
+  ],
+  ['--host-file FILE', 'instead of all this: a file that says it, as `up` writes one'],
+];
 
 /** Runs what joins until SIGTERM. */
 export async function runJoined(

@@ -19,7 +19,7 @@ const entries = [
 
 describe('chancery log', () => {
   it('is a line for each entry where there is room', () => {
-    const lines = logText(entries, 160).split('\n');
+    const lines = logText(entries, 200).split('\n');
     assert.equal(lines.length, 3);
     assert.match(lines[1] ?? '', /^1970-01-01T00:00:00Z +commit-live +aaaaaaaaaaaa +live on 7/);
     assert.match(lines[2] ?? '', /nack +checkout-v1 +refused Listener tcp\/db: cannot bind/);

@@ -1,8 +1,9 @@
 import { timeText } from '../base/time-text.ts';
+import { fitted, folded } from '../base/wrap.ts';
 import type { LedgerEntry } from '../client/gen/api.ts';
 import { auditText } from '../explain/audit.ts';
 import { shortCommit } from './commit-text.ts';
-import { table, wrapped } from './table.ts';
+import { prose, table } from './table.ts';
 
 /** On a narrower terminal nothing would be left of what happened. */
 const tableWidthMin = 110;
@@ -19,7 +20,7 @@ export function logText(entries: readonly LedgerEntry[], width: number): string 
     auditText(one).replaceAll('\n', ' '),
   ]);
   if (width >= tableWidthMin) {
-    return table({ header: ['time', 'kind', 'subject', 'what'], rows, width });
+    return table({ header: ['time', 'kind', 'subject', prose('what')], rows, width });
   }
   return rows.map((row) => entryText(row, width)).join('\n');
 }
@@ -32,8 +33,8 @@ function entryText(
   [time = '', kind = '', subject = '', what = '']: string[],
   width: number,
 ): string {
-  const lines = wrapped(what, width - indent.length);
+  const lines = folded(what, width - indent.length);
   const more = lines.length > linesMax ? [`${indent}…`] : [];
   const shown = lines.slice(0, linesMax).map((line) => `${indent}${line}`);
-  return [`${time}  ${kind}  ${subject}`.slice(0, width), ...shown, ...more].join('\n');
+  return [fitted(`${time}  ${kind}  ${subject}`, width), ...shown, ...more].join('\n');
 }

@@ -1,21 +1,22 @@
 import { timeText } from '../base/time-text.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import { logText } from './log-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage:
     'log [DIR] [--kind K] [--subject S] [--by WHO] [--since TIME] [--at TIME] [--limit N] [--json]',
   text: [
     'The ledger in words, newest last: commits, what proxies took and refused, endpoints, certificates, hosts, the CA, and who did it.',
     'S is a proxy, a commit, a host or a SPIFFE ID; --kind may be given more than once; --at TIME ends with what was known then.',
     'WHO is a person, a token or a program that did something; --kind api-call is every change that was asked for, and its outcome.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery log examples/shop --subject payments-v1 --since "1h ago"',
+    ...targetHelp,
+  ],
+  examples: ['chancery log examples/shop --subject payments-v1 --since "1h ago"'],
 };
 
 const limitUnlessSaid = '50';
@@ -35,7 +36,7 @@ export async function log(args: readonly string[], terminal: Terminal): Promise<
   };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

@@ -3,8 +3,9 @@ import { systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { findingFields, jsonLog } from '../base/log.ts';
 import { nearestName } from '../base/nearest.ts';
-import { wrapped } from './table.ts';
-import { paint, processTerminal, proseWidth, type Terminal } from './terminal.ts';
+import { wrapped } from '../base/wrap.ts';
+import { proseColumns } from './help-text.ts';
+import { paint, processTerminal, type Terminal } from './terminal.ts';
 
 /** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied: scripts rely on these. */
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -202,19 +203,25 @@ function summaries(): readonly { readonly name: string; readonly summary: string
 const gap = '  ';
 
 function overview(terminal: Terminal): string {
+  const columns = proseColumns(terminal.width);
   const width = Math.max(...Object.keys(verbs).map((name) => name.length));
   const lines = Object.entries(verbs).flatMap(([name, { summary }]) =>
-    wrapped(summary, Math.min(terminal.width, proseWidth) - width - gap.length * 2).map(
-      (line, at) => [gap, (at === 0 ? name : '').padEnd(width), gap, line].join(''),
+    wrapped(summary, columns - width - gap.length * 2).map((line, at) =>
+      [gap, (at === 0 ? name : '').padEnd(width), gap, line].join(''),
     ),
   );
   return [
-    `${paint(terminal, 'bold', 'chancery')}: a service mesh around Envoy in which every answer has a reason`,
+    ...wrapped(
+      `${paint(terminal, 'bold', 'chancery')}: a service mesh around Envoy in which every answer has a reason`,
+      columns,
+    ),
     '',
     ...lines,
     '',
-    'chancery COMMAND --help shows what it takes, with an example; with --json each says what it found as JSON.',
-    'Exit codes: 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied.',
-    'A first try: chancery up examples/shop',
+    ...[
+      'chancery COMMAND --help shows what it takes, with an example; with --json each says what it found as JSON.',
+      'Exit codes: 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied.',
+      'A first try: chancery up examples/shop',
+    ].flatMap((line) => wrapped(line, columns)),
   ].join('\n');
 }

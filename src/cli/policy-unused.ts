@@ -9,7 +9,7 @@ import { intentOfFiles } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { recordedFlows } from './policy-sides.ts';
 import { agoText, type PolicyCall } from './policy-text.ts';
-import { table } from './table.ts';
+import { prose, table } from './table.ts';
 import { paint } from './terminal.ts';
 
 export async function policyUnused(call: PolicyCall): Promise<ExitCode> {
@@ -38,23 +38,9 @@ export async function policyUnused(call: PolicyCall): Promise<ExitCode> {
     `${count(all.length, 'rule', 'rules')} at ${state.where}, traffic since ${timeText(recorded.sinceMs)}: ${used} used, ${unused.length} unused, ${open.length} cannot be told`,
   );
   const rows = [...unused, ...open].map((one) => rowOf(one, call));
-  if (rows.length > 0) terminal.out(rowsText(rows, terminal.width));
+  const header = ['', 'service', 'rule', 'where', 'known since', prose('why')];
+  if (rows.length > 0) terminal.out(table({ header, rows, width: terminal.width }));
   return code;
-}
-
-/** On a narrower terminal nothing would be left of the names of rules. */
-const tableWidthMin = 110;
-
-function rowsText(rows: readonly (readonly string[])[], width: number): string {
-  const header = ['', 'service', 'rule', 'where', 'known since', 'why'];
-  if (width >= tableWidthMin) return table({ header, rows, width });
-  return rows
-    .flatMap(([state, , rule = '', where, known, why]) => [
-      `${state}  ${where}`,
-      `    ${rule}`,
-      `    ${known === '' ? '' : `known since ${known}; `}${why}`,
-    ])
-    .join('\n');
 }
 
 function rowOf(

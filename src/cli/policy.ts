@@ -1,34 +1,46 @@
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { policyDiff } from './policy-diff.ts';
 import { policySuggest } from './policy-suggest.ts';
 import { policyUnused } from './policy-unused.ts';
 import type { Terminal } from './terminal.ts';
 
-export const policyHelp = {
+export const policyHelp: Help = {
   usage: 'policy diff|unused|suggest … [DIR] [--since 7d] [--json]',
   text: [
     'What a change of rules means, which rules nobody needs, and which ones traffic would need.',
     '',
-    '  policy diff A..B [DIR]      what B permits and A does not, and the other way, exactly, whatever the traffic; and what it',
-    '                              would mean for the traffic that was recorded. Also A B, or B alone: against what runs',
-    '    --format markdown         for a comment on a pull request',
+    [
+      'policy diff A..B [DIR]',
+      'what B permits and A does not, and the other way, exactly, whatever the traffic; and what it would mean for the traffic that was recorded. Also A B, or B alone: against what runs',
+    ],
+    ['  --format markdown', 'for a comment on a pull request'],
     '    0: nothing changes; 2: something does; 3: it would deny traffic that was seen; 1: it cannot be told',
-    '  policy unused [DIR]         rules that no request met since then',
+    ['policy unused [DIR]', 'rules that no request met since then'],
     '    0: there is none; 2: there is; 1: it cannot be told',
-    '  policy suggest SERVICE [DIR]   the least that recorded traffic needs, as rules; prints them',
-    '    --branch NAME             makes a commit of them on a new branch; no file and no other branch changes',
+    [
+      'policy suggest SERVICE [DIR]',
+      'the least that recorded traffic needs, as rules; prints them',
+    ],
+    [
+      '  --branch NAME',
+      'makes a commit of them on a new branch; no file and no other branch changes',
+    ],
     '',
-    '  --since TIME                traffic since then (7d, yesterday 14:02, …); 7d unless said, and at most 8d are kept',
-    '  A and B are commits of the repository in DIR (an id, a branch, a tag, HEAD~1), or times at which the mesh ran: they',
-    '  stand in place of --at. unused and suggest look at the traffic up to now.',
-    '  Recorded is what the agents of `up` read in the access logs of their proxies: caller, method, path with ids as *,',
-    '  and the rule; no header, no token and no body. What hangs on those is uncertain.',
-    targetHelp,
-  ].join('\n'),
-  example:
-    'chancery policy diff main..tighten-payments /srv/intent; chancery policy suggest payments /srv/intent --branch least-payments',
+    [
+      '--since TIME',
+      'traffic since then (7d, yesterday 14:02, …); 7d unless said, and at most 8d are kept',
+    ],
+    '  A and B are commits of the repository in DIR (an id, a branch, a tag, HEAD~1), or times at which the mesh ran: they stand in place of --at. unused and suggest look at the traffic up to now.',
+    '  Recorded is what the agents of `up` read in the access logs of their proxies: caller, method, path with ids as *, and the rule; no header, no token and no body. What hangs on those is uncertain.',
+    ...targetHelp,
+  ],
+  examples: [
+    'chancery policy diff main..tighten-payments /srv/intent',
+    'chancery policy suggest payments /srv/intent --branch least-payments',
+  ],
 };
 
 const options = {
@@ -42,7 +54,7 @@ const options = {
 export async function policy(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, policyHelp);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [verb, ...words] = parsed.positionals;

@@ -2,24 +2,25 @@ import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import { span } from './host-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
-import { table } from './table.ts';
+import { spare, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'proxy PROXY [DIR] [--at TIME] [--json]',
   text: [
     'What a proxy runs, or ran at a time, and the lines and the commit that made it.',
     '0: it has taken all that is meant for it; 2: it refused something, waits for something, or is away.',
     'TIME: 14:02, "yesterday 14:02", "10m ago", 2026-03-01T14:02:00Z.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery proxy payments-v1 examples/shop --at "yesterday 14:02"',
+    ...targetHelp,
+  ],
+  examples: ['chancery proxy payments-v1 examples/shop --at "yesterday 14:02"'],
 };
 
 export async function proxy(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -27,7 +28,7 @@ export async function proxy(args: readonly string[], terminal: Terminal): Promis
   const options = { ...targetOptions, ...own };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [name, dir, ...more] = parsed.positionals;
@@ -49,8 +50,6 @@ export async function proxyReply(
   return api.get('/v1/proxies/{name}', { path: { name }, query });
 }
 
-const widthWithVersions = 100;
-
 export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 'width'>): string {
   const { proxy: name, atMs, kind, sinceMs, resources } = reply;
   const hue = kind === 'connected' ? 'green' : 'yellow';
@@ -58,8 +57,6 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
     resources.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
     ({ type }) => type,
   );
-  // The version is for scripts; the line and the commit that made it must not be cut for it.
-  const isWide = terminal.width >= widthWithVersions;
   const rows = [...byType].flatMap(([type, all]) => [
     [paint(terminal, 'bold', type)],
     ...all.map((one) => [
@@ -68,10 +65,11 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
       one.sinceMs === undefined ? '' : span(atMs - one.sinceMs),
       one.from[0] === undefined ? '' : placeText(one.from[0]),
       shortCommit(one.commit ?? ''),
-      ...(isWide ? [one.version.slice(0, 8)] : []),
+      one.version.slice(0, 8),
     ]),
   ]);
-  const header = ['resource', 'state', 'for', 'from', 'commit', ...(isWide ? ['version'] : [])];
+  // The version is for scripts.
+  const header = ['resource', 'state', 'for', 'from', 'commit', spare('version')];
   const refusals = resources.flatMap((one) =>
     one.message === undefined
       ? []

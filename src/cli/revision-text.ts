@@ -2,7 +2,7 @@ import type { Finding } from '../base/finding.ts';
 import { timeText } from '../base/time-text.ts';
 import type { BranchState, CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
-import { table } from './table.ts';
+import { names, prose, spare, table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
 
 /** What the gates said to a commit, and how it went on to proxies since the control plane started. */
@@ -30,7 +30,7 @@ export function revisionTable(
     one.gates.map(({ gate, tookMs }) => `${gate} ${tookMs}`).join(', '),
     one.subject,
   ]);
-  const header = ['commit', 'state', 'seen', 'gates (ms)', 'subject'];
+  const header = ['commit', prose('state'), 'seen', spare('gates (ms)'), prose('subject')];
   return table({ header, rows, width: look.width });
 }
 
@@ -115,6 +115,6 @@ export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width
     '',
     rows.length === 0
       ? 'it changes nothing for any proxy'
-      : table({ header: ['wave', 'proxies', 'who'], rows, width: look.width }),
+      : table({ header: ['wave', 'proxies', names('who')], rows, width: look.width }),
   ].join('\n');
 }

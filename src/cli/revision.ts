@@ -2,31 +2,44 @@ import { userInfo } from 'node:os';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
 import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { type Revision, revisionTable, waveText } from './revision-text.ts';
 import type { Terminal } from './terminal.ts';
 import { reportVerdict } from './verdict-text.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'revision list|show|halt|resume|rollback [COMMIT] [DIR]',
   text: [
     'What became of each commit: through the gates, then to all proxies: one of each service that it touches, a tenth, all.',
     '',
-    '  revision list [DIR]           the newest first, and how far each got; 2: the newest is refused, waits or is halted',
-    '    --limit N                   at most so many; 20 when left out',
-    '  revision show COMMIT [DIR]    one of them, with everything that was found, its waves, and who is in them',
-    '    --at TIME                   list and show: as it was then; gates and waves of then: chancery log --subject COMMIT',
-    '  revision halt|resume [DIR]    nobody else gets the one that is under way, until you say',
-    '  revision rollback [DIR]       everybody gets what ran before it; the same commit is not tried again',
+    [
+      'revision list [DIR]',
+      'the newest first, and how far each got; 2: the newest is refused, waits or is halted',
+    ],
+    ['  --limit N', 'at most so many; 20 when left out'],
+    [
+      'revision show COMMIT [DIR]',
+      'one of them, with everything that was found, its waves, and who is in them',
+    ],
+    [
+      '  --at TIME',
+      'list and show: as it was then; gates and waves of then: chancery log --subject COMMIT',
+    ],
+    ['revision halt|resume [DIR]', 'nobody else gets the one that is under way, until you say'],
+    [
+      'revision rollback [DIR]',
+      'everybody gets what ran before it; the same commit is not tried again',
+    ],
     '',
     'Each takes --json.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery revision rollback /srv/intent',
+    ...targetHelp,
+  ],
+  examples: ['chancery revision rollback /srv/intent'],
 };
 
 const limitUnlessSaid = '20';
@@ -40,7 +53,7 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
   const options = { ...targetOptions, ...own };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [verb, ...rest] = parsed.positionals;

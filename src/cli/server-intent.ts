@@ -6,6 +6,7 @@ import type { Finding } from '../base/finding.ts';
 import type { Result } from '../base/result.ts';
 import { checkBranch, parseFolder, parseRemoteAddress } from '../git/remote-address.ts';
 import type { AllowedSigners } from '../git/signatures.ts';
+import type { HelpLine } from './arguments.ts';
 import {
   type DurationFlag,
   durationMsOf,
@@ -37,9 +38,12 @@ export const signingFlags = {
   'signing-key': { type: 'string' },
 } as const;
 
-export const signingHelp: readonly string[] = [
-  '  --require-signed   take only commits signed by who is in --allowed-signers FILE (ssh) or --signers-keyring DIR (OpenPGP)',
-  '  --signing-key FILE an ssh key that signs the commits by which changes are taken back',
+export const signingHelp: readonly HelpLine[] = [
+  [
+    '--require-signed',
+    'take only commits signed by who is in --allowed-signers FILE (ssh) or --signers-keyring DIR (OpenPGP)',
+  ],
+  ['--signing-key FILE', 'an ssh key that signs the commits by which changes are taken back'],
 ];
 
 const pollUnlessSaid = '10s';
@@ -48,18 +52,30 @@ const pollMsMin = 1_000;
 /** Who asks less often does not follow a branch; what a timer takes ends at 24 days. */
 const pollMsMax = 24 * 3_600_000;
 
-export const remoteHelp: readonly string[] = [
-  '  --repo URL         intent comes from this repository: ssh://, user@host:path, https://, file:// or an absolute path.',
-  '                     DIR then holds only the state, with a mirror of the branch in DIR/.chancery/mirror.git',
-  '  --branch NAME, --path FOLDER    the branch, and the intent folder in it; the one of HEAD, and the top, unless said',
-  `  --poll TIME        how often it is asked; ${pollUnlessSaid} unless said`,
-  '  --git-token-file FILE, --git-ca FILE        https: a token or user:token (mode 0600); the CA of the server',
-  '  --git-key FILE, --git-known-hosts FILE      ssh: the private key; the keys of the server. The agent of SSH_AUTH_SOCK,',
-  '                     and ~/.ssh/known_hosts, unless said',
-  '  --allow-rewind     take a branch that no longer contains the commit that runs',
-  '  --webhook-secret-file FILE   fetch at once on a signed POST /v1/git/webhook of GitHub, GitLab, Gitea or Forgejo, at',
-  '                     --api-port',
-  '  --webhook-port N   take them also without TLS on 127.0.0.1, for a TLS proxy in front',
+export const remoteHelp: readonly HelpLine[] = [
+  [
+    '--repo URL',
+    'intent comes from this repository: ssh://, user@host:path, https://, file:// or an absolute path. DIR then holds only the state, with a mirror of the branch in DIR/.chancery/mirror.git',
+  ],
+  [
+    '--branch NAME, --path FOLDER',
+    'the branch, and the intent folder in it; the one of HEAD, and the top, unless said',
+  ],
+  ['--poll TIME', `how often it is asked; ${pollUnlessSaid} unless said`],
+  [
+    '--git-token-file FILE, --git-ca FILE',
+    'https: a token or user:token (mode 0600); the CA of the server',
+  ],
+  [
+    '--git-key FILE, --git-known-hosts FILE',
+    'ssh: the private key; the keys of the server. The agent of SSH_AUTH_SOCK, and ~/.ssh/known_hosts, unless said',
+  ],
+  ['--allow-rewind', 'take a branch that no longer contains the commit that runs'],
+  [
+    '--webhook-secret-file FILE',
+    'fetch at once on a signed POST /v1/git/webhook of GitHub, GitLab, Gitea or Forgejo, at --api-port',
+  ],
+  ['--webhook-port N', 'take them also without TLS on 127.0.0.1, for a TLS proxy in front'],
 ];
 
 /** Undefined: no --repo. Files are relative to the folder where they are typed. */

@@ -11,6 +11,7 @@ import { systemClock } from '../base/clock.ts';
 import { jsonLog } from '../base/log.ts';
 import {
   durationMsOf,
+  type Help,
   noMore,
   parseArguments,
   usageError,
@@ -18,6 +19,7 @@ import {
   watchFlag,
 } from './arguments.ts';
 import { folderNamed } from './folder.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import {
   remoteFlags,
@@ -33,41 +35,58 @@ import type { Terminal } from './terminal.ts';
 /** Long enough for errors of one second to show in counters that agents tell twice a second. */
 const watchUnlessSaid = '5s';
 
-const usage = {
+const usage: Help = {
   usage: 'server --dir DIR [--repo URL] [--listen ADDRESS] [--store ADDRESS] [--kek NAME] [--dev]',
   text: [
-    'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or what',
-    '--store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
-    'The CA is sealed in it under the key in DIR/.chancery/kek, or under the one that --kek or CHANCERY_KEK names:',
-    'file:PATH, passphrase:, pkcs11:… or exec:PROGRAM (chancery help CH5212).',
+    'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or what --store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
+    'The CA is sealed in it under the key in DIR/.chancery/kek, or under the one that --kek or CHANCERY_KEK names: file:PATH, passphrase:, pkcs11:… or exec:PROGRAM (chancery help CH5212).',
     'Its log is JSON, a line for each thing that happened, on standard error.',
     '',
-    '  --listen ADDRESS   where proxies and hosts reach it; 127.0.0.1 unless said',
-    '  --advertise NAME   the name or address that new hosts are told; the address of --listen unless said',
-    `  --port N           for proxies; ${firstControlPlanePort} unless said`,
-    `  --agent-port N     for hosts; ${firstAgentPort} unless said`,
-    '  --federation-port N      serve the bundle of the mesh to other trust domains, on every address, over HTTPS and to',
-    '                           whoever asks; profile https_spiffe, with the SVID of the control plane',
-    '  --federation-cert FILE   with --federation-key FILE: profile https_web, with this certificate (PEM, read again when',
-    '                           it changes)',
-    '  --upstream-ca-cert FILE, --upstream-ca-key FILE',
-    '                     a CA of the company that signs the intermediates of the mesh; read again at each use. Behind it in',
-    '                     the file what is between it and the root. Also CHANCERY_UPSTREAM_CA_CERT and CHANCERY_UPSTREAM_CA_KEY',
-    '  --upstream-bundle FILE    its roots, where it is none itself. Also CHANCERY_UPSTREAM_BUNDLE',
-    `  --watch TIME       how long each wave of a commit is looked at before the next one gets it; ${watchUnlessSaid} unless said, 0s for none`,
+    ['--listen ADDRESS', 'where proxies and hosts reach it; 127.0.0.1 unless said'],
+    [
+      '--advertise NAME',
+      'the name or address that new hosts are told; the address of --listen unless said',
+    ],
+    ['--port N', `for proxies; ${firstControlPlanePort} unless said`],
+    ['--agent-port N', `for hosts; ${firstAgentPort} unless said`],
+    [
+      '--federation-port N',
+      'serve the bundle of the mesh to other trust domains, on every address, over HTTPS and to whoever asks; profile https_spiffe, with the SVID of the control plane',
+    ],
+    [
+      '--federation-cert FILE',
+      'with --federation-key FILE: profile https_web, with this certificate (PEM, read again when it changes)',
+    ],
+    [
+      '--upstream-ca-cert FILE, --upstream-ca-key FILE',
+      'a CA of the company that signs the intermediates of the mesh; read again at each use. Behind it in the file what is between it and the root. Also CHANCERY_UPSTREAM_CA_CERT and CHANCERY_UPSTREAM_CA_KEY',
+    ],
+    ['--upstream-bundle FILE', 'its roots, where it is none itself. Also CHANCERY_UPSTREAM_BUNDLE'],
+    [
+      '--watch TIME',
+      `how long each wave of a commit is looked at before the next one gets it; ${watchUnlessSaid} unless said, 0s for none`,
+    ],
     ...signingHelp,
     ...remoteHelp,
-    "  --api-port N       the operators' API over TLS, for commands and programs of other machines; only on this machine's",
-    '                     socket unless said. They show a token (chancery token create) or a certificate that `operators`',
-    '                     in mesh.yaml names',
-    '  --api-cert FILE, --api-key FILE   its certificate (PEM, read again when it changes); the SVID of the control plane',
-    '                     unless said',
-    '  --metrics-address [ADDRESS:]PORT   /healthz, /readyz and /metrics without TLS, for whoever can reach it; 127.0.0.1',
-    '                     unless said',
-    '  --otlp-endpoint URL      traces of commits go there by OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT and its kin unless said',
-    '  --dev              follow the files as they lie on disk instead of Git',
-  ].join('\n'),
-  example: 'chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com',
+    [
+      '--api-port N',
+      "the operators' API over TLS, for commands and programs of other machines; only on this machine's socket unless said. They show a token (chancery token create) or a certificate that `operators` in mesh.yaml names",
+    ],
+    [
+      '--api-cert FILE, --api-key FILE',
+      'its certificate (PEM, read again when it changes); the SVID of the control plane unless said',
+    ],
+    [
+      '--metrics-address [ADDRESS:]PORT',
+      '/healthz, /readyz and /metrics without TLS, for whoever can reach it; 127.0.0.1 unless said',
+    ],
+    [
+      '--otlp-endpoint URL',
+      'traces of commits go there by OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT and its kin unless said',
+    ],
+    ['--dev', 'follow the files as they lie on disk instead of Git'],
+  ],
+  examples: ['chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com'],
 };
 
 export const serverOptions = {
@@ -98,7 +117,7 @@ export const serverOptions = {
 export async function server(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, serverOptions, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   noMore(parsed.positionals, usage);

@@ -6,8 +6,15 @@ import { systemClock as clock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ShadowInfo } from '../client/gen/api.ts';
-import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
+import {
+  type DurationFlag,
+  durationMsOf,
+  type Help,
+  parseArguments,
+  usageError,
+} from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { repositoryFor } from './repository-for.ts';
 import { agreementText, shadowText } from './shadow-text.ts';
@@ -17,26 +24,30 @@ import type { Terminal } from './terminal.ts';
 const forUnlessSaid = '1h';
 const forFlag: DurationFlag = { flag: '--for', units: ['s', 'm', 'h'], suchAs: '30m or 1h' };
 
-const usage = {
+const usage: Help = {
   usage: 'shadow BRANCH [DIR] [--for 1h] [--watch] | show [DIR] [--json] | stop [DIR]',
   text: [
     'Lets the policy of a branch ride along with live traffic, and tells what it would do otherwise. It decides nothing.',
     '',
-    '  shadow BRANCH [DIR]   a branch, a tag or a commit of the repository in DIR; whole, as it is',
-    `    --for TIME          it ends by itself after this; ${forUnlessSaid} unless said, a day at most`,
-    '    --watch             follow what it finds until Ctrl-C or its end',
-    '  shadow show [DIR]     by edge and rule, with the lines of both sides; of the one that rides, or of the last one',
-    '  shadow stop [DIR]     end it',
+    [
+      'shadow BRANCH [DIR]',
+      'a branch, a tag or a commit of the repository in DIR; whole, as it is',
+    ],
+    ['  --for TIME', `it ends by itself after this; ${forUnlessSaid} unless said, a day at most`],
+    ['  --watch', 'follow what it finds until Ctrl-C or its end'],
+    [
+      'shadow show [DIR]',
+      'by edge and rule, with the lines of both sides; of the one that rides, or of the last one',
+    ],
+    ['shadow stop [DIR]', 'end it'],
     '',
-    'What the proxies decide by themselves comes from their access logs: it takes up to half a minute to be shown, and',
-    'is uncertain where a rule looks at what no log holds.',
+    'What the proxies decide by themselves comes from their access logs: it takes up to half a minute to be shown, and is uncertain where a rule looks at what no log holds.',
     '',
     '0: no difference so far; 2: there are; 3: it would deny traffic that is let in now.',
-    'Each takes --json. With --api, BRANCH is of the repository around here. What was found by a time is not kept; which one',
-    'rode then is: chancery log --kind shadow-started --kind shadow-ended --at TIME.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery shadow tighten-payments /srv/intent --for 30m --watch',
+    'Each takes --json. With --api, BRANCH is of the repository around here. What was found by a time is not kept; which one rode then is: chancery log --kind shadow-started --kind shadow-ended --at TIME.',
+    ...targetHelp,
+  ],
+  examples: ['chancery shadow tighten-payments /srv/intent --for 30m --watch'],
 };
 
 const options = {
@@ -55,7 +66,7 @@ interface Call {
 export async function shadow(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const { values, positionals, help } = parseArguments(args, options, usage);
   if (help !== undefined) {
-    terminal.out(help);
+    terminal.out(helpText(help, terminal.width));
     return 0;
   }
   const [name, dir, ...more] = positionals;

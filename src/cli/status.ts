@@ -1,24 +1,27 @@
 import type { StatusReply } from '../client/gen/api.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import { isFine, statusText } from './status-text.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'status [DIR] [--at TIME] [--all] [--json]',
   text: [
     'How a running mesh is: what needs a person first, then each workload and its proxy.',
     '0: every proxy has all that is meant for it, every workload is ready, and nothing ends soon; 2: something is not so.',
     '',
-    '  --at TIME   as it was then, from the ledger: the commit, the proxies, what they refused. Not recorded, and so not',
-    '              shown: what was on its way to a proxy, what was withheld, warnings',
-    '  --all       also the workloads that are fine, where there are many',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery status examples/shop --at "10m ago"',
+    [
+      '--at TIME',
+      'as it was then, from the ledger: the commit, the proxies, what they refused. Not recorded, and so not shown: what was on its way to a proxy, what was withheld, warnings',
+    ],
+    ['--all', 'also the workloads that are fine, where there are many'],
+    ...targetHelp,
+  ],
+  examples: ['chancery status examples/shop --at "10m ago"'],
 };
 
 const options = {
@@ -31,7 +34,7 @@ const options = {
 export async function status(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

@@ -4,14 +4,12 @@ import { renderFindings } from '../base/finding-text.ts';
 /** Where a command writes: results to `out`, progress and problems to `err`. Colour only on a terminal. */
 export interface Terminal {
   readonly color: boolean;
+  /** Columns of `out`; without end where it is no terminal. */
   readonly width: number;
   out(text: string): void;
   err(text: string): void;
   findings(findings: readonly Finding[], sources?: ReadonlyMap<string, string>): void;
 }
-
-/** Of running text; tables are whole where nobody has to read them on a screen. */
-export const proseWidth = 120;
 
 export function processTerminal(): Terminal {
   const mayColor = process.env['NO_COLOR'] === undefined;
@@ -25,7 +23,8 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(`${harmless(text, color)}\n`),
     err: (text) => void process.stderr.write(`${harmless(text, colorErr)}\n`),
     findings: (findings, sources = new Map()) => {
-      const text = renderFindings(findings, { sources, color: colorErr });
+      const width = process.stderr.columns ?? Number.POSITIVE_INFINITY;
+      const text = renderFindings(findings, { sources, color: colorErr, width });
       process.stderr.write(`${harmless(text, colorErr)}\n`);
     },
   };
@@ -47,12 +46,6 @@ export function harmless(text: string, color: boolean): string {
     if (own !== undefined) return color ? own : '';
     return `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
-}
-
-const colorSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
-
-export function stripColor(text: string): string {
-  return text.replaceAll(colorSequence, '');
 }
 
 export type Hue = 'red' | 'green' | 'yellow' | 'dim' | 'bold';

@@ -2,24 +2,25 @@ import { testsOf } from '../app/checks.ts';
 import { decideTest } from '../app/intent-tests.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { parseIntent } from '../model/parse.ts';
-import { parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, usageError } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
-import { table } from './table.ts';
+import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'test DIR [--json]',
   text: [
     'Decides every `tests:` entry with the engine that proxies use. 0: all as expected; 1: errors; 2: some not.',
     'It has no --at, for it looks at the files as they lie; chancery why --at answers by a commit or a time.',
-  ].join('\n'),
-  example: 'chancery test examples/shop',
+  ],
+  examples: ['chancery test examples/shop'],
 };
 
 export async function test(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;
@@ -51,7 +52,7 @@ export async function test(args: readonly string[], terminal: Terminal): Promise
     // Why one passed that was to be denied is its code; the sentence is for who has to mend one.
     (passed ? reason?.split(' ', 1)[0] : reason) ?? '',
   ]);
-  const header = ['', 'from', 'to', 'request', 'expect', 'got', 'rule', 'reason'];
+  const header = ['', 'from', 'to', 'request', 'expect', 'got', 'rule', prose('reason')];
   terminal.out(table({ header, rows, width: terminal.width }));
   terminal.out(`${results.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 2;

@@ -4,35 +4,46 @@ import { timeText } from '../base/time-text.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ApiTokenInfo, ApiTokenReply, ApiTokensReply } from '../client/gen/api.ts';
 import { replaceDurably } from '../store/durable-file.ts';
-import { parseArguments, secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
+import {
+  type Help,
+  parseArguments,
+  secondsOf,
+  subjectOf,
+  usageError,
+  type Values,
+} from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
-import { table } from './table.ts';
+import { spare, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 type Role = ApiTokenInfo['role'];
 
 const roles: readonly Role[] = ['viewer', 'operator', 'admin'];
 
-const usage = {
+const usage: Help = {
   usage: 'token create|list|revoke [NAME] [DIR]',
   text: [
     "Tokens for the operators' API of a control plane over TCP (server --api-port).",
     '',
-    '  token create NAME [DIR] --role ROLE   a token for one person or program; it is shown once',
-    `    --role ROLE               ${roles.join(', ')}; each may do what those before it may`,
-    '    --ttl 30d                 how long it is good for; 30d unless said, at most 365d',
-    '    --out FILE                write it there, for its owner only, instead of showing it',
-    '    --ca-out FILE             also write the roots of the mesh, for --ca-file',
-    '  token list [DIR]            all of them; their secrets are kept nowhere',
-    '    --at TIME                 those that were good then',
-    '  token revoke NAME [DIR]     from the next call on it is nobody, and what it follows ends within a second',
+    ['token create NAME [DIR] --role ROLE', 'a token for one person or program; it is shown once'],
+    ['  --role ROLE', `${roles.join(', ')}; each may do what those before it may`],
+    ['  --ttl 30d', 'how long it is good for; 30d unless said, at most 365d'],
+    ['  --out FILE', 'write it there, for its owner only, instead of showing it'],
+    ['  --ca-out FILE', 'also write the roots of the mesh, for --ca-file'],
+    ['token list [DIR]', 'all of them; their secrets are kept nowhere'],
+    ['  --at TIME', 'those that were good then'],
+    [
+      'token revoke NAME [DIR]',
+      'from the next call on it is nobody, and what it follows ends within a second',
+    ],
     '',
     'Each takes --json.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery token create deploy-bot /srv/intent --role operator --out deploy-bot.token',
+    ...targetHelp,
+  ],
+  examples: ['chancery token create deploy-bot /srv/intent --role operator --out deploy-bot.token'],
 };
 
 const options = {
@@ -55,7 +66,7 @@ interface Call {
 export async function token(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const { values } = parsed;
@@ -127,7 +138,11 @@ function listText({ tokens }: ApiTokensReply, terminal: Terminal): string {
   const rows = tokens.map(({ name, role, madeMs, endsMs, by }) => [
     ...[name, role, timeText(madeMs), timeText(endsMs), by],
   ]);
-  return table({ header: ['name', 'role', 'made', 'ends', 'by'], rows, width: terminal.width });
+  return table({
+    header: ['name', 'role', spare('made'), 'ends', 'by'],
+    rows,
+    width: terminal.width,
+  });
 }
 
 async function revoke({ api, name, values, terminal }: Call): Promise<ExitCode> {

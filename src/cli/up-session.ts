@@ -21,7 +21,7 @@ import { shortCommit } from './commit-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import type { FirstIntent } from './up.ts';
-import { checkTable, eventLine, firstRefusedText, meshTable, tryNext } from './up-text.ts';
+import { checkTable, eventText, firstRefusedText, meshTable, tryNext } from './up-text.ts';
 
 const pollMs = 100;
 /** A cold first start fetches nothing any more at this point; something is wrong past this. */
@@ -142,7 +142,7 @@ export class UpSession {
       const isFirst = commit === '';
       const text = isFirst
         ? firstRefusedText(event, this.#terminal)
-        : eventLine(event, this.#terminal);
+        : eventText(event, this.#terminal);
       if (text !== undefined) this.#terminal.err(text);
     }
     return this.#said.has(this.#first.tree.commit);
@@ -214,7 +214,7 @@ export class UpSession {
       const following = this.#api.follow(
         '/v1/events',
         (event) => {
-          const text = this.#json ? JSON.stringify(event) : eventLine(event, this.#terminal);
+          const text = this.#json ? JSON.stringify(event) : eventText(event, this.#terminal);
           if (text !== undefined) this.#terminal.out(text);
           if (event.kind === 'accepted') void this.#runs(mesh).know(event.commit);
           if (event.kind !== 'rollout') return;
@@ -284,7 +284,7 @@ export class UpSession {
     for (const finding of warnings) {
       if (finding.severity !== 'error' || this.#said.has(finding.message)) continue;
       this.#said.add(finding.message);
-      const text = eventLine({ kind: 'problem', finding }, this.#terminal);
+      const text = eventText({ kind: 'problem', finding }, this.#terminal);
       if (text !== undefined) this.#terminal.err(text);
     }
   }

@@ -4,11 +4,12 @@ import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { placeText } from '../base/place-text.ts';
 import { unreachable } from '../base/result.ts';
+import { fitted } from '../base/wrap.ts';
 import type { MeshEvent, Rollout, StatusReply } from '../client/gen/api.ts';
 import type { IntentTest } from '../model/types.ts';
 import { shortCommit } from './commit-text.ts';
 import { branchText } from './revision-text.ts';
-import { table } from './table.ts';
+import { prose, spare, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 type Look = Pick<Terminal, 'color' | 'width'>;
@@ -35,8 +36,8 @@ export function meshTable(mesh: LocalMesh, status: StatusReply | undefined, look
     'service',
     'version',
     'state',
-    'app pid',
-    'proxy pid',
+    spare('app pid'),
+    spare('proxy pid'),
     'app',
     'egress',
     'ingress (mTLS)',
@@ -113,18 +114,27 @@ export function checkTable(results: readonly CheckResult[], look: Look): string 
     `${result.status}${result.code === undefined ? '' : ` ${result.code}`}`,
     result.passed ? '' : result.detail.replaceAll(/\s+/g, ' '),
   ]);
-  const header = ['', 'from', 'to', 'request', 'expect', 'got', 'answer', ''];
+  const header = ['', 'from', 'to', 'request', 'expect', 'got', 'answer', prose('')];
   return table({ header, rows, width: look.width });
 }
 
-/** One event as a line, or the whole finding where a commit was refused; undefined: nothing that a person waits for. */
-export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): string | undefined {
+/** One event in words, or the whole finding where a commit was refused; undefined: nothing that a person waits for. */
+export function eventText(event: MeshEvent, look: Look): string | undefined {
+  const line = eventLine(event, look);
+  return line === undefined ? undefined : fitted(line, look.width);
+}
+
+function eventLine(event: MeshEvent, look: Look): string | undefined {
   switch (event.kind) {
     case 'accepted':
       return `accepted ${shortCommit(event.commit)} ${event.subject}`;
     case 'refused': {
       const sources = new Map(Object.entries(event.sources));
-      const text = renderFindings(event.findings, { sources, color: look.color });
+      const text = renderFindings(event.findings, {
+        sources,
+        color: look.color,
+        width: look.width,
+      });
       const head = `refused ${shortCommit(event.commit)} ${event.subject}; the last good commit goes on`;
       return `${paint(look, 'red', head)}\n${text}`;
     }
@@ -151,7 +161,11 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
       return undefined;
     case 'waiting': {
       const sources = new Map(Object.entries(event.sources));
-      const text = renderFindings(event.findings, { sources, color: look.color });
+      const text = renderFindings(event.findings, {
+        sources,
+        color: look.color,
+        width: look.width,
+      });
       const head = `waits for approval: ${shortCommit(event.commit)} ${event.subject}; the last good commit goes on`;
       return `${paint(look, 'yellow', head)}\n${text}\n  approve it with: chancery approve ${shortCommit(event.commit)}`;
     }
@@ -169,12 +183,12 @@ export function eventLine(event: MeshEvent, look: Pick<Terminal, 'color'>): stri
 /** Before anything runs there is no good commit to go on with. */
 export function firstRefusedText(
   event: MeshEvent & { readonly kind: 'refused' },
-  look: Pick<Terminal, 'color'>,
+  look: Look,
 ): string {
   const sources = new Map(Object.entries(event.sources));
-  const text = renderFindings(event.findings, { sources, color: look.color });
+  const text = renderFindings(event.findings, { sources, color: look.color, width: look.width });
   const head = `refused ${shortCommit(event.commit)} ${event.subject}; nothing runs yet, and the commit that mends it goes on by itself`;
-  return `${paint(look, 'red', head)}\n${text}`;
+  return `${fitted(paint(look, 'red', head), look.width)}\n${text}`;
 }
 
 function problemLine(

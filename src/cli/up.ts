@@ -11,25 +11,44 @@ import { systemClock } from '../base/clock.ts';
 import { hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
-import { durationMsOf, parseArguments, usageError, type Values, watchFlag } from './arguments.ts';
+import {
+  durationMsOf,
+  type Help,
+  parseArguments,
+  usageError,
+  type Values,
+  watchFlag,
+} from './arguments.ts';
 import { folderNamed } from './folder.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'up DIR [--check] [--dev] [--federation-port N] [--json]',
   text: [
-    'Runs everything of an intent folder on this machine: control plane, agent, one Envoy per workload and the',
-    'applications named by `run:`. Follows the Git HEAD of the folder; a commit is live within a second.',
+    'Runs everything of an intent folder on this machine: control plane, agent, one Envoy per workload and the applications named by `run:`. Follows the Git HEAD of the folder; a commit is live within a second.',
     '',
-    '  --check  send every `tests:` entry through the real proxies, print the results and stop: 0 passed, 1 failed',
-    '  --dev    follow the files as they lie on disk instead of Git',
-    '  --watch TIME         look at each wave of a commit for so long before the next one gets it; 0s unless said',
-    '  --federation-port N  serve the bundle of the mesh to other trust domains (see chancery server --help)',
-    '  --json               a line of JSON when all is there, then one for each event (GET /v1/events); with --check, all results',
-  ].join('\n'),
-  example: 'chancery up examples/shop --check',
+    [
+      '--check',
+      'send every `tests:` entry through the real proxies, print the results and stop: 0 passed, 1 failed',
+    ],
+    ['--dev', 'follow the files as they lie on disk instead of Git'],
+    [
+      '--watch TIME',
+      'look at each wave of a commit for so long before the next one gets it; 0s unless said',
+    ],
+    [
+      '--federation-port N',
+      'serve the bundle of the mesh to other trust domains (see chancery server --help)',
+    ],
+    [
+      '--json',
+      'a line of JSON when all is there, then one for each event (GET /v1/events); with --check, all results',
+    ],
+  ],
+  examples: ['chancery up examples/shop --check'],
 };
 
 export async function up(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -45,7 +64,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
     usage,
   );
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { stripColor } from '../base/text-width.ts';
 import { verbs } from './main.ts';
-import { stripColor, type Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Commands behind a verb that take flags of their own. */
 const below: readonly (readonly string[])[] = [

@@ -3,27 +3,31 @@ import { ChanceryError, messageOf } from '../base/error.ts';
 import type { Refusal } from '../base/finding.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitPlace, CommitReply, CommitVerdict, Rollout } from '../client/gen/api.ts';
-import { type DurationFlag, durationMsOf, parseArguments, usageError } from './arguments.ts';
+import {
+  type DurationFlag,
+  durationMsOf,
+  type Help,
+  parseArguments,
+  usageError,
+} from './arguments.ts';
 import { commitNamed } from './commit-name.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { repositoryFor } from './repository-for.ts';
 import { branchText, progressText } from './revision-text.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { reportVerdict, traceText } from './verdict-text.ts';
 
-const usage = {
+const usage: Help = {
   usage: 'wait COMMIT [DIR] [--timeout 60s] [--json]',
   text: [
-    'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of',
-    'one, HEAD, a branch or a tag: of the repository in DIR, or else of the folder where it is typed. One that was not read',
-    'yet is waited for, and one that is watched until that is over; one that cannot come is said.',
-    '0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come; 2: refused, taken back, or waits',
-    'for approval. It has no --at: how far a commit was at a time is in chancery revision show.',
-    targetHelp,
-  ].join('\n'),
-  example: 'git push && chancery wait HEAD examples/shop',
+    'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of one, HEAD, a branch or a tag: of the repository in DIR, or else of the folder where it is typed. One that was not read yet is waited for, and one that is watched until that is over; one that cannot come is said.',
+    '0: live, or superseded by a commit that is; 1: not within --timeout, or cannot come; 2: refused, taken back, or waits for approval. It has no --at: how far a commit was at a time is in chancery revision show.',
+    ...targetHelp,
+  ],
+  examples: ['git push && chancery wait HEAD examples/shop'],
 };
 
 const pollMs = 50;
@@ -44,7 +48,7 @@ const options = {
 export async function wait(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const [name, dir, ...more] = parsed.positionals;

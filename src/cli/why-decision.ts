@@ -6,6 +6,7 @@ import { ChanceryError } from '../base/error.ts';
 import { verdictOf, type WhyQuestion, why } from '../explain/why.ts';
 import type { ServiceName } from '../model/types.ts';
 import { nothingKnown } from '../policy/facts.ts';
+import type { HelpLine } from './arguments.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { intentAt } from './intent-at.ts';
@@ -13,10 +14,12 @@ import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 import { whyText } from './why-text.ts';
 
-export const decisionHelp = [
-  '  why --decision ID [--log FILE]   a decision of the log: what it was, the commit whose policy made it, and what the',
-  '                     engine says by that commit. FILE is decisions.jsonl of a host (- reads it here); that of DIR unless said',
-].join('\n');
+export const decisionHelp: readonly HelpLine[] = [
+  [
+    'why --decision ID [--log FILE]',
+    'a decision of the log: what it was, the commit whose policy made it, and what the engine says by that commit. FILE is decisions.jsonl of a host (- reads it here); that of DIR unless said',
+  ],
+];
 
 export const decisionOptions = {
   decision: { type: 'string' },

@@ -14,6 +14,7 @@ import {
 } from '../policy/facts.ts';
 import { intentPolicy } from '../policy/intent-policy.ts';
 import { policyTokens } from '../tokens/token-verifier.ts';
+import type { HelpLine } from './arguments.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { momentOf } from './moment-flag.ts';
 
@@ -26,13 +27,16 @@ export const questionOptions = {
   address: { type: 'string' },
 } as const;
 
-export const questionHelp = [
-  '  --header NAME=VALUE   a header of the request, also several; --no-headers: it has no others',
-  '  --host NAME           the host by which it names the callee; the name of the callee unless said',
-  '  --token CLAIMS        a token (JWT), or the claims of one that counts as verified, as JSON or in a FILE; none: it has none',
-  '  --time TIME           when it is sent; --address IP: from where',
+export const questionHelp: readonly HelpLine[] = [
+  ['--header NAME=VALUE', 'a header of the request, also several; --no-headers: it has no others'],
+  ['--host NAME', 'the host by which it names the callee; the name of the callee unless said'],
+  [
+    '--token CLAIMS',
+    'a token (JWT), or the claims of one that counts as verified, as JSON or in a FILE; none: it has none',
+  ],
+  ['--time TIME', 'when it is sent; --address IP: from where'],
   '  What is not said is not known, and where the answer hangs on it, it says so.',
-].join('\n');
+];
 
 /** `A B REQUEST…`, also with an arrow between A and B. */
 export interface Ends {

@@ -1,8 +1,8 @@
 import { placeText } from '../base/place-text.ts';
+import { wrapped } from '../base/wrap.ts';
 import type { WhyAnswer } from '../explain/why.ts';
 import { settledPart, verdictOf } from '../explain/why.ts';
 import type { NearMiss, RuleRef } from '../policy/decision.ts';
-import { wrapped } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const labelWidth = 10;

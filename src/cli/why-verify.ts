@@ -2,13 +2,15 @@ import { type Verified, verify } from '../app/verify/verify.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { WhyAnswer, WhyQuestion } from '../explain/why.ts';
 import type { Intent } from '../model/types.ts';
+import type { HelpLine } from './arguments.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-export const verifyHelp = [
-  '  --verify           also sends it through a real Envoy with the compiled configuration, on ports of its own, and compares.',
-  '                     What is not said is left out (headers, token); claims are signed with a throw-away key that the',
-  '                     verified policy believes. Such an Envoy is found or fetched as by `chancery envoy path`.',
-].join('\n');
+export const verifyHelp: readonly HelpLine[] = [
+  [
+    '--verify',
+    'also sends it through a real Envoy with the compiled configuration, on ports of its own, and compares. What is not said is left out (headers, token); claims are signed with a throw-away key that the verified policy believes. Such an Envoy is found or fetched as by `chancery envoy path`.',
+  ],
+];
 
 /** Starts what it needs, and ends it, also when the person ends this. */
 export async function verified(

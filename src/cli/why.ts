@@ -3,11 +3,12 @@ import { nearestName } from '../base/nearest.ts';
 import { whoCan } from '../explain/who-can.ts';
 import { verdictOf, type WhyAnswer, type WhyQuestion, why } from '../explain/why.ts';
 import type { Intent, ServiceName } from '../model/types.ts';
-import { parseArguments, usageError, type Values } from './arguments.ts';
+import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
+import { helpText } from './help-text.ts';
 import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
-import { table } from './table.ts';
+import { names, prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { decisionHelp, decisionOptions, refuseWords, whyDecision } from './why-decision.ts';
 import { matrixText } from './why-matrix.ts';
@@ -24,26 +25,27 @@ import {
 import { whyText } from './why-text.ts';
 import { verified, verifiedReply, verifiedText, verifyHelp } from './why-verify.ts';
 
-const usage = {
+const usage: Help = {
   usage:
     'why A B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--verify] [--json]',
   text: [
-    'What a request from A to B would get, and by which rule: with the engine that decides at every host. A is a service,',
-    'or the SPIFFE ID of one elsewhere; METHOD PATH is pkg.Service/Method for gRPC, and left out for tcp.',
+    'What a request from A to B would get, and by which rule: with the engine that decides at every host. A is a service, or the SPIFFE ID of one elsewhere; METHOD PATH is pkg.Service/Method for gRPC, and left out for tcp.',
     '',
-    "  why '*' B METHOD PATH     who can: everybody who may send it",
-    '  why A B --matrix          every method and path that a rule or test of B names',
-    '  --in DIR                  the intent folder, or the mesh that runs there; here unless said',
-    intentAtHelp,
-    questionHelp,
-    verifyHelp,
-    decisionHelp,
+    ["why '*' B METHOD PATH", 'who can: everybody who may send it'],
+    ['why A B --matrix', 'every method and path that a rule or test of B names'],
+    ['--in DIR', 'the intent folder, or the mesh that runs there; here unless said'],
+    ...intentAtHelp,
+    ...questionHelp,
+    ...verifyHelp,
+    ...decisionHelp,
     '',
     '0: allowed; 2: denied, or it depends; 1: it cannot be told, or --verify finds that a real Envoy does otherwise.',
-    targetHelp,
-  ].join('\n'),
-  example:
-    "chancery why checkout payments POST /v1/charges --in examples/shop --verify; chancery why 'reports -> payments' GET /v1/charges/7 --at HEAD~1",
+    ...targetHelp,
+  ],
+  examples: [
+    'chancery why checkout payments POST /v1/charges --in examples/shop --verify',
+    "chancery why 'reports -> payments' GET /v1/charges/7 --at HEAD~1",
+  ],
 };
 
 const options = {
@@ -61,20 +63,20 @@ export async function whyCommand(args: readonly string[], terminal: Terminal): P
   return ask(args, terminal, usage);
 }
 
-const whoUsage = {
+const whoUsage: Help = {
   usage:
     'who-can B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--json]',
   text: [
     'Everybody who may send a request to B, with the rule that lets them, as `chancery why` tells it for each.',
     '',
-    '  --in DIR                  the intent folder, or the mesh that runs there; here unless said',
-    intentAtHelp,
-    questionHelp,
+    ['--in DIR', 'the intent folder, or the mesh that runs there; here unless said'],
+    ...intentAtHelp,
+    ...questionHelp,
     '',
     '0: somebody can; 2: nobody; 1: it cannot be told.',
-    targetHelp,
-  ].join('\n'),
-  example: 'chancery who-can payments POST /v1/charges --in examples/shop',
+    ...targetHelp,
+  ],
+  examples: ['chancery who-can payments POST /v1/charges --in examples/shop'],
 };
 
 export async function whoCanCommand(
@@ -92,7 +94,7 @@ async function ask(
 ): Promise<ExitCode> {
   const parsed = parseArguments(args, options, help);
   if (parsed.help !== undefined) {
-    terminal.out(parsed.help);
+    terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
   const { decision, in: at } = parsed.values;
@@ -176,7 +178,7 @@ function who(
     rules.join(', '),
     dependsOn.join(', '),
   ]);
-  const header = ['', 'who', 'rules', 'depends on'];
+  const header = ['', 'who', names('rules'), prose('depends on')];
   if (rows.length > 0) terminal.out(table({ header, rows, width: terminal.width }));
   return callers.length > 0 ? 0 : 2;
 }

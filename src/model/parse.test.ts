@@ -193,7 +193,11 @@ describe('intent', () => {
     const files = inPayments('port: 8082', 'prot: 8082');
     const { findings } = parse(files);
     const sources = new Map(Object.entries(files));
-    const text = renderFindings(findings, { sources, color: false });
+    const text = renderFindings(findings, {
+      sources,
+      color: false,
+      width: Number.POSITIVE_INFINITY,
+    });
     assert.match(
       text,
       /error\[CH1010\]: a service has no field `prot`\n *--> services\/payments\.yaml:4:1\n/,
