@@ -1,11 +1,16 @@
 import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
+import { fitted } from '../base/wrap.ts';
 import type { BreakglassReply, BreakglassStepReply, Grant, GrantReach } from '../client/gen/api.ts';
+import { factLines } from './facts-text.ts';
 import { prose, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a step came to, and where. */
-export function stepText({ grant, reach, denials }: BreakglassStepReply): string {
+export function stepText(
+  { grant, reach, denials }: BreakglassStepReply,
+  { width }: Pick<Terminal, 'width'>,
+): string {
   const denied = denials.map(
     ({ rule, at }) => `  but deny rule "${rule}" (${placeText(at)}) stays above it`,
   );
@@ -15,7 +20,7 @@ export function stepText({ grant, reach, denials }: BreakglassStepReply): string
     ...(grant.state.kind === 'active' || grant.state.kind === 'waiting' ? denied : []),
     ...next(grant),
   ];
-  return lines.join('\n');
+  return fitted(lines.join('\n'), width);
 }
 
 function next({ id, state }: Grant): readonly string[] {
@@ -67,11 +72,14 @@ export function listText({ grants }: BreakglassReply, { width }: Pick<Terminal, 
   });
 }
 
-export function showText(reply: BreakglassReply): string {
-  return reply.grants.map(oneText).join('\n');
+export function showText(reply: BreakglassReply, { width }: Pick<Terminal, 'width'>): string {
+  return reply.grants.flatMap((one) => grantLines(one, width)).join('\n');
 }
 
-function oneText({ grant, uses, lastUseMs }: BreakglassReply['grants'][number]): string {
+function grantLines(
+  { grant, uses, lastUseMs }: BreakglassReply['grants'][number],
+  width: number,
+): readonly string[] {
   const { id, by, askedMs, reason, ticket, state } = grant;
   const effect = state.kind === 'active' ? state : state.kind === 'waiting' ? undefined : state.was;
   const lines: readonly (readonly [string, string | undefined])[] = [
@@ -85,7 +93,8 @@ function oneText({ grant, uses, lastUseMs }: BreakglassReply['grants'][number]):
     ['ticket', ticket],
     ['uses', lastUseMs === undefined ? '0' : `${uses}, the last at ${timeText(lastUseMs)}`],
   ];
-  return lines
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(10)} ${value}`]))
-    .join('\n');
+  const facts = lines.flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  return factLines(facts, { indent: '', width });
 }

@@ -123,7 +123,7 @@ async function step(
 }
 
 function tell(reply: BreakglassStepReply, values: Values, terminal: Terminal): ExitCode {
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : stepText(reply));
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : stepText(reply, terminal));
   const { reach } = reply;
   return reach !== undefined && reach.live === reach.hosts ? 0 : 2;
 }
@@ -138,7 +138,7 @@ async function show({ api, id, values, terminal }: Call): Promise<ExitCode> {
   const query = atQuery(values);
   const asked = { path: { name: id }, query };
   const reply: BreakglassReply = await api.get('/v1/breakglass/{name}', asked);
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : showText(reply));
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : showText(reply, terminal));
   return 0;
 }
 

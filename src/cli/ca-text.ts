@@ -1,5 +1,6 @@
 import type { Finding } from '../base/finding.ts';
 import { timeText } from '../base/time-text.ts';
+import { fitted } from '../base/wrap.ts';
 import type { CaGenerationReply, CaReply } from '../client/gen/api.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -28,15 +29,18 @@ export function caText(
   ];
   const made = isWide ? ['made'] : [];
   const header = ['CA', 'role', ...made, 'intermediate ends', 'root ends', 'root', 'root key'];
-  return [
-    `trust domain ${trustDomain}, bundle ${sequence}${upstream === undefined ? '' : `, below ${upstream}`}`,
-    '',
-    table({ header, rows, width: look.width }),
-    '',
-    ...next(reply, dir),
-    ...requested(reply, dir),
-    ...warned(reply.warnings, look),
-  ].join('\n');
+  return fitted(
+    [
+      `trust domain ${trustDomain}, bundle ${sequence}${upstream === undefined ? '' : `, below ${upstream}`}`,
+      '',
+      table({ header, rows, width: look.width }),
+      '',
+      ...next(reply, dir),
+      ...requested(reply, dir),
+      ...warned(reply.warnings, look),
+    ].join('\n'),
+    look.width,
+  );
 }
 
 /** On a narrower terminal the ends must not be cut for the names. */

@@ -1,6 +1,7 @@
 import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
+import { fitted } from '../base/wrap.ts';
 import { recompile } from '../compile/revision.ts';
 import { standIns } from '../compile/stand-in.ts';
 import { type RevisionDiff, type RevisionSide, revisionDiff } from '../explain/revision-diff.ts';
@@ -127,5 +128,8 @@ function textOf(
       terminal,
     ),
   );
-  return [...head, '', summary, ...counts, ...changes.flatMap((text) => ['', text])].join('\n');
+  return fitted(
+    [...head, '', summary, ...counts, ...changes.flatMap((text) => ['', text])].join('\n'),
+    terminal.width,
+  );
 }

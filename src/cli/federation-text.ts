@@ -1,3 +1,4 @@
+import { fitted } from '../base/wrap.ts';
 import type { EndpointReply, FederationReply, PeerReply } from '../client/gen/api.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -23,7 +24,7 @@ export function listText(
     const since = `failing for ${spanText(nowMs - failingSinceMs)}`;
     return ['', `${trustDomain} ${since}: ${problem.code}: ${problem.message}`];
   });
-  return [table({ header, rows, width: look.width }), ...problems].join('\n');
+  return fitted([table({ header, rows, width: look.width }), ...problems].join('\n'), look.width);
 }
 
 function nextText({ nextMs }: PeerReply, nowMs: number, isPast: boolean): string {

@@ -1,3 +1,4 @@
+import { fitted } from '../base/wrap.ts';
 import type {
   HeldIdentity,
   HostReply,
@@ -6,6 +7,7 @@ import type {
   SealedBy,
 } from '../client/gen/api.ts';
 import type { AgentHealthReply, DecisionCounts } from '../serve/api/wire.ts';
+import { factLines } from './facts-text.ts';
 import { prose, spare, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -46,7 +48,7 @@ export function hostText(
 ): string {
   const { standing, health, selectors, anchor, attestedMs, notAfterMs, trustSequence } = host;
   const shown = selectors.map(({ kind, value }) => `${kind}=${value}`).join(', ');
-  const facts = [
+  const facts: (readonly [string, string])[] = [
     ['state', state(host, nowMs, look)],
     ['can renew', renews(host, look)],
     ['admitted', `${new Date(attestedMs).toISOString()} by ${host.method} (${anchor})`],
@@ -60,15 +62,16 @@ export function hostText(
           [
             'banned',
             `${new Date(standing.atMs).toISOString()} by ${standing.by}: ${standing.reason}`,
-          ],
+          ] as const,
         ]
       : []),
-    ...(health?.problems ?? []).map((problem) => ['problem', paint(look, 'yellow', problem)]),
+    ...(health?.problems ?? []).map(
+      (problem) => ['problem', paint(look, 'yellow', problem)] as const,
+    ),
   ];
-  const wide = Math.max(...facts.map(([name = '']) => name.length));
   return [
     host.name,
-    ...facts.map(([name = '', value = '']) => `  ${name.padEnd(wide)}  ${value}`),
+    ...factLines(facts, { indent: '  ', width: look.width }),
     ...(isPast ? [] : ['', heldText(health?.identities ?? [], nowMs, look)]),
   ].join('\n');
 }
@@ -102,18 +105,21 @@ function heldText(identities: readonly HeldIdentity[], nowMs: number, look: Look
 export function healthText(reply: AgentHealthReply, nowMs: number, look: Look): string {
   const { host, standing, canRenew, problems, trustDomain, trustSequence, roots } = reply;
   const can = canRenew ? paint(look, 'green', 'can renew') : paint(look, 'red', 'cannot renew');
-  return [
-    `${host ?? 'this host'}: ${standing}, ${can}`,
-    ...problems.map((problem) => `  ${paint(look, 'yellow', problem)}`),
-    decisionsText(reply.decisions),
-    `keeps what it holds ${keptText(reply.sealedBy)}`,
-    `trusts ${trustDomain ?? 'nobody yet'}, bundle ${trustSequence}`,
-    ...roots.map(
-      ({ sha256, notAfterMs }) => `  root ${sha256} ends in ${span(notAfterMs - nowMs)}`,
-    ),
-    '',
-    heldText(reply.identities, nowMs, look),
-  ].join('\n');
+  return fitted(
+    [
+      `${host ?? 'this host'}: ${standing}, ${can}`,
+      ...problems.map((problem) => `  ${paint(look, 'yellow', problem)}`),
+      decisionsText(reply.decisions),
+      `keeps what it holds ${keptText(reply.sealedBy)}`,
+      `trusts ${trustDomain ?? 'nobody yet'}, bundle ${trustSequence}`,
+      ...roots.map(
+        ({ sha256, notAfterMs }) => `  root ${sha256} ends in ${span(notAfterMs - nowMs)}`,
+      ),
+      '',
+      heldText(reply.identities, nowMs, look),
+    ].join('\n'),
+    look.width,
+  );
 }
 
 function decisionsText({ allowed, denied, sampledOut, lost }: DecisionCounts): string {

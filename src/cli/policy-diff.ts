@@ -1,5 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import { placeText } from '../base/place-text.ts';
+import { fitted } from '../base/wrap.ts';
 import { type FlowEffect, type FlowVerdict, flowDiff } from '../explain/flow-diff.ts';
 import { policySpaceDiff, questionsMax, type SpaceDiff } from '../explain/policy-space.ts';
 import type { Intent, Rule } from '../model/types.ts';
@@ -145,7 +146,7 @@ const look: Readonly<Record<FlowEffect, readonly [sign: string, hue: Hue]>> = {
 
 function textOf(found: DiffFound, code: ExitCode, terminal: Terminal): string {
   const { sides } = found;
-  return [
+  const text = [
     `- ${shortCommit(sides.before.commit)} ${sides.before.subject}`,
     `+ ${shortCommit(sides.after.commit)} ${sides.after.subject}`,
     '',
@@ -154,9 +155,8 @@ function textOf(found: DiffFound, code: ExitCode, terminal: Terminal): string {
     ...spaceText(found.space, terminal),
     '',
     ...lastLine(code),
-  ]
-    .join('\n')
-    .trimEnd();
+  ].join('\n');
+  return fitted(text.trimEnd(), terminal.width);
 }
 
 export function lastLine(code: ExitCode): readonly string[] {

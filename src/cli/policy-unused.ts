@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
+import { fitted } from '../base/wrap.ts';
 import { type RuleStanding, ruleStandings } from '../explain/unused-rules.ts';
 import { usageError } from './arguments.ts';
 import { count } from './diff-text.ts';
@@ -34,9 +35,8 @@ export async function policyUnused(call: PolicyCall): Promise<ExitCode> {
     return code;
   }
   const used = all.length - unused.length - open.length;
-  terminal.out(
-    `${count(all.length, 'rule', 'rules')} at ${state.where}, traffic since ${timeText(recorded.sinceMs)}: ${used} used, ${unused.length} unused, ${open.length} cannot be told`,
-  );
+  const summary = `${count(all.length, 'rule', 'rules')} at ${state.where}, traffic since ${timeText(recorded.sinceMs)}: ${used} used, ${unused.length} unused, ${open.length} cannot be told`;
+  terminal.out(fitted(summary, terminal.width));
   const rows = [...unused, ...open].map((one) => rowOf(one, call));
   const header = ['', 'service', 'rule', 'where', 'known since', prose('why')];
   if (rows.length > 0) terminal.out(table({ header, rows, width: terminal.width }));

@@ -1,5 +1,6 @@
 import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
+import { fitted } from '../base/wrap.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
@@ -75,12 +76,15 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
       ? []
       : ['', `${paint(terminal, 'red', `refused ${one.type} ${one.name}`)}: ${one.message}`],
   );
-  return [
-    `${name} at ${timeText(atMs)}: ${paint(terminal, hue, kind)} for ${span(atMs - sinceMs)}`,
-    '',
-    table({ header, rows, width: terminal.width }),
-    ...refusals,
-  ].join('\n');
+  return fitted(
+    [
+      `${name} at ${timeText(atMs)}: ${paint(terminal, hue, kind)} for ${span(atMs - sinceMs)}`,
+      '',
+      table({ header, rows, width: terminal.width }),
+      ...refusals,
+    ].join('\n'),
+    terminal.width,
+  );
 }
 
 function keyOf({ type, name, state }: ProxyResource): string {

@@ -1,5 +1,6 @@
 import type { Finding } from '../base/finding.ts';
 import { timeText } from '../base/time-text.ts';
+import { fitted } from '../base/wrap.ts';
 import type { BranchState, CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
 import { names, prose, spare, table } from './table.ts';
@@ -108,13 +109,16 @@ export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width
     wave.join(', '),
   ]);
   const reason = state.kind === 'taken-back' ? `: ${state.reason}` : '';
-  return [
-    `${progressText(rollout, look)}${reason}; before it ran ${shortCommit(base)}`,
-    ...(state.kind === 'taken-back' ? [branchText(state.branch)] : []),
-    ...(state.kind === 'taken-back' ? evidenceLines(state.evidence) : []),
-    '',
-    rows.length === 0
-      ? 'it changes nothing for any proxy'
-      : table({ header: ['wave', 'proxies', names('who')], rows, width: look.width }),
-  ].join('\n');
+  return fitted(
+    [
+      `${progressText(rollout, look)}${reason}; before it ran ${shortCommit(base)}`,
+      ...(state.kind === 'taken-back' ? [branchText(state.branch)] : []),
+      ...(state.kind === 'taken-back' ? evidenceLines(state.evidence) : []),
+      '',
+      rows.length === 0
+        ? 'it changes nothing for any proxy'
+        : table({ header: ['wave', 'proxies', names('who')], rows, width: look.width }),
+    ].join('\n'),
+    look.width,
+  );
 }

@@ -1,4 +1,5 @@
 import { timeText } from '../base/time-text.ts';
+import { fitted } from '../base/wrap.ts';
 import type { ShadowDifference, ShadowInfo } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
 import { count } from './diff-text.ts';
@@ -18,15 +19,18 @@ const hues: Readonly<Record<ShadowDifference['effect'], Hue>> = {
 export function shadowText(info: ShadowInfo, terminal: Pick<Terminal, 'color' | 'width'>): string {
   const shown = info.differences.slice(0, shownMax);
   const more = info.differences.length - shown.length;
-  return [
-    headText(info),
-    agreementText(info),
-    '',
-    totalsTable(info, terminal.width),
-    ...shown.flatMap((one) => ['', differenceText(one, info, terminal)]),
-    ...(more > 0 ? ['', `and ${more} more; --json has all`] : []),
-    ...notesOf(info),
-  ].join('\n');
+  return fitted(
+    [
+      headText(info),
+      agreementText(info),
+      '',
+      totalsTable(info, terminal.width),
+      ...shown.flatMap((one) => ['', differenceText(one, info, terminal)]),
+      ...(more > 0 ? ['', `and ${more} more; --json has all`] : []),
+      ...notesOf(info),
+    ].join('\n'),
+    terminal.width,
+  );
 }
 
 function headText({ branch, commit, subject, by, startedMs, endsMs, ...end }: ShadowInfo): string {

@@ -1,5 +1,6 @@
 import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
+import { fitted } from '../base/wrap.ts';
 import type { StatusReply, WorkloadStatus } from '../client/gen/api.ts';
 import { warned } from './ca-text.ts';
 import { shortCommit } from './commit-text.ts';
@@ -34,18 +35,21 @@ export function statusText(
 ): string {
   const { atMs, isPast, workloads } = reply;
   const time = isPast ? `, at ${timeText(atMs)}` : '';
-  return [
-    `${paint(look, 'bold', `${reply.mesh} at ${shortCommit(reply.commit)}`)} ${reply.subject}${time}`,
-    summaryText(workloads, look),
-    ...commitLines(reply, dir, look),
-    ...warned(reply.warnings, look),
-    ...withheldLines(reply, look),
-    ...workloads.flatMap((one) => troubleLines(one, reply, dir, look)),
-    ...replicaLines(reply, look),
-    '',
-    ...workloadLines(workloads, all, reply, look),
-    ...countsLines(reply, look),
-  ].join('\n');
+  return fitted(
+    [
+      `${paint(look, 'bold', `${reply.mesh} at ${shortCommit(reply.commit)}`)} ${reply.subject}${time}`,
+      summaryText(workloads, look),
+      ...commitLines(reply, dir, look),
+      ...warned(reply.warnings, look),
+      ...withheldLines(reply, look),
+      ...workloads.flatMap((one) => troubleLines(one, reply, dir, look)),
+      ...replicaLines(reply, look),
+      '',
+      ...workloadLines(workloads, all, reply, look),
+      ...countsLines(reply, look),
+    ].join('\n'),
+    look.width,
+  );
 }
 
 /** How many proxies are in which state. */

@@ -63,24 +63,33 @@ describe('table', () => {
     assert.equal(at(32), 'payments-v1  accepted');
   });
 
-  it('where names do not stand side by side, each row is a record that holds all of them', () => {
+  it('what does not stand side by side stands below its row, whole', () => {
     const long = (letter: string): string => letter.repeat(63);
     const text = table({
       header: ['', 'from', 'to', 'expect', 'got', prose('reason')],
       rows: [
         [red('FAIL'), long('a'), long('b'), 'allow', 'deny', 'no rule of it allows that at all'],
-        ['pass', 'web', long('c'), 'deny', 'deny', ''],
+        ['pass', 'web', 'c', 'deny', 'deny', ''],
       ],
       width: 80,
     });
     assert.deepEqual(text.split('\n'), [
-      `${red('FAIL')}  from: ${long('a')}`,
+      '      expect  got   reason',
+      `${red('FAIL')}  allow   deny  no rule of it allows that at all`,
+      `    from: ${long('a')}`,
       `    to: ${long('b')}`,
-      '    expect: allow  got: deny',
-      '    reason: no rule of it allows that at all',
-      'pass  from: web',
-      `    to: ${long('c')}`,
-      '    expect: deny  got: deny',
+      'pass  deny    deny',
+      '    from: web  to: c',
+    ]);
+  });
+
+  it('what nothing fits beside is a record for each row', () => {
+    const rows = [['a'.repeat(63), 'host-1', 'ready', 'its certificate has ended']];
+    const header = ['workload', 'host', 'state', prose('problem')];
+    assert.deepEqual(table({ header, rows, width: 64 }).split('\n'), [
+      'a'.repeat(63),
+      '    host: host-1  state: ready',
+      '    problem: its certificate has ended',
     ]);
   });
 

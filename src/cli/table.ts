@@ -19,26 +19,40 @@ export function spare(name: string): Column {
   return { name, kind: 'spare' };
 }
 
-type Row = readonly string[];
+/** A column with what stands in it, a cell for each row. */
+interface Filled {
+  readonly name: string;
+  readonly kind: 'key' | 'prose' | 'names' | 'spare';
+  readonly cells: readonly string[];
+}
 
-/** A text table that fits the terminal; where its names do not stand side by side, each row is a record of `name: value`. */
+/**
+ * A text table that fits the terminal. What does not stand side by side stands below its row as `name: value`: what needs
+ * most room first, but never the first column.
+ */
 export function table(options: {
   readonly header: readonly Column[];
-  readonly rows: readonly Row[];
+  readonly rows: readonly (readonly string[])[];
   readonly width: number;
 }): string {
-  const { width } = options;
-  const rows = options.rows.map((row) => row.map(oneLine));
-  for (let header = options.header; ; ) {
-    const shown = options.header.map((column) => header.includes(column));
-    const own = rows.map((row) => row.filter((_, at) => shown[at] === true));
-    const widths = widthsOf(header, own, width);
-    if (widths !== undefined) return gridText(header, own, widths);
-    const last = header.findLast((column) => kindOf(column) === 'spare');
-    if (last === undefined)
-      return rows.map((row) => recordText(options.header, row, width)).join('\n');
-    header = header.filter((column) => column !== last);
-  }
+  const { header, rows, width } = options;
+  const columns = header.map(
+    (column, at): Filled => ({
+      ...(typeof column === 'string' ? { name: column, kind: 'key' } : column),
+      cells: rows.map((row) => oneLine(row[at] ?? '')),
+    }),
+  );
+  const { beside, below, widths } = placed(columns, width);
+  const isGrid = beside.length > 1;
+  const lines = rows.flatMap((_, row) => {
+    const own = beside.map(({ cells }) => cells[row] ?? '');
+    const notes = notesOf(below, row, width - noteIndent.length);
+    if (isGrid) return [...gridLines(own, widths), ...noteLines(notes, width)];
+    const [first = '', ...rest] = noteLines([...own, ...notes], width);
+    return [first.slice(noteIndent.length), ...rest];
+  });
+  const names = beside.map(({ name }) => name);
+  return [...(isGrid ? gridLines(names, widths) : []), ...lines].join('\n');
 }
 
 /** A cell of several lines would pass for rows of its own. */
@@ -46,31 +60,44 @@ function oneLine(text: string): string {
   return text.replaceAll(/\r?\n/g, '\\n').replaceAll('\t', ' ');
 }
 
-function nameOf(column: Column): string {
-  return typeof column === 'string' ? column : column.name;
+interface Placed {
+  readonly beside: readonly Filled[];
+  readonly below: readonly Filled[];
+  readonly widths: readonly number[];
 }
 
-function kindOf(column: Column): 'key' | 'prose' | 'names' | 'spare' {
-  return typeof column === 'string' ? 'key' : column.kind;
+function placed(columns: readonly Filled[], width: number): Placed {
+  let [beside, below]: [readonly Filled[], readonly Filled[]] = [columns, []];
+  for (;;) {
+    const widths = widthsOf(beside, width);
+    const others = beside.slice(1);
+    if (widths !== undefined || others.length === 0) return { beside, below, widths: widths ?? [] };
+    const spared = others.findLast(({ kind }) => kind === 'spare');
+    const gone = spared ?? others.reduce((a, b) => (leastWidth(b) > leastWidth(a) ? b : a));
+    beside = beside.filter((one) => one !== gone);
+    // In the order of the header.
+    below = spared ? below : columns.filter((one) => one === gone || below.includes(one));
+  }
+}
+
+function isProse({ kind }: Filled): boolean {
+  return kind === 'prose' || kind === 'names';
+}
+
+function naturalWidth({ name, cells }: Filled): number {
+  return Math.max(textWidth(name), ...cells.map(textWidth));
 }
 
 const gap = '  ';
 /** Columns of prose that are narrower are no longer read. */
 const proseWidthMin = 24;
-/** Of one cell, and of prose in a record; a pipe and --json get all of it. */
+/** Of prose in one cell; a pipe and --json get all of it. */
 const cellLinesMax = 6;
 
 /** Undefined: they do not fit. */
-function widthsOf(
-  header: readonly Column[],
-  rows: readonly Row[],
-  available: number,
-): readonly number[] | undefined {
-  const cells = header.map((column, at) => [nameOf(column), ...rows.map((row) => row[at] ?? '')]);
-  const widths = cells.map((all) => Math.max(...all.map(textWidth)));
-  const least = header.map((column, at) =>
-    Math.min(widths[at] ?? 0, leastWidth(column, cells[at] ?? [])),
-  );
+function widthsOf(columns: readonly Filled[], available: number): readonly number[] | undefined {
+  const widths = columns.map(naturalWidth);
+  const least = columns.map(leastWidth);
   const gaps = gap.length * (widths.length - 1);
   const excess = (): number => widths.reduce((sum, one) => sum + one, gaps) - available;
   while (excess() > 0) {
@@ -82,40 +109,32 @@ function widthsOf(
   return widths;
 }
 
-function leastWidth(column: Column, cells: readonly string[]): number {
-  switch (kindOf(column)) {
+function leastWidth(column: Filled): number {
+  const { name, kind, cells } = column;
+  switch (kind) {
     case 'prose':
-      return proseWidthMin;
+      return Math.min(proseWidthMin, naturalWidth(column));
     case 'names':
-      return Math.max(...cells.flatMap((cell) => cell.split(' ')).map(textWidth));
+      return Math.max(...[name, ...cells].flatMap((cell) => cell.split(' ')).map(textWidth));
     case 'key':
     case 'spare':
-      return Number.POSITIVE_INFINITY;
+      return naturalWidth(column);
   }
 }
 
-function gridText(
-  header: readonly Column[],
-  rows: readonly Row[],
-  widths: readonly number[],
-): string {
-  return [header.map(nameOf), ...rows]
-    .flatMap((row) => {
-      const cells = widths.map((width, at) => cellLines(row[at] ?? '', width));
-      const height = Math.max(...cells.map((lines) => lines.length));
-      return Array.from({ length: height }, (_, line) =>
-        widths
-          .map((width, at) => padText(cells[at]?.[line] ?? '', width))
-          .join(gap)
-          .trimEnd(),
-      );
-    })
-    .join('\n');
+function gridLines(row: readonly string[], widths: readonly number[]): readonly string[] {
+  const cells = widths.map((width, at) => cellLines(row[at] ?? '', width));
+  const height = Math.max(...cells.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, line) =>
+    widths
+      .map((width, at) => padText(cells[at]?.[line] ?? '', width))
+      .join(gap)
+      .trimEnd(),
+  );
 }
 
-const painted = new RegExp(
-  `^(${String.fromCharCode(27)}\\[[0-9;]*m)(.*)(${String.fromCharCode(27)}\\[0m)$`,
-);
+const esc = String.fromCharCode(27);
+const painted = new RegExp(`^(${esc}\\[[0-9;]*m)(.*)(${esc}\\[0m)$`);
 
 /** A colour ends with each line: other columns stand beside it. */
 function cellLines(text: string, width: number): readonly string[] {
@@ -126,18 +145,20 @@ function cellLines(text: string, width: number): readonly string[] {
   return lines.map((line) => `${before}${line}${after}`);
 }
 
-const recordIndent = '    ';
+const noteIndent = '    ';
 
-function recordText(header: readonly Column[], row: Row, width: number): string {
-  const told = header.flatMap((column, at) => {
-    const cell = row[at] ?? '';
-    const label = at === 0 || nameOf(column) === '' ? '' : `${nameOf(column)}: `;
-    const isProse = kindOf(column) === 'prose' || kindOf(column) === 'names';
-    return cell === '' ? [] : [{ text: `${label}${cell}`, isProse }];
+function notesOf(columns: readonly Filled[], row: number, room: number): readonly string[] {
+  const told = columns.flatMap((column) => {
+    const cell = column.cells[row] ?? '';
+    const text = column.name === '' ? cell : `${column.name}: ${cell}`;
+    return cell === '' ? [] : [{ text, column }];
   });
-  const room = width - recordIndent.length;
-  const keys = told.filter(({ isProse }) => !isProse).map(({ text }) => text);
-  const [first = '', ...rest] = flowed(keys, gap, room);
-  const texts = told.filter(({ isProse }) => isProse).flatMap(({ text }) => cellLines(text, room));
-  return [first, ...[...rest, ...texts].map((line) => `${recordIndent}${line}`)].join('\n');
+  return [
+    ...told.flatMap(({ text, column }) => (isProse(column) ? [] : [text])),
+    ...told.flatMap(({ text, column }) => (isProse(column) ? cellLines(text, room) : [])),
+  ];
+}
+
+function noteLines(pieces: readonly string[], width: number): readonly string[] {
+  return flowed(pieces, gap, width - noteIndent.length).map((line) => `${noteIndent}${line}`);
 }

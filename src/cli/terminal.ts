@@ -1,5 +1,6 @@
 import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
+import { fitted } from '../base/wrap.ts';
 
 /** Where a command writes: results to `out`, progress and problems to `err`. Colour only on a terminal. */
 export interface Terminal {
@@ -16,15 +17,15 @@ export function processTerminal(): Terminal {
   const color = mayColor && process.stdout.isTTY === true;
   // One of the two may go into a file.
   const colorErr = mayColor && process.stderr.isTTY === true;
+  const widthErr = process.stderr.columns ?? Number.POSITIVE_INFINITY;
   return {
     color,
     // What a pipe or a file gets is searched and cut by others: nothing is left out of it.
     width: process.stdout.columns ?? Number.POSITIVE_INFINITY,
     out: (text) => void process.stdout.write(`${harmless(text, color)}\n`),
-    err: (text) => void process.stderr.write(`${harmless(text, colorErr)}\n`),
+    err: (text) => void process.stderr.write(`${fitted(harmless(text, colorErr), widthErr)}\n`),
     findings: (findings, sources = new Map()) => {
-      const width = process.stderr.columns ?? Number.POSITIVE_INFINITY;
-      const text = renderFindings(findings, { sources, color: colorErr, width });
+      const text = renderFindings(findings, { sources, color: colorErr, width: widthErr });
       process.stderr.write(`${harmless(text, colorErr)}\n`);
     },
   };

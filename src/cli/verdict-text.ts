@@ -1,4 +1,5 @@
 import { unreachable } from '../base/result.ts';
+import { fitted } from '../base/wrap.ts';
 import type { CommitVerdict } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,27 +18,28 @@ function reportOutcome(one: CommitVerdict, dir: string, terminal: Terminal): voi
   const { verdict, commit, subject } = one;
   const sources = new Map(Object.entries(one.sources));
   const name = `${shortCommit(commit)} ${subject}`.trim();
+  const say = (text: string): void => terminal.out(fitted(text, terminal.width));
   switch (verdict.kind) {
     case 'checking':
-      terminal.out(`${name} is being checked`);
+      say(`${name} is being checked`);
       return;
     case 'accepted':
       if (verdict.warnings.length > 0) terminal.findings(verdict.warnings, sources);
-      terminal.out(
+      say(
         `accepted: ${name}${verdict.approvedBy === undefined ? '' : `, approved by ${verdict.approvedBy}`}`,
       );
       return;
     case 'refused':
       terminal.findings(verdict.findings, sources);
-      terminal.out(`refused: ${name}; the last good commit goes on`);
+      say(`refused: ${name}; the last good commit goes on`);
       return;
     case 'waiting':
       terminal.findings(verdict.findings, sources);
-      terminal.out(`waits for approval: ${name}; the last good commit goes on`);
-      terminal.out(`  chancery approve ${shortCommit(commit)} ${dir}`.trimEnd());
+      say(`waits for approval: ${name}; the last good commit goes on`);
+      say(`  chancery approve ${shortCommit(commit)} ${dir}`.trimEnd());
       return;
     case 'superseded':
-      terminal.out(`superseded: ${name}, by ${shortCommit(verdict.by)}`);
+      say(`superseded: ${name}, by ${shortCommit(verdict.by)}`);
       return;
     default:
       unreachable(verdict);

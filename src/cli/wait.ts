@@ -1,6 +1,7 @@
 import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import type { Refusal } from '../base/finding.ts';
+import { fitted } from '../base/wrap.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitPlace, CommitReply, CommitVerdict, Rollout } from '../client/gen/api.ts';
 import {
@@ -150,7 +151,12 @@ function takenBackStep(rollout: Rollout): Step {
   return {
     code: 2,
     end: (_dir, terminal) => {
-      terminal.out(`${shortCommit(rollout.commit)} was taken back: ${reasonOf(rollout)}`);
+      terminal.out(
+        fitted(
+          `${shortCommit(rollout.commit)} was taken back: ${reasonOf(rollout)}`,
+          terminal.width,
+        ),
+      );
       return 2;
     },
   };
@@ -221,7 +227,9 @@ function liveStep(
   return {
     code: 0,
     end: (_dir, terminal) => {
-      terminal.out(`${head}live on ${inSync} of ${total} proxies${took}${away}`);
+      terminal.out(
+        fitted(`${head}live on ${inSync} of ${total} proxies${took}${away}`, terminal.width),
+      );
       if (waited?.traceId !== undefined) terminal.out(traceText(waited.traceId));
       return 0;
     },

@@ -9,6 +9,7 @@ import { nothingKnown } from '../policy/facts.ts';
 import type { HelpLine } from './arguments.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
+import { factLines } from './facts-text.ts';
 import { intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
@@ -60,7 +61,10 @@ export async function whyDecision(
     terminal.out(JSON.stringify({ decision: line, byCommit: replayed?.reply ?? null }));
   } else {
     terminal.out(
-      [...lineText(line), ...(replayed === undefined ? [] : ['', replayed.text])].join('\n'),
+      [
+        ...lineText(line, terminal.width),
+        ...(replayed === undefined ? [] : ['', replayed.text]),
+      ].join('\n'),
     );
   }
   return line.kind === 'allow' ? 0 : 2;
@@ -97,17 +101,23 @@ function readLine(text: string): Line | undefined {
   }
 }
 
-function lineText(line: Line): readonly string[] {
+function lineText(line: Line, width: number): readonly string[] {
   const { kind, code, rule, commit, policy, timeMs, principal, method, path, service } = line;
   const what = [kind.toUpperCase(), code, line.breakglass && `by grant ${line.breakglass}`];
   const who = principal || `the application of ${service}`;
-  return [
-    what.filter(Boolean).join('  '),
-    `  decision  ${line.id} at ${new Date(timeMs).toISOString()}, asked by the ${line.side ?? 'tcp'} proxy of ${service}`,
-    `  request   ${who}: ${method} ${path} on ${line.host}`,
-    `  rule      ${rule ?? 'none'}`,
-    `  policy    ${policy ?? 'not said'}, of commit ${commit === undefined ? 'not said' : shortCommit(commit)}`,
-  ];
+  const facts = [
+    [
+      'decision',
+      `${line.id} at ${new Date(timeMs).toISOString()}, asked by the ${line.side ?? 'tcp'} proxy of ${service}`,
+    ],
+    ['request', `${who}: ${method} ${path} on ${line.host}`],
+    ['rule', rule ?? 'none'],
+    [
+      'policy',
+      `${policy ?? 'not said'}, of commit ${commit === undefined ? 'not said' : shortCommit(commit)}`,
+    ],
+  ] as const;
+  return [what.filter(Boolean).join('  '), ...factLines(facts, { indent: '  ', width })];
 }
 
 /** The engine again, by the commit of the line; what no log holds is not known. */

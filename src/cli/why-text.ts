@@ -1,5 +1,5 @@
 import { placeText } from '../base/place-text.ts';
-import { wrapped } from '../base/wrap.ts';
+import { fitted, wrapped } from '../base/wrap.ts';
 import type { WhyAnswer } from '../explain/why.ts';
 import { settledPart, verdictOf } from '../explain/why.ts';
 import type { NearMiss, RuleRef } from '../policy/decision.ts';
@@ -74,9 +74,12 @@ export function whyText(
         ]
       : []),
   ];
-  const help = settled.kind === 'deny' && settled.help !== undefined ? ['', settled.help] : [];
+  const help =
+    settled.kind === 'deny' && settled.help !== undefined
+      ? ['', fitted(settled.help, terminal.width)]
+      : [];
   return [
-    head,
+    fitted(head, terminal.width),
     ...(sentence === undefined ? [] : wrapped(sentence, prose(terminal)).map((one) => `  ${one}`)),
     '',
     ...aligned(lines, terminal.width),

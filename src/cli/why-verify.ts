@@ -3,6 +3,7 @@ import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { WhyAnswer, WhyQuestion } from '../explain/why.ts';
 import type { Intent } from '../model/types.ts';
 import type { HelpLine } from './arguments.ts';
+import { factLines } from './facts-text.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 export const verifyHelp: readonly HelpLine[] = [
@@ -53,7 +54,8 @@ export function verifiedText(
     ? `${paint(terminal, 'green', 'a real Envoy agrees')} (${what})${aside}`
     : `${paint(terminal, 'red', 'DIFFERENT')} CH2112: a real Envoy says (${what})${aside}`;
   const lines = [head, ...sentLines(result, decision.kind === 'depends')];
-  return lines.map((line, at) => `  ${(at === 0 ? 'verified' : '').padEnd(10)}${line}`).join('\n');
+  const facts = lines.map((line, at) => [at === 0 ? 'verified' : '', line] as const);
+  return factLines(facts, { indent: '  ', width: terminal.width }).join('\n');
 }
 
 const places: Readonly<Record<Verified['found']['in'], string>> = {

@@ -1,5 +1,6 @@
 import { ChanceryError } from '../base/error.ts';
 import { nearestName } from '../base/nearest.ts';
+import { fitted } from '../base/wrap.ts';
 import { whoCan } from '../explain/who-can.ts';
 import { verdictOf, type WhyAnswer, type WhyQuestion, why } from '../explain/why.ts';
 import type { Intent, ServiceName } from '../model/types.ts';
@@ -169,9 +170,8 @@ function who(
     terminal.out(JSON.stringify({ commit, to: question.to, request: question.request, ...found }));
     return callers.length > 0 ? 0 : 2;
   }
-  terminal.out(
-    `${question.to} ${requestText(question)} at ${where}: ${callers.length} of ${asked} identities`,
-  );
+  const head = `${question.to} ${requestText(question)} at ${where}: ${callers.length} of ${asked} identities`;
+  terminal.out(fitted(head, terminal.width));
   const rows = callers.map(({ name, verdict, rules, dependsOn }) => [
     verdict === 'ALLOW' ? paint(terminal, 'green', 'allow') : paint(terminal, 'yellow', 'depends'),
     name,
@@ -191,7 +191,7 @@ function matrix(
 ): ExitCode {
   const found = matrixText(intent, { from, to, facts }, terminal);
   if (json) terminal.out(JSON.stringify({ commit, from, to, cells: found.cells }));
-  else terminal.out([`${from} -> ${to} at ${where}`, found.text].join('\n'));
+  else terminal.out(`${fitted(`${from} -> ${to} at ${where}`, terminal.width)}\n${found.text}`);
   return 0;
 }
 
