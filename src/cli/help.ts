@@ -3,6 +3,7 @@ import { ChanceryError } from '../base/error.ts';
 import { type Help, parseArguments } from './arguments.ts';
 import { helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
+import { pageText } from './page-text.ts';
 import type { Terminal } from './terminal.ts';
 
 const pages = new URL('../../docs/codes/', import.meta.url);
@@ -33,7 +34,11 @@ export async function help(args: readonly string[], terminal: Terminal): Promise
   }
   try {
     const page = readFileSync(new URL(`${code}.md`, pages), 'utf8').trimEnd();
-    terminal.out(parsed.values['json'] === true ? JSON.stringify({ code, page }) : page);
+    terminal.out(
+      parsed.values['json'] === true
+        ? JSON.stringify({ code, page })
+        : pageText(page, terminal.width),
+    );
     return 0;
   } catch (cause) {
     throw new ChanceryError({ code: 'CH5003', message: `there is no page for ${code}` }, { cause });

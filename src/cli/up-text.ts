@@ -4,6 +4,7 @@ import type { Finding } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { placeText } from '../base/place-text.ts';
 import { unreachable } from '../base/result.ts';
+import { textWidth } from '../base/text-width.ts';
 import { fitted } from '../base/wrap.ts';
 import type { MeshEvent, Rollout, StatusReply } from '../client/gen/api.ts';
 import type { IntentTest } from '../model/types.ts';
@@ -57,7 +58,7 @@ export function tryNext(
     readonly dir: string;
     /** How this program was called: what works when it is typed again. */
     readonly self: string;
-    readonly look: Pick<Terminal, 'color'>;
+    readonly look: Look;
   },
 ): string {
   const { tests, dir, self, look } = options;
@@ -75,9 +76,16 @@ export function tryNext(
     [`git -C ${dir} commit`, 'a change of the intent is live within a second'],
   ];
   const width = Math.max(...lines.map(([command]) => command.length));
-  const texts = lines.map(
+  const beside = lines.map(
     ([command, what]) => `  ${command.padEnd(width)}   ${paint(look, 'dim', what)}`,
   );
+  const fits = beside.every((line) => textWidth(line) <= look.width);
+  // A command is never broken, and what it does is easier to miss than its end.
+  const below = lines.flatMap(([command, what]) => [
+    `  ${command}`,
+    fitted(`      ${paint(look, 'dim', what)}`, look.width),
+  ]);
+  const texts = fits ? beside : below;
   return [paint(look, 'bold', 'try'), ...texts, ''].join('\n');
 }
 
