@@ -1,5 +1,5 @@
 import { placeText } from '../base/place-text.ts';
-import { cutText } from '../base/text-width.ts';
+import { cutText, textWidth } from '../base/text-width.ts';
 import { fitted } from '../base/wrap.ts';
 import type { FieldChange } from '../explain/field-changes.ts';
 import type { ResourceChange, ResourceSide } from '../explain/revision-diff.ts';
@@ -21,7 +21,7 @@ export function changeText(change: ResourceChange, who: string, look: Look): str
   return [
     ...whence.map((line) => fitted(line, look.width)),
     // A field may be a whole route; --json has all of it.
-    ...fields.map((field) => cutText(fieldText(field, look.width), look.width)),
+    ...fields.flatMap((field) => fieldLines(field, look.width)),
     // An endpoint assignment's version also holds its cluster's.
     ...(isSentAgain ? ['    the same content, sent again for its cluster'] : []),
   ].join('\n');
@@ -34,8 +34,14 @@ function sideText({ version, at, commit }: ResourceSide): string {
   return `${which}${where}${of}`;
 }
 
-function fieldText({ path, before, after }: FieldChange, width: number): string {
-  return `    ${pathText(path, width / 2)}: ${shown(before)} -> ${shown(after)}`;
+/** Both values are seen, however long the path to them is. */
+function fieldLines({ path, before, after }: FieldChange, width: number): readonly string[] {
+  const change = `${shown(before)} -> ${shown(after)}`;
+  const whole = `    ${path}: ${change}`;
+  if (textWidth(whole) <= width) return [whole];
+  const head = `    ${pathText(path, width - '    :'.length)}:`;
+  const values = textWidth(change) + 6 <= width ? [change] : [shown(before), `-> ${shown(after)}`];
+  return [head, ...values.map((value) => cutText(`      ${value}`, width))];
 }
 
 const pathHead = 16;

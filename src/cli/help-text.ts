@@ -27,7 +27,7 @@ export function helpText({ usage, text, examples }: Help, width: number): string
     ...bodyLines(text, columns),
     '',
     'example:',
-    ...examples.flatMap((one) => exampleLines(one, columns)),
+    ...examples.map((one) => commandText(one, columns)),
   ].join('\n');
 }
 
@@ -94,18 +94,24 @@ function termLines(
 }
 
 /** A command that is too long goes on after a backslash, so that it can still be pasted. */
-function exampleLines(command: string, columns: number): readonly string[] {
+export function commandText(command: string, columns: number): string {
   const whole = `${indent}${command}`;
-  if (textWidth(whole) <= columns) return [whole];
-  const on = ' \\';
-  const lines = flowed(commandPieces(command), ' ', columns - indent.length * 3 - on.length);
-  return lines.map((line, at) =>
-    [at === 0 ? indent : indent.repeat(3), line, at === lines.length - 1 ? '' : on].join(''),
+  if (textWidth(whole) <= columns) return whole;
+  const room = columns - indent.length * 3 - goesOn.length;
+  const pieces = commandPieces(command).flatMap((piece) =>
+    textWidth(piece) > room ? shellWords(piece) : [piece],
   );
+  return indent + flowed(pieces, ' ', room).join(`${goesOn}\n${indent.repeat(3)}`);
 }
 
-/** Flags with their values; what is quoted, or put there by a command of its own, is one word. */
+const goesOn = ' \\';
+
+/** Flags with their values. */
 function commandPieces(command: string): readonly string[] {
-  const words = command.match(/(?:'[^']*'|"[^"]*"|\$\([^)]*\)|\S)+/g) ?? [];
-  return glued(words, (last, word) => !word.startsWith('-') && !last.endsWith('&&'));
+  return glued(shellWords(command), (last, word) => !word.startsWith('-') && !last.endsWith('&&'));
+}
+
+/** What is quoted, or put there by a command of its own, is one word. */
+function shellWords(command: string): readonly string[] {
+  return command.match(/(?:'[^']*'|"[^"]*"|\$\([^)]*\)|\S)+/g) ?? [];
 }

@@ -8,6 +8,7 @@ import type {
 } from '../client/gen/api.ts';
 import type { AgentHealthReply, DecisionCounts } from '../serve/api/wire.ts';
 import { factLines } from './facts-text.ts';
+import { commandText } from './help-text.ts';
 import { prose, spare, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -133,16 +134,22 @@ function decisionsText({ allowed, denied, sampledOut, lost }: DecisionCounts): s
 }
 
 /** What to type on the new machine. The token is a secret: it goes by a file or by hand, not into a ticket. */
-export function tokenText(name: string, reply: JoinTokenReply): string {
+export function tokenText(
+  name: string,
+  reply: JoinTokenReply,
+  { width }: Pick<Terminal, 'width'>,
+): string {
   const roots = reply.rootSha256.map((hash) => `--root ${hash}`).join(' ');
+  const until = new Date(reply.endsMs).toISOString();
+  const join = `chancery agent --server ${reply.address}:${reply.port} ${roots} --join-token-file FILE`;
   return [
-    `a token for one machine, good until ${new Date(reply.endsMs).toISOString()}; it is shown only now:`,
+    fitted(`a token for one machine, good until ${until}; it is shown only now:`, width),
     '',
     `  ${reply.token}`,
     '',
     `on ${name}, with the token in a file that only root reads:`,
     '',
-    `  chancery agent --server ${reply.address}:${reply.port} ${roots} --join-token-file FILE`,
+    commandText(join, width),
   ].join('\n');
 }
 

@@ -174,6 +174,6 @@ async function token({ api, name, values, terminal }: Call): Promise<ExitCode> {
     by: userInfo().username,
   };
   const reply = await api.post('/v1/join-tokens', { body });
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : tokenText(name, reply));
+  terminal.out(values['json'] === true ? JSON.stringify(reply) : tokenText(name, reply, terminal));
   return 0;
 }

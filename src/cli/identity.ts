@@ -13,7 +13,7 @@ import { type Help, parseArguments, usageError, type Values } from './arguments.
 import { helpText } from './help-text.ts';
 import { intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
-import { names, prose, table } from './table.ts';
+import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const usage: Help = {
@@ -141,7 +141,7 @@ function listText(entries: readonly IdentityEntry[], terminal: Terminal): string
     spiffeId,
     selectors.map(({ kind, value }) => `${kind} ${value}`).join(', '),
   ]);
-  return table({ header: ['service', 'SPIFFE ID', names('wanted')], rows, width: terminal.width });
+  return table({ header: ['service', 'SPIFFE ID', prose('wanted')], rows, width: terminal.width });
 }
 
 function explainText(

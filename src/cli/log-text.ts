@@ -1,5 +1,5 @@
 import { timeText } from '../base/time-text.ts';
-import { fitted, folded } from '../base/wrap.ts';
+import { flowed, folded } from '../base/wrap.ts';
 import type { LedgerEntry } from '../client/gen/api.ts';
 import { auditText } from '../explain/audit.ts';
 import { shortCommit } from './commit-text.ts';
@@ -36,5 +36,6 @@ function entryText(
   const lines = folded(what, width - indent.length);
   const more = lines.length > linesMax ? [`${indent}…`] : [];
   const shown = lines.slice(0, linesMax).map((line) => `${indent}${line}`);
-  return [fitted(`${time}  ${kind}  ${subject}`, width), ...shown, ...more].join('\n');
+  const [head = '', ...on] = flowed([time, kind, subject], '  ', width);
+  return [head, ...on.map((line) => `${indent}${line}`), ...shown, ...more].join('\n');
 }

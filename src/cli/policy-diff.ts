@@ -18,7 +18,7 @@ import {
   recordedFlows,
 } from './policy-sides.ts';
 import { agoText, answerText, cellText, type PolicyCall } from './policy-text.ts';
-import { names, prose, spare, table } from './table.ts';
+import { prose, spare, table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
 
 export interface DiffFound {
@@ -189,7 +189,7 @@ function trafficText(found: DiffFound, terminal: Terminal): readonly string[] {
 function rowsText(found: DiffFound, effect: FlowEffect, terminal: Terminal): readonly string[] {
   const rows = effect === 'unchanged' ? [] : flowRows(found, effect);
   if (rows.length === 0) return [];
-  const by = effect === 'uncertain' ? prose('why') : names('by');
+  const by = effect === 'uncertain' ? prose('why') : prose('by');
   const header = ['who', 'what', 'requests', spare('last seen'), by];
   const text = table({ header, rows, width: terminal.width - 6 });
   return text.split('\n').map((line) => `      ${line}`);

@@ -3,7 +3,7 @@ import { timeText } from '../base/time-text.ts';
 import { fitted } from '../base/wrap.ts';
 import type { BranchState, CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
-import { names, prose, spare, table } from './table.ts';
+import { prose, spare, table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
 
 /** What the gates said to a commit, and how it went on to proxies since the control plane started. */
@@ -117,7 +117,7 @@ export function waveText(rollout: Rollout, look: Pick<Terminal, 'color' | 'width
       '',
       rows.length === 0
         ? 'it changes nothing for any proxy'
-        : table({ header: ['wave', 'proxies', names('who')], rows, width: look.width }),
+        : table({ header: ['wave', 'proxies', prose('who')], rows, width: look.width }),
     ].join('\n'),
     look.width,
   );

@@ -5,6 +5,7 @@ import type { StatusReply, WorkloadStatus } from '../client/gen/api.ts';
 import { warned } from './ca-text.ts';
 import { shortCommit } from './commit-text.ts';
 import { count, namesText } from './diff-text.ts';
+import { commandText } from './help-text.ts';
 import { span } from './host-text.ts';
 import { table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
@@ -70,19 +71,19 @@ function commitLines({ refused, waiting }: StatusReply, dir: string, look: Look)
     const { commit, codes, findings } = refused;
     const head = `refused: ${shortCommit(commit)} (${codes.join(', ')}); the commit above goes on`;
     const why = findings.map(({ code, message, at }) => `  ${code} ${message}${placeNote(at)}`);
-    const more = command('revision show', shortCommit(commit), dir);
+    const more = command('revision show', shortCommit(commit), dir, look);
     lines.push(paint(look, 'red', head), ...why, more);
   }
   if (waiting !== undefined) {
     const { commit, subject, codes } = waiting;
     const head = `waits for approval: ${shortCommit(commit)} ${subject} (${codes.join(', ')}); the commit above goes on`;
-    lines.push(paint(look, 'yellow', head), command('approve', shortCommit(commit), dir));
+    lines.push(paint(look, 'yellow', head), command('approve', shortCommit(commit), dir, look));
   }
   return lines;
 }
 
-function command(verb: string, name: string, dir: string): string {
-  return `  chancery ${verb} ${name} ${dir}`.trimEnd();
+function command(verb: string, name: string, dir: string, { width }: Look): string {
+  return commandText(`chancery ${verb} ${name} ${dir}`.trimEnd(), width);
 }
 
 function withheldLines({ withheld, atMs }: StatusReply, look: Look): string[] {
@@ -115,7 +116,7 @@ function troubleLines(
   const open = waitsFor.map(({ resource, state }) => `${resource} (${state})`);
   const what = proxy === 'stuck' ? 'does not answer' : 'is taking its configuration';
   const head = `${workload.id} ${what} for ${span(atMs - sinceMs)}: ${namesText(open, namesShown)}`;
-  const more = proxy === 'stuck' ? [command('proxy', workload.id, dir)] : [];
+  const more = proxy === 'stuck' ? [command('proxy', workload.id, dir, look)] : [];
   return [...refusals, ...goesOn, paint(look, hues[proxy], head), ...more];
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripColor, textWidth } from '../base/text-width.ts';
-import { names, prose, spare, table } from './table.ts';
+import { prose, spare, table } from './table.ts';
 
 const red = (text: string): string => `\u001b[31m${text}\u001b[0m`;
 
@@ -47,7 +47,7 @@ describe('table', () => {
   it('a list is broken between names, never inside of one', () => {
     const rules = ['payments-allow-checkout-to-make-a-charge', 'allow-b', 'allow-c'];
     const rows = [['checkout', rules.join(', ')]];
-    const lines = table({ header: ['who', names('rules')], rows, width: 52 }).split('\n');
+    const lines = table({ header: ['who', prose('rules')], rows, width: 52 }).split('\n');
     assert.deepEqual(lines.slice(1), [
       'checkout  payments-allow-checkout-to-make-a-charge,',
       '          allow-b, allow-c',
@@ -83,13 +83,14 @@ describe('table', () => {
     ]);
   });
 
-  it('what nothing fits beside is a record for each row', () => {
+  it('a name that leaves too little room beside it stands above the rest of its row', () => {
     const rows = [['a'.repeat(63), 'host-1', 'ready', 'its certificate has ended']];
     const header = ['workload', 'host', 'state', prose('problem')];
     assert.deepEqual(table({ header, rows, width: 64 }).split('\n'), [
+      'workload',
+      '    host    state  problem',
       'a'.repeat(63),
-      '    host: host-1  state: ready',
-      '    problem: its certificate has ended',
+      '    host-1  ready  its certificate has ended',
     ]);
   });
 

@@ -2,17 +2,13 @@ import { padText, stripColor, textWidth } from '../base/text-width.ts';
 import { flowed, folded } from '../base/wrap.ts';
 
 /**
- * What holds a name, a place or a state is never cut: it is typed again. Prose is wrapped before anything else gives way,
- * a list of names between them; what is spare is left out where all would else not stand side by side.
+ * What holds a name, a place or a state is never cut: it is typed again. Prose, and lists of names, are wrapped before
+ * anything else gives way; what is spare is left out where all would else not stand side by side.
  */
-export type Column = string | { readonly name: string; readonly kind: 'prose' | 'names' | 'spare' };
+export type Column = string | { readonly name: string; readonly kind: 'prose' | 'spare' };
 
 export function prose(name: string): Column {
   return { name, kind: 'prose' };
-}
-
-export function names(name: string): Column {
-  return { name, kind: 'names' };
 }
 
 export function spare(name: string): Column {
@@ -22,13 +18,13 @@ export function spare(name: string): Column {
 /** A column with what stands in it, a cell for each row. */
 interface Filled {
   readonly name: string;
-  readonly kind: 'key' | 'prose' | 'names' | 'spare';
+  readonly kind: 'key' | 'prose' | 'spare';
   readonly cells: readonly string[];
 }
 
 /**
- * A text table that fits the terminal. What does not stand side by side stands below its row as `name: value`: what needs
- * most room first, but never the first column.
+ * A text table that fits the terminal. What needs most room, as far as all do not stand side by side, gets lines of its
+ * own: above its row if it is the first column, else below it, as `name: value`.
  */
 export function table(options: {
   readonly header: readonly Column[];
@@ -42,17 +38,20 @@ export function table(options: {
       cells: rows.map((row) => oneLine(row[at] ?? '')),
     }),
   );
-  const { beside, below, widths } = placed(columns, width);
-  const isGrid = beside.length > 1;
-  const lines = rows.flatMap((_, row) => {
-    const own = beside.map(({ cells }) => cells[row] ?? '');
-    const notes = notesOf(below, row, width - noteIndent.length);
-    if (isGrid) return [...gridLines(own, widths), ...noteLines(notes, width)];
-    const [first = '', ...rest] = noteLines([...own, ...notes], width);
-    return [first.slice(noteIndent.length), ...rest];
-  });
-  const names = beside.map(({ name }) => name);
-  return [...(isGrid ? gridLines(names, widths) : []), ...lines].join('\n');
+  const places = placed(columns, width);
+  const { above, beside, below, widths } = places;
+  const grid = (cells: readonly string[]): readonly string[] =>
+    gridLines(cells, widths).map((line) => `${indentOf(places)}${line}`.trimEnd());
+  const lines = rows.flatMap((_, row) => [
+    ...(above === undefined ? [] : [above.cells[row] ?? '']),
+    ...grid(beside.map(({ cells }) => cells[row] ?? '')),
+    ...notesOf(below, row, width - noteIndent.length),
+  ]);
+  const head = [
+    ...(above === undefined ? [] : [above.name]),
+    ...grid(beside.map(({ name }) => name)),
+  ];
+  return [...head, ...lines].filter((line, at) => line !== '' || at === 0).join('\n');
 }
 
 /** A cell of several lines would pass for rows of its own. */
@@ -60,28 +59,31 @@ function oneLine(text: string): string {
   return text.replaceAll(/\r?\n/g, '\\n').replaceAll('\t', ' ');
 }
 
-interface Placed {
+interface Places {
+  readonly above: Filled | undefined;
   readonly beside: readonly Filled[];
   readonly below: readonly Filled[];
-  readonly widths: readonly number[];
 }
 
-function placed(columns: readonly Filled[], width: number): Placed {
-  let [beside, below]: [readonly Filled[], readonly Filled[]] = [columns, []];
-  for (;;) {
-    const widths = widthsOf(beside, width);
-    const others = beside.slice(1);
-    if (widths !== undefined || others.length === 0) return { beside, below, widths: widths ?? [] };
-    const spared = others.findLast(({ kind }) => kind === 'spare');
-    const gone = spared ?? others.reduce((a, b) => (leastWidth(b) > leastWidth(a) ? b : a));
-    beside = beside.filter((one) => one !== gone);
-    // In the order of the header.
-    below = spared ? below : columns.filter((one) => one === gone || below.includes(one));
-  }
+function placed(
+  columns: readonly Filled[],
+  width: number,
+  places: Places = { above: undefined, beside: columns, below: [] },
+): Places & { readonly widths: readonly number[] } {
+  const { above, beside, below } = places;
+  const widths = widthsOf(beside, width - indentOf(places).length);
+  if (widths !== undefined) return { ...places, widths };
+  const spared = beside.findLast(({ kind }) => kind === 'spare');
+  const gone = spared ?? beside.reduce((a, b) => (leastWidth(b) > leastWidth(a) ? b : a));
+  const others = beside.filter((one) => one !== gone);
+  if (gone === spared) return placed(columns, width, { ...places, beside: others });
+  if (gone === columns[0]) return placed(columns, width, { above: gone, beside: others, below });
+  const inOrder = columns.filter((one) => one === gone || below.includes(one));
+  return placed(columns, width, { above, beside: others, below: inOrder });
 }
 
-function isProse({ kind }: Filled): boolean {
-  return kind === 'prose' || kind === 'names';
+function indentOf({ above }: Places): string {
+  return above === undefined ? '' : noteIndent;
 }
 
 function naturalWidth({ name, cells }: Filled): number {
@@ -91,11 +93,14 @@ function naturalWidth({ name, cells }: Filled): number {
 const gap = '  ';
 /** Columns of prose that are narrower are no longer read. */
 const proseWidthMin = 24;
+/** Of a word of prose that stays whole: the name of a service and a comma; what is longer has no end. */
+const wordWidthMax = 64;
 /** Of prose in one cell; a pipe and --json get all of it. */
 const cellLinesMax = 6;
 
 /** Undefined: they do not fit. */
 function widthsOf(columns: readonly Filled[], available: number): readonly number[] | undefined {
+  if (columns.length === 0) return [];
   const widths = columns.map(naturalWidth);
   const least = columns.map(leastWidth);
   const gaps = gap.length * (widths.length - 1);
@@ -112,10 +117,11 @@ function widthsOf(columns: readonly Filled[], available: number): readonly numbe
 function leastWidth(column: Filled): number {
   const { name, kind, cells } = column;
   switch (kind) {
-    case 'prose':
-      return Math.min(proseWidthMin, naturalWidth(column));
-    case 'names':
-      return Math.max(...[name, ...cells].flatMap((cell) => cell.split(' ')).map(textWidth));
+    case 'prose': {
+      const words = [name, ...cells].flatMap((cell) => cell.split(' ')).map(textWidth);
+      const wholes = words.filter((word) => word <= wordWidthMax);
+      return Math.min(naturalWidth(column), Math.max(proseWidthMin, ...wholes));
+    }
     case 'key':
     case 'spare':
       return naturalWidth(column);
@@ -151,14 +157,9 @@ function notesOf(columns: readonly Filled[], row: number, room: number): readonl
   const told = columns.flatMap((column) => {
     const cell = column.cells[row] ?? '';
     const text = column.name === '' ? cell : `${column.name}: ${cell}`;
-    return cell === '' ? [] : [{ text, column }];
+    return cell === '' ? [] : [{ text, isProse: column.kind === 'prose' }];
   });
-  return [
-    ...told.flatMap(({ text, column }) => (isProse(column) ? [] : [text])),
-    ...told.flatMap(({ text, column }) => (isProse(column) ? cellLines(text, room) : [])),
-  ];
-}
-
-function noteLines(pieces: readonly string[], width: number): readonly string[] {
-  return flowed(pieces, gap, width - noteIndent.length).map((line) => `${noteIndent}${line}`);
+  const keys = told.flatMap(({ text, isProse }) => (isProse ? [] : [text]));
+  const texts = told.flatMap(({ text, isProse }) => (isProse ? cellLines(text, room) : []));
+  return flowed([...keys, ...texts], gap, room).map((line) => `${noteIndent}${line}`);
 }

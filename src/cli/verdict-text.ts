@@ -2,6 +2,7 @@ import { unreachable } from '../base/result.ts';
 import { fitted } from '../base/wrap.ts';
 import type { CommitVerdict } from '../client/gen/api.ts';
 import { shortCommit } from './commit-text.ts';
+import { commandText } from './help-text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A verdict in full: what was found, and what to type; and the trace of its way, where there is one. */
@@ -36,7 +37,9 @@ function reportOutcome(one: CommitVerdict, dir: string, terminal: Terminal): voi
     case 'waiting':
       terminal.findings(verdict.findings, sources);
       say(`waits for approval: ${name}; the last good commit goes on`);
-      say(`  chancery approve ${shortCommit(commit)} ${dir}`.trimEnd());
+      terminal.out(
+        commandText(`chancery approve ${shortCommit(commit)} ${dir}`.trimEnd(), terminal.width),
+      );
       return;
     case 'superseded':
       say(`superseded: ${name}, by ${shortCommit(verdict.by)}`);

@@ -9,7 +9,7 @@ import { targetHelp, targetOptions } from './control-target.ts';
 import { helpText } from './help-text.ts';
 import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
-import { names, prose, table } from './table.ts';
+import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { decisionHelp, decisionOptions, refuseWords, whyDecision } from './why-decision.ts';
 import { matrixText } from './why-matrix.ts';
@@ -178,7 +178,7 @@ function who(
     rules.join(', '),
     dependsOn.join(', '),
   ]);
-  const header = ['', 'who', names('rules'), prose('depends on')];
+  const header = ['', 'who', prose('rules'), prose('depends on')];
   if (rows.length > 0) terminal.out(table({ header, rows, width: terminal.width }));
   return callers.length > 0 ? 0 : 2;
 }
