@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Layout, layoutOf } from '../app/layout.ts';
 import { ChanceryError } from '../base/error.ts';
+import { fitted } from '../base/wrap.ts';
 import { type BackupFacts, backupSqlite, restoreSqlite } from '../store/backup.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
 import { folderNamed } from './folder.ts';
@@ -49,7 +50,8 @@ export async function backup(args: readonly string[], terminal: Terminal): Promi
   if (given === undefined) return 0;
   const facts = backupSqlite(given.database, given.file);
   const key = 'the key of the CA is not in it; keep that elsewhere';
-  terminal.out(given.json ? JSON.stringify(facts) : `${given.file}: ${factsText(facts)}\n${key}`);
+  const text = `${given.file}: ${factsText(facts)}\n${key}`;
+  terminal.out(given.json ? JSON.stringify(facts) : fitted(text, terminal.width));
   return 0;
 }
 
@@ -59,7 +61,8 @@ export async function restore(args: readonly string[], terminal: Terminal): Prom
   mkdirSync(given.layout.stateDir, { recursive: true, mode: 0o700 });
   const facts = restoreSqlite(given.file, given.database);
   const next = 'start the control plane with the key that the CA was sealed under';
-  terminal.out(given.json ? JSON.stringify(facts) : `restored ${factsText(facts)}\n${next}`);
+  const text = `restored ${factsText(facts)}\n${next}`;
+  terminal.out(given.json ? JSON.stringify(facts) : fitted(text, terminal.width));
   return 0;
 }
 

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
+import { fitted } from '../base/wrap.ts';
 import { type Help, usageError } from './arguments.ts';
 import type { CaCall } from './ca.ts';
 import { followRotation } from './ca-rotate.ts';
@@ -15,7 +16,10 @@ export async function requestCa({ api, dir, flags, terminal }: CaCall): Promise<
   const { out } = flags;
   if (typeof out === 'string') writeFileSync(out, reply.pem);
   const next = `when the company's CA has signed it: chancery ca import ${dir} --chain FILE`;
-  const text = typeof out === 'string' ? `${out} holds the request; ${next}` : reply.pem.trimEnd();
+  const text =
+    typeof out === 'string'
+      ? fitted(`${out} holds the request; ${next}`, terminal.width)
+      : reply.pem.trimEnd();
   terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
   return 0;
 }

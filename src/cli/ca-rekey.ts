@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { defaultKek, type Layout, layoutOf, makeLayout } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom as random } from '../base/random.ts';
+import { fitted } from '../base/wrap.ts';
 import { createClient } from '../client/client.ts';
 import { doesNotOpen } from '../identity/ca-store.ts';
 import { nodeTransport } from '../serve/api/client.ts';
@@ -72,7 +73,8 @@ export async function caRekey(args: readonly string[], terminal: Terminal): Prom
   }
   const count = await reseal(request);
   const done = await outcome(request, count);
-  terminal.out(parsed.values['json'] === true ? JSON.stringify(done) : outcomeText(request, done));
+  const text = fitted(outcomeText(request, done), terminal.width);
+  terminal.out(parsed.values['json'] === true ? JSON.stringify(done) : text);
   return 0;
 }
 

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { endorsement } from '../agent/prove/endorsement.ts';
 import { withTpm } from '../agent/tpm2-tools.ts';
 import { ChanceryError } from '../base/error.ts';
+import { fitted } from '../base/wrap.ts';
 import { ekHash, readTpmPublic } from '../identity/hosts/tpm-public.ts';
 import { parseHostName } from '../model/scalars.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
@@ -75,7 +76,7 @@ function issuerOf(certificate: Uint8Array | undefined): string | undefined {
 function ekText(host: string, { hash, key, issuer }: FoundKey, terminal: Terminal): string {
   const certified = issuer === undefined ? 'no certificate in the TPM' : `certified by ${issuer}`;
   return [
-    `${hash}  ${paint(terminal, 'dim', `${key}, ${certified}`)}`,
+    fitted(`${hash}  ${paint(terminal, 'dim', `${key}, ${certified}`)}`, terminal.width),
     '',
     'in mesh.yaml:',
     'hosts:',

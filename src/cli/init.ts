@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChanceryError } from '../base/error.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { commandText, helpText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -69,14 +69,15 @@ export async function init(args: readonly string[], terminal: Terminal): Promise
     `chancery up ${dir}`,
   ];
   if (parsed.values['json'] === true) terminal.out(JSON.stringify({ dir, files: written, next }));
-  else terminal.out(writtenText(written, next));
+  else terminal.out(writtenText(written, next, terminal.width));
   return 0;
 }
 
-function writtenText(written: readonly string[], next: readonly string[]): string {
+function writtenText(written: readonly string[], next: readonly string[], width: number): string {
   return [
     ...written.map((file) => `wrote ${file}`),
     '',
-    ...next.map((command, at) => `${at === 0 ? 'next:' : '     '} ${command}`),
+    'next:',
+    ...next.map((command) => commandText(command, width)),
   ].join('\n');
 }

@@ -160,6 +160,10 @@ function notesOf(columns: readonly Filled[], row: number, room: number): readonl
     return cell === '' ? [] : [{ text, isProse: column.kind === 'prose' }];
   });
   const keys = told.flatMap(({ text, isProse }) => (isProse ? [] : [text]));
-  const texts = told.flatMap(({ text, isProse }) => (isProse ? cellLines(text, room) : []));
+  const texts = told.flatMap(({ text, isProse }) =>
+    isProse
+      ? cellLines(text, room - gap.length).map((line, at) => (at === 0 ? line : `${gap}${line}`))
+      : [],
+  );
   return flowed([...keys, ...texts], gap, room).map((line) => `${noteIndent}${line}`);
 }

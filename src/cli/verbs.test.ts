@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { stripColor } from '../base/text-width.ts';
+import { stripColor, textWidth } from '../base/text-width.ts';
 import { verbs } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -18,10 +18,18 @@ const reading: readonly string[] = [
 ];
 
 async function said(words: readonly string[], ...flags: readonly string[]): Promise<string> {
+  return saidAt(100, words, ...flags);
+}
+
+async function saidAt(
+  width: number,
+  words: readonly string[],
+  ...flags: readonly string[]
+): Promise<string> {
   const [name = '', ...more] = words;
   const lines: string[] = [];
   const terminal: Terminal = {
-    ...{ color: false, width: 120 },
+    ...{ color: false, width },
     out: (text) => void lines.push(text),
     err: () => {},
     findings: () => {},
@@ -45,6 +53,14 @@ describe('every command', () => {
         example.includes(`chancery ${name}`),
         `the example is of something else: ${example}`,
       );
+    });
+
+    it(`${name}: --help fits terminals of every width`, async () => {
+      for (const width of [60, 80, 100, 200]) {
+        const lines = (await saidAt(width, words, '--help')).split('\n');
+        const tooWide = lines.filter((line) => textWidth(line) > width);
+        assert.deepEqual(tooWide, []);
+      }
     });
 
     it(`${name}: takes --json, and says so`, async () => {
