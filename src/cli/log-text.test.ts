@@ -31,6 +31,12 @@ describe('chancery log', () => {
     assert.ok(text.replaceAll(/\n +/g, ' ').includes(`refused Listener tcp/db: ${message}`), text);
   });
 
+  it('never cuts a subject: it is what is asked about next', () => {
+    const subject = `spiffe://shop.test/${'a'.repeat(50)}`;
+    const lines = logText([{ seq: 1, atMs: 0, kind: 'svid', subject, facts: {} }], 80).split('\n');
+    assert.deepEqual(lines.slice(0, 2), ['1970-01-01T00:00:00Z  svid', `    ${subject}`]);
+  });
+
   it('of what is endless there is a beginning, also of a word that does not fit', () => {
     const endless = { ...entries[1], facts: { type: 'Cluster', message: 'x'.repeat(9_000) } };
     const lines = logText([{ seq: 1, atMs: 0, kind: 'nack', subject: 'p', ...endless }], 80).split(
