@@ -44,6 +44,12 @@ describe('table', () => {
     assert.ok(whole.includes('x'.repeat(9_000)));
   });
 
+  it('any number of words and rows is taken', () => {
+    const rows = Array.from({ length: 1_000 }, (_, at) => [String(at), 'word '.repeat(300)]);
+    const lines = table({ header: ['id', prose('what')], rows, width: 80 }).split('\n');
+    assert.equal(lines.length, 6_001);
+  });
+
   it('a list is broken between names, never inside of one', () => {
     const rules = ['payments-allow-checkout-to-make-a-charge', 'allow-b', 'allow-c'];
     const rows = [['checkout', rules.join(', ')]];

@@ -87,7 +87,12 @@ function indentOf({ above }: Places): string {
 }
 
 function naturalWidth({ name, cells }: Filled): number {
-  return Math.max(textWidth(name), ...cells.map(textWidth));
+  return largest([name, ...cells].map(textWidth));
+}
+
+/** Of any number: a call takes only so many arguments. */
+function largest(widths: readonly number[]): number {
+  return widths.reduce((most, width) => Math.max(most, width), 0);
 }
 
 const gap = '  ';
@@ -120,7 +125,7 @@ function leastWidth(column: Filled): number {
     case 'prose': {
       const words = [name, ...cells].flatMap((cell) => cell.split(' ')).map(textWidth);
       const wholes = words.filter((word) => word <= wordWidthMax);
-      return Math.min(naturalWidth(column), Math.max(proseWidthMin, ...wholes));
+      return Math.min(naturalWidth(column), Math.max(proseWidthMin, largest(wholes)));
     }
     case 'key':
     case 'spare':
