@@ -113,7 +113,8 @@ function oneLess(snapshot: Snapshot, draw: Draw): Snapshot {
 
 describe('cross references (K2)', () => {
   for (const [typeUrl, name, expected] of cases) {
-    it(`${expected[0]?.slice(0, 6)}: without ${name}`, () => {
+    const rule = typeUrl === typeUrls.cluster ? 'E10 ' : '';
+    it(`${rule}${expected[0]?.slice(0, 6)}: without ${name}`, () => {
       assert.deepEqual(said(without(snapshotOf('web'), typeUrl, name)), expected);
     });
   }
