@@ -3,14 +3,11 @@ import type { EnvoyAdmin } from '../envoy/admin.ts';
 import type { ServiceTraffic } from '../serve/api/wire.ts';
 
 /**
- * Requests by callee (clusters are named `service/version`), and those that each rule let in, refused or passed to the desk. The
- * names behind ours are Envoy's. Gauges of open requests: a stream of a day is traffic all day.
+ * Requests by callee: clusters are named `service/version`, the names behind ours are Envoy's. Gauges of open requests: a
+ * stream of a day is traffic all day.
  */
-const filter =
-  '^cluster\\.[^.]+/.+\\.upstream_rq_(total|active)$' +
-  '|^http\\.ingress\\.rbac\\.policy\\.(allow|ask|deny)/.+\\.(allowed|denied)$|^server\\.uptime$';
+const filter = '^cluster\\.[^.]+/.+\\.upstream_rq_(total|active)$|^server\\.uptime$';
 const calleeStat = /^cluster\.([^./]+)\/.+\.upstream_rq_(total|active)$/;
-const ruleStat = /^http\.ingress\.rbac\.policy\.(?:allow|ask|deny)\/(.+)\.(?:allowed|denied)$/;
 const uptimeStat = 'server.uptime';
 
 /** Asked with the reports that go anyway; who called whom a moment ago need not be known this moment. */
@@ -50,6 +47,11 @@ export class ProxyTraffic {
     };
   }
 
+  /** A request or a connection came in, and this rule decided: by the access log, as Envoy's own count of each costs every request. */
+  met(rule: string): void {
+    add(this.#rules, rule, 1);
+  }
+
   told({ callees, rules }: ServiceTraffic): void {
     subtract(this.#callees, callees);
     subtract(this.#rules, rules);
@@ -68,8 +70,7 @@ export class ProxyTraffic {
       const grown = value - (before.get(name) ?? 0);
       // A counter that is smaller than before began anew.
       const count = grown < 0 ? value : grown;
-      if (callee !== null) add(this.#callees, callee[1], count);
-      else add(this.#rules, ruleStat.exec(name)?.[1], count);
+      add(this.#callees, callee?.[1], count);
     }
   }
 

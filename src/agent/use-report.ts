@@ -7,7 +7,9 @@ type Served = ReadonlyMap<string, { readonly agent: Pick<WorkloadAgent, 'traffic
 export async function useReport(served: Served): Promise<Pick<HostReport, 'traffic' | 'flows'>> {
   const all = await Promise.all(
     [...served].map(async ([workload, { agent }]) => {
-      const [traffic, flows] = await Promise.all([agent.traffic.untold(), agent.flows?.untold()]);
+      // The log that is read for the flows tells the rules of the traffic, too.
+      const flows = await agent.flows?.untold();
+      const traffic = await agent.traffic.untold();
       return { workload, traffic, flows };
     }),
   );

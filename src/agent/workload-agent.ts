@@ -191,7 +191,11 @@ export class WorkloadAgent {
     if (accessLog === undefined) return undefined;
     const { clock, shadow, entry } = this.#options;
     return new FlowRecorder(new LogReader(accessLog), clock, {
-      seen: (request) => shadow.seen(entry.workload.service, request),
+      seen: (request) => {
+        const rule = request.verdict?.rule;
+        if (rule !== undefined) this.traffic.met(rule);
+        shadow.seen(entry.workload.service, request);
+      },
       partial: () => shadow.partial(),
     });
   }

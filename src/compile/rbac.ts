@@ -58,8 +58,6 @@ const treeInputs = {
   method: encode(Matcher_MatcherTreeSchema, { input: matchInput('method') }),
   caller: encode(Matcher_MatcherTreeSchema, { input: matchInput('caller') }),
 } as const;
-/** By rule, so that one in use is not taken away unawares. */
-const tracked = encode(RBACSchema, { trackPerRuleStats: true });
 
 /** The plan as Envoy's RBAC filter takes it: guards, stages, fallback, each the `on_no_match` of the one before. */
 export function rbacConfig(plan: RbacPlan): readonly Encoded[] {
@@ -72,7 +70,6 @@ export function rbacConfig(plan: RbacPlan): readonly Encoded[] {
     embedded(matcher.number, plannedMatcher(plan)),
     // Of what no rule in audit is about nothing is said: a miss has no name.
     ...(audits === undefined ? [] : [embedded(shadowMatcher.number, matcherOf(audits))]),
-    tracked,
   ];
 }
 
