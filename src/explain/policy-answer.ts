@@ -5,6 +5,7 @@ import type {
   CompiledService,
   ConditionalRule,
 } from '../policy/compiled-policy.ts';
+import { conditionTexts } from '../policy/condition-text.ts';
 import type { Action, RuleRef } from '../policy/decision.ts';
 import type { PolicyRule } from '../policy/document.ts';
 import { nothingKnown, type TokenStanding, unknown } from '../policy/facts.ts';
@@ -13,7 +14,6 @@ import { conditionRead } from '../policy/question.ts';
 import { eachRule, findRule, rulesNaming } from '../policy/rule-index.ts';
 import { principalKey } from '../policy/rule-parts.ts';
 import { type Wanted, wantedOf } from '../policy/texts.ts';
-import { conditionTexts } from './condition-text.ts';
 import { otherSegment } from './path-space.ts';
 
 /** Somebody who may call: a service, a SPIFFE ID elsewhere or all of a trust domain, with the token of a person or without. */

@@ -75,7 +75,7 @@ describe('why', () => {
     assert.deepEqual(answer.decision.kind === 'depends' && answer.decision.on, ['header x-tenant']);
     assert.deepEqual(
       answer.open.map(({ wants }) => wants),
-      ['header x-tenant: acme'],
+      ['the header x-tenant: acme'],
     );
   });
   test('a header that is known settles it; one that is not among others leaves it open', () => {

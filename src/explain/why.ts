@@ -4,6 +4,7 @@ import { matchesPath } from '../model/path-pattern.ts';
 import { callersOf } from '../model/tree.ts';
 import type { Intent, Route, Rule, Service, ServiceName, ValueMatch } from '../model/types.ts';
 import { canonicalize } from '../policy/canonical.ts';
+import { conditionsText } from '../policy/condition-text.ts';
 import type { PolicyRequest } from '../policy/decide.ts';
 import { decideRequest } from '../policy/decide-request.ts';
 import { type Answer, type Decision, deny, type RuleRef } from '../policy/decision.ts';
@@ -11,7 +12,6 @@ import { type RequestFacts, unknown } from '../policy/facts.ts';
 import { intentPolicy } from '../policy/intent-policy.ts';
 import type { Reading } from '../policy/other-readings.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
-import { conditionTexts } from './condition-text.ts';
 import { headersInside, pathInside, proxyRefusal } from './proxy-reading.ts';
 
 /** A request that was not sent. What is left out is not known, and the answer says where it hangs on that. */
@@ -197,8 +197,7 @@ function decidedAt(
 }
 
 function openRule(rule: RuleRef, rules: ReadonlyMap<string, Rule>): OpenRule {
-  const wants = conditionTexts(rules.get(rule.id)?.conditions);
-  return { rule, wants: wants.join(', and ') };
+  return { rule, wants: conditionsText(rules.get(rule.id)?.conditions) };
 }
 
 /** The first one that takes it; before it, those that take it if more than is known fits. */

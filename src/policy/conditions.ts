@@ -107,20 +107,27 @@ function tokenTest(match: TokenMatch): Test {
   };
 }
 
-/** The first thing that a valid token lacks, in words; undefined: it has all. */
-export function missingOf(token: TokenFacts, match: TokenMatch): string | undefined {
+/** What a token can lack of what a rule wants. */
+export type MissingPart =
+  | { readonly kind: 'issuer'; readonly issuers: readonly string[] }
+  | { readonly kind: 'audience'; readonly audiences: readonly string[] }
+  /** It is for an audience that only other rules name. */
+  | { readonly kind: 'audience of the mesh' }
+  | { readonly kind: 'scope'; readonly scope: string }
+  | { readonly kind: 'claim'; readonly claim: ClaimMatch };
+
+/** The first thing that a valid token lacks; undefined: it has all. */
+export function missingOf(token: TokenFacts, match: TokenMatch): MissingPart | undefined {
   const { issuers, audiences, scopes, claims } = match;
-  if (issuers.length > 0 && !issuers.includes(token.issuerName)) {
-    return `issuer ${issuers.join(' or ')}`;
-  }
+  if (issuers.length > 0 && !issuers.includes(token.issuerName)) return { kind: 'issuer', issuers };
   if (audiences.length > 0 && !audiences.some((one) => token.audiences.includes(one))) {
-    return `audience ${audiences.join(' or ')}`;
+    return { kind: 'audience', audiences };
   }
-  if (audiences.length === 0 && token.onlyForRules) return 'an audience of this mesh';
+  if (audiences.length === 0 && token.onlyForRules) return { kind: 'audience of the mesh' };
   const scope = scopes.find((one) => !token.scopes.includes(one));
-  if (scope !== undefined) return `scope ${scope}`;
+  if (scope !== undefined) return { kind: 'scope', scope };
   const claim = claims.find((one) => !hasClaim(token, one));
-  return claim && `claim ${claim.name}: ${claim.values.join(' or ')}`;
+  return claim && { kind: 'claim', claim };
 }
 
 function hasClaim({ claims }: TokenFacts, { name, values }: ClaimMatch): boolean {

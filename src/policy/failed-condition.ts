@@ -1,4 +1,11 @@
 import type { Conditions, TokenMatch } from '../model/condition-types.ts';
+import {
+  conditionsText,
+  headerText,
+  hostText,
+  lackingTokenText,
+  tokenText,
+} from './condition-text.ts';
 import { compileConditions, missingOf } from './conditions.ts';
 import { type ConditionClause, clip, type NearMiss } from './decision.ts';
 import { type RequestFacts, unknown } from './facts.ts';
@@ -17,12 +24,12 @@ export function failedCondition(conditions: Conditions, asked: Question): Clause
     case 'depends':
       return {
         clause: 'when',
-        wanted: wantedText(conditions),
+        wanted: clip(conditionsText(conditions)),
         got: `not known: ${held.on.join(', ')}`,
       };
     // Such a rule would have allowed it.
     case 'holds':
-      return { clause: 'when', wanted: wantedText(conditions), got: 'all of it' };
+      return { clause: 'when', wanted: clip(conditionsText(conditions)), got: 'all of it' };
   }
 }
 
@@ -30,17 +37,24 @@ function clauseText(clause: ConditionClause, conditions: Conditions, facts: Requ
   const { hosts, headers, token, when } = conditions;
   switch (clause) {
     case 'host':
-      return { clause, wanted: `the host ${hosts.join(' or ')}`, got: shown(facts.host) };
+      return { clause, wanted: hostText(hosts), got: shown(facts.host) };
     case 'header':
-      return headerText(headers, facts);
+      return { clause, ...failedHeader(headers, facts) };
     case 'token':
-      return { clause, wanted: tokenText(token), got: tokenGot(facts, token) };
+      return {
+        clause,
+        wanted: token === undefined ? 'a token' : tokenText(token),
+        got: tokenGot(facts, token),
+      };
     case 'when':
       return { clause, wanted: clip(when?.text ?? ''), got: 'it does not hold' };
   }
 }
 
-function headerText(headers: Conditions['headers'], facts: RequestFacts): Clause {
+function failedHeader(
+  headers: Conditions['headers'],
+  facts: RequestFacts,
+): Pick<Clause, 'wanted' | 'got'> {
   const lines = facts.headers === unknown ? [] : facts.headers;
   const valuesOf = (name: string) =>
     lines.flatMap(([other, value]) => (other === name ? [value] : []));
@@ -48,22 +62,10 @@ function headerText(headers: Conditions['headers'], facts: RequestFacts): Clause
     const values = valuesOf(name);
     return values.length !== 1 || (value.kind === 'exact' && values[0] !== value.text);
   });
-  const name = failed?.name ?? '';
-  const wanted = failed?.value.kind === 'exact' ? `${name}: ${failed.value.text}` : name;
-  const count = valuesOf(name).length;
+  const count = failed === undefined ? 0 : valuesOf(failed.name).length;
   // Values may be secrets; that there is another one is all that is told.
   const got = count === 0 ? 'no such header' : count > 1 ? `${count} values` : 'another value';
-  return { clause: 'header', wanted: `the header ${wanted}`, got };
-}
-
-function tokenText(token: TokenMatch | undefined): string {
-  const parts = [
-    ...(token?.issuers.length ? [`of ${token.issuers.join(' or ')}`] : []),
-    ...(token?.audiences.length ? [`for ${token.audiences.join(' or ')}`] : []),
-    ...(token?.scopes.length ? [`with the scopes ${token.scopes.join(', ')}`] : []),
-    ...(token?.claims ?? []).map(({ name, values }) => `with ${name} ${values.join(' or ')}`),
-  ];
-  return ['a token', ...parts].join(' ');
+  return { wanted: failed === undefined ? 'a header' : headerText(failed), got };
 }
 
 function tokenGot({ token }: RequestFacts, match: TokenMatch | undefined): string {
@@ -71,11 +73,7 @@ function tokenGot({ token }: RequestFacts, match: TokenMatch | undefined): strin
   if (token.kind === 'none') return 'no token';
   if (token.kind === 'invalid') return token.reason;
   const missing = match && missingOf(token.token, match);
-  return missing === undefined ? 'a token' : `a token without ${missing}`;
-}
-
-function wantedText({ when }: Conditions): string {
-  return when === undefined ? 'its conditions' : clip(when.text);
+  return missing === undefined ? 'a token' : lackingTokenText(missing);
 }
 
 function shown(host: RequestFacts['host']): string {

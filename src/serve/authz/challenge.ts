@@ -34,7 +34,7 @@ export function bearerChallenge(options: {
       const isScopeMissing =
         match !== undefined &&
         token.kind === 'valid' &&
-        missingOf(token.token, match)?.startsWith('scope ');
+        missingOf(token.token, match)?.kind === 'scope';
       return isScopeMissing ? challenge(realm, 'error="insufficient_scope"', ...scope) : undefined;
     }
     default:
