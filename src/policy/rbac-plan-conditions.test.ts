@@ -191,6 +191,12 @@ describe('audit', () => {
     assert.equal(audited(rules), 'deny/d');
     assert.equal(audited(rules, { path: '/b' }), undefined);
   });
+  test('of several the one is told that would be named in force', () => {
+    const several = (more: string): string =>
+      `deny:\n  - { id: c, from: "*"${more} }\n  - { id: d, from: cart, to: GET /a${more} }\n`;
+    assert.equal(audited(several(', mode: audit')), 'deny/d');
+    assert.equal(ask(`${allowed}${several('')}`), 'deny/d');
+  });
   test('with a header, of any line and any item', () => {
     const rules = 'deny: [{ id: d, from: "*", mode: audit, to: { headers: { x-debug: on } } }]\n';
     for (const value of ['on', 'off, on', 'on,off']) {
