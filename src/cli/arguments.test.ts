@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChanceryError } from '../base/error.ts';
-import { durationMsOf, type Help, parseArguments, watchFlag } from './arguments.ts';
+import { durationMsOf, type Help, parseArguments, subjectOf, watchFlag } from './arguments.ts';
 
 const help: Help = {
   usage: 'up DIR [--check]',
@@ -57,5 +57,26 @@ describe('arguments', () => {
   it('--help gives what the command says of itself', () => {
     assert.equal(parseArguments(['--help'], options, help).help, help);
     assert.equal(parseArguments(['shop'], options, help).help, undefined);
+  });
+
+  it('behind a verb comes what it is about, where it is about something, and one folder', () => {
+    const verbs = {
+      command: 'token',
+      verbs: { create: 'a name', list: undefined },
+      also: ['rekey'],
+    } as const;
+    const read = (...words: string[]) => subjectOf(words, verbs, help);
+    assert.deepEqual(read('create', 'a', 'shop'), { verb: 'create', name: 'a', dir: 'shop' });
+    assert.deepEqual(read('create', 'a'), { verb: 'create', name: 'a', dir: undefined });
+    assert.deepEqual(read('list', 'shop'), { verb: 'list', name: '', dir: 'shop' });
+    for (const [words, said] of [
+      [[], /: token is followed by create, list or rekey$/],
+      [['constructor', 'a'], /: token is followed by create, list or rekey$/],
+      [['create'], /: token create needs a name$/],
+      [['create', 'a', 'shop', 'more'], /: token takes one folder$/],
+      [['list', 'shop', 'more'], /: token takes one folder$/],
+    ] as const) {
+      assert.throws(() => read(...words), { message: said });
+    }
   });
 });

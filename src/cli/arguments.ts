@@ -110,17 +110,33 @@ export function noMore(positionals: readonly string[], help: Help): void {
   if (first !== undefined) throw usageError(`"${first}" belongs to no flag`, help);
 }
 
-/** What follows the verb of a command: what it is about, empty for the verbs `without` that, and a folder. */
-export function subjectOf(
-  [verb = '', ...rest]: readonly string[],
-  about: { readonly command: string; readonly needs: string; readonly without: readonly string[] },
+/** A command that is followed by one of some verbs. */
+export interface VerbCommand<Verb extends string> {
+  readonly command: string;
+  /** What each is about, such as `the name of a host`; undefined: nothing but the mesh. */
+  readonly verbs: Readonly<Record<Verb, string | undefined>>;
+  /** Verbs that are read elsewhere. */
+  readonly also?: readonly string[];
+}
+
+/** The verb; what it is about, empty where that is nothing; and a folder. */
+export function subjectOf<Verb extends string>(
+  [first = '', ...rest]: readonly string[],
+  { command, verbs, also = [] }: VerbCommand<Verb>,
   help: Help,
-): { readonly name: string; readonly dir: string | undefined } {
-  const { command, needs, without } = about;
-  const [name, dir, ...more] = without.includes(verb) ? ['', ...rest] : rest;
+): { readonly verb: Verb; readonly name: string; readonly dir: string | undefined } {
+  const known = Object.keys(verbs) as Verb[];
+  const verb = known.find((one) => one === first);
+  if (verb === undefined) {
+    const words = [...known, ...also];
+    const last = words.pop();
+    throw usageError(`${command} is followed by ${words.join(', ')} or ${last}`, help);
+  }
+  const needs = verbs[verb];
+  const [name, dir, ...more] = needs === undefined ? ['', ...rest] : rest;
   if (name === undefined) throw usageError(`${command} ${verb} needs ${needs}`, help);
   if (more.length > 0) throw usageError(`${command} takes one folder`, help);
-  return { name, dir };
+  return { verb, name, dir };
 }
 
 /** A duration in whole seconds. */

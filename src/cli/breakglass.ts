@@ -69,6 +69,12 @@ interface Call {
   readonly terminal: Terminal;
 }
 
+const subject = 'the id of a grant';
+const verbs = {
+  command: 'breakglass',
+  verbs: { grant: undefined, approve: subject, list: undefined, show: subject, revoke: subject },
+} as const;
+
 export async function breakglass(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
@@ -76,21 +82,19 @@ export async function breakglass(args: readonly string[], terminal: Terminal): P
     return 0;
   }
   const { values } = parsed;
-  const [verb = ''] = parsed.positionals;
-  const verbs: Readonly<Record<string, (call: Call) => Promise<ExitCode>>> = {
-    grant,
-    approve: (call) => step(call, 'approve'),
-    revoke: (call) => step(call, 'revoke'),
-    list,
-    show,
-  };
-  const run = verbs[verb];
-  if (run === undefined) {
-    throw usageError('breakglass is followed by grant, approve, list, show or revoke', usage);
+  const { verb, name: id, dir } = subjectOf(parsed.positionals, verbs, usage);
+  const call = { api: controlClient(values, dir), id, values, terminal };
+  switch (verb) {
+    case 'grant':
+      return grant(call);
+    case 'approve':
+    case 'revoke':
+      return step(call, verb);
+    case 'list':
+      return list(call);
+    case 'show':
+      return show(call);
   }
-  const about = { command: 'breakglass', needs: 'the id of a grant', without: ['grant', 'list'] };
-  const { name: id, dir } = subjectOf(parsed.positionals, about, usage);
-  return run({ api: controlClient(values, dir), id, values, terminal });
 }
 
 async function grant({ api, values, terminal }: Call): Promise<ExitCode> {

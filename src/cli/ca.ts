@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
-import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
+import { type Help, parseArguments, subjectOf, type Values } from './arguments.ts';
 import { importCa, requestCa } from './ca-import.ts';
 import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
@@ -74,6 +74,12 @@ const flags = {
   'by-hand': { type: 'boolean' },
 } as const;
 
+const verbs = {
+  command: 'ca',
+  verbs: { status: undefined, rotate: undefined, request: undefined, import: undefined },
+  also: ['rekey'],
+} as const;
+
 /** What every `ca` command needs. */
 export interface CaCall {
   readonly api: ApiClient;
@@ -89,8 +95,7 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
     terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
-  const [verb, dir, ...more] = parsed.positionals;
-  if (more.length > 0) throw usageError('ca takes one folder', usage);
+  const { verb, dir } = subjectOf(parsed.positionals, verbs, usage);
   const api = controlClient(parsed.values, dir);
   const call: CaCall = { api, dir: dir ?? '.', flags: parsed.values, terminal };
   switch (verb) {
@@ -102,8 +107,6 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
       return requestCa(call);
     case 'import':
       return importCa(call, usage);
-    default:
-      throw usageError('ca is followed by status, rotate, request, import or rekey', usage);
   }
 }
 

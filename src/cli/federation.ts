@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { FederationReply } from '../client/gen/api.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, subjectOf } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
 import { helpText } from './help-text.ts';
@@ -33,6 +33,11 @@ const usage: Help = {
   examples: ['chancery federation refresh partner.test examples/shop'],
 };
 
+const verbs = {
+  command: 'federation',
+  verbs: { list: undefined, show: undefined, refresh: 'the trust domain of a peer' },
+} as const;
+
 export async function federation(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const options = {
     ...targetOptions,
@@ -45,9 +50,7 @@ export async function federation(args: readonly string[], terminal: Terminal): P
     terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
-  const [verb, ...rest] = parsed.positionals;
-  const [name, dir, ...more] = verb === 'refresh' ? rest : ['', ...rest];
-  if (more.length > 0) throw usageError('federation takes one folder', usage);
+  const { verb, name, dir } = subjectOf(parsed.positionals, verbs, usage);
   const json = parsed.values['json'] === true;
   const host = parsed.values['host'];
   const at = momentOf(parsed.values['at'], '--at', usage);
@@ -60,10 +63,7 @@ export async function federation(args: readonly string[], terminal: Terminal): P
     case 'show':
       return show(await known(), typeof host === 'string' ? host : hostname(), json, terminal);
     case 'refresh':
-      if (name === undefined) throw usageError('refresh takes the trust domain of a peer', usage);
       return refresh(api(), name, json, terminal);
-    default:
-      throw usageError('federation is followed by list, show or refresh', usage);
   }
 }
 

@@ -80,6 +80,16 @@ interface Call {
   readonly terminal: Terminal;
 }
 
+const subject = 'the name of a host';
+const verbs = {
+  command: 'host',
+  verbs: {
+    ...{ list: undefined, show: subject, token: subject },
+    ...{ ban: subject, evict: subject, health: undefined },
+  },
+  also: ['ek'],
+} as const;
+
 export async function host(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   // It has flags of its own, and no folder.
   if (args[0] === 'ek') return hostEk(args.slice(1), terminal);
@@ -89,9 +99,7 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
     return 0;
   }
   const { values } = parsed;
-  const [verb] = parsed.positionals;
-  const about = { command: 'host', needs: 'the name of a host', without: ['list', 'health'] };
-  const { name, dir } = subjectOf(parsed.positionals, about, usage);
+  const { verb, name, dir } = subjectOf(parsed.positionals, verbs, usage);
   if (verb === 'health') return health(dir ?? '.', values, terminal);
   const at = momentOf(values['at'], '--at', usage);
   const call = { api: controlClient(values, dir), name, at, values, terminal };
@@ -105,8 +113,6 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
     case 'ban':
     case 'evict':
       return step(call, verb);
-    default:
-      throw usageError('host is followed by list, show, token, ban, evict, health or ek', usage);
   }
 }
 

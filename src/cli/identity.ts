@@ -9,7 +9,8 @@ import { identityEntries } from '../identity/entries.ts';
 import type { IdentityEntry } from '../identity/entry.ts';
 import { type EntryMatch, insteadOf, matchEntries } from '../identity/match-entry.ts';
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
-import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
+
+import { type Help, parseArguments, subjectOf, usageError, type Values } from './arguments.ts';
 import { helpText } from './help-text.ts';
 import { intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
@@ -37,6 +38,8 @@ const usage: Help = {
   examples: ['chancery identity explain --pid 4711 examples/shop'],
 };
 
+const verbs = { command: 'identity', verbs: { list: undefined, explain: undefined } } as const;
+
 export async function identity(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(
     args,
@@ -47,8 +50,7 @@ export async function identity(args: readonly string[], terminal: Terminal): Pro
     terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
-  const [verb, dir = '.', ...more] = parsed.positionals;
-  if (more.length > 0) throw usageError('identity takes one folder', usage);
+  const { verb, dir = '.' } = subjectOf(parsed.positionals, verbs, usage);
   const json = parsed.values['json'] === true;
   const entries =
     parsed.values['at'] === undefined
@@ -64,8 +66,6 @@ export async function identity(args: readonly string[], terminal: Terminal): Pro
       if (!Number.isInteger(pid) || pid <= 0) throw usageError('--pid is a process number', usage);
       return explain(pid, entries, json, terminal);
     }
-    default:
-      throw usageError('identity is followed by list or explain', usage);
   }
 }
 

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
+import { type Help, parseArguments, subjectOf, usageError } from './arguments.ts';
 import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { helpText } from './help-text.ts';
@@ -42,6 +42,14 @@ const usage: Help = {
   examples: ['chancery revision rollback /srv/intent'],
 };
 
+const verbs = {
+  command: 'revision',
+  verbs: {
+    ...{ list: undefined, show: 'a commit' },
+    ...{ halt: undefined, resume: undefined, rollback: undefined },
+  },
+} as const;
+
 const limitUnlessSaid = '20';
 
 export async function revision(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -56,9 +64,7 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
     terminal.out(helpText(parsed.help, terminal.width));
     return 0;
   }
-  const [verb, ...rest] = parsed.positionals;
-  const [commit, dir, ...more] = verb === 'show' ? rest : ['', ...rest];
-  if (more.length > 0) throw usageError('revision takes one folder', usage);
+  const { verb, name: commit, dir } = subjectOf(parsed.positionals, verbs, usage);
   const look = {
     api: controlClient(parsed.values, dir),
     dir: dir ?? '',
@@ -71,7 +77,6 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
     case 'list':
       return list(look);
     case 'show':
-      if (commit === undefined) throw usageError('revision show needs a commit', usage);
       return show((await commitNamed(commit, dir)) ?? commit, look);
     case 'halt':
     case 'resume':
@@ -80,8 +85,6 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
         body: { step: verb, by: userInfo().username },
       });
       return list(look);
-    default:
-      throw usageError('revision is followed by list, show, halt, resume or rollback', usage);
   }
 }
 

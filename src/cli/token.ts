@@ -63,6 +63,12 @@ interface Call {
   readonly terminal: Terminal;
 }
 
+const subject = 'the name of a token';
+const verbs = {
+  command: 'token',
+  verbs: { create: subject, list: undefined, revoke: subject },
+} as const;
+
 export async function token(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
@@ -70,19 +76,9 @@ export async function token(args: readonly string[], terminal: Terminal): Promis
     return 0;
   }
   const { values } = parsed;
-  const about = { command: 'token', needs: 'the name of a token', without: ['list'] };
-  const { name, dir } = subjectOf(parsed.positionals, about, usage);
-  const call = (): Call => ({ api: controlClient(values, dir), name, values, terminal });
-  switch (parsed.positionals[0]) {
-    case 'create':
-      return create(call());
-    case 'list':
-      return list(call());
-    case 'revoke':
-      return revoke(call());
-    default:
-      throw usageError('token is followed by create, list or revoke', usage);
-  }
+  const { verb, name, dir } = subjectOf(parsed.positionals, verbs, usage);
+  const call = { api: controlClient(values, dir), name, values, terminal };
+  return { create, list, revoke }[verb](call);
 }
 
 const ttlUnlessSaid = '30d';
