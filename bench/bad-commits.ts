@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { intentFolder } from '../test/support/intents.ts';
 import { RunningMesh } from '../test/support/running-mesh.ts';
+import type { OptionValues } from './areas.ts';
 import { Campaign, type Outcome } from './bad-commits/campaign.ts';
 import { type Attempt, attemptsOf } from './bad-commits/change.ts';
 import { goodKinds } from './bad-commits/good-commits.ts';
@@ -14,17 +14,10 @@ const line = figuresOf('bad-commits');
 /** What a commit is held against. */
 const calmMs = 15_000;
 
-/**
- * Bad commits, each by itself on a mesh under load; then good ones. `--watch MS`: how long each wave is looked at;
- * `--only PATTERN`: the kinds whose name matches it.
- */
-export async function run(): Promise<void> {
-  const { values } = parseArgs({
-    args: process.argv.slice(3),
-    options: { watch: { type: 'string', default: '4000' }, only: { type: 'string', default: '' } },
-  });
-  const watchMs = Number(values.watch);
-  const only = new RegExp(values.only);
+/** Bad commits, each by itself on a mesh under load; then good ones. */
+export async function run({ watch = '', only: kinds = '' }: OptionValues): Promise<void> {
+  const watchMs = Number(watch);
+  const only = new RegExp(kinds);
   const isMeant = ({ kind }: Attempt): boolean => only.test(kind);
   const bad = attemptsOf({ ...readKinds, ...trafficKinds }).filter(isMeant);
   const good = attemptsOf(goodKinds).filter(isMeant);

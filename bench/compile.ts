@@ -3,6 +3,7 @@ import { type Compiled, compileRevision, recompile } from '../src/compile/revisi
 import { type ParsedIntent, parseIntent } from '../src/model/parse.ts';
 import { bigMesh, oneEach, serviceName } from './big-mesh.ts';
 import { median, print, progress } from './line.ts';
+import type { Metric } from './metrics.ts';
 
 const services = 10_000;
 const callers = 20;
@@ -12,7 +13,7 @@ const goals = { fullMs: 5_000, incrementalMs: 20, endpointMs: 5 };
 
 /** Parse and compile of a large mesh: the whole of it, and what one change costs. */
 export async function run(): Promise<void> {
-  for (const count of [10, 100, 1_000]) benchSmall(count);
+  for (const count of [10, 100, 1_000] as const) benchSmall(count);
   progress(`${services} services with ${callers} callees each`);
   const files = bigMesh(services, callers);
   const startedMs = performance.now();
@@ -33,7 +34,7 @@ export async function run(): Promise<void> {
 }
 
 function line(
-  metric: string,
+  metric: Metric<'compile'>,
   value: number,
   unit: string,
   reference: number | string,
@@ -43,7 +44,7 @@ function line(
 }
 
 /** Ten callees a service. */
-function benchSmall(count: number): void {
+function benchSmall(count: 10 | 100 | 1_000): void {
   const { intent } = parseIntent(bigMesh(count, 10));
   if (intent === undefined) throw new Error('the generated intent is refused');
   const inventory = oneEach(intent);

@@ -17,6 +17,7 @@ import { type ClientCall, GrpcClient } from '../src/serve/grpc/client.ts';
 import { intentFolder } from '../test/support/intents.ts';
 import { RunningMesh } from '../test/support/running-mesh.ts';
 import { median, print, progress, quantile } from './line.ts';
+import type { Metric } from './metrics.ts';
 
 const goals = { svids: 5_000, firstMs: 300, entryMs: 200, caMs: 200, rssMb: 100 };
 const fetchX509 = '/SpiffeWorkloadAPI/FetchX509SVID';
@@ -58,7 +59,7 @@ export async function run(): Promise<void> {
 }
 
 function line(
-  metric: string,
+  metric: Metric<'identity'>,
   value: number,
   unit: string,
   reference: number | string,

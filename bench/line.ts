@@ -1,7 +1,9 @@
+import type { AreaName, Metric } from './metrics.ts';
+
 /** One figure: a JSON object a line on standard output. `reference` is what it is held against in the same run. */
-export interface Figure {
-  readonly bench: string;
-  readonly metric: string;
+interface Figure<Area extends AreaName> {
+  readonly bench: Area;
+  readonly metric: Metric<Area>;
   readonly value: number;
   readonly unit: string;
   readonly better: 'lower' | 'higher';
@@ -9,19 +11,19 @@ export interface Figure {
   readonly runs: number;
 }
 
-export function print(figure: Figure): void {
+export function print<Area extends AreaName>(figure: Figure<Area>): void {
   const value = Math.round(figure.value * 1_000) / 1_000;
   process.stdout.write(`${JSON.stringify({ ...figure, value })}\n`);
 }
 
 /** Prints figures of one bench. */
-export function figuresOf(bench: string) {
+export function figuresOf<Area extends AreaName>(bench: Area) {
   return (
-    metric: string,
+    metric: Metric<Area>,
     value: number,
     unit: string,
-    better: Figure['better'],
-    reference: Figure['reference'],
+    better: Figure<Area>['better'],
+    reference: Figure<Area>['reference'],
     runs: number,
   ): void => print({ bench, metric, value, unit, better, reference, runs });
 }

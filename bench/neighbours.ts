@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StatusReply } from '../src/serve/api/wire.ts';
 import { figuresOf, median, progress } from './line.ts';
+import type { Metric } from './metrics.ts';
 import { type Bad, badNames, refusal, startBad } from './neighbours/bad-sidecars.ts';
 import { type NeighboursMesh, startMesh } from './neighbours/mesh.ts';
 import { writeCertificates } from './xds/certificates.ts';
@@ -143,7 +144,12 @@ function report(
   const p99sOf = (one: Case): readonly number[] =>
     (isCalm ? calm(one) : made[one]).map(({ p99Ms }) => p99Ms);
   const cpuOf = (one: Case): number => median(made[one].map(({ serverCpuMs }) => serverCpuMs));
-  const ratio = (metric: string, value: number, alone: number, count: number): void => {
+  const ratio = (
+    metric: Metric<'neighbours'>,
+    value: number,
+    alone: number,
+    count: number,
+  ): void => {
     progress(`${metric}: ${value.toFixed(1)} ms, alone ${alone.toFixed(1)} ms`);
     line(metric, value / alone, 'ratio', 'lower', Math.round(alone * 10) / 10, count);
   };

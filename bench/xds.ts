@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median, print, progress } from './line.ts';
+import type { Metric } from './metrics.ts';
 import { writeCertificates } from './xds/certificates.ts';
 import { buildTools, type Run, startBaseline, startOurs, swarm, type Target } from './xds/tools.ts';
 import { startWhole } from './xds/whole.ts';
@@ -106,17 +107,17 @@ async function measure(targets: readonly [Side, Target][], dir: string): Promise
 function report(runs: Runs): void {
   const figure = (side: Side, name: string, key: string): number =>
     median((runs[side].get(name) ?? []).map((one) => one[key] ?? Number.NaN));
-  const ratio = (metric: string, name: string, key: string, goal: number): void => {
+  const ratio = (metric: Metric<'xds'>, name: string, key: string, goal: number): void => {
     const ours = figure('ours', name, key);
     const baseline = figure('baseline', name, key);
     progress(`${metric}: ours ${ours.toFixed(1)}, baseline ${baseline.toFixed(1)}, goal ${goal}`);
     line(metric, ours / baseline, Math.round(baseline * 10) / 10);
   };
-  for (const name of ['endpoint_1000', 'endpoint_24', 'commit_1000']) {
+  for (const name of ['endpoint_1000', 'endpoint_24', 'commit_1000'] as const) {
     ratio(`${name}_last_ratio`, name, 'from_start_max_ms', goals.ratio);
     ratio(`${name}_cpu_ratio`, name, 'server_cpu_ms', goals.ratio);
   }
-  for (const name of ['connect', 'storm']) {
+  for (const name of ['connect', 'storm'] as const) {
     ratio(`${name}_last_ratio`, name, 'settled_ms', goals.ratio);
     ratio(`${name}_cpu_ratio`, name, 'server_cpu_ms', goals.ratio);
   }
@@ -130,6 +131,6 @@ function report(runs: Runs): void {
   line('storm_payload_ratio', again / first, first);
 }
 
-function line(metric: string, value: number, reference: number): void {
+function line(metric: Metric<'xds'>, value: number, reference: number): void {
   print({ bench: 'xds', metric, value, unit: 'ratio', better: 'lower', reference, runs: rounds });
 }

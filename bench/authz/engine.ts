@@ -14,7 +14,7 @@ const rulesPerService = 10;
 /** Decisions alone, and with the reading of the raw request before them, by the CPU time of this process. */
 export function benchEngine(): void {
   const canonical: number[] = [];
-  for (const rules of [10, 1_000, 10_000]) {
+  for (const rules of [10, 1_000, 10_000] as const) {
     const found = [1, rules / rulesPerService].map((callees) => benchSize({ rules, callees }));
     canonical.push(...found.map((one) => one.canonical));
     const worst = Math.min(...found.map((one) => one.decisions));
