@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { socketAddress } from '../compile/address.ts';
 import { http2Options } from '../compile/clusters.ts';
 import { agentCluster, controlPlaneCluster, tcpCallersLayer } from '../compile/names.ts';
 import { duration } from '../compile/pack.ts';
@@ -171,11 +172,6 @@ function pipe(path: string) {
   return { address: { case: 'pipe' as const, value: { path } } };
 }
 
-function tcp({ host: address, port }: ServerAddress) {
-  return {
-    address: {
-      case: 'socketAddress' as const,
-      value: { address, portSpecifier: { case: 'portValue' as const, value: port } },
-    },
-  };
+function tcp({ host, port }: ServerAddress) {
+  return socketAddress(host, port);
 }

@@ -10,6 +10,7 @@ import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/end
 import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { workloadId } from '../identity/spiffe-id.ts';
 import type { Mesh, Protocol, Service, VersionName } from '../model/types.ts';
+import { endpointAt } from './address.ts';
 import { type Encoded, embedded, embeddedText, joined } from './encoded.ts';
 import { appCluster, versionCluster } from './names.ts';
 import { any, duration, encode, encodedResource } from './pack.ts';
@@ -70,7 +71,7 @@ export function localAppCluster(service: Service, appPort: number): Resource {
 function httpApp(protocol: Exclude<Protocol, 'tcp'>, appPort: number): Uint8Array {
   const assignment = encode(ClusterLoadAssignmentSchema, {
     clusterName: appCluster,
-    endpoints: [{ lbEndpoints: [loopbackEndpoint(appPort)] }],
+    endpoints: [{ lbEndpoints: [endpointAt('127.0.0.1', appPort)] }],
   });
   return joined([
     appParts.head,
@@ -91,25 +92,6 @@ function tcpApp(appPort: number): Uint8Array {
     cleanupInterval: duration(hostCleanupMs),
     circuitBreakers: thresholds(),
   });
-}
-
-function loopbackEndpoint(port: number) {
-  return {
-    hostIdentifier: {
-      case: 'endpoint' as const,
-      value: {
-        address: {
-          address: {
-            case: 'socketAddress' as const,
-            value: {
-              address: '127.0.0.1',
-              portSpecifier: { case: 'portValue' as const, value: port },
-            },
-          },
-        },
-      },
-    },
-  };
 }
 
 const http1Options: Any = any(HttpProtocolOptionsSchema, {

@@ -5,7 +5,8 @@ import type { GrpcServiceSchema } from '../gen/envoy/config/core/v3/grpc_service
 import { PreviousHostsPredicateSchema } from '../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
 import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { hostId } from '../identity/spiffe-id.ts';
-import type { DeskMember, DeskPlace, Mesh } from '../model/types.ts';
+import type { DeskPlace, Mesh } from '../model/types.ts';
+import { endpointAt } from './address.ts';
 import { agentCluster, poolCluster } from './names.ts';
 import { any, duration, encode, encodedResource, type Init } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
@@ -85,7 +86,7 @@ function clusterOf({ deskPool, trustDomain }: Mesh): Resource {
     }),
     loadAssignment: {
       clusterName: poolCluster,
-      endpoints: [{ lbEndpoints: deskPool.map(endpoint) }],
+      endpoints: [{ lbEndpoints: deskPool.map(({ address, port }) => endpointAt(address, port)) }],
     },
   });
   const from = deskPool.map(({ at }) => at);
@@ -138,20 +139,6 @@ const http2 = any(HttpProtocolOptionsSchema, {
     },
   },
 });
-
-function endpoint({ address, port }: DeskMember) {
-  const portSpecifier = { case: 'portValue' as const, value: port };
-  return {
-    hostIdentifier: {
-      case: 'endpoint' as const,
-      value: {
-        address: {
-          address: { case: 'socketAddress' as const, value: { address, portSpecifier } },
-        },
-      },
-    },
-  };
-}
 
 /** Whether proxies ask the same desks. */
 export function sameDesks(a: Mesh, b: Mesh): boolean {

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { HealthStatus } from '../gen/envoy/config/core/v3/health_check_pb.js';
 import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { Service, VersionName } from '../model/types.ts';
+import { endpointAt } from './address.ts';
 import type { Workload } from './inventory.ts';
 import { versionCluster } from './names.ts';
 import { resource } from './pack.ts';
@@ -38,20 +39,7 @@ export function versionEndpoints(options: {
 function endpoint(workload: Workload) {
   return {
     healthStatus: healthStatus(workload.state),
-    hostIdentifier: {
-      case: 'endpoint' as const,
-      value: {
-        address: {
-          address: {
-            case: 'socketAddress' as const,
-            value: {
-              address: workload.address,
-              portSpecifier: { case: 'portValue' as const, value: workload.ingressPort },
-            },
-          },
-        },
-      },
-    },
+    ...endpointAt(workload.address, workload.ingressPort),
   };
 }
 

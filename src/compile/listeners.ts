@@ -15,6 +15,7 @@ import {
 import { hasGuests } from '../model/principal.ts';
 import type { DeskPlace, Service } from '../model/types.ts';
 import { connectionLog, handshakeLog, type Side } from './access-log.ts';
+import { socketAddress } from './address.ts';
 import { desks } from './desk.ts';
 import { type Encoded, embedded, joined } from './encoded.ts';
 import { withoutForgedTrailers } from './forged.ts';
@@ -177,7 +178,7 @@ export function egressTcpListener(options: {
   const { caller, callee, workload } = options;
   const split = callee.routes.at(-1)?.split.filter((entry) => entry.weight > 0) ?? [];
   return listener(tcpListener(callee.name), [options.at, callee.at], {
-    address: address('127.0.0.1', options.localPort),
+    address: socketAddress('127.0.0.1', options.localPort),
     trafficDirection: TrafficDirection.OUTBOUND,
     filterChains: [
       {
@@ -256,16 +257,7 @@ function tcpProxy(
 }
 
 function addressField(ip: string, port: number): Encoded {
-  return embedded(fields.address.number, [encode(AddressSchema, address(ip, port))]);
-}
-
-function address(ip: string, port: number): Init<typeof AddressSchema> {
-  return {
-    address: {
-      case: 'socketAddress',
-      value: { address: ip, portSpecifier: { case: 'portValue', value: port } },
-    },
-  };
+  return embedded(fields.address.number, [encode(AddressSchema, socketAddress(ip, port))]);
 }
 
 function listener(name: string, from: readonly Position[], init: ListenerInit): Resource {

@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { endpointAt, socketAddress } from '../../compile/address.ts';
 import { http2Options } from '../../compile/clusters.ts';
 import { desks } from '../../compile/desk.ts';
 import { httpConnectionManagers } from '../../compile/http.ts';
@@ -61,16 +62,9 @@ function agent(): Cluster {
 }
 
 function placeholder(clusterName: string): ClusterLoadAssignment {
-  const address = {
-    address: {
-      case: 'socketAddress' as const,
-      value: { address: '127.0.0.1', portSpecifier: { case: 'portValue' as const, value: 1 } },
-    },
-  };
-  const endpoint = { hostIdentifier: { case: 'endpoint' as const, value: { address } } };
   return create(ClusterLoadAssignmentSchema, {
     clusterName,
-    endpoints: [{ lbEndpoints: [endpoint] }],
+    endpoints: [{ lbEndpoints: [endpointAt('127.0.0.1', 1)] }],
   });
 }
 
@@ -133,9 +127,8 @@ const firstPort = 10_000;
 
 function at(index: number, place: number): Pick<Listener, 'address'> {
   const address = `127.${1 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
-  const portSpecifier = { case: 'portValue' as const, value: firstPort + place };
   const { address: made } = create(ListenerSchema, {
-    address: { address: { case: 'socketAddress', value: { address, portSpecifier } } },
+    address: socketAddress(address, firstPort + place),
   });
   return made === undefined ? {} : { address: made };
 }
