@@ -1,3 +1,4 @@
+import type { CelConversion } from './expr.ts';
 import type { CelAnswer } from './frame.ts';
 import { isDouble, isDuration, isTimestamp, isUint, kindOf } from './kind.ts';
 import { intOf, isInt, magnitude, uintOf } from './number.ts';
@@ -10,22 +11,11 @@ import {
 } from './time.ts';
 import { type CelFault, type CelUint, type CelValue, celDouble } from './value.ts';
 
-export type Conversion =
-  | 'int'
-  | 'uint'
-  | 'double'
-  | 'string'
-  | 'bytes'
-  | 'bool'
-  | 'dyn'
-  | 'timestamp'
-  | 'duration';
-
 /** Digits of 64 bits, and room for zeros before them. */
 const digitsMax = 64;
 
 /** What can not be converted is a fault, never a guess. */
-export function convert(to: Conversion, value: CelValue): CelAnswer {
+export function convert(to: CelConversion, value: CelValue): CelAnswer {
   return converted(to, value) ?? fault(`${shown(value)} can not be converted to ${to}`);
 }
 
@@ -37,7 +27,7 @@ function shown(value: CelValue): string {
   return typeof value === 'string' ? `\`${value.slice(0, 64)}\`` : `this ${kindOf(value)}`;
 }
 
-function converted(to: Conversion, value: CelValue): CelAnswer | undefined {
+function converted(to: CelConversion, value: CelValue): CelAnswer | undefined {
   switch (to) {
     case 'int':
       return toInt(value);

@@ -60,19 +60,8 @@ export type CelMacro = 'all' | 'exists' | 'exists_one' | 'filter' | 'map';
 
 /** Operators under their sign; `-x` is `neg`. A method takes its target as the first argument. */
 export type CelFunction =
-  | '=='
-  | '!='
-  | '<'
-  | '<='
-  | '>'
-  | '>='
-  | '+'
-  | '-'
-  | '*'
-  | '/'
-  | '%'
+  | CelBinarySign
   | 'neg'
-  | 'in'
   | 'size'
   | 'startsWith'
   | 'endsWith'
@@ -82,6 +71,25 @@ export type CelFunction =
   | 'upperAscii'
   | 'split'
   | 'inCidr'
+  | CelConversion
+  | CelTimePart;
+
+export type CelBinarySign =
+  | '=='
+  | '!='
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | 'in'
+  | '+'
+  | '-'
+  | '*'
+  | '/'
+  | '%';
+
+/** Named as the type that they give. */
+export type CelConversion =
   | 'int'
   | 'uint'
   | 'double'
@@ -90,7 +98,9 @@ export type CelFunction =
   | 'bool'
   | 'dyn'
   | 'timestamp'
-  | 'duration'
+  | 'duration';
+
+export type CelTimePart =
   | 'getFullYear'
   | 'getMonth'
   | 'getDate'

@@ -1,15 +1,10 @@
 import { err, ok, type Result } from '../base/result.ts';
+import type { CelBinarySign } from './expr.ts';
 import { type CelToken, lexCel } from './lex.ts';
 import { doubleLiteral, intLiteral } from './lex-number.ts';
 import { nestingMax, nodeCountMax, textLengthMax } from './limits.ts';
 import type { CelProblem } from './problem.ts';
-import {
-  type CelBinarySign,
-  type CelTree,
-  type CelTreeBody,
-  type CelWord,
-  childrenOf,
-} from './tree.ts';
+import { type CelTree, type CelTreeBody, type CelWord, childrenOf } from './tree.ts';
 import { reservedWords } from './variables.ts';
 
 export interface ParsedCel {

@@ -1,22 +1,11 @@
+import type { CelTimePart } from './expr.ts';
 import type { CelAnswer } from './frame.ts';
 import { isDuration, isTimestamp, noOverload } from './kind.ts';
 import { zoneOffset } from './time-zone.ts';
 import type { CelDuration, CelTimestamp, CelValue } from './value.ts';
 
-export type TimePart =
-  | 'getFullYear'
-  | 'getMonth'
-  | 'getDate'
-  | 'getDayOfMonth'
-  | 'getDayOfWeek'
-  | 'getDayOfYear'
-  | 'getHours'
-  | 'getMinutes'
-  | 'getSeconds'
-  | 'getMilliseconds';
-
 /** A part of a timestamp, in UTC without a zone, or of a duration as a whole. */
-export function timePart(part: TimePart, time: CelValue, zone: CelValue | undefined): CelAnswer {
+export function timePart(part: CelTimePart, time: CelValue, zone: CelValue | undefined): CelAnswer {
   if (isDuration(time) && zone === undefined)
     return ofDuration(part, time) ?? noOverload(part, time);
   if (!isTimestamp(time)) return noOverload(part, time);
@@ -28,7 +17,7 @@ export function timePart(part: TimePart, time: CelValue, zone: CelValue | undefi
 }
 
 /** Hours, minutes and seconds are of the whole duration; milliseconds are those within its second. */
-function ofDuration(part: TimePart, { seconds, nanos }: CelDuration): number | undefined {
+function ofDuration(part: CelTimePart, { seconds, nanos }: CelDuration): number | undefined {
   switch (part) {
     case 'getHours':
       return Math.trunc(seconds / 3600) + 0;
@@ -43,7 +32,7 @@ function ofDuration(part: TimePart, { seconds, nanos }: CelDuration): number | u
   }
 }
 
-function ofTimestamp(part: TimePart, time: CelTimestamp, offsetSeconds: number): number {
+function ofTimestamp(part: CelTimePart, time: CelTimestamp, offsetSeconds: number): number {
   const seconds = time.seconds + offsetSeconds;
   const ofDay = seconds - Math.floor(seconds / 86_400) * 86_400;
   switch (part) {

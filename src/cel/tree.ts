@@ -1,4 +1,4 @@
-import type { CelLiteral } from './expr.ts';
+import type { CelBinarySign, CelLiteral } from './expr.ts';
 
 /** What a text says, before names and types are looked at. `depth` counts levels down to the deepest leaf. */
 export type CelTree = CelTreeBody & CelTreePlace;
@@ -33,20 +33,6 @@ export type CelTreeBody =
     }
   | { readonly t: 'chain'; readonly sign: '&&' | '||'; readonly terms: readonly CelTree[] }
   | { readonly t: 'if'; readonly test: CelTree; readonly yes: CelTree; readonly no: CelTree };
-
-export type CelBinarySign =
-  | '=='
-  | '!='
-  | '<'
-  | '<='
-  | '>'
-  | '>='
-  | 'in'
-  | '+'
-  | '-'
-  | '*'
-  | '/'
-  | '%';
 
 export interface CelWord {
   readonly text: string;
