@@ -25,18 +25,7 @@ export function backupSqlite(database: string, to: string): BackupFacts {
   const part = `${to}.part`;
   rmSync(part, { force: true });
   try {
-    const db = new DatabaseSync(database, { readOnly: true });
-    try {
-      db.exec(`PRAGMA busy_timeout = ${busyMs}`);
-      db.prepare('VACUUM INTO ?').run(part);
-    } finally {
-      db.close();
-    }
-    // Before it has its name: whoever sees it must not be able to read it.
-    chmodSync(part, 0o600);
-    const facts = checkedFacts(part);
-    publish(part, to);
-    return facts;
+    return copied(database, part, to);
   } catch (cause) {
     rmSync(part, { force: true });
     throw cannotBackUp(to, messageOf(cause), cause);
@@ -53,20 +42,26 @@ export function restoreSqlite(from: string, database: string): BackupFacts {
   rmSync(part, { force: true });
   try {
     checkedFacts(from);
-    const db = new DatabaseSync(from, { readOnly: true });
-    try {
-      db.prepare('VACUUM INTO ?').run(part);
-    } finally {
-      db.close();
-    }
-    chmodSync(part, 0o600);
-    const facts = checkedFacts(part);
-    publish(part, database);
-    return facts;
+    return copied(from, part, database);
   } catch (cause) {
     rmSync(part, { force: true });
     throw cannotRestore(from, messageOf(cause), cause);
   }
+}
+
+function copied(from: string, part: string, to: string): BackupFacts {
+  const db = new DatabaseSync(from, { readOnly: true });
+  try {
+    db.exec(`PRAGMA busy_timeout = ${busyMs}`);
+    db.prepare('VACUUM INTO ?').run(part);
+  } finally {
+    db.close();
+  }
+  // Before it has its name: whoever sees it must not be able to read it.
+  chmodSync(part, 0o600);
+  const facts = checkedFacts(part);
+  publish(part, to);
+  return facts;
 }
 
 /** Every page is read: a backup that is broken is found when it is made, not when it is needed. */
