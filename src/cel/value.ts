@@ -1,3 +1,4 @@
+import type { Json } from '../base/json.ts';
 /**
  * A value while a condition runs.
  *
@@ -105,14 +106,6 @@ export function celTimestamp(unixMs: number): CelTimestamp {
   const seconds = Math.floor(unixMs / 1000);
   return { kind: 'timestamp', seconds, nanos: Math.round((unixMs - seconds * 1000) * 1e6) };
 }
-
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Json[]
-  | { readonly [key: string]: Json };
 
 /** A claim as CEL sees JSON: every number is a double. Objects are wrapped, not copied. */
 export function celFromJson(json: Json): CelValue {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { systemClock } from '../base/clock.ts';
-import type { Json } from '../cel/value.ts';
+import type { Json } from '../base/json.ts';
 import type { WhyQuestion } from '../explain/why.ts';
 import type { Intent } from '../model/types.ts';
 import { assumedToken } from '../policy/assumed-token.ts';

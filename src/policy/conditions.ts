@@ -1,5 +1,6 @@
+import type { Json } from '../base/json.ts';
 import { compileCel } from '../cel/compile.ts';
-import { absent, type CelProgram, type CelRead, type Json } from '../cel/value.ts';
+import { absent, type CelProgram, type CelRead } from '../cel/value.ts';
 import type { ClaimMatch, Conditions, TokenMatch } from '../model/condition-types.ts';
 import type { ValueMatch } from '../model/types.ts';
 import type { ConditionClause } from './decision.ts';

@@ -1,5 +1,5 @@
 import type { Code } from '../base/finding.ts';
-import type { Json } from '../cel/value.ts';
+import type { Json } from '../base/json.ts';
 
 /** Stands for what is not known, as when somebody asks what a request could do before it is sent. */
 export const unknown = Symbol('unknown');

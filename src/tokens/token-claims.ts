@@ -1,5 +1,5 @@
+import type { Json } from '../base/json.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import type { Json } from '../cel/value.ts';
 import type { PolicyIssuer } from '../policy/document.ts';
 import type { TokenFacts } from '../policy/facts.ts';
 import type { TokenRefusal } from './refusal.ts';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { ChanceryError, messageOf } from '../../base/error.ts';
+import type { Json } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
-import type { HostProver, Json } from '../../identity/hosts/attestor.ts';
+import type { HostProver } from '../../identity/hosts/attestor.ts';
 import { joinTokenMethod } from '../../identity/hosts/join-token.ts';
 import { localMethod } from '../../identity/hosts/local.ts';
 import type { ProofConfig } from '../host-file.ts';

@@ -1,4 +1,5 @@
-import type { HostProver, Json } from '../../identity/hosts/attestor.ts';
+import type { Json } from '../../base/json.ts';
+import type { HostProver } from '../../identity/hosts/attestor.ts';
 import { base64, bytesOf, member } from '../../identity/hosts/json-bytes.ts';
 import { tpmMethod } from '../../identity/hosts/tpm.ts';
 import { qualifyingData } from '../../identity/hosts/tpm-quote.ts';

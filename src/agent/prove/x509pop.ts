@@ -1,9 +1,10 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../base/error.ts';
+import type { Json } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
 import { readCertificate } from '../../identity/certificate-read.ts';
-import type { HostProver, Json } from '../../identity/hosts/attestor.ts';
+import type { HostProver } from '../../identity/hosts/attestor.ts';
 import { nonceBytes, signProof, x509popMethod } from '../../identity/hosts/x509pop-proof.ts';
 import { fromBase64, fromPem } from '../../identity/pem.ts';
 

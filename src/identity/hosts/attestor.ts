@@ -1,13 +1,5 @@
+import type { Json } from '../../base/json.ts';
 import type { HostName, Selector } from '../../model/types.ts';
-
-/** JSON as it travels between agent and control plane. What a peer sent is read by whoever understands it. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Json[]
-  | { readonly [key: string]: Json };
 
 /** What is known of a machine once it has proven it. */
 export interface HostProof {

@@ -1,5 +1,5 @@
+import type { Json } from '../../base/json.ts';
 import { fromBase64 } from '../pem.ts';
-import type { Json } from './attestor.ts';
 
 /** A member of an object; undefined when it is none, or has no such member of its own. */
 export function member(json: Json | undefined, name: string): Json | undefined {

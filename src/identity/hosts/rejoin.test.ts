@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, it } from 'node:test';
+import type { Json } from '../../base/json.ts';
 import { systemRandom as random } from '../../base/random.ts';
 import { ok } from '../../base/result.ts';
 import type { HostName } from '../../model/types.ts';
 import { spkiOf } from '../ca.ts';
-import type { AttestationStep, Json } from './attestor.ts';
+import type { AttestationStep } from './attestor.ts';
 import { admit, banned, type HostRecord, hostKey, renewed } from './host-record.ts';
 import { answerRejoin, rejoinAttestor } from './rejoin.ts';
 

@@ -1,4 +1,5 @@
 import { createHash, type KeyObject, sign, verify } from 'node:crypto';
+import type { Json } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
 import { parseHostName } from '../../model/scalars.ts';
 import type { HostName } from '../../model/types.ts';
@@ -7,7 +8,6 @@ import {
   type AttestationRequest,
   type AttestationStep,
   type HostAttestor,
-  type Json,
   refused,
 } from './attestor.ts';
 import { type HostRecord, hostKey, renewable } from './host-record.ts';

@@ -12,9 +12,10 @@ import {
   softKey,
   softQuote,
 } from '../../../test/support/soft-tpm.ts';
+import type { Json } from '../../base/json.ts';
 import { systemRandom as random } from '../../base/random.ts';
 import type { HostName, TpmAdmission } from '../../model/types.ts';
-import type { AttestationStep, Json } from './attestor.ts';
+import type { AttestationStep } from './attestor.ts';
 import { tpmAttestor } from './tpm.ts';
 import { ekHash, readTpmPublic, type TpmPublic } from './tpm-public.ts';
 import { qualifyingData } from './tpm-quote.ts';

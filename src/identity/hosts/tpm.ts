@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Json } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { HostName, TpmAdmission } from '../../model/types.ts';
@@ -7,7 +8,6 @@ import {
   type AttestationRequest,
   type AttestationStep,
   type HostAttestor,
-  type Json,
   refused,
 } from './attestor.ts';
 import { ekIssuer } from './ek-issuer.ts';

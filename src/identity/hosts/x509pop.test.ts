@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { createHash, type KeyObject, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { type Made, madeMs, make, newKey, usage, type Wanted } from '../../../test/support/pki.ts';
+import type { Json } from '../../base/json.ts';
 import { systemRandom as random } from '../../base/random.ts';
 import type { X509Admission } from '../../model/types.ts';
 import { spkiOf } from '../ca.ts';
 import { toPem } from '../pem.ts';
-import type { AttestationStep, Json } from './attestor.ts';
+import type { AttestationStep } from './attestor.ts';
 import { x509popAttestor } from './x509pop.ts';
 import { signProof } from './x509pop-proof.ts';
 

@@ -1,4 +1,5 @@
 import { createHash, createPublicKey } from 'node:crypto';
+import type { Json } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { parseHostName } from '../../model/scalars.ts';
@@ -12,7 +13,6 @@ import {
   type AttestationStep,
   type HostAttestor,
   type HostProof,
-  type Json,
   refused,
 } from './attestor.ts';
 import { base64, bytesOf, member } from './json-bytes.ts';

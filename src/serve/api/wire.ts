@@ -1,7 +1,7 @@
 import type { Finding, Position } from '../../base/finding.ts';
+import type { Json } from '../../base/json.ts';
 import type { Workload } from '../../compile/inventory.ts';
 import type { IdentityEntry } from '../../identity/entry.ts';
-import type { Json } from '../../identity/hosts/attestor.ts';
 import type { HostStanding } from '../../identity/hosts/host-record.ts';
 import type { RootLink } from '../../identity/root-link.ts';
 import type { Trust } from '../../identity/trust.ts';
