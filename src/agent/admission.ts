@@ -12,12 +12,12 @@ import { csrText, type KeyPair, keyPairFromPem, newKeyPair } from './key-pair.ts
 import type { HostIdentity } from './link-state.ts';
 import { proverOf } from './prove/provers.ts';
 
-export interface Admitted {
+interface Admitted {
   readonly identity: HostIdentity;
   readonly trust: Trust;
 }
 
-export interface Joining {
+interface Joining {
   readonly address: ControlPoint;
   /** What the control plane is checked with; a local host needs none, it joins by the operator's socket. */
   readonly trust: ControlTrust | undefined;

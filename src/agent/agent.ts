@@ -30,7 +30,7 @@ import { SvidRequests, selectorText } from './svid-requests.ts';
 import { useReport, useTold } from './use-report.ts';
 import { WorkloadAgent } from './workload-agent.ts';
 
-export interface AgentOptions {
+interface AgentOptions {
   readonly hostFile: string;
   readonly cache: HostCache;
   readonly clock: Clock;

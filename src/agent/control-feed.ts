@@ -7,7 +7,7 @@ import type { ControlLink } from './control-link.ts';
 /** Hosts that lost their control plane together come to the others spread over this. */
 const reconnectMs = 600;
 
-export interface ControlFeedOptions {
+interface ControlFeedOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

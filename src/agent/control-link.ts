@@ -11,7 +11,7 @@ import type { ControlAddress, ControlPoint } from './host-file.ts';
 import { type KeyPair, keyPairFromPem, newKeyPair } from './key-pair.ts';
 import { type HostIdentity, type LinkState, meaningOf } from './link-state.ts';
 
-export interface ControlLinkOptions {
+interface ControlLinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -13,7 +13,7 @@ export interface LoggedDecision extends DecisionRecord {
 }
 
 /** What became of decisions since the agent started. */
-export interface DecisionLogCounts {
+interface DecisionLogCounts {
   readonly logged: number;
   /** Allows that the rate left out. */
   readonly sampledOut: number;

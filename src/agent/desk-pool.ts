@@ -18,7 +18,7 @@ export interface DeskAddress {
   readonly port: number;
 }
 
-export interface DeskPoolOptions {
+interface DeskPoolOptions {
   readonly at: DeskAddress;
   readonly check: CheckHandler;
   readonly clock: Clock;
@@ -139,7 +139,7 @@ export class DeskPool {
 }
 
 /** Undefined for whoever is no workload: hosts and the control plane have nothing to ask. */
-export function readAsker(peer: Peer): Asker | undefined {
+function readAsker(peer: Peer): Asker | undefined {
   // Its chain was verified in the handshake.
   if (peer.kind !== 'tls') return undefined;
   const certificate = readCertificate(peer.certificateDer);

@@ -21,7 +21,7 @@ export type Health =
 
 export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-export function nextHealth(health: Health, result: ProbeResult): Health {
+function nextHealth(health: Health, result: ProbeResult): Health {
   if (result.ok) return { kind: 'healthy', failures: 0 };
   switch (health.kind) {
     case 'unknown':

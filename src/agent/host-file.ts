@@ -27,7 +27,7 @@ export interface ServerAddress {
   readonly port: number;
 }
 
-export interface ControlProof {
+interface ControlProof {
   readonly proof: ProofConfig;
   /** SHA-256 of roots to trust at the first contact, hex. A local host needs none: its socket is its proof both ways. */
   readonly rootSha256: readonly string[];

@@ -22,7 +22,7 @@ import { sdsSotwMethods } from './sds-sotw.ts';
 import type { Svid } from './svid-keeper.ts';
 import { SvidPool } from './svid-pool.ts';
 
-export interface HostIdentitiesOptions {
+interface HostIdentitiesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -18,7 +18,7 @@ import type {
 import type { JwtCache } from './jwt-cache.ts';
 import type { Svid } from './svid-keeper.ts';
 
-export interface IdentitySourceParts {
+interface IdentitySourceParts {
   readonly clock: Clock;
   /** Which identities a caller has, the default first. Errors: why it has none. */
   readonly identify: (peer: Peer) => Promise<Result<readonly IdentityEntry[], string>>;

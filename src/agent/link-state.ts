@@ -26,7 +26,7 @@ export type LinkState =
  * `refused`: it was heard and is not wanted. `distrust`: whoever answered does not chain to a root that is known here. `away`:
  * this control plane does not serve; another one may. `passes`: nothing about the host.
  */
-export type Meaning = 'lost' | 'refused' | 'distrust' | 'away' | 'passes';
+type Meaning = 'lost' | 'refused' | 'distrust' | 'away' | 'passes';
 
 export function meaningOf(error: unknown): Meaning {
   if (!(error instanceof ChanceryError)) return 'passes';

@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
-export interface LogReaderLimits {
+interface LogReaderLimits {
   /** What is read at once, so that nothing else waits long. */
   readonly chunkBytes: number;
   /** What is read in one round; what is before that is passed over. */

@@ -7,7 +7,7 @@ import type { DecisionSink, LoggedDecision } from './decision-log.ts';
 import type { OtlpTarget } from './otlp-environment.ts';
 import { type OtlpLogRecord, otlpRecord } from './otlp-record.ts';
 
-export interface OtlpLogsOptions {
+interface OtlpLogsOptions {
   readonly target: OtlpTarget;
   readonly clock: Clock;
   readonly random: Pick<Random, 'fraction'>;

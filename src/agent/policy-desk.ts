@@ -15,7 +15,7 @@ import { UseLog } from './use-log.ts';
 
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
 
-export interface PolicyDeskOptions {
+interface PolicyDeskOptions {
   /** Where the log of its decisions lies. */
   readonly dir: string;
   /** Which share of plain allows is logged. */

@@ -11,7 +11,7 @@ const templatesMax = 100;
 /** Between two reports that are heard. */
 const flowsMax = 500;
 
-export interface SeenListener {
+interface SeenListener {
   seen(request: SeenRequest): void;
   /** Some were passed over. */
   partial(): void;

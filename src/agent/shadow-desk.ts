@@ -18,7 +18,7 @@ const batchMax = 50;
 /** A proxy writes its log within ten seconds, it is read every ten, and told every ten. */
 const graceMs = 40_000;
 
-export interface ShadowDeskOptions {
+interface ShadowDeskOptions {
   readonly clock: Pick<Clock, 'nowMs' | 'after'>;
   readonly log: Log;
   /** By which the desk decides. */

@@ -28,7 +28,7 @@ const renewalMinMs = 1_000;
 const retryFirstMs = 200;
 const retryLongestMs = 5_000;
 
-export interface SvidKeeperOptions {
+interface SvidKeeperOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -6,7 +6,7 @@ import type { SpiffeId } from '../identity/spiffe-id.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 import { type Svid, SvidKeeper } from './svid-keeper.ts';
 
-export interface SvidPoolOptions {
+interface SvidPoolOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

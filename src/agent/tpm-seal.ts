@@ -18,7 +18,7 @@ export function tpmSealer(access: TpmAccess): TpmSealer {
 }
 
 /** What any TPM seals (Part 2, MAX_SYM_DATA): a key, not a file. */
-export const sealedBytesMax = 128;
+const sealedBytesMax = 128;
 
 /**
  * Seals a few bytes, such as a key, so that this TPM alone gives them back, until it is cleared. It does so to whoever may use

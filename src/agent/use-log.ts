@@ -5,7 +5,7 @@ import { type Log, problemFields } from '../base/log.ts';
 import type { ReportedUse } from '../serve/api/wire.ts';
 import type { LoggedDecision } from './decision-log.ts';
 
-export interface UseLogOptions {
+interface UseLogOptions {
   /** The folder that holds `breakglass.jsonl`. */
   readonly dir: string;
   readonly clock: Pick<Clock, 'after'>;

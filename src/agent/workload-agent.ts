@@ -27,7 +27,7 @@ import { secretsSnapshot } from './secrets.ts';
 import type { ShadowDesk } from './shadow-desk.ts';
 import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
 
-export interface WorkloadAgentOptions {
+interface WorkloadAgentOptions {
   readonly entry: HostWorkload;
   readonly clock: Clock;
   readonly random: Random;

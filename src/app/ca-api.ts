@@ -10,7 +10,7 @@ import type {
 import type { CaController } from './ca-controller.ts';
 import { requestReply } from './ca-reply.ts';
 
-export interface CaApiParts {
+interface CaApiParts {
   readonly ca: CaController;
 }
 

@@ -20,7 +20,7 @@ import { caReply } from './ca-reply.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
-export interface CaControllerOptions {
+interface CaControllerOptions {
   readonly authority: Authority;
   readonly confirmations: Confirmations;
   /** Hosts that the mesh knows: each must confirm. */

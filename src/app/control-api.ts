@@ -20,7 +20,7 @@ import { type ShadowApiParts, shadowApi } from './shadow/shadow-api.ts';
 import { type StatusApiParts, statusApi } from './status-api.ts';
 import { type FlowsApiParts, flowsApi } from './traffic/flows-api.ts';
 
-export interface ControlApiParts
+interface ControlApiParts
   extends BreakglassApiParts,
     HostAdminParts,
     FederationApiParts,

@@ -5,13 +5,13 @@ import { webhookRefused } from '../git/remote-findings.ts';
 import { readSecretFile } from '../git/secret-file.ts';
 
 /** What a Git server sends when somebody has pushed. */
-export interface WebhookCall {
+interface WebhookCall {
   /** Names in lower case, as Node gives them. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Uint8Array;
 }
 
-export type WebhookAnswer =
+type WebhookAnswer =
   | { readonly status: 202 }
   | { readonly status: 401 | 503; readonly finding: Finding };
 

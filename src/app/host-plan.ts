@@ -48,8 +48,8 @@ export interface PlannedWorkload {
 
 export const firstControlPlanePort = 15_010;
 export const firstAgentPort = 15_011;
-export const firstEgressPort = 15_001;
-export const firstIngressPort = 15_101;
+const firstEgressPort = 15_001;
+const firstIngressPort = 15_101;
 const firstSparePort = 15_201;
 const lastPort = 15_999;
 

@@ -17,7 +17,7 @@ import type { Store } from '../store/store.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { HostCall } from './hosts/host-api.ts';
 
-export interface IdentityApiParts {
+interface IdentityApiParts {
   readonly plane: ControlPlane;
   readonly authority: Authority;
   readonly store: Store;

@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { IntentSource, IntentTree } from './intent-source.ts';
 
-export interface IntentApiParts {
+interface IntentApiParts {
   readonly plane: ControlPlane;
   readonly source: IntentSource;
   readonly store: Pick<Store, 'ledger'>;

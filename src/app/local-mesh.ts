@@ -34,7 +34,7 @@ const writeDelayMs = 5;
 /** Callers' proxies have taken a removal long before; its processes end after that. */
 const leaveDelayMs = 1_500;
 
-export interface LocalMeshOptions {
+interface LocalMeshOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly envoyPath: string;

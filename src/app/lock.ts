@@ -27,7 +27,7 @@ export function takeLock(lockFile: string): () => void {
   throw new Error(`the lock "${lockFile}" changes hands too fast`);
 }
 
-export function readHolder(lockFile: string): Holder | undefined {
+function readHolder(lockFile: string): Holder | undefined {
   try {
     const value = JSON.parse(readFileSync(lockFile, 'utf8')) as Partial<Holder>;
     return typeof value.pid === 'number' && typeof value.startTime === 'string'

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 
-export interface NoticesOptions {
+interface NoticesOptions {
   /** Each says what a person must know now; the same thing in the same words, but for its notes. */
   readonly sources: readonly (() => readonly Finding[])[];
   readonly onNew: (finding: Finding) => void;

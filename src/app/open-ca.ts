@@ -17,7 +17,7 @@ import type { FencedStore } from './replicas/fenced-store.ts';
 import { UpstreamClient } from './upstream-client.ts';
 import { type UpstreamFiles, upstreamFiles } from './upstream-files.ts';
 
-export interface OpenCaParts {
+interface OpenCaParts {
   readonly plane: ControlPlane;
   readonly trustDomain: TrustDomain;
   readonly store: Store;
@@ -34,7 +34,7 @@ export interface OpenCaParts {
   readonly log: Log;
 }
 
-export interface OpenedCa {
+interface OpenedCa {
   readonly authority: Authority;
   readonly ca: CaController;
 }

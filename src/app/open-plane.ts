@@ -24,7 +24,7 @@ import type { Tracing } from './tracing/tracing.ts';
 import { Trouble } from './trouble.ts';
 import { xdsEventSink } from './xds-events.ts';
 
-export interface PlaneParts {
+interface PlaneParts {
   readonly store: Store;
   readonly registry: HostRegistry;
   readonly replica: Replica;

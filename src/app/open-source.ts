@@ -10,7 +10,7 @@ import { PushHints } from './replicas/push-hints.ts';
 import type { Replica } from './replicas/replica.ts';
 import type { WebhookOutcome } from './webhook-listener.ts';
 
-export interface SourceOptions {
+interface SourceOptions {
   readonly layout: Layout;
   readonly dev: boolean;
   readonly remote: RemoteOptions | undefined;
@@ -18,7 +18,7 @@ export interface SourceOptions {
   readonly log: Log;
 }
 
-export interface OpenSource extends Omit<OpenRemote, 'source'> {
+interface OpenSource extends Omit<OpenRemote, 'source'> {
   readonly source: IntentSource;
   /** What a webhook says, wherever it came in. */
   readonly pushes: PushHints;

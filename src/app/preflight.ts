@@ -41,7 +41,7 @@ export async function preflight(
   return findings;
 }
 
-export function portInUse(what: string, port: number): Finding {
+function portInUse(what: string, port: number): Finding {
   const owner = ownerOfPort(port);
   return {
     code: 'CH5410',
@@ -54,7 +54,7 @@ export function portInUse(what: string, port: number): Finding {
   };
 }
 
-export function isPortFree(port: number): Promise<boolean> {
+function isPortFree(port: number): Promise<boolean> {
   return new Promise((done) => {
     const server = createServer();
     server.once('error', () => done(false));
@@ -83,11 +83,7 @@ function listeningPorts(file: string): number[] {
 }
 
 /** The path of a program as the shell would find it, from `cwd`. */
-export function findProgram(
-  program: string,
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-): string | undefined {
+function findProgram(program: string, cwd: string, env: NodeJS.ProcessEnv): string | undefined {
   const candidates =
     isAbsolute(program) || program.includes('/')
       ? [resolve(cwd, program)]

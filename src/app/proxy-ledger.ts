@@ -179,11 +179,11 @@ export class ProxyLedger {
 }
 
 /** What the xDS service does for it. */
-export interface ProxySink extends Pick<SnapshotSink, 'retire'> {
+interface ProxySink extends Pick<SnapshotSink, 'retire'> {
   publish(proxy: WorkloadId, snapshot: Snapshot, onDemand: Snapshot): void;
 }
 
-export interface ProxyLedgerOptions {
+interface ProxyLedgerOptions {
   readonly store: Pick<Store, 'record' | 'keepResource' | 'touchResources'>;
   readonly clock: Clock;
 }

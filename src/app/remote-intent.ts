@@ -40,7 +40,7 @@ const jitterShare = 0.2;
 const fetchGapMs = 250;
 
 /** Why it is asked now. */
-export interface Cause {
+interface Cause {
   readonly by: 'poll' | 'webhook';
   /** The trace that the webhook is part of, as its header has it. */
   readonly traceparent?: string | undefined;

@@ -10,7 +10,7 @@ import type { TlsMaterial } from '../serve/grpc/server.ts';
 
 const ttlSeconds = 3_600;
 
-export interface ServerIdentityOptions {
+interface ServerIdentityOptions {
   readonly authority: Authority;
   readonly clock: Clock;
   readonly random: Random;

@@ -12,7 +12,7 @@ import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { statusApi } from './status-api.ts';
 
-export interface StartingApiParts extends GateApiParts, LedgerApiParts {
+interface StartingApiParts extends GateApiParts, LedgerApiParts {
   readonly rollouts: Rollouts;
   readonly replica: Replica;
   readonly operations: Operations;

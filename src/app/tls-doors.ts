@@ -24,7 +24,7 @@ interface Servers {
   readonly operators: OtherServer | undefined;
 }
 
-export interface TlsDoors {
+interface TlsDoors {
   readonly servers: readonly { setTls(material: TlsMaterial): void }[];
   /** All of them, or none: what is left open would keep a process from ending that nobody can use. */
   open(material: TlsMaterial): Promise<void>;

@@ -5,7 +5,7 @@ import type { ProxyStatus, RejectedResource } from '../serve/xds/proxy-status.ts
 import type { Store } from '../store/store.ts';
 import { type Probe, storeProbe } from './operators/health.ts';
 
-export interface TroubleParts {
+interface TroubleParts {
   readonly store: Pick<Store, 'put'>;
   readonly status: (proxy: string) => ProxyStatus;
   readonly clock: Clock;

@@ -10,7 +10,7 @@ import type { Expiring } from '../identity/expiry.ts';
 import type { UpstreamCa, UpstreamView } from '../identity/upstream.ts';
 import type { CaLifetimes, TrustDomain } from '../model/types.ts';
 
-export interface UpstreamClientOptions {
+interface UpstreamClientOptions {
   readonly upstream: UpstreamCa;
   readonly trustDomain: TrustDomain;
   readonly lifetimes: () => CaLifetimes;

@@ -11,7 +11,7 @@ import { adminSocket, type Layout, proxyDir, workloadAgentSocket } from './layou
 const proxyDrainSeconds = 10;
 const accessLogFlushMs = 200;
 
-export interface WorkloadProcessOptions {
+interface WorkloadProcessOptions {
   readonly layout: Layout;
   readonly envoyPath: string;
   readonly env: NodeJS.ProcessEnv;

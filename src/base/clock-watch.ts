@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 
 const lookEveryMs = 1_000;
 /** Time that is set by NTP drifts by less; a machine that slept or a hand that set the clock is more. */
-export const clockJumpMs = 5_000;
+const clockJumpMs = 5_000;
 
 /**
  * Notices a wall clock that moved otherwise than time did: the machine slept, or somebody set it. `jumpedMs` is negative

@@ -2,7 +2,7 @@ import type { Finding, Position } from './finding.ts';
 import { beginningOf, cutText, textWidth } from './text-width.ts';
 import { fitted } from './wrap.ts';
 
-export interface TextOptions {
+interface TextOptions {
   /** Texts of the files that findings point into, by the name in their positions. */
   readonly sources: ReadonlyMap<string, string>;
   readonly color: boolean;

@@ -13,7 +13,7 @@ export type MetricSpec =
       readonly buckets: readonly number[];
     };
 
-export type LabelValues = Readonly<Record<string, string>>;
+type LabelValues = Readonly<Record<string, string>>;
 
 export interface Metrics<Name extends string> {
   /** Adds to a counter; 1 when left out. */

@@ -6,7 +6,7 @@ import type { CelDeclarations, CelType } from './type.ts';
 import { absent, type CelOutcome, type CelRead, type CelValue } from './value.ts';
 import { standardDeclarations } from './variables.ts';
 
-export const attributes: ReadonlyMap<string, CelType> = new Map<string, CelType>([
+const attributes: ReadonlyMap<string, CelType> = new Map<string, CelType>([
   ['team', { kind: 'string' }],
   ['level', { kind: 'int' }],
   ['critical', { kind: 'bool' }],

@@ -57,7 +57,7 @@ function noFields(scope: CelScope, tree: Select, of: Checked): Checked {
 }
 
 /** `request.headers` for a chain of names that no macro's variable begins. */
-export function flatName(tree: CelTree, scope: CelScope): string | undefined {
+function flatName(tree: CelTree, scope: CelScope): string | undefined {
   if (tree.t === 'name')
     return scope.locals.some(({ name }) => name === tree.name) ? undefined : tree.name;
   if (tree.t !== 'select') return undefined;

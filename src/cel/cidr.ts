@@ -5,7 +5,7 @@ import type { CelFault, CelValue } from './value.ts';
 /** Four groups of 32 bits, or one for IPv4. */
 type Address = readonly number[];
 
-export interface CelNetwork {
+interface CelNetwork {
   readonly address: Address;
   readonly prefixLength: number;
 }
@@ -43,7 +43,7 @@ function parsePlain(text: string): Address | undefined {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
 
-export function isInNetwork(address: Address, network: CelNetwork): boolean {
+function isInNetwork(address: Address, network: CelNetwork): boolean {
   if (address.length !== network.address.length) return false;
   return address.every((group, index) => {
     const difference = group ^ (network.address[index] ?? 0);
@@ -99,7 +99,7 @@ function groupsOf(text: string, isEnd: boolean): number[] | undefined {
   return groups;
 }
 
-export function noAddress(text: string): CelFault {
+function noAddress(text: string): CelFault {
   return { kind: 'fault', message: `\`${text.slice(0, textLengthMax)}\` is no IP address` };
 }
 

@@ -17,10 +17,10 @@ type Unary = (value: CelValue, frame: CelFrame) => FunctionAnswer;
 type Binary = (left: CelValue, right: CelValue, frame: CelFrame) => FunctionAnswer;
 
 /** `matches` is none of these: its pattern is compiled with the condition. */
-export type UnaryFunction = keyof typeof unaryFunctions;
-export type BinaryFunction = keyof typeof binaryFunctions;
+type UnaryFunction = keyof typeof unaryFunctions;
+type BinaryFunction = keyof typeof binaryFunctions;
 
-export const unaryFunctions = {
+const unaryFunctions = {
   neg: negated,
   size: sizeOf,
   lowerAscii,
@@ -46,7 +46,7 @@ export const unaryFunctions = {
   getMilliseconds: (time) => timePart('getMilliseconds', time, undefined),
 } as const satisfies Partial<Record<CelFunction, Unary>>;
 
-export const binaryFunctions = {
+const binaryFunctions = {
   '==': equal,
   '!=': (left, right, frame) => {
     const same = equal(left, right, frame);

@@ -7,7 +7,7 @@ import type { CelProblem } from './problem.ts';
 /** The lexical grammar of CEL ("Syntax" in its specification). `at` and `len` count UTF-16 units. */
 export type CelToken = CelTokenBody & { readonly at: number; readonly len: number };
 
-export type CelTokenBody =
+type CelTokenBody =
   | { readonly t: 'sign'; readonly sign: string }
   | { readonly t: 'word'; readonly word: string }
   /** A name in backquotes: a field that is not an identifier. */

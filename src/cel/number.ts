@@ -2,11 +2,11 @@ import type { CelAnswer } from './frame.ts';
 import { isDouble, isUint, noOverload } from './kind.ts';
 import { type CelFault, type CelUint, type CelValue, celDouble } from './value.ts';
 
-export const intMax = 2n ** 63n - 1n;
-export const intMin = -(2n ** 63n);
-export const uintMax = 2n ** 64n - 1n;
+const intMax = 2n ** 63n - 1n;
+const intMin = -(2n ** 63n);
+const uintMax = 2n ** 64n - 1n;
 
-export type ArithmeticSign = '+' | '-' | '*' | '/' | '%';
+type ArithmeticSign = '+' | '-' | '*' | '/' | '%';
 
 const overflow: CelFault = { kind: 'fault', message: 'the result does not fit into 64 bits' };
 const zeroDivisor: CelFault = { kind: 'fault', message: 'division by zero' };

@@ -9,7 +9,7 @@ import { regexInstructionsMax } from './limits.ts';
  * years. The syntax is read and compiled by an RE2, the program is run here: the library's automaton keeps up to 10,000 states
  * of a kilobyte for each pattern, and whoever sends the text chooses how many (about 50 µs for each character of a hostile one).
  */
-export type CelRegex = (text: string, frame: CelFrame) => CelAnswer;
+type CelRegex = (text: string, frame: CelFrame) => CelAnswer;
 
 /** As many steps of one instruction on one character count as one step of an evaluation. */
 const workPerStep = 256;

@@ -8,7 +8,7 @@ export interface CelSignature {
 }
 
 /** How a function may be written: `x.f(y)`, `f(x, y)`, or both. */
-export type CelStyle = 'method' | 'function' | 'both';
+type CelStyle = 'method' | 'function' | 'both';
 
 export interface CelFunctionShape {
   readonly style: CelStyle;

@@ -1,7 +1,7 @@
 import type { CelExpr, CelFunction, CelLiteral } from './expr.ts';
 
 /** `cel.expr.Expr` in the JSON of protobuf. */
-export type EnvoyNode = { readonly id: string } & (
+type EnvoyNode = { readonly id: string } & (
   | { readonly constExpr: Readonly<Record<string, string | number | boolean>> }
   | { readonly identExpr: { readonly name: string } }
   | {
@@ -22,7 +22,7 @@ export type EnvoyNode = { readonly id: string } & (
 );
 
 /** `cel.expr.ParsedExpr` without places. */
-export interface EnvoyExpr {
+interface EnvoyExpr {
   readonly expr: EnvoyNode;
   /**
    * Whether running it may end in an error, which Envoy takes for no match and tells nobody: of a rule that denies, such a
@@ -32,7 +32,7 @@ export interface EnvoyExpr {
 }
 
 /** What a variable is for every request of one proxy, as that of its own service; undefined when it is not settled. */
-export type KnownVariables = (name: string) => CelLiteral | undefined;
+type KnownVariables = (name: string) => CelLiteral | undefined;
 
 /**
  * The condition for a matcher inside Envoy 1.40, where that is true for the same requests, or why it is kept for the desk.

@@ -3,7 +3,7 @@ import type { CelBinarySign, CelLiteral } from './expr.ts';
 /** What a text says, before names and types are looked at. `depth` counts levels down to the deepest leaf. */
 export type CelTree = CelTreeBody & CelTreePlace;
 
-export interface CelTreePlace {
+interface CelTreePlace {
   readonly at: number;
   readonly len: number;
   readonly depth: number;

@@ -4,7 +4,7 @@ export type CelType =
   | { readonly kind: 'list'; readonly of: CelType }
   | { readonly kind: 'map'; readonly key: CelType; readonly value: CelType };
 
-export type CelScalarKind =
+type CelScalarKind =
   | 'bool'
   | 'int'
   | 'uint'

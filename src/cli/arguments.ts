@@ -15,7 +15,7 @@ export interface Help {
 /** A list where a flag may be given more than once. */
 export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
-export interface Arguments {
+interface Arguments {
   readonly values: Values;
   readonly positionals: readonly string[];
   /** What to print and stop with, when --help was given. */
@@ -111,7 +111,7 @@ export function noMore(positionals: readonly string[], help: Help): void {
 }
 
 /** A command that is followed by one of some verbs. */
-export interface VerbCommand<Verb extends string> {
+interface VerbCommand<Verb extends string> {
   readonly command: string;
   /** What each is about, such as `the name of a host`; undefined: nothing but the mesh. */
   readonly verbs: Readonly<Record<Verb, string | undefined>>;

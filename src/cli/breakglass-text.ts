@@ -43,7 +43,7 @@ function reachLines({ live, hosts, tookMs, behind, away }: GrantReach): readonly
   ];
 }
 
-export function scopeText({ who, callee, operations }: Grant): string {
+function scopeText({ who, callee, operations }: Grant): string {
   return `${who} to ${callee}${operations.length === 0 ? '' : ` (${operations.join(', ')})`}`;
 }
 

@@ -64,7 +64,7 @@ async function saidWhenLate<Value>(call: Promise<Value>): Promise<Value> {
 }
 
 /** The socket of the mesh in `dir`, or the API that flags or the environment name. A folder that was named goes first. */
-export function controlTarget(
+function controlTarget(
   values: Values,
   dir: string | undefined,
   env: NodeJS.ProcessEnv = process.env,

@@ -18,7 +18,7 @@ const namesInSummary = 10;
 const namesAtResource = 3;
 
 /** Two commits of one repository. */
-export interface CommitPair {
+interface CommitPair {
   readonly repository: Repository;
   readonly before: CommitId;
   readonly after: CommitId;

@@ -7,8 +7,7 @@ const unitsMs: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-export const momentForms =
-  '2026-03-01T14:02:00Z, 2026-03-01 14:02, 14:02, "yesterday 14:02" or "10m ago"';
+const momentForms = '2026-03-01T14:02:00Z, 2026-03-01 14:02, 14:02, "yesterday 14:02" or "10m ago"';
 
 /**
  * A moment as people type it. Without a zone it is in that of this machine; a time of day that is still to come today

@@ -83,7 +83,7 @@ export function isPartial({ flows = [] }: Recorded): boolean {
   return flows.some((one) => one.isPartial);
 }
 
-export interface FlowSum {
+interface FlowSum {
   readonly flows: number;
   readonly requests: number;
 }

@@ -45,7 +45,7 @@ function whoTexts(who: readonly Who[], people: readonly string[]): readonly stri
   });
 }
 
-export function regionText({ path, except }: Region): string {
+function regionText({ path, except }: Region): string {
   if (except.length === 0) return path;
   const taken = except.map((one) => (one.except.length === 0 ? one.path : `(${regionText(one)})`));
   return `${path} minus ${taken.join(' and ')}`;

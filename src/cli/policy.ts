@@ -7,7 +7,7 @@ import { policySuggest } from './policy-suggest.ts';
 import { policyUnused } from './policy-unused.ts';
 import type { Terminal } from './terminal.ts';
 
-export const policyHelp: Help = {
+const policyHelp: Help = {
   usage: 'policy diff|unused|suggest … [DIR] [--since 7d] [--json]',
   text: [
     'What a change of rules means, which rules nobody needs, and which ones traffic would need.',

@@ -5,7 +5,7 @@ import { flowed, folded } from '../base/wrap.ts';
  * What holds a name, a place or a state is never cut: it is typed again. Prose, and lists of names, are wrapped before
  * anything else gives way; what is spare is left out where all would else not stand side by side.
  */
-export type Column = string | { readonly name: string; readonly kind: 'prose' | 'spare' };
+type Column = string | { readonly name: string; readonly kind: 'prose' | 'spare' };
 
 export function prose(name: string): Column {
   return { name, kind: 'prose' };

@@ -3,7 +3,7 @@ import type { Intent, Operation, ServiceName } from '../model/types.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-export interface Cell {
+interface Cell {
   readonly method: string;
   /** As a rule says it, such as `/v1/charges/*`. */
   readonly path: string;

@@ -30,7 +30,7 @@ export interface Caller {
   readonly runtime: Named;
 }
 
-export interface CallerSources {
+interface CallerSources {
   readonly intent: Intent;
   readonly document: PolicyDocument;
   readonly service: Service;

@@ -38,7 +38,7 @@ const connectionMaxMs = 3_600_000;
 /** Longer by up to this, so that not all connections of one start end in one moment. */
 const connectionJitterPercent = 20;
 
-export interface HttpSide {
+interface HttpSide {
   readonly side: Side;
   readonly routeConfigName: string;
   readonly filters: readonly HttpFilter[];

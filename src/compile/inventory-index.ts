@@ -3,7 +3,7 @@ import type { ServiceName } from '../model/types.ts';
 import type { Inventory, Workload, WorkloadId } from './inventory.ts';
 
 /** An inventory by service and by id, so that nothing has to look through all of it. */
-export interface InventoryIndex {
+interface InventoryIndex {
   readonly inventory: Inventory;
   readonly byService: ReadonlyMap<ServiceName, readonly Workload[]>;
   /** Two hosts may report the same id; the last one has the proxy. */

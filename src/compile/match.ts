@@ -26,7 +26,7 @@ export function envoyMatch(match: RouteMatch, methods?: readonly string[]): Envo
 }
 
 /** The same set of paths as `matchesPath` in the model; a differential test holds them together. */
-export function pathMatch(pattern: PathPattern | undefined): EnvoyMatch {
+function pathMatch(pattern: PathPattern | undefined): EnvoyMatch {
   if (pattern === undefined) return { pathSpecifier: { case: 'prefix', value: '/' } };
   const rest = pattern.segments.at(-1) === '**';
   const segments = rest ? pattern.segments.slice(0, -1) : pattern.segments;

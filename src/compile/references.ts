@@ -10,7 +10,7 @@ export interface Reference {
   readonly name: string;
 }
 
-export interface References {
+interface References {
   readonly found: readonly Reference[];
   /** Types of messages in it that nobody here can look into. */
   readonly unknownTypes: readonly string[];

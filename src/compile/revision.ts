@@ -32,7 +32,7 @@ export interface Compiled extends Revision {
 }
 
 /** Everything that was compiled, by what it was compiled from; for `recompile` alone. */
-export interface CompiledParts {
+interface CompiledParts {
   readonly index: InventoryChanges['index'];
   readonly graph: CallGraph;
   readonly shared: ReadonlyMap<ServiceName, SharedService>;

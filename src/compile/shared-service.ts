@@ -16,7 +16,7 @@ export interface SharedService {
 }
 
 /** A field of the routes, encoded once and copied into those of each caller. */
-export interface VirtualHostPart {
+interface VirtualHostPart {
   readonly bytes: Uint8Array;
   readonly at: Position;
 }

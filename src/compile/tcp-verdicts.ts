@@ -18,7 +18,7 @@ export interface Verdicts {
   readonly others: Rule | undefined;
 }
 
-export interface TcpVerdicts {
+interface TcpVerdicts {
   readonly enforced: Verdicts;
   /** Denials in audit, which decide nothing; undefined: there are none. */
   readonly audits: Verdicts | undefined;

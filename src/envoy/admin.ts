@@ -10,22 +10,22 @@ const adminTimeoutMs = 5_000;
 const bodyBytesMax = 64 * 1024 * 1024;
 
 /** The admin interface is never offered beyond the host: a socket file, or a port of 127.0.0.1. */
-export type AdminAddress =
+type AdminAddress =
   | { readonly kind: 'socket'; readonly path: string }
   | { readonly kind: 'loopback'; readonly port: number };
 
-export type AdminFailure =
+type AdminFailure =
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly status: number; readonly text: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-export interface ProxyState {
+interface ProxyState {
   readonly ready: boolean;
   /** In Envoy's words: LIVE, DRAINING, PRE_INITIALIZING or INITIALIZING. */
   readonly state: string;
 }
 
-export interface Measures {
+interface Measures {
   readonly stats: ReadonlyMap<string, number>;
   /** How many values were at most each bound. */
   readonly histograms: ReadonlyMap<string, ReadonlyMap<number, number>>;

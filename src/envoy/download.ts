@@ -9,7 +9,7 @@ const answerTimeoutMs = 5_000;
 const stallTimeoutMs = 30_000;
 const progressEveryBytes = 16 * 1024 * 1024;
 
-export interface DownloadOptions {
+interface DownloadOptions {
   /** The exact length that the file must have; another one is refused before its body is read. */
   readonly bytes: number;
   readonly onProgress: (text: string) => void;

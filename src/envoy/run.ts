@@ -4,7 +4,7 @@ import { messageOf } from '../base/error.ts';
 /** What is kept of the beginning and of the end of an output: Envoy dumps a whole configuration before its reason. */
 const outputPartBytesMax = 64 * 1024;
 
-export interface RunOptions {
+interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Where it runs; here when left out. */
   readonly cwd?: string;
@@ -12,7 +12,7 @@ export interface RunOptions {
   readonly timeoutMs: number;
 }
 
-export interface RunResult {
+interface RunResult {
   /** Exit status; -1 when the program could not be started or did not end by itself. */
   readonly status: number;
   /** Standard output and error as they came, without the middle of a long one; for a status of -1 the reason. */

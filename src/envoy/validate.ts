@@ -16,11 +16,11 @@ export const noVerdict = 'Envoy gave no verdict';
 /** Starts each log line, so that a message of several lines stays one. */
 const logMark = '@@';
 
-export interface ValidateOptions {
+interface ValidateOptions {
   readonly timeoutMs?: number;
 }
 
-export interface Validated {
+interface Validated {
   /** What Envoy accepts but complains about, such as deprecated fields; at most 20. */
   readonly warnings: readonly string[];
 }

@@ -8,7 +8,7 @@ export const commitKinds = [
   'verdict',
 ] as const;
 
-export interface CommitsAt {
+interface CommitsAt {
   /** Undefined: none that the ledger holds. */
   readonly running: { readonly commit: string; readonly subject: string } | undefined;
   /** Refused after the running one came. */

@@ -19,7 +19,7 @@ export function versionsText(resources: Iterable<Named>): string {
   return Array.from(resources, ({ name, version }) => `${version} ${name}`).join('\n');
 }
 
-export interface Named {
+interface Named {
   readonly name: string;
   readonly version: string;
 }

@@ -4,7 +4,7 @@ import { matchesSegments, pathSegments } from '../policy/path-index.ts';
  * All paths, cut into classes that no pattern tells apart: at each depth every segment that a pattern names, any other one,
  * a final slash, and the end.
  */
-export interface PathSpace<T> {
+interface PathSpace<T> {
   /** The path ends here; undefined at the root, for the shortest path is `/`. */
   readonly end: T | undefined;
   /** It ends here with a slash. */

@@ -38,7 +38,7 @@ export interface SpaceCell {
   readonly effect: 'added' | 'removed' | 'changed';
 }
 
-export type SpaceRequests =
+type SpaceRequests =
   | { readonly kind: 'connect' }
   | {
       readonly kind: 'http';

@@ -7,14 +7,14 @@ import { headersCountMax, requestHeadersKbMax } from '../compile/http.ts';
 import type { Protocol } from '../model/types.ts';
 import type { HeaderLines } from '../policy/facts.ts';
 
-export interface ProxyRefusal {
+interface ProxyRefusal {
   readonly code: Code;
   readonly status: number;
   /** One sentence without a final period. */
   readonly reason: string;
 }
 
-export interface UnreadRequest {
+interface UnreadRequest {
   readonly method: string;
   /** With the query. */
   readonly target: string;

@@ -13,7 +13,7 @@ export const proxyKinds = [
 ] as const;
 
 /** What it refused after what it has; it goes on with what it has. */
-export interface Refused {
+interface Refused {
   readonly version: string;
   readonly message: string;
   readonly atMs: number;

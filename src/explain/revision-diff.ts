@@ -25,12 +25,12 @@ export interface ResourceChange {
 }
 
 /** The same change for several proxies, whose whole resources may well differ otherwise. */
-export interface SharedChange extends ResourceChange {
+interface SharedChange extends ResourceChange {
   readonly proxies: readonly ChangedProxy[];
 }
 
 /** A proxy that gets another version of a resource, and which. */
-export interface ChangedProxy {
+interface ChangedProxy {
   readonly proxy: string;
   readonly before: string | undefined;
   readonly after: string | undefined;

@@ -26,7 +26,7 @@ export interface SuggestedRule {
 }
 
 /** A request that a test of the service expects to be allowed, and the rule that allows it. */
-export interface TestedRequest {
+interface TestedRequest {
   readonly from: string;
   readonly method: string;
   readonly path: string;

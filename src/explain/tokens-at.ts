@@ -3,7 +3,7 @@ import type { LedgerEntry } from '../base/ledger.ts';
 /** The kinds of entries that make and end tokens of the operators' API; their subject is the token's name. */
 export const tokenKinds = ['api-token', 'api-token-revoked'] as const;
 
-export interface TokenAt {
+interface TokenAt {
   readonly name: string;
   readonly role: string;
   readonly madeMs: number;

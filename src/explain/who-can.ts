@@ -2,13 +2,13 @@ import type { Intent } from '../model/types.ts';
 import { decisionOn, settledPart, verdictOf, type WhyQuestion } from './why.ts';
 
 /** Everybody who may send a request, or may if more than is known fits. */
-export interface WhoCan {
+interface WhoCan {
   /** How many were looked at. */
   readonly asked: number;
   readonly callers: readonly Caller[];
 }
 
-export interface Caller {
+interface Caller {
   readonly name: string;
   readonly verdict: 'ALLOW' | 'DEPENDS';
   /** The rule that lets it in, or those that may. */

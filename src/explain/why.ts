@@ -44,19 +44,19 @@ export interface WhyAnswer {
   readonly staysHome: boolean;
 }
 
-export interface DecidedAt {
+interface DecidedAt {
   readonly by: 'proxy' | 'desk';
   /** Why not in the proxy; undefined: it is. */
   readonly because: string | undefined;
 }
 
-export interface WhyRoute {
+interface WhyRoute {
   readonly route: Route;
   /** Earlier routes that may take it, when more is known. */
   readonly maybe: readonly Route[];
 }
 
-export interface OpenRule {
+interface OpenRule {
   readonly rule: RuleRef;
   readonly wants: string;
 }

@@ -19,7 +19,7 @@ export interface RemoteCredentials {
   readonly sshProgram?: string;
 }
 
-export interface RemoteAccess {
+interface RemoteAccess {
   readonly settings: readonly string[];
   readonly vars: Readonly<Record<string, string>>;
 }

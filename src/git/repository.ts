@@ -58,12 +58,12 @@ export interface Repository {
   ): () => void;
 }
 
-export interface Standing {
+interface Standing {
   readonly standing: CommitStanding;
   readonly head: CommitId;
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly clock?: Clock;
   /** PATH, HOME and XDG_CONFIG_HOME are passed to git; the rest is not. */
   readonly env?: Readonly<Record<string, string | undefined>>;

@@ -7,13 +7,13 @@ const pollIntervalMs = 1000;
 /** A stream of events without a pause must not put off a look for ever. */
 const settleLongestMs = 500;
 
-export interface FilesWatch {
+interface FilesWatch {
   /** Sets which folders are watched; those that are not there are taken up once they appear. */
   watch(dirs: readonly string[]): void;
   close(): void;
 }
 
-export interface FilesWatchOptions {
+interface FilesWatchOptions {
   readonly clock: Clock;
   /** A look follows this long after the last of several events. */
   readonly quietMs: number;

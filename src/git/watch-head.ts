@@ -14,7 +14,7 @@ export type HeadState =
 /** git writes several files for one commit; they follow within a few milliseconds of each other. */
 const quietMs = 60;
 
-export interface WatchHeadOptions {
+interface WatchHeadOptions {
   readonly clock: Clock;
   /** Where the caller knows HEAD to be; left out, the first state seen is told as well. */
   readonly since?: CommitId;

@@ -10,7 +10,7 @@ const kind = 'api-token';
 const form = /^chancery-api\.([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)\.([A-Za-z0-9_-]{43})$/;
 
 /** Of a token only this is kept, under its name. */
-export interface ApiToken {
+interface ApiToken {
   readonly name: string;
   readonly role: OperatorRole;
   readonly madeMs: number;
@@ -21,7 +21,7 @@ export interface ApiToken {
 }
 
 /** What tokens need of a store. */
-export interface ApiTokenStore {
+interface ApiTokenStore {
   get(kind: string, id: string): Promise<StoredToken | undefined>;
   list(kind: string): Promise<readonly StoredToken[]>;
   put(kind: string, id: string, value: Uint8Array, ifVersion: number): Promise<number | undefined>;

@@ -35,7 +35,7 @@ import { bundlePem, type TrustBundle } from './trust.ts';
 
 export type { AuthorityStore } from './ca-store.ts';
 
-export interface IssueRequest {
+interface IssueRequest {
   readonly spiffeId: SpiffeId;
   readonly csrDer: Uint8Array;
   readonly ttlSeconds: number;
@@ -45,14 +45,14 @@ export interface IssueRequest {
   readonly selectors?: string;
 }
 
-export interface IssueJwtRequest {
+interface IssueJwtRequest {
   readonly spiffeId: SpiffeId;
   readonly audience: readonly string[];
   readonly ttlSeconds: number;
   readonly host: string;
 }
 
-export interface IssuedJwt {
+interface IssuedJwt {
   readonly token: string;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
@@ -71,7 +71,7 @@ const jwtIdBytes = 12;
 /** A control plane hears of a step within a moment; one that the store does not reach cannot write down what it signs. */
 const hearWithinMs = 10_000;
 
-export interface AuthorityOptions {
+interface AuthorityOptions {
   readonly store: AuthorityStore;
   readonly kek: KeyEncryption;
   readonly trustDomain: TrustDomain;

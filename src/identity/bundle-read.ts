@@ -126,7 +126,7 @@ function readJwtKey(members: Members): Result<JwtVerificationKey | undefined, st
   return ok({ kid, publicKeySpki: spki.toString('base64') });
 }
 
-export type BundleOrder = 'same' | 'newer' | 'older';
+type BundleOrder = 'same' | 'newer' | 'older';
 
 /** How a document that was read now stands to the one before (rules 43 and 77). Without numbers what comes last is newer. */
 export function orderOf(before: BundleDocument, now: BundleDocument): BundleOrder {

@@ -53,7 +53,7 @@ export interface StoredCa {
   readonly version: number;
 }
 
-export interface CaStoreParts {
+interface CaStoreParts {
   readonly store: AuthorityStore;
   readonly kek: KeyEncryption;
   readonly trustDomain: TrustDomain;
@@ -83,7 +83,7 @@ interface StoredState {
   readonly rootLinks?: readonly RootLink[];
 }
 
-export interface NewCaParts {
+interface NewCaParts {
   readonly nowMs: number;
   readonly lifetimes: CaLifetimes;
   /** The first generation of a mesh whose CA is the company's; a root of our own when left out. */

@@ -12,7 +12,7 @@ import {
 } from './der.ts';
 import { oid } from './oids.ts';
 
-export interface NameAttribute {
+interface NameAttribute {
   readonly type: string;
   readonly value: string;
 }

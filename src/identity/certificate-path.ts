@@ -4,7 +4,7 @@ import { nameText } from './certificate-names.ts';
 import type { Certificate } from './certificate-read.ts';
 import { type SignatureScheme, signatureScheme } from './signature-scheme.ts';
 
-export interface PathLimits {
+interface PathLimits {
   /** CAs between the leaf and its root. */
   readonly intermediatesMax: number;
   /** Certificates that came with the leaf; more are refused before any is looked at. */
@@ -24,7 +24,7 @@ export const pathLimits: PathLimits = {
   rsaBitsMax: 8_192,
 };
 
-export interface PathRequest {
+interface PathRequest {
   readonly leaf: Certificate;
   /** As they were sent, in any order; a root among them is trusted no more than the others. */
   readonly intermediates: readonly Certificate[];
@@ -186,7 +186,7 @@ function caProblem(
 }
 
 /** Whether an operator named it as a root, or it came along. */
-export type IssuerPlace = 'root' | 'sent';
+type IssuerPlace = 'root' | 'sent';
 
 /**
  * Why no certificate can hang on this one, whatever stands below it. A root that an operator named may be silent about its

@@ -15,7 +15,7 @@ const idBytesMax = 0xff;
 const wrappedBytesMax = 0x4000;
 
 /** A key and its wrapped form. Many values may be sealed with one; the KEK is asked only once for it. */
-export interface DataKey {
+interface DataKey {
   readonly key: Uint8Array;
   readonly head: Uint8Array;
 }

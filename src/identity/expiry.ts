@@ -12,7 +12,7 @@ export interface Expiring {
   readonly command: string;
 }
 
-export interface ExpiryWarning extends Expiring {
+interface ExpiryWarning extends Expiring {
   readonly level: 'soon' | 'ended';
 }
 

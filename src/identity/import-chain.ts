@@ -24,7 +24,7 @@ export interface ChainRules {
   readonly leftMsMin: number;
 }
 
-export interface CheckedChain {
+interface CheckedChain {
   /** The certificate of our key first, without the root. */
   readonly chainDer: readonly Uint8Array[];
   readonly rootDer: Uint8Array;

@@ -1,12 +1,12 @@
 import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
 
-export interface JwtKey {
+interface JwtKey {
   readonly kid: string;
   readonly privateKey: KeyObject;
 }
 
 /** The public members of a P-256 JWK, in the order of RFC 7638. */
-export interface EcJwk {
+interface EcJwk {
   readonly crv: 'P-256';
   readonly kty: 'EC';
   readonly x: string;

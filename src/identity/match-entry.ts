@@ -2,7 +2,7 @@ import type { Selector } from '../model/types.ts';
 import type { IdentityEntry } from './entry.ts';
 
 /** One wanted selector that a process does not have, and what it has of that kind instead. */
-export interface Miss {
+interface Miss {
   readonly wanted: Selector;
   readonly found: readonly string[];
 }

@@ -41,7 +41,7 @@ export function signRootLink(given: {
   return { ...said, signature: sign('sha256', statement(said), fromKey).toString('base64') };
 }
 
-export interface LinkRules {
+interface LinkRules {
   readonly trustDomain: TrustDomain;
   /** The roots that the host knows, DER. */
   readonly known: readonly Uint8Array[];

@@ -158,7 +158,7 @@ export function waitingFor(
   return [...behind, ...old, ...tokensOut(tokens)];
 }
 
-export interface TokenTimes {
+interface TokenTimes {
   readonly nowMs: number;
   readonly oldTokensEndMs: number;
 }

@@ -3,7 +3,7 @@ import { tag, write, writeOid } from './der.ts';
 import { oid } from './oids.ts';
 
 /** How a key signs certificates: what they name, and the digest. */
-export interface SignatureKind {
+interface SignatureKind {
   readonly algorithm: Uint8Array;
   readonly digest: 'sha256' | 'sha384' | 'sha512';
 }
@@ -21,7 +21,7 @@ const rsa: SignatureKind = {
 };
 
 /** What a shorter RSA key signs is refused by the TLS of proxies and clients. */
-export const rsaBitsMin = 2_048;
+const rsaBitsMin = 2_048;
 
 const known = new WeakMap<KeyObject, SignatureKind>();
 

@@ -2,7 +2,7 @@ import type { Result } from '../base/result.ts';
 import type { CaChain } from './import-chain.ts';
 
 /** What is to be signed: a key of ours, as a CA below the company's. */
-export interface UpstreamRequest {
+interface UpstreamRequest {
   /** PKCS#10, DER. */
   readonly csrDer: Uint8Array;
   readonly lifetimeSeconds: number;

@@ -37,7 +37,7 @@ export function svidIdOf(leaf: Certificate): Result<SpiffeId, string> {
 /** An empty sequence. */
 const emptyNameBytes = 2;
 
-export interface VerifiedSvid {
+interface VerifiedSvid {
   readonly spiffeId: SpiffeId;
   readonly path: CertificatePath;
 }

@@ -6,7 +6,7 @@ import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 const hourMs = 3_600_000;
 
-export const breakglassUnlessSaid: BreakglassRules = {
+const breakglassUnlessSaid: BreakglassRules = {
   approvals: 1,
   forMsMax: 4 * hourMs,
   ticket: 'optional',

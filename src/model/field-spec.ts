@@ -1,5 +1,5 @@
 /** One field of the language, for the parser and for the JSON Schemas of editors. */
-export interface FieldSpec {
+interface FieldSpec {
   readonly description: string;
   readonly example: string;
   readonly required?: true;

@@ -44,7 +44,7 @@ export interface MeshDraft {
   readonly breakglass: Mesh['breakglass'];
 }
 
-export interface RoleDraft {
+interface RoleDraft {
   readonly at: Position;
   readonly members: readonly { readonly text: string; readonly at: Position }[];
 }

@@ -15,7 +15,7 @@ export interface ParsedIntent {
 }
 
 /** What the next parse need not do again; for `parseIntent` alone. Holds no syntax trees. */
-export interface ParseMemory {
+interface ParseMemory {
   readonly mesh: Reading<MeshDraft> | undefined;
   /** By path, sorted. */
   readonly services: ReadonlyMap<string, Reading<ServiceDraft>>;

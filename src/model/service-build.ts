@@ -24,7 +24,7 @@ import type {
 } from './types.ts';
 
 /** What one service may look up in the rest of the tree. */
-export interface Tree {
+interface Tree {
   readonly mesh: MeshDraft;
   readonly roles: ReadonlyMap<RoleName, readonly ServiceName[]>;
   readonly guests: ReadonlyMap<RoleName, readonly Guest[]>;

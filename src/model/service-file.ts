@@ -42,7 +42,7 @@ export interface ServiceDraft {
   readonly tests: readonly TestDraft[];
 }
 
-export interface CallDraft {
+interface CallDraft {
   readonly at: Position;
   readonly nameAt: Position;
   readonly service: ServiceName;
@@ -50,7 +50,7 @@ export interface CallDraft {
   readonly localPortAt: Position | undefined;
 }
 
-export interface TestDraft {
+interface TestDraft {
   readonly at: Position;
   readonly name: string;
   readonly from: ServiceName;

@@ -215,14 +215,14 @@ export class YamlFile {
   }
 }
 
-export interface Entry {
+interface Entry {
   readonly key: string;
   readonly keyNode: YamlNode;
   readonly value: YamlNode;
 }
 
 /** A run of characters that stand side by side in the file as well; `from` counts in the text. */
-export interface TextPlace {
+interface TextPlace {
   readonly from: number;
   readonly file: string;
   readonly line: number;

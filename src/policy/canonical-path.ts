@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../base/result.ts';
 import type { Refusal } from './canonical.ts';
 
 /** The proxies take no longer headers, so that this never decides; it bounds the work. Counts the query too. */
-export const pathLengthMax = 65_536;
+const pathLengthMax = 65_536;
 
 /** Only characters that stand for themselves; such a path without empty or dot segments is canonical as it is. */
 const plain = /^\/[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;

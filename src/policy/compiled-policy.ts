@@ -168,7 +168,7 @@ function compileService(
 }
 
 /** Who and what is all that counts, and it is enforced. */
-export function isPlain({ conditions, mode }: PolicyRule): boolean {
+function isPlain({ conditions, mode }: PolicyRule): boolean {
   return conditions === undefined && mode === undefined;
 }
 

@@ -31,7 +31,7 @@ export interface Party {
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
-export interface Asked {
+interface Asked {
   readonly source: Party;
   readonly destination: Party;
   readonly action: Action;

@@ -4,7 +4,7 @@ import { type Action, type Deny, deny } from './decision.ts';
 import { allowSuggestion } from './suggestion.ts';
 
 /** What an application asked of its own proxy, for which the proxy has no route. */
-export interface EgressRequest {
+interface EgressRequest {
   /** The service whose proxy asks. */
   readonly caller: string;
   /** In canonical form; the name of the destination service. */

@@ -6,7 +6,7 @@ import type { Question } from './question.ts';
 import { allowSuggestion } from './suggestion.ts';
 
 /** A service of this mesh by its name, anybody else by the whole identity. */
-export function callerName({ policy, caller }: Pick<Question, 'policy' | 'caller'>): string {
+function callerName({ policy, caller }: Pick<Question, 'policy' | 'caller'>): string {
   const { trustDomain, name } = caller;
   return trustDomain === policy.trustDomain ? name : `spiffe://${trustDomain}/${name}`;
 }

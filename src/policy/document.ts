@@ -16,7 +16,7 @@ import type {
  * Raised when a reader of the older form would decide otherwise. A document is of the oldest version that can say it, so
  * that an agent of before takes it for as long as nothing in it is new.
  */
-export type DocumentVersion = 1 | 2 | 3;
+type DocumentVersion = 1 | 2 | 3;
 
 /**
  * All that deciding needs, as plain JSON: the control plane hands it to every policy desk. Equal intents give equal

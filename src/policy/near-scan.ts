@@ -21,7 +21,7 @@ export interface Best {
 }
 
 /** The entries of one list that are looked at. */
-export interface Scan {
+interface Scan {
   readonly list: NearList;
   readonly entries: Mask;
   readonly wanted: Wanted;

@@ -20,7 +20,7 @@ const nodeSize = 3;
 const [belowAny, ends, goesOn] = [0, 1, 2];
 
 /** While patterns are added. */
-export interface GrowingPaths {
+interface GrowingPaths {
   readonly nodes: number[];
   readonly literals: number[];
   readonly below: Map<number, number>;

@@ -40,12 +40,12 @@ export interface CallerTable {
 /** A verdict, or the first of some whose conditions all hold. */
 export type Leaf = Verdict | Choice;
 
-export interface Choice {
+interface Choice {
   readonly kind: 'choice';
   readonly of: readonly Option[];
 }
 
-export interface Option {
+interface Option {
   /** Empty: it always holds, and is the last. */
   readonly when: readonly Clause[];
   readonly verdict: Verdict;

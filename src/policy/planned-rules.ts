@@ -19,7 +19,7 @@ export interface KeptRule {
 }
 
 /** Each list in the order of rule ids. */
-export interface PlannedRules {
+interface PlannedRules {
   readonly deny: readonly PlannedRule[];
   /** Denials that the desk decides, as all requests that they may be about. */
   readonly mustAsk: readonly PlannedRule[];

@@ -37,7 +37,7 @@ function sketchRule(service: string, text: string, number: number): PolicyRule {
   };
 }
 
-export function sketchPrincipal(text: string): PolicyPrincipal {
+function sketchPrincipal(text: string): PolicyPrincipal {
   if (text === '*') return { kind: 'any' };
   return text.startsWith('role:')
     ? ({ kind: 'role', role: text.slice(5) } as PolicyPrincipal)

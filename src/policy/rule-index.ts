@@ -49,7 +49,7 @@ const row = { principal: 0, method: 1, value: 2, order: 3 } as const;
 /** So many rows are read in a row faster than one is looked up. */
 const shortMax = 6;
 
-export interface IndexOptions<T> {
+interface IndexOptions<T> {
   readonly texts: Texts;
   readonly toValue: (rule: PolicyRule) => T;
   /** Of two rules for the same the first is kept, unless this makes one of them. */

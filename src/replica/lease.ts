@@ -37,7 +37,7 @@ export type LeaseEvent =
   /** Time went by. */
   | { readonly kind: 'time'; readonly nowMs: number };
 
-export interface LeaseTimes {
+interface LeaseTimes {
   /** A holder stops this long after it began its last renewal that came through. */
   readonly heldMs: number;
   /** Others take a lease that they have seen unchanged for this long. */

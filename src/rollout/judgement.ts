@@ -109,7 +109,7 @@ export function hurt(own: Stretch, witnesses: Witnesses, meant: Meant): string |
 }
 
 /** What a commit does on purpose. */
-export interface Meant {
+interface Meant {
   /** It takes permissions away. */
   readonly denialsExpected: boolean;
   /** It says anew who gets requests, or how the application is run. */

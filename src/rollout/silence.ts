@@ -2,7 +2,7 @@ import type { Signals } from './signals.ts';
 import { poissonHead, type Stretch, type Witnesses } from './stretch.ts';
 
 /** All that decides when a proxy has lost its requests. */
-export const silenceLimits = {
+const silenceLimits = {
   /** Of the pace before: what is left where nobody calls any more but those who look whether it is there. */
   shareMax: 0.1,
   /** A shorter pause is one of the machine, or of who calls. */

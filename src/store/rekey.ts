@@ -5,14 +5,14 @@ import type { KeyEncryption } from '../identity/key-encryption.ts';
 import type { OpenError } from '../identity/seal.ts';
 import type { Store, StoredDocument } from './store.ts';
 
-export interface RekeyParts {
+interface RekeyParts {
   readonly store: Pick<Store, 'list' | 'get' | 'put'>;
   readonly from: KeyEncryption;
   readonly to: KeyEncryption;
   readonly random: Random;
 }
 
-export interface DoesNotOpen {
+interface DoesNotOpen {
   readonly document: StoredDocument;
   readonly problem: OpenError;
 }

@@ -46,7 +46,7 @@ export type Statement = readonly [sql: string, parameters: readonly Parameter[]]
  * The same statement, which does something only while the lease has this epoch. `lock` keeps the lease from changing
  * between the look and the write, where statements run beside each other.
  */
-export interface Fence {
+interface Fence {
   readonly epoch: number;
   readonly lock: '' | ' FOR SHARE';
 }

@@ -5,7 +5,7 @@ import type { TokenFacts } from '../policy/facts.ts';
 import type { TokenRefusal } from './refusal.ts';
 
 /** Clocks of two hosts differ. Only for what begins later; a token that has ended has ended. */
-export const leewayMs = 30_000;
+const leewayMs = 30_000;
 /** Conditions walk through claims; nobody nests them deeper. */
 const depthMax = 16;
 /** The last second that a timestamp of CEL can say: the end of the year 9999. */

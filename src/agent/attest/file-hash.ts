@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { err, ok, type Result } from '../../base/result.ts';
 
 /** Larger executables get no `unix:sha256` selector: 512 MiB take a second to read. */
-export const hashedBytesMax = 512 * 1024 * 1024;
+const hashedBytesMax = 512 * 1024 * 1024;
 const cacheEntriesMax = 1_000;
 const chunkBytes = 1024 * 1024;
 

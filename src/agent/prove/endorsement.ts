@@ -31,7 +31,7 @@ const chainIndexLast = 0x01c001ff;
 /** As many as a control plane takes. */
 const chainMax = 5;
 
-export interface Endorsement {
+interface Endorsement {
   readonly template: EkTemplate;
   /** TPM2B_PUBLIC. */
   readonly publicPart: Uint8Array;

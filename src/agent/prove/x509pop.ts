@@ -8,7 +8,7 @@ import type { HostProver } from '../../identity/hosts/attestor.ts';
 import { nonceBytes, signProof, x509popMethod } from '../../identity/hosts/x509pop-proof.ts';
 import { fromBase64, fromPem } from '../../identity/pem.ts';
 
-export interface HostCertificateFiles {
+interface HostCertificateFiles {
   /** The machine's own certificate first, then the CAs between it and the root. */
   readonly certificatePath: string;
   readonly keyPath: string;

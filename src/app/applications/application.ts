@@ -7,7 +7,7 @@ import type { PlannedWorkload } from '../host-plan.ts';
 import { awaitUp } from './await-up.ts';
 import { saysInUse, tellingLine } from './telling-line.ts';
 
-export interface ApplicationOptions {
+interface ApplicationOptions {
   readonly clock: Clock;
   /** `port`: where it is to listen. */
   readonly spec: (planned: PlannedWorkload, port: number) => ChildSpec;

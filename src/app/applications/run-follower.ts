@@ -1,7 +1,7 @@
 import type { Sides } from '../../rollout/sides.ts';
 import type { RunRevision } from '../host-plan.ts';
 
-export interface RunFollowerOptions {
+interface RunFollowerOptions {
   /** Undefined: it cannot be read (any more), as a working tree that has changed since. */
   readonly read: (commit: string) => Promise<RunRevision | undefined>;
   readonly reconcile: (sides: Sides<RunRevision>) => Promise<void>;

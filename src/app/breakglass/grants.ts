@@ -14,7 +14,7 @@ import { tellStep } from './tell-step.ts';
 export const grantKind = 'breakglass';
 
 /** That wait or are in effect at one time: each is a rule, and more than these is no exception any more. */
-export const openMax = 50;
+const openMax = 50;
 /** Of those that are over; the ledger has all. */
 const overMax = 100;
 const retryMs = 1_000;

@@ -90,7 +90,7 @@ export class GrantUses {
   }
 }
 
-export interface UsesParts {
+interface UsesParts {
   readonly store: Pick<Store, 'list' | 'get' | 'put' | 'remove' | 'record'>;
   readonly feed: Pick<Feed, 'follow'>;
   readonly metrics: Metrics<MetricName>;

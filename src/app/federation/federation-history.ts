@@ -8,7 +8,7 @@ const stateKind = 'federation-state';
 /** A partner is polled ten times less often at most. */
 const lookEveryMs = 1_000;
 
-export interface FederationHistoryParts {
+interface FederationHistoryParts {
   readonly store: Pick<Store, 'record'>;
   readonly clock: Clock;
   readonly look: () => FederationReply;

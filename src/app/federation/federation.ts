@@ -6,7 +6,7 @@ import type { PeerReply } from '../../serve/api/wire.ts';
 import { PeerPoller } from './peer-poller.ts';
 import { forgetOthers, type PeerStore } from './peer-store.ts';
 
-export interface FederationOptions {
+interface FederationOptions {
   readonly store: PeerStore;
   readonly clock: Clock;
   readonly log: Log;

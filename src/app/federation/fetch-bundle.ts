@@ -33,7 +33,7 @@ export type EndpointAuth =
 
 /** Of a whole fetch, redirects too: below what a command waits for an answer of the control API (10 s). */
 export const fetchTimeoutMs = 8_000;
-export const redirectsMax = 3;
+const redirectsMax = 3;
 const temporaryRedirects = [302, 303, 307];
 const permanentRedirects = [301, 308];
 

@@ -16,12 +16,12 @@ const refreshMsMin = 10_000;
 const refreshMsMax = 3_600_000;
 
 /** How polling stands. A failure keeps what was there and waits for the next interval (rule 76). */
-export type PollState =
+type PollState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'fresh' }
   | { readonly kind: 'failing'; readonly sinceMs: number; readonly problem: Problem };
 
-export interface PeerPollerParts {
+interface PeerPollerParts {
   readonly store: PeerStore;
   readonly clock: Clock;
   readonly log: Log;

@@ -13,7 +13,7 @@ import type { Intent, Service, ServiceName } from '../../model/types.ts';
 import type { IntentTree } from '../intent-source.ts';
 
 /** In the order in which they are passed. */
-export const gateNames = ['parse', 'compile', 'tests', 'references', 'envoy', 'guard'] as const;
+const gateNames = ['parse', 'compile', 'tests', 'references', 'envoy', 'guard'] as const;
 export type GateName = (typeof gateNames)[number];
 
 /** What runs when a commit is checked. */

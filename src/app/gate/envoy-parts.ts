@@ -104,7 +104,7 @@ function listenersPart(snapshot: Snapshot): Part {
 const virtualHostsField = 2;
 
 /** By its wire form: to decode a thousand route configurations takes longer than to judge what changed in them. */
-export function splitRoutes(bytes: Uint8Array): {
+function splitRoutes(bytes: Uint8Array): {
   readonly virtualHosts: readonly Uint8Array[];
   readonly frame: Uint8Array;
 } {

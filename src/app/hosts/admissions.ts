@@ -28,7 +28,7 @@ import type { Store } from '../../store/store.ts';
 import type { AttestationProgress, Attestations, ProvenHost } from './attestation.ts';
 import type { HostRegistry } from './registry.ts';
 
-export interface AdmissionsParts {
+interface AdmissionsParts {
   readonly authority: Authority;
   readonly registry: HostRegistry;
   readonly attestations: Attestations;

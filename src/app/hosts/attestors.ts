@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.ts';
 import type { HostRegistry } from './registry.ts';
 
 /** The ways in which machines come into this mesh, by their names. */
-export interface Attestors {
+interface Attestors {
   /** For whoever reaches the host API. */
   remote(): ReadonlyMap<string, HostAttestor>;
   /** For the operator's socket. */

@@ -76,7 +76,7 @@ export class HostHistory implements LeaderPart {
   }
 }
 
-export interface HostHistoryParts {
+interface HostHistoryParts {
   readonly store: Pick<Store, 'record'>;
   readonly clock: Clock;
   /** The trust domain. */

@@ -19,7 +19,7 @@ interface Known {
   readonly version: number;
 }
 
-export interface RegistryOptions {
+interface RegistryOptions {
   readonly store: Store;
   readonly clock: Clock;
 }

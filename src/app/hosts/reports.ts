@@ -44,7 +44,7 @@ function stateOf(report: HostReport): StoredReport['state'] {
   };
 }
 
-export interface HostReportsParts {
+interface HostReportsParts {
   readonly plane: ControlPlane;
   readonly store: Store;
   readonly confirmations: Confirmations;

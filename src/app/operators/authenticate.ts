@@ -6,7 +6,7 @@ import type { Shown } from '../../serve/api/operator-server.ts';
 import type { ApiPeer } from '../../serve/api/server.ts';
 import type { Store } from '../../store/store.ts';
 
-export interface AuthenticateParts {
+interface AuthenticateParts {
   readonly store: Pick<Store, 'get'>;
   readonly clock: Clock;
   /** `operators` of the running mesh.yaml. */

@@ -20,7 +20,7 @@ import { countMeshEvent, processMetrics } from './self-metrics.ts';
 import { setXdsCounters } from './xds-metrics.ts';
 
 /** What there is from the start. */
-export interface OperationsParts {
+interface OperationsParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly registry: HostRegistry;
@@ -32,7 +32,7 @@ export interface OperationsParts {
 }
 
 /** What there is once the CA is open. */
-export interface ServingParts {
+interface ServingParts {
   readonly authority: Authority;
   readonly notices: Notices;
 }

@@ -22,7 +22,7 @@ export interface OperatorApiOptions {
   readonly files: CertificateFiles | undefined;
 }
 
-export interface OperatorApi {
+interface OperatorApi {
   listen(svid: TlsMaterial): Promise<void>;
   setTls(svid: TlsMaterial): void;
   close(): void;

@@ -18,7 +18,7 @@ export interface Followed {
 /** Gets everything that changed since the last call, together. */
 export type Follower = (changes: readonly Followed[]) => void | Promise<void>;
 
-export interface FeedOptions {
+interface FeedOptions {
   readonly store: Pick<Store, 'isShared' | 'get' | 'versions' | 'watch'>;
   readonly clock: Clock;
   readonly log: Log;

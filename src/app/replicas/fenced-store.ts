@@ -33,7 +33,7 @@ export function fencedStore(store: Store, epoch: () => number | undefined): Fenc
   };
 }
 
-export function notLeading(): ChanceryError {
+function notLeading(): ChanceryError {
   return new ChanceryError({
     code: 'CH5450',
     message: 'another replica leads now; what this one had begun to write does not count',

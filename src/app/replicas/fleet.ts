@@ -18,7 +18,7 @@ const refusedMax = 3;
 const messageCharactersMax = 500;
 
 /** A proxy as it stands to what it is to have, at whichever replica it is. */
-export interface FleetStatus extends Pick<ProxyStatus, 'state' | 'sinceMs' | 'rejected'> {
+interface FleetStatus extends Pick<ProxyStatus, 'state' | 'sinceMs' | 'rejected'> {
   readonly connected: boolean;
   /** All of the present snapshot is taken or refused, of the revision that is in effect here. */
   readonly converged: boolean;
@@ -47,7 +47,7 @@ interface Remote {
   readonly rejected: ReadonlyMap<string, ProxyStatus['rejected']>;
 }
 
-export interface FleetOptions {
+interface FleetOptions {
   readonly store: Pick<Store, 'isShared' | 'put'>;
   readonly clock: Clock;
   readonly xds: Pick<XdsService, 'status'>;

@@ -6,7 +6,7 @@ import type { IntentTree } from '../intent-source.ts';
 import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
 import type { ReadRevision, RevisionStore } from './revision-store.ts';
 
-export interface RevisionFollowerParts {
+interface RevisionFollowerParts {
   readonly plane: ControlPlane;
   /** What rollouts do to the plane; the same for who leads and who follows. */
   readonly moves: RolloutPlane;

@@ -16,7 +16,7 @@ import type { Store, StoredLease } from '../../store/store.ts';
 const lookEveryMs = 1_000;
 
 /** Who holds the lease, as it stands in it. */
-export interface LeaseHolder {
+interface LeaseHolder {
   /** Of one process: what comes after it with the same name is another. */
   readonly replica: string;
   readonly name: string;
@@ -24,7 +24,7 @@ export interface LeaseHolder {
   readonly sinceMs: number;
 }
 
-export interface LeadershipOptions {
+interface LeadershipOptions {
   readonly store: Pick<Store, 'isShared' | 'lease' | 'putLease'>;
   readonly clock: Clock;
   readonly log: Log;

@@ -18,7 +18,7 @@ import { RevisionStore, revisionKind, type StoredRevision } from './revision-sto
 
 const retryMs = 500;
 
-export interface OpenRevisionsParts {
+interface OpenRevisionsParts {
   readonly replica: Replica;
   readonly plane: ControlPlane;
   readonly xds: XdsService;

@@ -17,8 +17,8 @@ import type { Feed, Followed } from './feed.ts';
 import type { Replica } from './replica.ts';
 import type { Role } from './role.ts';
 
-export const orderKind = 'order';
-export const answerKind = 'order-answer';
+const orderKind = 'order';
+const answerKind = 'order-answer';
 
 /** Calls that change what only the leader may; all others any replica answers. */
 const ofLeader: ReadonlySet<string> = new Set([
@@ -48,7 +48,7 @@ interface Order {
   readonly request: Pick<ApiRequest, 'method' | 'path' | 'body'>;
 }
 
-export interface OrdersOptions {
+interface OrdersOptions {
   readonly store: Pick<Store, 'put' | 'remove' | 'list'>;
   readonly kek: KeyEncryption;
   readonly clock: Clock;

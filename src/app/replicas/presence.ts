@@ -25,7 +25,7 @@ export interface ReplicaAbout {
   readonly intent?: string;
 }
 
-export interface SeenReplica {
+interface SeenReplica {
   readonly about: ReplicaAbout;
   /** It has not been heard of for three beats: it is dead, or cut off from the store. */
   readonly isSilent: boolean;
@@ -40,7 +40,7 @@ interface Seen {
   isSilent: boolean;
 }
 
-export interface PresenceOptions {
+interface PresenceOptions {
   readonly store: Pick<Store, 'isShared' | 'put' | 'remove' | 'list'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -198,7 +198,7 @@ export class Presence {
 }
 
 /** What else a replica writes under its own id. */
-export const replicaKinds = ['standing', 'signals'] as const;
+const replicaKinds = ['standing', 'signals'] as const;
 
 function storeAway(sinceMs: number): Finding {
   return {

@@ -4,7 +4,7 @@ import type { IntentSource } from '../intent-source.ts';
 import { webhookPath } from '../webhook-listener.ts';
 import type { Orders } from './orders.ts';
 
-export interface PushHintsParts {
+interface PushHintsParts {
   readonly isLeading: () => boolean;
   readonly log: Log;
 }

@@ -16,7 +16,7 @@ import { Leadership } from './leadership.ts';
 import { Presence, replicaKind } from './presence.ts';
 import { Role } from './role.ts';
 
-export interface ReplicaOptions {
+interface ReplicaOptions {
   readonly store: Store;
   /** Its port for proxies: two on one machine have two. */
   readonly port: number;

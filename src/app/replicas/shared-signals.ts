@@ -12,7 +12,7 @@ const writeEveryMs = 500;
 
 type Counted = readonly [proxy: string, counters: ReportedCounters];
 
-export interface SharedSignalsOptions {
+interface SharedSignalsOptions {
   readonly store: Pick<Store, 'isShared' | 'put'>;
   readonly clock: Clock;
   readonly signals: SignalLog;

@@ -39,7 +39,7 @@ export function rolloutMoves(plane: ControlPlane, watchMs: () => number): Rollou
   };
 }
 
-export interface OpenRolloutsParts {
+interface OpenRolloutsParts {
   readonly plane: ControlPlane;
   readonly moves: RolloutPlane;
   readonly fleet: Pick<Fleet, 'status'>;

@@ -24,7 +24,7 @@ import { dueStep, type Evidence, isLookedAt, type ProxyStanding, restarting } fr
 import type { SignalLog } from './signal-log.ts';
 import { signalsBefore, type Watched } from './watched.ts';
 
-export interface RolloutsOptions {
+interface RolloutsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly plane: RolloutPlane;

@@ -18,7 +18,7 @@ export interface ShadowApiParts {
 }
 
 /** A look at live traffic, not a second policy that stays. */
-export const shadowForMsMax = 24 * 3_600_000;
+const shadowForMsMax = 24 * 3_600_000;
 const forMsMin = 1_000;
 
 /** What rides along, has it ride, ends it; undefined when the request is about something else. */

@@ -13,7 +13,7 @@ const keepMs = 3_000;
 /** As many as may watch. */
 const hostsMax = 20_000;
 
-export interface ShadowCountsParts {
+interface ShadowCountsParts {
   readonly store: Pick<Store, 'put' | 'list' | 'remove'>;
   readonly clock: Clock;
   readonly log: Log;

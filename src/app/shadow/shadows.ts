@@ -22,7 +22,7 @@ import {
 } from './shadow-record.ts';
 import { readCounts } from './shadow-report.ts';
 
-export interface ShadowsParts {
+interface ShadowsParts {
   readonly store: Store;
   readonly fenced: FencedStore;
   readonly replica: Pick<Replica, 'name' | 'isLeading' | 'role' | 'feed'>;
@@ -35,7 +35,7 @@ export interface ShadowsParts {
   readonly log: Log;
 }
 
-export type NewShadow = Pick<ShadowRecord, 'branch' | 'commit' | 'subject' | 'by'> & {
+type NewShadow = Pick<ShadowRecord, 'branch' | 'commit' | 'subject' | 'by'> & {
   readonly forMs: number;
   readonly files: ReadonlyMap<string, string>;
   readonly intent: Intent;

@@ -13,7 +13,7 @@ export interface Arrival extends Noticed {
   readonly read: Span;
 }
 
-export interface Span {
+interface Span {
   readonly startMs: number;
   readonly endMs: number;
 }

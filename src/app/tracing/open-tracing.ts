@@ -8,7 +8,7 @@ import type { SpanLosses } from './span-queue.ts';
 import { tracedLog } from './traced-log.ts';
 import { noTracing, type Tracing } from './tracing.ts';
 
-export interface TracingParts {
+interface TracingParts {
   /** Where traces go; what OTEL_EXPORTER_OTLP_… says when left out. */
   readonly endpoint: string | undefined;
   readonly env: NodeJS.ProcessEnv;

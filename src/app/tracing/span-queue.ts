@@ -10,7 +10,7 @@ export interface SpanLosses {
 }
 
 /** Tells how each export ended, and of how many spans. */
-export function watchedExporter(
+function watchedExporter(
   exporter: SpanExporter,
   losses: SpanLosses,
   onDone: (spans: number) => void,

@@ -7,7 +7,7 @@ const keepSoonMs = 1_000;
 /** How much of it may be lost: counts of minutes, and none of an edge. */
 const keepLaterMs = 300_000;
 
-export interface KeptSoonParts {
+interface KeptSoonParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;

@@ -18,7 +18,7 @@ import { inlineListener } from '../gate/inline-listener.ts';
 
 const agentConnectMs = 2_000;
 
-export interface SnapshotOptions {
+interface SnapshotOptions {
   readonly intent: Intent;
   readonly service: ServiceName;
   /** Where its ingress listens, on loopback. */
@@ -28,7 +28,7 @@ export interface SnapshotOptions {
   readonly egressPort?: number;
 }
 
-export interface IngressOptions extends SnapshotOptions {
+interface IngressOptions extends SnapshotOptions {
   /** As the proxy finds it from the folder that it runs in. */
   readonly agentSocket: string;
 }

@@ -3,7 +3,7 @@ import type { SentAnswer } from './send.ts';
 type LogLine = Readonly<Record<string, unknown>>;
 
 /** Where a request was decided; `handshake` and `listener`: refused ahead of any rule. */
-export type DecidedIn = 'handshake' | 'listener' | 'proxy' | 'desk';
+type DecidedIn = 'handshake' | 'listener' | 'proxy' | 'desk';
 
 /** What became of a request in a real Envoy. */
 export type Observed =

@@ -14,7 +14,7 @@ export type SentAnswer =
   /** Of TCP: whether bytes came back. */
   | { readonly kind: 'connection'; readonly isOpen: boolean };
 
-export interface Outgoing {
+interface Outgoing {
   readonly method: string;
   readonly path: string;
   readonly host: string;

@@ -10,7 +10,7 @@ import type { WorkloadView } from '../../serve/workload/source.ts';
 
 const lifetimeSeconds = 3_600;
 
-export interface Svid {
+interface Svid {
   readonly spiffeId: SpiffeId;
   readonly chainPem: string;
   readonly chainDer: readonly Uint8Array[];

@@ -29,7 +29,7 @@ const answerMaxMs = 5_000;
 /** What a person is shown of an Envoy that does not start, or of a desk that fails. */
 const reasonLengthMax = 600;
 
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly intent: Intent;
   readonly question: WhyQuestion;
   /** What `why` says to it. */

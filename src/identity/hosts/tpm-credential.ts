@@ -11,7 +11,7 @@ import type { TpmCurve, TpmPublic } from './tpm-public.ts';
 import { hashBytes, sized, type TpmHash, u32 } from './tpm-structure.ts';
 
 /** What only the TPM of the endorsement key opens, and only beside the key of that name. */
-export interface TpmCredential {
+interface TpmCredential {
   /** TPM2B_ID_OBJECT. */
   readonly blob: Uint8Array;
   /** TPM2B_ENCRYPTED_SECRET. */

@@ -31,7 +31,7 @@ export interface TpmPublic {
   readonly spki: Uint8Array;
 }
 
-export interface TpmScheme {
+interface TpmScheme {
   readonly kind: 'rsassa' | 'ecdsa';
   readonly hash: TpmHash;
 }

@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../base/result.ts';
 export const x509popMethod = 'x509pop';
 export const nonceBytes = 32;
 
-export interface ProofParts {
+interface ProofParts {
   readonly serverNonce: Uint8Array;
   readonly agentNonce: Uint8Array;
   /** Of the key that the host's certificate in the mesh will be for. */
@@ -19,7 +19,7 @@ const context = 'chancery host attestation x509pop v1\0';
  * What the machine signs. Behind the context every part has 32 bytes, so that no two sets of parts make one text. Both
  * nonces: neither side can have the other sign what was chosen before.
  */
-export function proofMessage({ serverNonce, agentNonce, publicKeySpki }: ProofParts): Uint8Array {
+function proofMessage({ serverNonce, agentNonce, publicKeySpki }: ProofParts): Uint8Array {
   return createHash('sha256')
     .update(context)
     .update(serverNonce)

@@ -11,7 +11,7 @@ import { type ApiHandler, type ApiPeer, serveRequest } from './server.ts';
 import { listening, shownSvid, tlsOptions } from './tls-listener.ts';
 
 /** The API for hosts, over TLS. */
-export interface HostApiServer {
+interface HostApiServer {
   /** Resolves with the port. */
   listen(address: string, port: number, tls: TlsMaterial): Promise<number>;
   /** New handshakes use the new material; open connections stay. */

@@ -16,7 +16,7 @@ export type Shown =
   | { readonly kind: 'nothing'; readonly reason: string };
 
 /** The operators' API over TLS 1.3. */
-export interface OperatorServer {
+interface OperatorServer {
   /** Resolves with the port. */
   listen(address: string, port: number, tls: TlsMaterial): Promise<number>;
   /** New handshakes use the new material; open connections stay. */

@@ -30,7 +30,7 @@ export async function listening(server: Server, address: string, port: number): 
   return (server.address() as AddressInfo).port;
 }
 
-export interface ShownSvid {
+interface ShownSvid {
   readonly id: SpiffeId;
   readonly certificate: Certificate;
 }

@@ -39,7 +39,7 @@ export interface Desk {
   readonly counters: DeskCounters;
 }
 
-export interface DeskCounters {
+interface DeskCounters {
   allowed: number;
   denied: number;
   /** Decisions that failed by a fault of the desk; each was a denial. */
@@ -55,7 +55,7 @@ export function newDeskCounters(): DeskCounters {
 }
 
 /** CH2191. The question is answered with gRPC UNAVAILABLE, and Envoy with its `status_on_error`. */
-export interface DeskUnavailable {
+interface DeskUnavailable {
   readonly code: Code;
   readonly message: string;
 }

@@ -43,7 +43,7 @@ export interface DecisionRecord {
   readonly fault: string | undefined;
 }
 
-export interface RuleEffect {
+interface RuleEffect {
   readonly rule: string;
   readonly effect: 'allow' | 'deny';
 }

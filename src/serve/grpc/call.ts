@@ -4,7 +4,7 @@ import { FrameReader, frame } from './frames.ts';
 import type { Peer } from './peer.ts';
 import { encodeMessage, type GrpcCode, GrpcError, grpcStatus } from './status.ts';
 
-export interface CallOptions {
+interface CallOptions {
   readonly stream: ServerHttp2Stream;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly peer: Peer;

@@ -4,7 +4,7 @@ import { FrameReader, frame } from './frames.ts';
 import { decodeMessage, type GrpcCode, GrpcError, grpcStatus } from './status.ts';
 
 /** Where a gRPC server listens. PEM texts; `serverName` is not checked against the certificate, `checkServer` is. */
-export type GrpcTarget =
+type GrpcTarget =
   | { readonly kind: 'unix'; readonly path: string }
   | {
       readonly kind: 'tls';

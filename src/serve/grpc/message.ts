@@ -7,7 +7,7 @@ import { GrpcError, grpcStatus } from './status.ts';
  * The generated types are exact and heavy: their descriptors cost an agent 25 MB and a third of its start. An agent
  * speaks a dozen messages, so it has them as tables, which tests hold to the generated ones, byte for byte.
  */
-export type Field =
+type Field =
   | readonly [number, 'string' | 'bytes' | 'uint32' | 'string[]']
   | readonly [number, 'map of string' | 'map of bytes']
   | readonly [number, 'message' | 'message[]', Fields];

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readFileSync, readlinkSync, statSync } 
 import { err, ok, type Result } from '../../base/result.ts';
 
 /** Which file a process runs; a path can be replaced, this cannot. */
-export interface FileIdentity {
+interface FileIdentity {
   readonly dev: bigint;
   readonly ino: bigint;
 }

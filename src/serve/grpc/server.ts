@@ -17,7 +17,7 @@ import type { Method } from './method.ts';
 import { attestedPeer, type Peer, releasePeer, tlsPeer, unixPeer } from './peer.ts';
 import { type GrpcCode, GrpcError, grpcStatus } from './status.ts';
 
-export interface GrpcServerOptions {
+interface GrpcServerOptions {
   readonly methods: readonly Method[];
   /** Largest message taken from a peer; 4 MiB when left out. 5,000 names of endpoints are 264 KB. */
   readonly messageBytesMax?: number;

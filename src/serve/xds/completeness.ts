@@ -5,7 +5,7 @@ import { optional, presentOf, type StreamView } from './sequencer.ts';
  * A proxy asks for what its clusters and listeners name within a moment; one that took all it asked for and still
  * lacks some has lost a subscription, and only a new stream brings it back (envoy#36951).
  */
-export const incompleteMs = 30_000;
+const incompleteMs = 30_000;
 /** A proxy that a new stream does not help is not reconnected all the time. */
 const incompleteMaxMs = 600_000;
 

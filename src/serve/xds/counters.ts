@@ -1,10 +1,10 @@
 import type { TypeUrl } from '../../compile/resource.ts';
 
 /** Bounds of the histogram of acknowledgements, in milliseconds; what took longer is in the last, open bucket. */
-export const ackBoundsMs = [5, 25, 100, 500, 2_000, 20_000] as const;
+const ackBoundsMs = [5, 25, 100, 500, 2_000, 20_000] as const;
 
 /** What happened with one type since the start of the service. */
-export interface TypeCounters {
+interface TypeCounters {
   readonly pushes: number;
   readonly bytes: number;
   readonly acks: number;

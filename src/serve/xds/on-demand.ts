@@ -7,7 +7,7 @@ import type { TypeState } from './type-state.ts';
  * B11). An Envoy never gives up a name that it asked for on demand, and any request of its application can make it
  * ask for one.
  */
-export const unknownNamesMax = 1_000;
+const unknownNamesMax = 1_000;
 
 export const nothingOnDemand: Snapshot = new Map();
 

@@ -20,7 +20,7 @@ export interface ProxyStatus {
 }
 
 /** Why a resource is not in force. */
-export interface Refusal {
+interface Refusal {
   readonly message: string;
   /** Where in the intent the resource comes from. */
   readonly from: readonly Position[];

@@ -16,7 +16,7 @@ export interface Rejection {
 /** Refused versions remembered of one name; the present one and the last good one are what matters. */
 const versionsMax = 4;
 /** A refusal that may pass by itself, such as an address in use, is tried again this much later. */
-export const passingRetryMs = 10_000;
+const passingRetryMs = 10_000;
 
 /** What one peer refused of one type, by name and version. */
 export class Rejections {

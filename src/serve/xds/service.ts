@@ -25,7 +25,7 @@ import { type StreamEvents, XdsStream } from './stream.ts';
 import { TypeMemory } from './type-memory.ts';
 import { decodeRequest } from './wire.ts';
 
-export interface XdsServiceOptions {
+interface XdsServiceOptions {
   readonly clock: Clock;
   /** Which proxy's snapshot a stream gets. Its authority is the peer, not what the node claims to be (rule A6). */
   readonly authorize: (

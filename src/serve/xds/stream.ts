@@ -26,7 +26,7 @@ import type { TypeMemory } from './type-memory.ts';
 import { TypeState } from './type-state.ts';
 import { encodeResponse } from './wire.ts';
 
-export interface Push {
+interface Push {
   readonly bytes: number;
   /** False for a push that tells the peer nothing new and that it did not ask for. */
   readonly hasEffect: boolean;
@@ -52,7 +52,7 @@ export interface StreamEvents {
   forgotten(count: number): void;
 }
 
-export interface StreamOptions {
+interface StreamOptions {
   readonly call: CallStream;
   readonly clock: Clock;
   readonly snapshot: Snapshot;

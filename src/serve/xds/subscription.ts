@@ -5,7 +5,7 @@ const namesMax = 20_000;
 const namesCharactersMax = 4 * 1024 * 1024;
 
 /** What one request changed. */
-export interface SubscriptionChange {
+interface SubscriptionChange {
   /** Names asked for, also those that were asked for before (rule B9). */
   readonly asked: readonly string[];
   readonly dropped: readonly string[];

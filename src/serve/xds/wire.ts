@@ -8,7 +8,7 @@ export function decodeRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
   return decode(deltaDiscoveryRequest, bytes);
 }
 
-export interface Response {
+interface Response {
   readonly typeUrl: string;
   readonly nonce: string;
   readonly resources: readonly Resource[];

@@ -7,7 +7,7 @@ import { passphraseKek } from './passphrase.ts';
 import { type PassphraseName, passphraseSource } from './passphrase-source.ts';
 import { parseKekUri } from './uri.ts';
 
-export interface KekHost {
+interface KekHost {
   readonly random: Random;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Which passphrase is meant, where one is. */

@@ -24,7 +24,7 @@ const saltBytes = 16;
 const headBytes = 3 + saltBytes;
 const keyBytes = 32;
 /** With less, guessing is cheaper than scrypt makes it dear. */
-export const passphraseCharsMin = 12;
+const passphraseCharsMin = 12;
 const wrapContext = 'data key';
 
 /** Errors: CH5213 (there is none, or it is too short), and those of its source. */

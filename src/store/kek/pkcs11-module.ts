@@ -21,7 +21,7 @@ const functions = {
   C_GenerateKey: 58,
 } as const;
 
-export type FunctionName = keyof typeof functions;
+type FunctionName = keyof typeof functions;
 
 /** CK_ULONG and pointers on 64-bit Linux, the only one that is supported. */
 export const wordBytes = 8;
@@ -34,7 +34,7 @@ const osLockingOk = 2n;
 const answerWithinMs = 10_000;
 
 /** A number, or the memory that is passed by its address (null: none). */
-export type Argument = number | bigint | Uint8Array | null;
+type Argument = number | bigint | Uint8Array | null;
 
 export interface Pkcs11Module {
   readonly path: string;
