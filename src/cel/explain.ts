@@ -4,7 +4,7 @@ import { celText } from './print.ts';
 import { absent, type CelOutcome, type CelRead } from './value.ts';
 
 /** A part of a condition that keeps the whole from being true. `offset` and `length` count UTF-16 units of its text. */
-interface CelReason {
+export interface CelReason {
   readonly offset: number;
   readonly length: number;
   readonly outcome: 'true' | 'false' | 'error' | 'unknown';

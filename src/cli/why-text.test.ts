@@ -30,3 +30,23 @@ test('an answer fits 80 columns, and nothing of it is cut', () => {
     assert.deepEqual(words(told(method, 80)), words(told(method, Number.POSITIVE_INFINITY)));
   }
 });
+
+test('below a rule whose condition does not hold stands each part that keeps it from that', () => {
+  const asked = intentOf({
+    'mesh.yaml': `${meshFile}attributes: { team: string }\n`,
+    'services/web.yaml': serviceFile('web', 'attributes: { team: shop }\n'),
+    'services/pay.yaml': serviceFile(
+      'pay',
+      'allow:\n  - { id: own, from: web, to: GET /a, when: \'source.team == "pay" || false\' }\n',
+    ),
+  });
+  const request = { method: 'GET', path: '/a' };
+  const answer = why(asked, { from: 'web', to: 'pay', request, facts: nothingKnown });
+  const text = whyText(answer, { question: 'q', where: 'w' }, {
+    ...{ color: false, width: 200 },
+  } as never);
+  assert.match(
+    text,
+    /nearest +own: when NO,.*\n +source\.team == "pay" is false: source\.team is "shop"\n/,
+  );
+});

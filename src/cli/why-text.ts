@@ -53,7 +53,9 @@ export function whyText(
     ...ruleLines(answer),
     ...(answer.decided === undefined ? [] : [['decided', decidedText(answer.decided), '']]),
     ...openLines(answer),
-    ...(settled.kind === 'deny' ? settled.closest.map(nearLine) : []),
+    ...(settled.kind === 'deny'
+      ? settled.closest.flatMap((miss) => [nearLine(miss), ...reasonLines(answer, miss)])
+      : []),
     ...(decision.noted?.audits ?? []).map((rule) => [
       'audit',
       `${rule.effect} rule ${rule.id} would ${rule.effect} it`,
@@ -133,6 +135,14 @@ function nearLine({ rule, clause, wanted, got }: NearMiss): string[] {
     `${rule.id}: ${clauses[clause]} NO, wants ${wanted}, got ${got}`,
     ruleAt(rule),
   ];
+}
+
+function reasonLines({ reasons }: WhyAnswer, { rule, clause }: NearMiss): string[][] {
+  const found = clause === 'when' ? (reasons.get(rule.id) ?? []) : [];
+  return found.map(({ part, outcome, values }) => {
+    const read = values.length === 0 ? '' : `: ${values.join(', ')}`;
+    return ['', `${part} ${outcome}${read}`, ''];
+  });
 }
 
 function ruleAt({ at }: RuleRef): string {

@@ -207,6 +207,7 @@ function replyOf(answer: WhyAnswer, question: WhyQuestion, commit: string) {
     verdict: verdictOf(decision).toLowerCase(),
     decision,
     ...{ caller, callee, decided, open, otherHost, staysHome },
+    reasons: Object.fromEntries(answer.reasons),
     route: route && { id: route.route.id, at: route.route.at, split: route.route.split },
   };
 }

@@ -22,6 +22,7 @@ allow:
   - { id: charge, from: cart, to: POST /v1/charges }
   - { id: tenants, from: cart, to: { request: GET /v1/**, headers: { x-tenant: acme } } }
   - { id: partner, from: spiffe://partner.test/desk, to: GET /v1/charges }
+  - { id: team, from: cart, to: GET /team, when: 'source.team == "pay" && request.headers["x-role"] == "a"' }
 deny:
   - { id: night, from: "*", to: DELETE /**, when: request.time.getHours() < 6 }
   - { id: internal, from: "*", to: "* /internal/**" }
@@ -37,7 +38,7 @@ function intentOf(): Intent {
     new Map([
       ['mesh.yaml', mesh],
       ['services/payments.yaml', payments],
-      ['services/cart.yaml', other('cart', 8002)],
+      ['services/cart.yaml', other('cart', 8002, 'attributes: { team: shop }\n')],
       ['services/reports.yaml', other('reports', 8003)],
       [
         'services/db.yaml',
@@ -111,6 +112,26 @@ describe('why', () => {
     const { decision, path, decided } = ask('cart', 'GET /v1%2fcharges');
     assert.equal(decision.kind === 'deny' && decision.code, 'CH4110');
     assert.deepEqual([path, decided], [undefined, undefined]);
+  });
+  test('says which parts of a condition keep a near rule from holding, and what they read', () => {
+    const partly = ask('cart', 'GET /team', { headers: [['x-role', 'b']] });
+    assert.deepEqual(partly.reasons.get('team'), [
+      {
+        ...{ part: 'source.team == "pay"', outcome: 'is false' },
+        values: ['source.team is "shop"'],
+      },
+      {
+        ...{ part: 'request.headers["x-role"] == "a"', outcome: 'is false' },
+        values: ['request.headers["x-role"] is "b"'],
+      },
+    ]);
+    const [, header] = ask('cart', 'GET /team', { headers: [] }).reasons.get('team') ?? [];
+    assert.deepEqual(header, {
+      ...{ part: 'request.headers["x-role"] == "a"', values: [] },
+      outcome: 'is not decided: there is no `x-role`',
+    });
+    assert.equal(ask('cart', 'POST /v1/charges').reasons.size, 0);
+    assert.equal(ask('cart', 'GET /v1%2fcharges').reasons.size, 0);
   });
   test('a connection', () => {
     assert.equal(ask('cart', '', {}, 'db').decision.kind, 'allow');

@@ -13,6 +13,7 @@ import { intentPolicy } from '../policy/intent-policy.ts';
 import type { Reading } from '../policy/other-readings.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
 import { headersInside, pathInside, proxyRefusal } from './proxy-reading.ts';
+import { type WhenReason, whenReasons } from './when-reasons.ts';
 
 /** A request that was not sent. What is left out is not known, and the answer says where it hangs on that. */
 export interface WhyQuestion {
@@ -36,6 +37,8 @@ export interface WhyAnswer {
   readonly rules: ReadonlyMap<string, Rule>;
   /** Where it is decided, and what keeps it out of the proxy. */
   readonly decided: DecidedAt | undefined;
+  /** Of rules in `closest` whose `when` does not hold: why, by id. */
+  readonly reasons: ReadonlyMap<string, readonly WhenReason[]>;
   /** What each open rule would make of it. */
   readonly open: readonly OpenRule[];
   /** The request names this host, which is not the callee's: whatever the rules say, its proxy answers 421 (CH4111). */
@@ -84,6 +87,9 @@ export function why(intent: Intent, given: WhyQuestion): WhyAnswer {
         : undefined,
     rules,
     decided: service && read.ok ? decidedAt(intent, service, decision, read.others) : undefined,
+    reasons: read.ok
+      ? whenReasons(intent, requestOf(question, read), settledPart(decision), rules)
+      : new Map(),
     open: decision.kind === 'depends' ? decision.rules.map((rule) => openRule(rule, rules)) : [],
     otherHost: question.request && otherHost,
     staysHome: staysHome(intent, question),
@@ -103,10 +109,16 @@ export function decisionOn(intent: Intent, given: WhyQuestion): Decision {
   return decided(intent, question, readRequest(intent, question, id));
 }
 
-function decided(intent: Intent, { to: callee, facts }: WhyQuestion, read: Read): Decision {
+function decided(intent: Intent, question: WhyQuestion, read: Read): Decision {
   if (!read.ok) return read.decision;
-  const { caller, action, others } = read;
-  return decideRequest(intentPolicy(intent).policy, { caller, callee, action, facts }, others);
+  return decideRequest(intentPolicy(intent).policy, requestOf(question, read), read.others);
+}
+
+function requestOf(
+  { to: callee, facts }: WhyQuestion,
+  { caller, action }: Extract<Read, { ok: true }>,
+): PolicyRequest {
+  return { caller, callee, action, facts };
 }
 
 /** What the request gets for all that is known; `depends` where not all of it is. */
