@@ -92,6 +92,8 @@ describe('ways that a commit takes away', () => {
     const [finding, ...more] = lost(files(call), files(''));
     assert.deepEqual(more, []);
     assert.match(finding?.notes?.[0] ?? '', /services\/web.yaml:6/);
-    assert.deepEqual(lost(files(call), files(call.replace('7000', '7001'))), []);
+    const [moved] = lost(files(call), files(call.replace('7000', '7001')));
+    assert.equal(moved?.message, 'web reaches pay at local port 7000, which becomes 7001');
+    assert.deepEqual(lost(files(call), files(call.replace('7000', '7001')), noTraffic), []);
   });
 });

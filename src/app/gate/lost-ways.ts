@@ -55,16 +55,22 @@ function lostEdge(edge: Edge): Finding {
   return held(edge, `${caller} may not call ${before.name} any more, and it does`, removed);
 }
 
-/** A callee that speaks no HTTP is reached at a local port or not at all. */
+/** A callee that speaks no HTTP is reached at a local port or not at all, and nobody sees who finds no listener there. */
 function lostCall(edge: Edge, old: Service, service: Service): readonly Finding[] {
   const { caller, before, after } = edge;
   if (after?.protocol !== 'tcp') return [];
-  const port = ({ calls }: Service) =>
-    calls.find((call) => call.service === after.name && call.localPort !== undefined);
-  const call = port(old);
-  if (call === undefined || port(service) !== undefined) return [];
-  const removed = place(call.at, `the local port for ${before.name}`);
-  return [held(edge, `${caller} has no way to ${before.name} any more, and uses it`, [removed])];
+  const callsOf = ({ calls }: Service) =>
+    calls.filter((call) => call.service === after.name && call.localPort !== undefined);
+  const kept = callsOf(service);
+  return callsOf(old).flatMap(({ localPort, at }) => {
+    if (kept.some((call) => call.localPort === localPort)) return [];
+    const [moved] = kept;
+    const message =
+      moved === undefined
+        ? `${caller} has no way to ${before.name} any more, and uses it`
+        : `${caller} reaches ${before.name} at local port ${localPort}, which becomes ${moved.localPort}`;
+    return [held(edge, message, [place(at, `the local port for ${before.name}`)])];
+  });
 }
 
 /** The edge stays, and a rule of it that lets requests in does not, or lets in less. */
