@@ -20,6 +20,7 @@ import { excerptsOf } from './gate/excerpts.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
 import { policyUpdate } from './policy-update.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
+import { type AgentListener, Subscribers } from './subscribers.ts';
 
 /** A commit that was accepted, and what runs while it is on its way. */
 export interface Accepted {
@@ -50,9 +51,6 @@ export interface RefusedTree {
   readonly findings: readonly Finding[];
 }
 
-/** One agent for each host, and a second one while a new one takes over. */
-const subscribersMax = 20_000;
-
 /** Holds intent and inventory, and keeps proxies and policy desks in step with them. No I/O of its own. */
 export class ControlPlane {
   readonly events: EventBus = createEventBus();
@@ -68,7 +66,7 @@ export class ControlPlane {
   #hosts: ReadonlyMap<string, readonly Workload[]>;
   #inventory: Inventory;
   #byId: ReadonlyMap<string, Workload> | undefined;
-  readonly #subscribers = new Map<(update: AgentUpdate) => void, Subscriber>();
+  readonly #subscribers = new Subscribers();
   #policies: Policies | undefined;
   #origin: { readonly version: string; readonly commit: string } | undefined;
   #grants: readonly Grant[] = [];
@@ -156,7 +154,7 @@ export class ControlPlane {
     this.#intent = { kind: 'running', tree, intent, entries, refused: undefined };
     const { commit, subject } = tree;
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
-    if (entriesChanged) this.#tell(entries);
+    if (entriesChanged) this.#subscribers.tell(entries);
     if (before.kind === 'running') {
       const next = { intent, commit };
       this.#policies = { base: this.#policies?.base ?? next, next };
@@ -202,25 +200,29 @@ export class ControlPlane {
   }
 
   /** For the agent of a host: `listener` gets the present policy and entries now and each later one. */
-  subscribe(host: string, listener: (update: AgentUpdate) => void): () => void {
-    if (this.#subscribers.size >= subscribersMax) throw new Error('too many agents are watching');
-    this.#subscribers.set(listener, { host, policy: '' });
+  subscribe(host: string, listener: AgentListener): () => void {
+    const unsubscribe = this.#subscribers.add(host, listener);
     if (this.#intent.kind === 'running') {
       this.#tellPolicies();
       listener(this.#intent.entries);
     }
     listener(this.#look);
-    return () => this.#subscribers.delete(listener);
+    return unsubscribe;
   }
 
   /** Hosts that have a watch open here. */
   get watchingHosts(): readonly string[] {
-    return [...new Set([...this.#subscribers.values()].map(({ host }) => host))].sort();
+    return this.#subscribers.hosts;
   }
 
   /** How many watches a host has open here. */
   watchers(host: string): number {
-    return [...this.#subscribers.values()].filter((one) => one.host === host).length;
+    return this.#subscribers.of(host);
+  }
+
+  /** Calls back with each host whose first watch opened here, or whose last one ended. */
+  onWatch(listener: (host: string) => void): void {
+    this.#subscribers.onHost(listener);
   }
 
   /**
@@ -258,7 +260,7 @@ export class ControlPlane {
     if (previous === undefined) return;
     const refused = finding && { commit, findings: [finding] };
     this.#intent = { ...previous, refused };
-    this.#tell(previous.entries);
+    this.#subscribers.tell(previous.entries);
   }
 
   /** A commit that was taken back before; it is refused when it comes. */
@@ -290,23 +292,18 @@ export class ControlPlane {
   look(everyMs: number): void {
     if (this.#look.everyMs === everyMs) return;
     this.#look = { kind: 'look', everyMs };
-    this.#tell(this.#look);
+    this.#subscribers.tell(this.#look);
   }
 
-  /** Each host its own, and only if it is another one than it has. */
   #tellPolicies(): void {
     if (this.#policies === undefined) return;
     const ahead = Map.groupBy(
       this.#inventory.filter(({ id }) => this.#ahead.has(id)),
       ({ host }) => host,
     );
-    for (const [listener, subscriber] of this.#subscribers) {
-      const services = new Set((ahead.get(subscriber.host) ?? []).map(({ service }) => service));
-      const update = this.#policyFor(services);
-      if (update === undefined || subscriber.policy === update.version) continue;
-      subscriber.policy = update.version;
-      listener(update);
-    }
+    this.#subscribers.tellPolicies((host) =>
+      this.#policyFor(new Set((ahead.get(host) ?? []).map(({ service }) => service))),
+    );
   }
 
   #policyFor(ahead: ReadonlySet<ServiceName>): ReturnType<typeof policyUpdate> | undefined {
@@ -328,10 +325,6 @@ export class ControlPlane {
   #originOf(version: string, commit: string): string {
     if (this.#origin?.version !== version) this.#origin = { version, commit };
     return this.#origin.commit;
-  }
-
-  #tell(update: AgentUpdate): void {
-    for (const subscriber of this.#subscribers.keys()) subscriber(update);
   }
 
   #emit(event: MeshEvent): void {
@@ -362,12 +355,6 @@ interface Policies {
 interface PolicySource {
   readonly intent: Intent;
   readonly commit: string;
-}
-
-interface Subscriber {
-  readonly host: string;
-  /** The version of the policy that it was told last. */
-  policy: string;
 }
 
 function both(source: PolicySource): Policies {

@@ -6,18 +6,30 @@ import { type HostReplyParts, hostReplies } from './hosts/admin-api.ts';
 import { HostHistory } from './hosts/host-history.ts';
 import type { Replica } from './replicas/replica.ts';
 
+interface RecordParts {
+  readonly store: Pick<Store, 'record'>;
+  readonly clock: Clock;
+}
+
 /** While this replica leads: what else would be known of the present only. */
 export function recordPast(
   parts: HostReplyParts &
-    FederationApiParts & {
-      readonly store: Pick<Store, 'record'>;
-      readonly clock: Clock;
-      readonly replica: Pick<Replica, 'role'>;
-    },
+    FederationApiParts &
+    RecordParts & { readonly replica: Pick<Replica, 'role'> },
 ): void {
   const { store, clock, authority, replica } = parts;
-  const subject = authority.trustDomain;
-  const look = () => hostReplies(parts);
-  void replica.role.add(new HostHistory({ store, clock, subject, look }));
+  void replica.role.add(recordHosts(parts, authority.trustDomain));
   void replica.role.add(recordFederation({ store, clock, look: () => federationReply(parts) }));
+}
+
+/** Hears of everything that a reply about a host is made of. */
+export function recordHosts(parts: HostReplyParts & RecordParts, trustDomain: string): HostHistory {
+  const { store, clock, registry, reports, fleet } = parts;
+  const look = (names?: ReadonlySet<string>) => hostReplies(parts, names);
+  const history = new HostHistory({ store, clock, subject: trustDomain, look });
+  const changed = (host: string): void => history.changed(host);
+  registry.onChange(changed);
+  reports.onChange(changed);
+  fleet.onWatch(changed);
+  return history;
 }

@@ -61,12 +61,15 @@ function hosts(parts: HostAdminParts, name: string): ApiReply {
 
 export type HostReplyParts = Pick<HostAdminParts, 'registry' | 'reports' | 'plane' | 'fleet'>;
 
-/** Every host as it is now. */
-export function hostReplies(parts: HostReplyParts): readonly HostReply[] {
+/** Every host as it is now, or those of these names. */
+export function hostReplies(
+  parts: HostReplyParts,
+  names?: ReadonlySet<string>,
+): readonly HostReply[] {
   const byHost = Map.groupBy(parts.plane.inventory, ({ host }) => host);
-  return parts.registry.all.map((record) =>
-    hostReply(record, parts, byHost.get(record.name) ?? []),
-  );
+  return parts.registry.all
+    .filter(({ name }) => names?.has(name) ?? true)
+    .map((record) => hostReply(record, parts, byHost.get(record.name) ?? []));
 }
 
 function hostReply(

@@ -28,11 +28,17 @@ describe('hosts as they were at a time', () => {
     clock = new FakeClock();
     store = await openStore(':memory:');
     hosts = [host('b'), host('a')];
-    history = new HostHistory({ store, clock, subject: 'm.test', look: () => hosts });
+    const look = (names?: ReadonlySet<string>) =>
+      hosts.filter(({ name }) => names?.has(name) ?? true);
+    history = new HostHistory({ store, clock, subject: 'm.test', look });
     history.lead();
   });
   after(() => store.close());
 
+  const become = (next: readonly HostReply[]): void => {
+    for (const { name } of [...hosts, ...next]) history.changed(name);
+    hosts = next;
+  };
   const at = async (atMs: number, name = ''): Promise<readonly HostReply[] | string> => {
     const reply = await hostsAt(store, atMs, name);
     return reply.kind === 'json' && reply.status === undefined
@@ -46,10 +52,10 @@ describe('hosts as they were at a time', () => {
 
   it('are those of then, by name, and one of them by its own', async () => {
     const firstMs = clock.nowMs();
-    hosts = [host('b', { connections: 0, seenMs: 7 })];
+    become([host('b', { connections: 0, seenMs: 7 })]);
     clock.advance(1_000);
     const secondMs = clock.nowMs();
-    hosts = [host('b'), host('c')];
+    become([host('b'), host('c')]);
     clock.advance(1_000);
     assert.deepEqual(await names(firstMs), ['a', 'b']);
     assert.deepEqual(await names(secondMs), ['b']);
@@ -61,14 +67,14 @@ describe('hosts as they were at a time', () => {
   it('are noted once, however often a host is heard, and whatever it renews', async () => {
     const held = { holder: 'web', notBeforeMs: 1, notAfterMs: 2 };
     for (let second = 0; second < 60; second += 1) {
-      hosts = [host('a', { seenMs: second, health: { ...health, identities: [held] } })];
+      become([host('a', { seenMs: second, health: { ...health, identities: [held] } })]);
       clock.advance(1_000);
     }
     assert.equal(await noted(), 3);
   });
 
   it('are found without reading further back than some hours', async () => {
-    hosts = [host('a')];
+    become([host('a')]);
     clock.advance(dayMs);
     assert.deepEqual(await names(clock.nowMs()), ['a']);
     const rosters = await store.ledger({ kind: 'host-roster', limit: 10 });
@@ -77,11 +83,43 @@ describe('hosts as they were at a time', () => {
 
   it('are noted by who leads only', async () => {
     history.follow();
-    hosts = [];
+    become([]);
     clock.advance(dayMs);
     assert.equal(await noted(), 2);
     history.lead();
     assert.deepEqual(await names(clock.nowMs()), []);
+  });
+
+  it('are noted at the end of the second in which they changed, as they are then', async () => {
+    const startMs = clock.nowMs();
+    clock.advance(2_300);
+    become([host('b'), host('a', { connections: 0 })]);
+    clock.advance(300);
+    become([host('b'), host('a', { connections: 0, trustSequence: 2 })]);
+    clock.advance(dayMs);
+    const [, change, ...more] = (await store.ledger({ kind: 'host-state', limit: 1_000 }))
+      .toReversed()
+      .filter(({ subject, atMs }) => subject === 'a' && atMs < startMs + 10_000);
+    assert.deepEqual([change?.atMs, more.length], [startMs + 3_000, 0]);
+    assert.match(String(change?.facts['state']), /"trustSequence":2/);
+  });
+
+  it('are not noted when they came and went within a second', async () => {
+    clock.advance(100);
+    become([host('b'), host('a', { connections: 0 })]);
+    clock.advance(100);
+    become([host('b'), host('a')]);
+    clock.advance(60_000);
+    assert.equal(await noted(), 2);
+  });
+
+  it('are looked at only when something changed, by one timer', () => {
+    assert.equal(clock.timerCount, 1);
+    for (const name of ['a', 'b', 'a']) history.changed(name);
+    assert.equal(clock.timerCount, 1);
+    history.follow();
+    history.changed('a');
+    assert.equal(clock.timerCount, 0);
   });
 
   it('are unknown before the first were noted', async () => {

@@ -13,7 +13,7 @@ const rosterKind = 'host-roster';
 const gone = 'gone';
 
 /** A host that comes and goes within this was there all the time. */
-const lookEveryMs = 1_000;
+const noteEveryMs = 1_000;
 const rosterEveryMs = 6 * 3_600_000;
 
 /** Notes how each host is, at the start and whenever it is otherwise, so that it can be asked for later. */
@@ -21,6 +21,10 @@ export class HostHistory implements LeaderPart {
   readonly #parts: HostHistoryParts;
   /** What was noted of each, but for when it was heard last. */
   readonly #noted = new Map<string, string>();
+  /** Hosts that may be otherwise than they were noted. */
+  readonly #changed = new Set<string>();
+  /** Since when it leads, by the monotonic clock; undefined: it follows. */
+  #leadsSinceMs: number | undefined;
   #rosterMs = 0;
   #cancel = (): void => {};
 
@@ -29,50 +33,80 @@ export class HostHistory implements LeaderPart {
   }
 
   lead(): void {
+    this.#leadsSinceMs = this.#parts.clock.monotonicMs();
     this.#roster();
     this.#plan();
   }
 
   follow(): void {
     this.#cancel();
+    this.#leadsSinceMs = undefined;
+    this.#changed.clear();
     this.#noted.clear();
   }
 
+  /** Something that is noted of this host may be otherwise from now on. */
+  changed(host: string): void {
+    if (this.#leadsSinceMs === undefined) return;
+    this.#changed.add(host);
+    if (this.#changed.size === 1) this.#plan();
+  }
+
+  /** One timer: for the end of this second where something changed, and for the next roster where nothing did. */
   #plan(): void {
     const { clock } = this.#parts;
-    this.#cancel = clock.after(lookEveryMs, () => {
-      if (clock.nowMs() - this.#rosterMs >= rosterEveryMs) this.#roster();
-      else this.#note();
+    this.#cancel();
+    const delayMs = this.#changed.size > 0 ? this.#untilNoteMs : this.#untilRosterMs;
+    this.#cancel = clock.after(delayMs, () => {
+      if (this.#untilRosterMs === 0) this.#roster();
+      else this.#noteChanged();
       this.#plan();
     });
   }
 
-  #roster(): void {
-    const { store, clock, subject } = this.#parts;
-    this.#rosterMs = clock.nowMs();
-    store.record({ atMs: this.#rosterMs, kind: rosterKind, subject, facts: {} });
-    this.#noted.clear();
-    this.#note();
+  get #untilNoteMs(): number {
+    const ledMs = this.#parts.clock.monotonicMs() - (this.#leadsSinceMs ?? 0);
+    return noteEveryMs - (ledMs % noteEveryMs);
   }
 
-  #note(): void {
-    const { store, clock, look } = this.#parts;
+  get #untilRosterMs(): number {
+    const leftMs = this.#rosterMs + rosterEveryMs - this.#parts.clock.nowMs();
+    return Math.min(rosterEveryMs, Math.max(0, leftMs));
+  }
+
+  #roster(): void {
+    const { store, subject, look, clock } = this.#parts;
     const atMs = clock.nowMs();
-    const there = new Set<string>();
-    for (const host of look()) {
-      there.add(host.name);
-      const state = notedOf(host);
-      const key = JSON.stringify({ ...state, seenMs: undefined });
-      if (this.#noted.get(host.name) === key) continue;
-      this.#noted.set(host.name, key);
-      const facts = { state: JSON.stringify(state) };
-      store.record({ atMs, kind: stateKind, subject: host.name, facts });
+    store.record({ atMs, kind: rosterKind, subject, facts: {} });
+    this.#rosterMs = atMs;
+    this.#noted.clear();
+    this.#changed.clear();
+    for (const host of look()) this.#note(host, atMs);
+  }
+
+  #noteChanged(): void {
+    const { look, clock } = this.#parts;
+    if (this.#changed.size === 0) return;
+    const atMs = clock.nowMs();
+    const left = new Set(this.#changed);
+    this.#changed.clear();
+    for (const host of look(new Set(left))) {
+      left.delete(host.name);
+      this.#note(host, atMs);
     }
-    for (const name of this.#noted.keys()) {
-      if (there.has(name)) continue;
-      this.#noted.delete(name);
-      store.record({ atMs, kind: stateKind, subject: name, facts: { state: gone } });
-    }
+    for (const name of left) if (this.#noted.delete(name)) this.#record(name, gone, atMs);
+  }
+
+  #note(host: HostReply, atMs: number): void {
+    const state = notedOf(host);
+    const key = JSON.stringify({ ...state, seenMs: undefined });
+    if (this.#noted.get(host.name) === key) return;
+    this.#noted.set(host.name, key);
+    this.#record(host.name, JSON.stringify(state), atMs);
+  }
+
+  #record(subject: string, state: string, atMs: number): void {
+    this.#parts.store.record({ atMs, kind: stateKind, subject, facts: { state } });
   }
 }
 
@@ -81,8 +115,8 @@ interface HostHistoryParts {
   readonly clock: Clock;
   /** The trust domain. */
   readonly subject: string;
-  /** Every host as it is now. */
-  readonly look: () => readonly HostReply[];
+  /** Every host as it is now, or those of these names that there are. */
+  readonly look: (names?: ReadonlySet<string>) => readonly HostReply[];
 }
 
 /** The certificates that it holds are renewed all the time, and each is in the ledger by itself. */

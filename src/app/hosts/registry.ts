@@ -29,6 +29,7 @@ export class HostRegistry {
   readonly #options: RegistryOptions;
   readonly #hosts = new Map<HostName, Known>();
   readonly #listeners = new Set<(host: HostName) => void>();
+  readonly #followers = new Set<(host: HostName) => void>();
 
   private constructor(options: RegistryOptions) {
     this.#options = options;
@@ -68,10 +69,15 @@ export class HostRegistry {
     this.#listeners.add(listener);
   }
 
+  /** Calls back with each host whose record is another one now, or none, whoever wrote it. */
+  onChange(follower: (host: HostName) => void): void {
+    this.#followers.add(follower);
+  }
+
   /** As the store has it: a host may have come by another control plane a moment ago. */
   async find(host: HostName): Promise<HostRecord | undefined> {
     const stored = await this.#options.store.get(hostKind, host);
-    if (stored === undefined) this.#hosts.delete(host);
+    if (stored === undefined) this.#drop(host);
     else this.#take(stored);
     return this.get(host);
   }
@@ -99,7 +105,7 @@ export class HostRegistry {
       const value = Buffer.from(JSON.stringify(changed.value));
       const version = await this.#options.store.put(hostKind, host, value, known?.version ?? 0);
       if (version !== undefined) {
-        this.#hosts.set(host, { record: changed.value, version });
+        this.#set(host, { record: changed.value, version });
         return changed;
       }
       await this.find(host);
@@ -122,7 +128,7 @@ export class HostRegistry {
     const record = await this.find(host);
     if (record === undefined) return err(unknown(host));
     await this.#options.store.remove(hostKind, host);
-    this.#hosts.delete(host);
+    this.#drop(host);
     await this.#cut(host, 'host-evicted', by, reason);
     return ok(record);
   }
@@ -131,7 +137,7 @@ export class HostRegistry {
   take(changes: readonly Followed[]): void {
     const before = new Set(this.active.map(({ name }) => name));
     for (const { id, document } of changes) {
-      if (document === undefined) this.#hosts.delete(id as HostName);
+      if (document === undefined) this.#drop(id as HostName);
       else this.#take(document);
       const isCut =
         before.has(id as HostName) && this.get(id as HostName)?.standing.kind !== 'active';
@@ -149,7 +155,21 @@ export class HostRegistry {
   #take({ id, version, value }: StoredDocument): void {
     const host = id as HostName;
     const record = JSON.parse(Buffer.from(value).toString('utf8')) as HostRecord;
-    this.#hosts.set(host, { record, version });
+    this.#set(host, { record, version });
+  }
+
+  #set(host: HostName, known: Known): void {
+    const isOther = this.#hosts.get(host)?.version !== known.version;
+    this.#hosts.set(host, known);
+    if (isOther) this.#tell(host);
+  }
+
+  #drop(host: HostName): void {
+    if (this.#hosts.delete(host)) this.#tell(host);
+  }
+
+  #tell(host: HostName): void {
+    for (const follower of this.#followers) follower(host);
   }
 }
 

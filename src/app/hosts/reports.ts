@@ -47,11 +47,11 @@ function stateOf(report: HostReport): StoredReport['state'] {
 interface HostReportsParts {
   readonly plane: ControlPlane;
   readonly store: Store;
-  readonly confirmations: Confirmations;
-  readonly signals: SharedSignals;
-  readonly revisions: Pick<Revisions, 'applications'>;
-  readonly traffic: TrafficLog;
-  readonly flows: FlowLog;
+  readonly confirmations: Pick<Confirmations, 'take'>;
+  readonly signals: Pick<SharedSignals, 'tell' | 'forget'>;
+  readonly revisions: { readonly applications: Pick<Revisions['applications'], 'take'> };
+  readonly traffic: Pick<TrafficLog, 'take'>;
+  readonly flows: Pick<FlowLog, 'take'>;
   readonly breakglass: { readonly uses: Pick<GrantUses, 'take'> };
   readonly shadows: Pick<Shadows, 'take'>;
   readonly clock: Clock;
@@ -65,12 +65,19 @@ export class HostReports {
   readonly #kept = new Map<string, string>();
   readonly #last = new Map<HostName, { readonly report: HostReport; readonly seenMs: number }>();
 
+  readonly #followers = new Set<(host: HostName) => void>();
+
   constructor(parts: HostReportsParts) {
     this.#parts = parts;
   }
 
   last(host: HostName): { readonly report: HostReport; readonly seenMs: number } | undefined {
     return this.#last.get(host);
+  }
+
+  /** Calls back with each host that told something else than before of itself or what it runs, here or elsewhere. */
+  onChange(follower: (host: HostName) => void): void {
+    this.#followers.add(follower);
   }
 
   async take(record: HostRecord, body: unknown): Promise<ApiReply> {
@@ -90,9 +97,11 @@ export class HostReports {
     await this.#parts.breakglass.uses.take(host, report.breakglass ?? [], clock.nowMs());
     const ids = new Set<string>(own.map(({ id }) => id));
     for (const { id } of this.#workloadsOf(host)) if (!ids.has(id)) signals.forget(id);
-    plane.report(host, own);
+    const runsOther = plane.report(host, own);
     const nowMs = clock.nowMs();
+    const before = this.#last.get(host)?.report;
     this.#last.set(host, { report, seenMs: nowMs });
+    if (runsOther || before === undefined || !saysTheSame(before, report)) this.#tell(host);
     confirmations.take(host, report, nowMs);
     for (const { workload, counters } of report.counters ?? []) {
       if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
@@ -120,11 +129,17 @@ export class HostReports {
         this.#last.delete(host as HostName);
         revisions.applications.take(host, []);
       }
-      if (state === undefined) continue;
-      this.#last.set(host as HostName, { report: { workloads, ...state }, seenMs: nowMs });
-      confirmations.take(host, state, nowMs);
-      revisions.applications.take(host, state.applications ?? []);
+      if (state !== undefined) {
+        this.#last.set(host as HostName, { report: { workloads, ...state }, seenMs: nowMs });
+        confirmations.take(host, state, nowMs);
+        revisions.applications.take(host, state.applications ?? []);
+      }
+      this.#tell(host as HostName);
     }
+  }
+
+  #tell(host: HostName): void {
+    for (const follower of this.#followers) follower(host);
   }
 
   #takeUse(own: readonly Workload[], report: HostReport): void {
@@ -151,6 +166,7 @@ export class HostReports {
     // Callers first: what is not written yet is written again by the next report, or by the next cut.
     const kept = this.#keep(host, [], undefined);
     plane.report(host, []);
+    this.#tell(host);
     kept.catch((error: unknown) =>
       log.error('the store did not take that a host has left', { host, ...problemFields(error) }),
     );
@@ -189,6 +205,13 @@ export class HostReports {
     const wanted = plane.intent.intent.services.get(service)?.identity.hostSelectors ?? [];
     return hostFits(wanted, hostSelectors(record));
   }
+}
+
+/** But for what it holds, which is renewed all the time. */
+function saysTheSame(before: HostReport, after: HostReport): boolean {
+  const said = ({ trustSequence, health }: HostReport): string =>
+    JSON.stringify([trustSequence, { ...health, identities: [] }]);
+  return said(before) === said(after);
 }
 
 /** A host speaks of what it runs. */

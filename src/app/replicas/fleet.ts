@@ -37,6 +37,8 @@ interface Standing {
   readonly hosts: readonly string[];
 }
 
+const nobody: ReadonlySet<string> = new Set();
+
 type State = ProxyStatus['state'];
 
 interface Remote {
@@ -63,6 +65,9 @@ interface FleetOptions {
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #remotes = new Map<string, Remote>();
+  /** Hosts of each replica that is heard of, as the watchers were told. */
+  #told: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  readonly #watchers = new Set<(host: string) => void>();
   #cancel: (() => void) | undefined;
   #written = '';
   #stopped = false;
@@ -94,6 +99,12 @@ export class Fleet {
     return this.#options.plane.watchers(host) + elsewhere;
   }
 
+  /** Calls back with each host that may be watched otherwise than before, here or elsewhere. */
+  onWatch(watcher: (host: string) => void): void {
+    this.#watchers.add(watcher);
+    this.#options.plane.onWatch(watcher);
+  }
+
   take(changes: readonly Followed[]): void {
     for (const { id, document } of changes) {
       if (id === this.#options.replica) continue;
@@ -110,7 +121,14 @@ export class Fleet {
         rejected: new Map(rejected),
       });
     }
+    this.#tellWatchers();
     this.#tellPublisher();
+  }
+
+  /** Another replica may have fallen silent, or be heard of again. */
+  heard(): void {
+    this.#tellWatchers();
+    this.moved();
   }
 
   /** Another revision is in effect here. */
@@ -142,6 +160,23 @@ export class Fleet {
       if (name !== undefined) present.push([name, remote]);
     }
     return present;
+  }
+
+  #tellWatchers(): void {
+    const before = this.#told;
+    const now = new Map<string, ReadonlySet<string>>();
+    for (const [replica, { hosts }] of this.#remotes) {
+      if (this.#options.nameOf(replica) !== undefined) now.set(replica, hosts);
+    }
+    this.#told = now;
+    for (const replica of new Set([...before.keys(), ...now.keys()])) {
+      const [was, is] = [before.get(replica) ?? nobody, now.get(replica) ?? nobody];
+      if (was === is) continue;
+      for (const host of new Set([...was, ...is])) {
+        if (was.has(host) === is.has(host)) continue;
+        for (const watcher of this.#watchers) watcher(host);
+      }
+    }
   }
 
   #hasConverged({ revision, grants, proxies }: Remote, proxy: string): boolean {

@@ -60,7 +60,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   };
   const applications = new ApplicationLog();
   const rollouts = openRollouts({ ...parts, applications, moves, fleet, write });
-  replica.onBeat = () => fleet.moved();
+  replica.onBeat = () => fleet.heard();
   replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
   replica.feed.follow(revisionKind, [], async () => {
     // Who leads is where it has written, or stops to lead.
