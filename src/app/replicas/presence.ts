@@ -2,6 +2,8 @@ import type { Clock } from '../../base/clock.ts';
 
 import type { Finding } from '../../base/finding.ts';
 import { type Log, problemFields } from '../../base/log.ts';
+import type { RemoteAddress } from '../../git/remote-address.ts';
+import { sameRepository } from '../../git/same-repository.ts';
 import type { Store, StoredDocument } from '../../store/store.ts';
 import type { Followed } from './feed.ts';
 
@@ -23,6 +25,15 @@ export interface ReplicaAbout {
   readonly state: 'serving' | 'draining';
   /** Where it would take the intent from if it led; left out by a version of before. */
   readonly intent?: string;
+  /** The same in its parts, where that is a repository elsewhere; left out by a version of before. */
+  readonly remote?: FollowedRemote;
+}
+
+/** What of a repository elsewhere a replica follows. */
+export interface FollowedRemote {
+  readonly address: RemoteAddress;
+  readonly branch: string | undefined;
+  readonly prefix: string;
 }
 
 interface SeenReplica {
@@ -47,6 +58,7 @@ interface PresenceOptions {
   readonly replica: string;
   readonly name: string;
   readonly intent: string;
+  readonly remote?: FollowedRemote | undefined;
   /** After each beat, and when another one is heard of or left. */
   readonly onChange: () => void;
 }
@@ -63,8 +75,9 @@ export class Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    const { replica, name, intent, clock } = options;
-    this.#about = { replica, name, startedMs: clock.nowMs(), state: 'serving', intent };
+    const { replica, name, intent, remote, clock } = options;
+    const about = { replica, name, startedMs: clock.nowMs(), state: 'serving', intent } as const;
+    this.#about = remote === undefined ? about : { ...about, remote };
   }
 
   /** Itself first, the others by name. */
@@ -107,7 +120,7 @@ export class Presence {
   /** Those that would lead the mesh by another intent. */
   get #strangers(): readonly ReplicaAbout[] {
     return this.replicas.flatMap(({ about, isSilent }) => {
-      const isOther = about.intent !== undefined && about.intent !== this.#about.intent;
+      const isOther = about.intent !== undefined && !sameIntent(about, this.#about);
       return isOther && !isSilent && about.state === 'serving' ? [about] : [];
     });
   }
@@ -200,6 +213,14 @@ export class Presence {
 /** What else a replica writes under its own id. */
 const replicaKinds = ['standing', 'signals'] as const;
 
+/** By https from one place and by ssh from another, it is one repository. */
+function sameIntent(a: ReplicaAbout, b: ReplicaAbout): boolean {
+  if (a.intent === b.intent) return true;
+  if (a.remote === undefined || b.remote === undefined) return false;
+  const isSame = a.remote.branch === b.remote.branch && a.remote.prefix === b.remote.prefix;
+  return isSame && sameRepository(a.remote.address, b.remote.address);
+}
+
 function storeAway(sinceMs: number): Finding {
   return {
     code: 'CH5453',
@@ -215,7 +236,7 @@ function otherIntent(own: ReplicaAbout, other: ReplicaAbout): Finding {
     severity: 'error',
     message: `the control planes ${own.name} and ${other.name} share a store and follow different intents: whichever leads next brings in its own`,
     found: `${own.name}: ${own.intent}; ${other.name}: ${other.intent}`,
-    help: 'start all of them with the same --repo, --branch and --path, written alike',
+    help: 'start all of them with the same --repo, --branch and --path',
   };
 }
 

@@ -13,7 +13,7 @@ import type { MetricName } from '../operators/metric-table.ts';
 import { Feed } from './feed.ts';
 import { type FencedStore, fencedStore } from './fenced-store.ts';
 import { Leadership } from './leadership.ts';
-import { Presence, replicaKind } from './presence.ts';
+import { type FollowedRemote, Presence, replicaKind } from './presence.ts';
 import { Role } from './role.ts';
 
 interface ReplicaOptions {
@@ -60,7 +60,8 @@ export class Replica {
     this.fenced = fencedStore(store, () => this.epoch);
     const intent = intentText(remote, this.name);
     const onChange = (): void => this.onBeat();
-    this.presence = new Presence({ store, clock, log, ...who, intent, onChange });
+    const followed = followedOf(remote);
+    this.presence = new Presence({ store, clock, log, ...who, intent, remote: followed, onChange });
     this.feed = new Feed({
       ...{ store, clock, log },
       onLag: (lagMs) => metrics.observe('chancery_replica_feed_seconds', lagMs / 1_000),
@@ -141,6 +142,13 @@ function intentText(remote: ReplicaOptions['remote'], name: string): string {
   const { address, branch, prefix } = remote;
   const folder = prefix === '' ? '' : `, folder ${prefix}`;
   return `${address.url}, ${branch === undefined ? 'its default branch' : `branch ${branch}`}${folder}`;
+}
+
+/** And nothing else of what it was started with: it is written where the others read it. */
+function followedOf(remote: ReplicaOptions['remote']): FollowedRemote | undefined {
+  if (remote === undefined) return undefined;
+  const { address, branch, prefix } = remote;
+  return { address, branch, prefix };
 }
 
 function nobodyLeads(): Finding {
