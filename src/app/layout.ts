@@ -57,15 +57,21 @@ export function defaultKek({ kekFile }: Layout): string {
 
 /** Makes the folders, readable by this user only. A foreign run folder is refused, never used. */
 export function makeLayout(layout: Layout): void {
-  for (const dir of [layout.stateDir, layout.runDir, layout.logsDir]) {
+  for (const dir of [layout.stateDir, layout.logsDir]) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   }
   writeFileSync(join(layout.stateDir, '.gitignore'), '*\n');
-  const { uid, mode } = statSync(layout.runDir);
+  makeRunDir(layout);
+}
+
+/** Of sockets; in a folder of temporary files it may be removed at any time. */
+export function makeRunDir({ runDir }: Pick<Layout, 'runDir'>): void {
+  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  const { uid, mode } = statSync(runDir);
   if (uid === process.getuid?.() && (mode & 0o077) === 0) return;
   throw new ChanceryError({
     code: 'CH5404',
-    message: `the run folder "${layout.runDir}" belongs to another user or is open to others`,
+    message: `the run folder "${runDir}" belongs to another user or is open to others`,
     expected: 'owned by this user, mode 0700',
     found: `owned by uid ${uid}, mode ${(mode & 0o777).toString(8).padStart(4, '0')}`,
     help: 'remove it, or set XDG_RUNTIME_DIR to a folder of your own',

@@ -1,7 +1,8 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { ChanceryError } from '../base/error.ts';
 import { lockFile } from '../store/file-lock.ts';
 import type { Layout } from './layout.ts';
+import { serverLock } from './server-holder.ts';
 
 /**
  * One control plane to a folder, and one to a SQLite store: a second one would take the socket of operators and the lead
@@ -11,7 +12,7 @@ export function beOnlyServer(layout: Layout, store: string | undefined): () => v
   const own =
     store === undefined || /^postgres(ql)?:/.test(store) ? [] : [`${resolve(store)}.lock`];
   const released: (() => void)[] = [];
-  for (const path of [join(layout.stateDir, 'server.lock'), ...own]) {
+  for (const path of [serverLock(layout), ...own]) {
     const locked = lockFile(path);
     if (!locked.ok) {
       for (const release of released) release();

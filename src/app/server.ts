@@ -38,7 +38,7 @@ import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry, hostKind } from './hosts/registry.ts';
 import { HostReports } from './hosts/reports.ts';
 import type { IntentSource, Signing } from './intent-source.ts';
-import { defaultKek, type Layout, makeLayout } from './layout.ts';
+import { defaultKek, type Layout, makeLayout, makeRunDir } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { Notices } from './notices.ts';
 import { beOnlyServer } from './one-server.ts';
@@ -164,7 +164,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts, use } = gate;
   const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
-  const door = await listenLocally(layout.controlSocket, startingApi(parts));
+  const door = await openDoor(options, startingApi(parts));
   const closeDoors = (): void => {
     opened.stop();
     door.close();
@@ -203,6 +203,11 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     release();
     await tracing.stop();
   };
+}
+
+function openDoor({ layout, log }: ServerOptions, first: ApiHandler): Promise<LocalDoor> {
+  const makeFolder = (): void => makeRunDir(layout);
+  return listenLocally({ socket: layout.controlSocket, makeFolder, clock, log }, first);
 }
 
 /** Hosts that were away with their control plane come back by themselves within this. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { layoutOf } from '../app/layout.ts';
+import { serverHolder } from '../app/server-holder.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { type ApiClient, createClient } from '../client/client.ts';
 import { controlPlaneId, parseSpiffeId, trustDomainOf } from '../identity/spiffe-id.ts';
@@ -43,8 +44,25 @@ const variables = {
 
 /** The control plane that is asked: see `controlTarget`. */
 export function controlClient(values: Values, dir: string | undefined): ApiClient {
-  const send = nodeTransport(controlTarget(values, dir));
-  return createClient((call) => saidWhenLate(send(call)));
+  const target = controlTarget(values, dir);
+  const send = nodeTransport(target);
+  const isLocal = typeof target === 'string';
+  return createClient((call) =>
+    saidWhenLate(send(call)).catch((error: unknown) => {
+      throw isLocal ? unlessItRuns(error, dir) : error;
+    }),
+  );
+}
+
+/** Who is told to start what runs already is told next that it cannot be started. */
+function unlessItRuns(error: unknown, dir: string | undefined): unknown {
+  if (!(error instanceof ChanceryError) || error.code !== 'CH5402') return error;
+  const pid = serverHolder(layoutOf(folderNamed(dir ?? '.'), process.env));
+  if (pid === undefined) return error;
+  const help =
+    'it makes its socket when it starts, and again within 2 s where that was removed; if it does not come, its log says why';
+  const message = `${error.finding.message}; it runs, as process ${pid}`;
+  return new ChanceryError({ ...error.finding, message, help }, { cause: error.cause });
 }
 
 /** Longer than what commands say of their own about a call that takes its time. */

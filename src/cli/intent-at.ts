@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { layoutOf } from '../app/layout.ts';
 import { readIntent } from '../app/read-intent.ts';
+import { serverHolder } from '../app/server-holder.ts';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { Grant } from '../breakglass/grant.ts';
@@ -140,7 +141,9 @@ async function findAt(
 }
 
 export function meshRunsIn(dir: string): boolean {
-  return existsSync(dir) && existsSync(layoutOf(folderNamed(dir), process.env).controlSocket);
+  if (!existsSync(dir)) return false;
+  const layout = layoutOf(folderNamed(dir), process.env);
+  return existsSync(layout.controlSocket) || serverHolder(layout) !== undefined;
 }
 
 async function repositoryIn(dir: string): Promise<Repository | undefined> {
