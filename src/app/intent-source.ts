@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { contentHash } from '../compile/content-hash.ts';
+import type { Carried } from '../git/carried.ts';
 import { type CommitId, parseCommitId } from '../git/commit.ts';
 import { commitUnreadable } from '../git/findings.ts';
 import { pushRefused, signingKeyMissing } from '../git/remote-findings.ts';
@@ -13,6 +14,7 @@ import type { IntentFiles } from '../git/tree.ts';
 import { watchWorkingTree } from '../git/watch-working-tree.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import type { CommitPlace } from '../serve/api/wire-gate.ts';
+import { carriedAnswers } from './carried-answers.ts';
 import type { Noticed } from './tracing/arrival.ts';
 
 /** One state of the intent folder. `commit` is a Git commit, or `working-<hash>` of the files as they lie. */
@@ -60,6 +62,8 @@ export interface IntentSource {
   at(commit: string): Promise<IntentTree | undefined>;
   /** Where a commit that was never read stands to what is followed; `commit` may be the beginning of an id. */
   place(commit: string): Promise<CommitPlace>;
+  /** What of a commit there is in a newer one; undefined: that is not known. `commit` may be the beginning of an id. */
+  carried(commit: string, newer: string): Promise<Carried | undefined>;
   /** Calls back when there is something else to read, with how that was found; the returned function ends the watch. */
   watch(onChange: (noticed?: Noticed) => void): () => void;
   /** Makes a commit that puts the intent of an older one in place of the newest. */
@@ -119,6 +123,7 @@ function workingTreeSource(dir: string, clock: Clock): IntentSource {
       standing: isWorkingTree({ commit }) ? 'unknown' : 'elsewhere',
       head: undefined,
     }),
+    carried: async () => undefined,
     watch: (onChange) => watchWorkingTree(dir, () => onChange(), { clock }),
     takeBack: async () => err(pushRefused(dir, 'files are followed as they lie, not commits')),
   };
@@ -133,6 +138,7 @@ async function headSource(dir: string, clock: Clock, signing: Signing): Promise<
       read: async () => ({ kind: 'unreadable', commit: 'HEAD', subject: '', findings: [finding] }),
       at: async () => undefined,
       place: async () => ({ follows: `HEAD of ${dir}`, standing: 'unknown', head: undefined }),
+      carried: async () => undefined,
       watch: () => () => {},
       takeBack: async () => err(finding),
     };
@@ -151,6 +157,7 @@ async function headSource(dir: string, clock: Clock, signing: Signing): Promise<
       const { standing, head } = found.ok ? found.value : nowhere;
       return { follows: `HEAD of ${dir}`, standing, head };
     },
+    carried: carriedAnswers((commit, newer) => repository.carried(commit, newer)),
     watch: (onChange) => repository.watchHead(() => onChange(), { clock }),
     takeBack: async (request) => {
       if (signers !== undefined && signingKey === undefined) return err(signingKeyMissing());

@@ -3,6 +3,7 @@ import type { Finding } from '../base/finding.ts';
 import { findingFields, type Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { err, type Result } from '../base/result.ts';
+import { type Carried, carried } from '../git/carried.ts';
 import { type CommitId, parseCommitId } from '../git/commit.ts';
 import { commitStanding } from '../git/commit-standing.ts';
 import { commitUnreadable } from '../git/findings.ts';
@@ -12,6 +13,7 @@ import { historyRewound, signingKeyMissing } from '../git/remote-findings.ts';
 import { checkSignatures } from '../git/signatures.ts';
 import { type TakenBack, takeBack } from '../git/take-back.ts';
 import type { CommitPlace } from '../serve/api/wire-gate.ts';
+import { carriedAnswers } from './carried-answers.ts';
 import {
   type IntentSource,
   type IntentTree,
@@ -52,6 +54,7 @@ interface Cause {
  */
 export class RemoteIntent implements IntentSource {
   readonly #options: RemoteIntentOptions;
+  readonly #carried: ReturnType<typeof carriedAnswers>;
   #onChange = (_noticed: Noticed): void => {};
   #cause: Cause = { by: 'poll' };
   #problem: Finding | undefined;
@@ -70,6 +73,9 @@ export class RemoteIntent implements IntentSource {
 
   constructor(options: RemoteIntentOptions) {
     this.#options = options;
+    const { host, dir, prefix } = options.mirror;
+    const source = { host, gitDir: dir, prefix };
+    this.#carried = carriedAnswers((commit, newer) => carried(source, commit, newer));
   }
 
   get findings(): readonly Finding[] {
@@ -106,6 +112,10 @@ export class RemoteIntent implements IntentSource {
     const isSettled = this.#fetching === undefined && this.#seen === head;
     const standing = found.ok && isSettled ? found.value : 'unknown';
     return { follows, standing, head };
+  }
+
+  carried(commit: string, newer: string): Promise<Carried | undefined> {
+    return this.#carried(commit, newer);
   }
 
   async #readAt(commit: string): Promise<TreeReading> {

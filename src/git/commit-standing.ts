@@ -10,7 +10,7 @@ import { askGit, type GitHost } from './process.ts';
 export type CommitStanding = 'unknown' | 'newest' | 'beneath' | 'elsewhere';
 
 /** Enough of an id to mean one commit, and nothing that git would take for a name or a flag. */
-const idOrPrefix = /^[0-9a-f]{6,64}$/;
+export const idOrPrefix = /^[0-9a-f]{6,64}$/;
 
 export async function commitStanding(
   source: { readonly dir: string; readonly host: GitHost },

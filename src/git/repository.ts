@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { type Carried, carried } from './carried.ts';
 import type { Commit, CommitId } from './commit.ts';
 import { type CommitStanding, commitStanding } from './commit-standing.ts';
 import { folderMissing, foreignOwner, gitFailed, notARepository } from './findings.ts';
@@ -38,6 +39,8 @@ export interface Repository {
   dirty(): Promise<Result<readonly string[], readonly Finding[]>>;
   /** Where a commit, by its id or the beginning of it, stands to HEAD. */
   standing(text: string): Promise<Result<Standing, Finding>>;
+  /** What of a commit, by its id or the beginning of it, there is in a newer one. Undefined: there is no such commit. */
+  carried(text: string, newer: CommitId): Promise<Result<Carried | undefined, Finding>>;
   /** Of a commit and all that it has and the accepted one has not. Empty: allowed signers have signed them. */
   checkSignatures(
     signers: AllowedSigners,
@@ -112,6 +115,7 @@ function createRepository(layout: Layout, host: GitHost): Repository {
       const found = await commitStanding({ dir: layout.gitDir, host }, text, id);
       return found.ok ? ok({ standing: found.value, head: id }) : found;
     },
+    carried: (text, newer) => carried(source, text, newer),
     checkSignatures: (signers, range) =>
       checkSignatures({ dir: layout.gitDir, host }, signers, range),
     newBranch: (order) => newBranch({ ...source, signingKey: undefined }, order),

@@ -84,10 +84,12 @@ export async function gateWorld(
     readonly onPublish?: (proxy: WorkloadId) => void;
     readonly tracing?: Tracing;
     readonly keep?: () => Promise<boolean>;
+    /** False: what is accepted stays on its way. */
+    readonly settles?: boolean;
   } = {},
 ) {
   const { inventory = [], traffic = noTraffic, envoy, onPublish = () => {} } = options;
-  const { hostShows = () => undefined, keep = async () => true } = options;
+  const { hostShows = () => undefined, keep = async () => true, settles = true } = options;
   const store = await openStore(':memory:');
   const plane: ControlPlane = new ControlPlane({
     clock,
@@ -97,7 +99,7 @@ export async function gateWorld(
     onAccepting: () => {},
     onAccepted: ({ tree, intent }) => {
       plane.publisher.propose(intent, { id: tree.commit, subject: tree.subject });
-      plane.settle();
+      if (settles) plane.settle();
     },
   });
   const verdicts = await Verdicts.open({ store, clock, log: silent });

@@ -1,9 +1,16 @@
+import type { Rollout } from '../../rollout/rollout.ts';
 import { type ApiReply, type ApiRequest, refused } from '../../serve/api/server.ts';
 import { paths } from '../../serve/api/wire.ts';
-import type { ApprovalRequest, CommitReply } from '../../serve/api/wire-gate.ts';
+import type {
+  ApprovalRequest,
+  CommitPlace,
+  CommitReply,
+  CommitVerdict,
+} from '../../serve/api/wire-gate.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { IntentSource } from '../intent-source.ts';
 import type { Fleet } from '../replicas/fleet.ts';
+import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 import type { Verdicts } from './verdicts.ts';
 
@@ -13,6 +20,7 @@ export interface GateApiParts {
   readonly source: IntentSource;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
+  readonly rollouts: Pick<Rollouts, 'all'>;
 }
 
 const behindShown = 5;
@@ -37,33 +45,89 @@ export async function gateApi(
 }
 
 async function commitReply(parts: GateApiParts, text: string): Promise<CommitReply> {
-  const { plane, fleet, verdicts, source } = parts;
+  const { verdicts, source } = parts;
+  const place = verdicts.find(text) === undefined ? await source.place(text) : undefined;
+  const carried = await carriedNow(parts, text, place);
+  // From here on of one moment.
   const verdict = verdicts.find(text);
-  const { intent, inventory, publisher } = plane;
+  const running = runningOf(parts);
+  return {
+    ...{ verdict, place: verdict === undefined ? place : undefined, carried, running },
+    rollout: rolloutOf(parts, verdict?.commit),
+    runningRollout: rolloutOf(parts, running?.commit),
+    successor: successorOf(verdicts, verdict, place),
+    ...standingOf(parts, running?.commit),
+  };
+}
+
+function runningOf({ plane: { intent } }: GateApiParts): CommitReply['running'] {
+  if (intent.kind !== 'running') return undefined;
+  return { commit: intent.tree.commit, subject: intent.tree.subject };
+}
+
+/** Another one may run by the time at which the answer is there. */
+async function carriedNow(
+  parts: GateApiParts,
+  text: string,
+  place: CommitPlace | undefined,
+): Promise<CommitReply['carried']> {
+  if (place?.standing === 'unknown' || place?.standing === 'newest') return undefined;
+  for (;;) {
+    const running = runningOf(parts)?.commit;
+    const commit = parts.verdicts.find(text)?.commit ?? text;
+    if (running === undefined) return undefined;
+    if (commit === running) return 'contained';
+    const carried = await parts.source.carried(commit, running);
+    if (runningOf(parts)?.commit === running) return carried;
+  }
+}
+
+function rolloutOf({ rollouts }: GateApiParts, commit: string | undefined): Rollout | undefined {
+  return commit === undefined ? undefined : rollouts.all.find((one) => one.commit === commit);
+}
+
+/** Follows what took the place of what; a commit that comes again may stand in its own way. */
+function successorOf(
+  verdicts: Verdicts,
+  verdict: CommitVerdict | undefined,
+  place: CommitPlace | undefined,
+): CommitVerdict | undefined {
+  const passed = new Set<string>();
+  const nextOf = (one: CommitVerdict | undefined): string | undefined =>
+    one?.verdict.kind === 'superseded' ? one.verdict.by : undefined;
+  let next = verdict === undefined ? place?.head : nextOf(verdict);
+  let found: CommitVerdict | undefined;
+  while (next !== undefined && !passed.has(next)) {
+    passed.add(next);
+    found = verdicts.get(next);
+    next = nextOf(found);
+  }
+  return found;
+}
+
+function standingOf(
+  { plane, fleet, verdicts }: GateApiParts,
+  running: string | undefined,
+): Pick<CommitReply, 'live' | 'proxies'> {
+  const { inventory, publisher } = plane;
   const states = inventory.map(({ id }) => ({ id, ...fleet.status(id) }));
   // Who refuses something goes on with what it had: the commit is not live there.
   const behind = states.filter(({ state, converged }) => state !== 'converged' || !converged);
-  const running =
-    intent.kind === 'running'
-      ? { commit: intent.tree.commit, subject: intent.tree.subject }
-      : undefined;
   const accepted = verdicts.all.find((one) => one.verdict.kind === 'accepted');
   // After a restart no change is announced, and only what proxies have taken can tell.
-  const known = running === undefined ? undefined : verdicts.get(running.commit)?.liveMs;
+  const known = running === undefined ? undefined : verdicts.get(running)?.liveMs;
   return {
-    verdict,
-    place: verdict === undefined ? await source.place(text) : undefined,
-    running,
     live:
       running !== undefined &&
       // One that follows hears of the verdict before it hears of what it is to run.
-      (accepted === undefined || accepted.commit === running.commit) &&
-      publisher.pending !== running.commit &&
+      (accepted === undefined || accepted.commit === running) &&
+      publisher.pending !== running &&
       (known !== undefined || behind.length === 0),
     proxies: {
       inSync: states.length - behind.length,
       total: states.length,
       behind: behind.slice(0, behindShown).map(({ id }) => id),
+      converging: behind.filter(({ state }) => state === 'converging').length,
     },
   };
 }

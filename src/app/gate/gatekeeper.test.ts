@@ -73,6 +73,22 @@ describe('the gatekeeper', () => {
     assert.ok(kinds.filter((kind) => kind === 'accepted').length > 1, 'a stream holds nothing up');
   });
 
+  it('what is on its way is superseded by what takes its place; what ran before stays accepted', async () => {
+    const world = await gateWorld({ settles: false });
+    const said: string[] = [];
+    world.plane.events.follow((event) => {
+      if (event.kind === 'superseded') said.push(`${event.commit} by ${event.by}`);
+    });
+    for (const commit of ['one', 'two', 'three', 'four']) {
+      if (commit === 'four') world.plane.settle();
+      world.gatekeeper.offer(readingOf(commit, good));
+      await world.gatekeeper.settled();
+    }
+    const kinds = ['one', 'two', 'three', 'four'].map((commit) => world.verdict(commit));
+    assert.deepEqual(kinds, ['accepted', 'superseded', 'accepted', 'accepted']);
+    assert.deepEqual(said, ['two by three']);
+  });
+
   it('lets nothing through when a gate fails itself', async () => {
     const broken: Gate = {
       name: 'envoy',

@@ -201,6 +201,7 @@ export class Gatekeeper {
           approved: approvedBy !== undefined,
           compiled,
         });
+        this.#replace(tree.commit);
         return;
       }
       case 'refused':
@@ -313,6 +314,18 @@ export class Gatekeeper {
       ...(traceId === undefined ? {} : { traceId }),
     });
     this.#plane.events.emit({ kind: 'superseded', commit, subject, by });
+  }
+
+  /** What is on its way has another one in its place: it is in that one, or goes back with it. */
+  #replace(by: string): void {
+    const { running, next } = this.#plane.revision ?? {};
+    if (next !== by || running === undefined) return;
+    const verdict = { kind: 'superseded' as const, atMs: this.#clock.nowMs(), by };
+    for (const one of this.#verdicts.acceptedSince(running)) {
+      if (one.commit === by) continue;
+      this.#verdicts.set({ ...one, verdict });
+      this.#plane.events.emit({ kind: 'superseded', commit: one.commit, subject: one.subject, by });
+    }
   }
 
   #tellWaiting(reading: TreeReading, findings: readonly Finding[]): void {

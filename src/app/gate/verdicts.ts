@@ -74,6 +74,13 @@ export class Verdicts {
     return this.all.find(({ commit }) => commit.startsWith(text));
   }
 
+  /** Accepted, and seen after that one; none where that one is not known. */
+  acceptedSince(commit: string): readonly CommitVerdict[] {
+    const { all } = this;
+    const at = all.findIndex((one) => one.commit === commit);
+    return all.slice(0, Math.max(0, at)).filter(({ verdict }) => verdict.kind === 'accepted');
+  }
+
   /** The newest commit, where it was refused. */
   get refused(): CommitVerdict | undefined {
     const [newest] = this.all;

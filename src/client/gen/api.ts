@@ -806,17 +806,23 @@ export interface components {
             readonly standing: "unknown" | "newest" | "beneath" | "elsewhere";
         };
         readonly CommitReply: {
+            /** @enum {unknown} */
+            readonly carried?: "contained" | "reverted" | "missing";
             readonly live: boolean;
             readonly place?: components["schemas"]["CommitPlace"];
             readonly proxies: {
                 readonly behind: readonly string[];
+                readonly converging: number;
                 readonly inSync: number;
                 readonly total: number;
             };
+            readonly rollout?: components["schemas"]["Rollout"];
             readonly running?: {
                 readonly commit: string;
                 readonly subject: string;
             };
+            readonly runningRollout?: components["schemas"]["Rollout"];
+            readonly successor?: components["schemas"]["CommitVerdict"];
             readonly verdict?: components["schemas"]["CommitVerdict"];
         };
         readonly CommitVerdict: {

@@ -1,4 +1,5 @@
 import type { Finding } from '../../base/finding.ts';
+import type { Rollout } from '../../rollout/rollout.ts';
 
 /** GET /v1/verdicts: what became of each commit, newest first. */
 export interface VerdictsReply {
@@ -49,13 +50,26 @@ export interface CommitReply {
   /** Of one that it has not seen: whether it is still to come. */
   readonly place: CommitPlace | undefined;
   readonly running: { readonly commit: string; readonly subject: string } | undefined;
-  /** Whether the running commit is live on every proxy that it concerns. */
+  /** Whether every proxy that it concerns has taken the running commit; it may be taken back yet, as its rollout says. */
   readonly live: boolean;
+  /** How the commit goes on to proxies, where it went to any since the control plane started. */
+  readonly rollout: Rollout | undefined;
+  /** Likewise of the running commit. */
+  readonly runningRollout: Rollout | undefined;
+  /** What took its place, or, of one that was never read, the newest; the last of those that took each other's. */
+  readonly successor: CommitVerdict | undefined;
+  /**
+   * What of the commit there is in the running one. `contained`: what it changed. `reverted`: that was taken out again.
+   * `missing`: the running one does not stand on it. Undefined: that is not known, as of files that are followed as they lie.
+   */
+  readonly carried: 'contained' | 'reverted' | 'missing' | undefined;
   readonly proxies: {
     readonly inSync: number;
     readonly total: number;
     /** Some of those that are away or have not taken everything. */
     readonly behind: readonly string[];
+    /** How many are about to take something that they were sent. */
+    readonly converging: number;
   };
 }
 
