@@ -31,10 +31,12 @@ describe('control planes on one PostgreSQL, without proxies', {
   before(async () => {
     await mesh.start(2);
     const [first = assert.fail()] = mesh.replicas;
-    const status = await mesh.until(first, 'both up', (reply) => reply.replicas.length === 2);
+    const isUp = (reply: StatusReply): boolean =>
+      reply.replicas.length === 2 && leaderOf(reply) !== undefined;
+    const status = await mesh.until(first, 'both up, and one leads', isUp);
     leader = mesh.replicas.find(({ name }) => name === leaderOf(status)?.name) ?? assert.fail();
     follower = mesh.replicas.find((one) => one !== leader) ?? assert.fail();
-    await mesh.until(follower, 'serving', ({ commit }) => commit !== '');
+    await mesh.until(follower, 'serving', (reply) => reply.commit !== '' && isUp(reply));
   });
   let agent: LoneAgent | undefined;
   after(async () => {

@@ -1,6 +1,13 @@
-import { all, type Change, edit } from './change.ts';
+import { all, append, type Change, edit } from './change.ts';
 import { ports } from './mesh-files.ts';
 import { api, db, mesh, route, shares, store, untested, web } from './read-kinds.ts';
+
+const issuers = `issuers:
+  login:
+    issuer: https://login.test
+    audience: shop
+    jwks: '${JSON.stringify({ keys: [{ kty: 'EC', crv: 'P-256', kid: 'a', alg: 'ES256', ...point() }] })}'
+`;
 
 /** What is right in itself, and of which only requests tell that it is wrong. */
 export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
@@ -10,6 +17,7 @@ export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
     all(untested, edit(api, 'allow:', 'deny:\n  - { from: "*", to: GET /items/** }\nallow:')),
     edit(store, 'allow:', 'deny:\n  - { from: "*" }\nallow:'),
     edit(db, 'allow:', 'deny:\n  - { from: web }\nallow:'),
+    edit(db, 'allow:', 'deny:\n  - { from: "*" }\nallow:'),
   ],
   'rule too narrow': [
     all(untested, edit(api, 'GET /**', 'GET /item/**')),
@@ -50,6 +58,36 @@ export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
     edit(api, 'per_try_timeout: 1s', 'per_try_timeout: 1ms'),
   ],
   'connect timeout of a millisecond': [edit(mesh, 'connect_timeout: 1s', 'connect_timeout: 1ms')],
+  'token that nobody has': [
+    all(
+      untested,
+      append(mesh, issuers),
+      edit(api, 'to: GET /**', 'to: GET /**, token: { issuer: login }'),
+    ),
+  ],
+  'condition that does not hold': [
+    all(
+      untested,
+      edit(api, 'to: GET /**', `to: GET /**, when: "request.headers['x-team'] == 'a'"`),
+    ),
+    all(
+      untested,
+      edit(
+        api,
+        'allow:',
+        `deny:\n  - { from: "*", when: "int(request.headers['x-n']) > 5" }\nallow:`,
+      ),
+    ),
+  ],
+  'allow that is only in audit': [
+    all(untested, edit(api, 'to: GET /**', 'to: GET /**, mode: audit')),
+  ],
+  'desks that there are not': [
+    all(
+      append(mesh, 'desk: { pool: { authz-1: 127.0.0.1:15869 } }\n'),
+      edit(mesh, 'timeout: 5s', 'timeout: 5s\n  desk: pool\n  decide: desk'),
+    ),
+  ],
   'version that fails': [
     shares({ failing: 100 }),
     shares({ v1: 50, failing: 50 }),
@@ -96,12 +134,18 @@ export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
     edit(api, 'health: GET /healthz', 'health: GET /nowhere'),
     edit(api, 'health: GET /healthz', 'health: grpc'),
     edit(store, 'health: grpc', 'health: GET /healthz'),
+    edit(db, 'health: connect', 'health: GET /healthz'),
   ],
   'application that does not start': [
     edit(store, '  v2: node app.js http2', '  v2: node nothing.js http2'),
     edit(store, '  v2: node app.js http2', '  v2: node app.js http'),
     edit(web, /node app\.js/g, 'node nothing.js'),
     edit(db, /node app\.js/g, 'no-such-program app.js'),
+    edit(
+      api,
+      '  v1: node app.js http\n',
+      '  v1: { command: node app.js http, env: { PORT: "1" } }\n',
+    ),
     all(
       edit(store, '{ v1: 50, v2: 50 }', '{ v1: 40, v2: 30, v3: 30 }'),
       edit(
@@ -112,3 +156,11 @@ export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
     ),
   ],
 };
+
+/** The example key of RFC 7515, appendix A.3; nobody here signs with it. */
+function point() {
+  return {
+    x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+    y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+  };
+}

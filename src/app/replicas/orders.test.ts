@@ -75,11 +75,26 @@ describe('calls that only the leader may carry out', () => {
     assert.deepEqual([...(await store.list('order')), ...(await store.list('order-answer'))], []);
   });
 
-  it('are not carried out by a leader that came later: the one before may have', async () => {
-    const { clock, done, asked, leader, written } = world({ own: 4, seen: 3 });
+  it('are not carried out by a leader that came later: the one before may have, and it says so at once', async () => {
+    const { done, asked, leader, written } = world({ own: 4, seen: 3 });
     const reply = asked.orders.handle(step);
     await written('order');
     await leader.tell('order');
+    await written('order-answer');
+    await asked.tell('order-answer');
+    const refused = await reply;
+    assert.ok(refused.kind === 'refused' && refused.finding.code === 'CH5452');
+    assert.match(refused.finding.found ?? '', /another one leads/);
+    assert.deepEqual(done, []);
+  });
+
+  it('are left by a leader that was overtaken, and refused when nobody answers', async () => {
+    const { clock, store, done, asked, leader, written } = world({ own: 3, seen: 4 });
+    const reply = asked.orders.handle(step);
+    await written('order');
+    await leader.tell('order');
+    await new Promise((wake) => setImmediate(wake));
+    assert.deepEqual(await store.list('order-answer'), []);
     clock.advance(9_000);
     const refused = await reply;
     assert.ok(refused.kind === 'refused' && refused.finding.code === 'CH5452');

@@ -167,10 +167,14 @@ export class Orders {
       if (!opened.ok)
         return log.warn('an order of another replica does not open', { problem: opened.error });
       const order = JSON.parse(Buffer.from(opened.value).toString('utf8')) as Order;
-      if (order.epoch !== epoch) return;
+      // Of an order to a leader that came later, that one tells.
+      if (order.epoch > epoch) return;
       const peer = { kind: 'anonymous', reason: 'asked at another replica' } as const;
       const query = new URLSearchParams();
-      const reply = await handler({ ...order.request, query, peer });
+      const reply =
+        order.epoch < epoch
+          ? noAnswer('another one leads since it was asked')
+          : await handler({ ...order.request, query, peer });
       const bytes = Buffer.from(JSON.stringify(reply));
       await store.put(answerKind, id, await sealEnvelope(kek, bytes, `answer/${id}`, random), 0);
     } catch (error) {
