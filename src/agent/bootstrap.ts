@@ -7,11 +7,13 @@ import { duration } from '../compile/pack.ts';
 import { upstreamTls } from '../compile/tls.ts';
 import { BootstrapSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import { Cluster_DiscoveryType } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
+import { RoutingPriority } from '../gen/envoy/config/core/v3/base_pb.js';
 import {
   ApiConfigSource_ApiType,
   ApiVersion,
 } from '../gen/envoy/config/core/v3/config_source_pb.js';
 import type { ServerAddress } from './host-file.ts';
+import { limitsLayer, overloadManager } from './proxy-limits.ts';
 
 export interface BootstrapOptions {
   /** Node id; the control plane holds it against the SVID. */
@@ -44,11 +46,13 @@ function bootstrapMessage(options: BootstrapOptions) {
     admin: { address: pipe(options.adminSocket) },
     // Histograms are as new as the question; Envoy's own pace of 5 s is as long as a wave is looked at.
     statsFlush: { case: 'statsFlushOnAdmin', value: true },
-    layeredRuntime: { layers: [tcpCallers] },
+    layeredRuntime: { layers: [limitsLayer, tcpCallers] },
+    overloadManager,
     staticResources: {
       clusters: [
         {
           ...staticCluster(agentCluster, [pipe(options.agentSocket)]),
+          circuitBreakers: { thresholds: [questions] },
         },
         {
           ...staticCluster(controlPlaneCluster, controlPlane.servers.map(tcp)),
@@ -121,6 +125,18 @@ const tcpCallers = {
       },
     },
   },
+};
+
+/**
+ * As many as a desk answers before the last of them would have waited in vain; the rest hears at once that it is not
+ * reached. Envoy's own; said here, so that no other version has another.
+ */
+const questionsMax = 1_024;
+const questions = {
+  priority: RoutingPriority.DEFAULT,
+  maxConnections: questionsMax,
+  maxPendingRequests: questionsMax,
+  maxRequests: questionsMax,
 };
 
 /**

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts';
-import { resourceId } from '../base/ledger.ts';
+import { type LedgerEntry, resourceId } from '../base/ledger.ts';
 import { nearestName } from '../base/nearest.ts';
 import { shortType } from '../compile/resource.ts';
 import type { ProxyState } from '../explain/proxy-state.ts';
+import { tokenKinds } from '../explain/tokens-at.ts';
 import type { MadeReply, ProxyReply, ProxyResource } from '../serve/api/ledger-wire.ts';
 import { numberOf } from '../serve/api/query-shape.ts';
-import { type ApiReply, type ApiRequest, refused } from '../serve/api/server.ts';
+import { type ApiPeer, type ApiReply, type ApiRequest, refused } from '../serve/api/server.ts';
 import { paths } from '../serve/api/wire.ts';
 import type { XdsService } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
@@ -21,13 +22,26 @@ export interface LedgerApiParts {
 /** What the ledger is asked over the control API. Undefined: it is about something else. */
 export async function ledgerApi(
   parts: LedgerApiParts,
-  { method, path, query }: ApiRequest,
+  { method, path, query, peer }: ApiRequest,
 ): Promise<ApiReply | undefined> {
   if (method !== 'GET') return undefined;
-  if (path === paths.ledger) return { kind: 'json', body: await ledgerPage(parts.store, query) };
+  if (path === paths.ledger) {
+    const isShown = mayReadTokens(peer) ? undefined : isNotOfTokens;
+    return { kind: 'json', body: await ledgerPage(parts.store, query, isShown) };
+  }
   if (path === paths.resources) return resource(parts.store, query);
   if (!path.startsWith(`${paths.proxies}/`)) return undefined;
   return proxy(parts, decodeURIComponent(path.slice(paths.proxies.length + 1)), query);
+}
+
+function mayReadTokens(peer: ApiPeer): boolean {
+  return peer.kind === 'operator' || (peer.kind === 'caller' && peer.role === 'admin');
+}
+
+/** Who may not list the tokens of the API does not read them out of what became of them. */
+function isNotOfTokens({ kind, subject }: LedgerEntry): boolean {
+  const isMade = tokenKinds.some((one) => one === kind);
+  return !isMade && !(kind === 'api-call' && subject.includes(` ${paths.apiTokens}`));
 }
 
 async function resource(store: Store, query: URLSearchParams): Promise<ApiReply> {

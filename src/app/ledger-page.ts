@@ -7,8 +7,17 @@ import type { LedgerQuery, Store } from '../store/store.ts';
 /** Pages that are looked through for one person; the answer says where to go on. */
 const searchedPagesMax = 50;
 
-/** A page of the ledger, newest first, by what a call asks for. */
+/** A page of the ledger, newest first, by what a call asks for, without what is not to be shown. */
 export async function ledgerPage(
+  store: Pick<Store, 'ledger'>,
+  query: URLSearchParams,
+  isShown: (entry: LedgerEntry) => boolean = () => true,
+): Promise<LedgerReply> {
+  const { entries, next } = await wholePage(store, query);
+  return { entries: entries.filter(isShown), next };
+}
+
+async function wholePage(
   store: Pick<Store, 'ledger'>,
   query: URLSearchParams,
 ): Promise<LedgerReply> {

@@ -6,14 +6,19 @@ import {
 } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { RoutingPriority, TransportSocketSchema } from '../gen/envoy/config/core/v3/base_pb.js';
 import { ApiVersion } from '../gen/envoy/config/core/v3/config_source_pb.js';
+import type {
+  HttpProtocolOptionsSchema as CommonHttpSchema,
+  Http2ProtocolOptionsSchema,
+} from '../gen/envoy/config/core/v3/protocol_pb.js';
 import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { workloadId } from '../identity/spiffe-id.ts';
 import type { Mesh, Protocol, Service, VersionName } from '../model/types.ts';
 import { endpointAt } from './address.ts';
 import { type Encoded, embedded, embeddedText, joined } from './encoded.ts';
+import { http2Limits, http2ToApplication, responseLimits } from './http-limits.ts';
 import { appCluster, versionCluster } from './names.ts';
-import { any, duration, encode, encodedResource } from './pack.ts';
+import { any, duration, encode, encodedResource, type Init } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { templated } from './template.ts';
 import { upstreamTls } from './tls.ts';
@@ -29,6 +34,8 @@ const meshIdleTimeoutMs = 300_000;
 
 const appConnectTimeoutMs = 1_000;
 const hostCleanupMs = 3_600_000;
+
+type CommonHttp = Init<typeof CommonHttpSchema>;
 
 const httpOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
@@ -95,23 +102,33 @@ function tcpApp(appPort: number): Uint8Array {
 }
 
 const http1Options: Any = any(HttpProtocolOptionsSchema, {
-  commonHttpProtocolOptions: { idleTimeout: duration(appIdleTimeoutMs) },
+  commonHttpProtocolOptions: {
+    idleTimeout: duration(appIdleTimeoutMs),
+    ...responseLimits('application'),
+  },
   upstreamProtocolOptions: {
     case: 'explicitHttpConfig',
     value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
   },
 });
 
-/** HTTP/2 with prior knowledge; `allowConnect` carries WebSocket upgrades. */
-export const http2Options: Any = any(HttpProtocolOptionsSchema, {
-  commonHttpProtocolOptions: { idleTimeout: duration(meshIdleTimeoutMs) },
-  upstreamProtocolOptions: {
-    case: 'explicitHttpConfig',
-    value: {
-      protocolConfig: { case: 'http2ProtocolOptions', value: { allowConnect: true } },
+/** HTTP/2 with prior knowledge. */
+function http2To(peer: 'application' | 'proxy'): Any {
+  return http2With(peer === 'application' ? http2ToApplication : http2Limits, responseLimits(peer));
+}
+
+function http2With(value: Init<typeof Http2ProtocolOptionsSchema>, more: CommonHttp = {}): Any {
+  return any(HttpProtocolOptionsSchema, {
+    commonHttpProtocolOptions: { idleTimeout: duration(meshIdleTimeoutMs), ...more },
+    upstreamProtocolOptions: {
+      case: 'explicitHttpConfig',
+      value: { protocolConfig: { case: 'http2ProtocolOptions', value } },
     },
-  },
-});
+  });
+}
+
+/** To what is our own, control plane and desk, with Envoy's windows: a large mesh is not to wait. */
+export const http2Options: Any = http2With({});
 
 function thresholds() {
   return {
@@ -156,7 +173,7 @@ const serviceParts = {
   limits: encode(ClusterSchema, { circuitBreakers: thresholds() }),
   ways: {
     tcp: { tls: tlsWith('chancery-tcp'), options: serviceOptions({}) },
-    http: { tls: tlsWith('h2'), options: serviceOptions({ [httpOptionsName]: http2Options }) },
+    http: { tls: tlsWith('h2'), options: serviceOptions({ [httpOptionsName]: http2To('proxy') }) },
   },
 } as const;
 
@@ -167,7 +184,7 @@ function serviceOptions(options: Record<string, Any>): Uint8Array {
   });
 }
 
-const appHttp2 = protocolOptions({ [httpOptionsName]: http2Options });
+const appHttp2 = protocolOptions({ [httpOptionsName]: http2To('application') });
 const appParts: {
   readonly head: Uint8Array;
   readonly options: Readonly<Record<Exclude<Protocol, 'tcp'>, Uint8Array>>;

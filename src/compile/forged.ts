@@ -37,7 +37,34 @@ const notInTrailers = [
 ];
 
 /**
- * An application of HTTP/2 gets what follows a body, and some take it for headers. Checksums and the like go on.
+ * What an application cannot say in its answer: that the mesh denied it, and what a caller's proxy goes by when it asks
+ * again. Whole names, for a route takes no others; answers of the proxy's own keep theirs.
+ */
+export const forgedInAnswers: readonly string[] = [
+  ...['code', 'decision'].map((name) => `x-chancery-${name}`),
+  ...[
+    'attempt-count',
+    'decorator-operation',
+    'degraded',
+    'immediate-health-check-fail',
+    'is-timeout-retry',
+    'local-overloaded',
+    'overloaded',
+    'ratelimited',
+    'upstream-canary',
+    'upstream-healthchecked-cluster',
+    'upstream-service-time',
+  ].map((name) => `x-envoy-${name}`),
+];
+
+const meshPrefixes = ['x-chancery-', 'x-envoy-'].map((value) => ({
+  case: 'prefix' as const,
+  value,
+}));
+
+/**
+ * An application of HTTP/2 gets what follows a body, and some take it for headers. Checksums and the like go on. Clients of
+ * gRPC take what follows an answer for headers, too.
  */
 export const withoutForgedTrailers: HttpFilter = {
   name: 'envoy.filters.http.header_mutation',
@@ -46,6 +73,7 @@ export const withoutForgedTrailers: HttpFilter = {
     value: any(TrailerMutationSchema, {
       mutations: {
         requestTrailersMutations: notInTrailers.map(removed),
+        responseTrailersMutations: meshPrefixes.map(removed),
       },
     }),
   },

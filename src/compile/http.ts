@@ -16,6 +16,7 @@ import { attemptLog, requestLog, type Side } from './access-log.ts';
 import { joined } from './encoded.ts';
 import { withoutForgedHeaders } from './forged.ts';
 import { grpcCounts } from './grpc-counts.ts';
+import { headersCountMax, http2Limits, requestHeadersKbMax } from './http-limits.ts';
 import { localReplyConfig } from './local-replies.ts';
 import { any, duration, encode, type Init } from './pack.ts';
 import { templated } from './template.ts';
@@ -27,9 +28,6 @@ export type HttpFilter = NonNullable<HcmInit['httpFilters']>[number];
 const streamIdleTimeoutMs = 300_000;
 /** A peer that dribbles its headers is cut off. */
 const requestHeadersTimeoutMs = 10_000;
-export const requestHeadersKbMax = 64;
-export const headersCountMax = 128;
-const concurrentStreamsMax = 1_024;
 /**
  * A certificate is looked at when a connection begins. At this age it begins to end, without a loss: what is under way is
  * done, what comes next needs another handshake. The same as how long a certificate is good for unless mesh.yaml says so.
@@ -111,10 +109,7 @@ const hardening: HcmInit = {
   stripPortMode: { case: 'stripAnyHostPort', value: true },
   // With the port gone here, routes match the host whole: what is left of `a:1:2` or `a:x` names no service.
   stripTrailingHostDot: true,
-  http2ProtocolOptions: {
-    maxConcurrentStreams: concurrentStreamsMax,
-    allowConnect: true,
-  },
+  http2ProtocolOptions: http2Limits,
   streamIdleTimeout: duration(streamIdleTimeoutMs),
   requestHeadersTimeout: duration(requestHeadersTimeoutMs),
   maxRequestHeadersKb: requestHeadersKbMax,

@@ -49,6 +49,12 @@ const localReplies: readonly LocalReply[] = [
     message: 'the destination closed the connection before it answered',
   },
   {
+    on: { flag: 'UR' },
+    code: 'CH4107',
+    message: 'the destination broke the request off before it answered',
+  },
+  { on: { flag: 'OM' }, code: 'CH4105', message: 'the proxy holds as much as it may' },
+  {
     on: { flag: 'UPE' },
     code: 'CH4108',
     message: 'the destination does not speak the declared protocol',

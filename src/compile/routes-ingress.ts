@@ -2,6 +2,7 @@ import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.
 import type { Service } from '../model/types.ts';
 import { askDesk } from './desk.ts';
 import { joined } from './encoded.ts';
+import { forgedInAnswers } from './forged.ts';
 import { appCluster, authzFilter, ingressRoutes, metadataKey } from './names.ts';
 import { duration, encode, encodedResource } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
@@ -70,6 +71,7 @@ const routesOf = templated((service) =>
         ],
       },
     ],
+    responseHeadersToRemove: [...forgedInAnswers],
     typedPerFilterConfig: { [authzFilter]: askDesk('ingress', service) },
   }),
 );

@@ -3,7 +3,7 @@
  * Envoy's parsers take. Held against what a real one does by `test/proxy-reading.test.ts` and `why --verify`.
  */
 import type { Code } from '../base/finding.ts';
-import { headersCountMax, requestHeadersKbMax } from '../compile/http.ts';
+import { headersCountMax, requestHeadersKbMax } from '../compile/http-limits.ts';
 import type { Protocol } from '../model/types.ts';
 import type { HeaderLines } from '../policy/facts.ts';
 

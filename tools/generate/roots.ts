@@ -7,6 +7,7 @@ const roots: readonly RegExp[] = [
   /^envoy\/extensions\/filters\/network\/(http_connection_manager|tcp_proxy|rbac|set_filter_state)\/v3\//,
   /^envoy\/extensions\/(transport_sockets\/tls|upstreams\/http)\/v3\//,
   /^envoy\/extensions\/http\/early_header_mutation\/header_mutation\/v3\//,
+  /^envoy\/extensions\/resource_monitors\/fixed_heap\/v3\//,
   /^envoy\/extensions\/retry\/host\/previous_hosts\/v3\//,
   /^envoy\/extensions\/matching\/(common_inputs|input_matchers)\//,
   /^envoy\/type\/matcher\/v3\/http_inputs\.proto$/,

@@ -101,7 +101,7 @@ async function grant(parts: BreakglassApiParts, request: BreakglassRequest): Pro
   const rules = plane.mesh?.breakglass;
   const { intent } = plane;
   if (rules === undefined || intent.kind !== 'running') return refused(409, nothingRuns());
-  const operations = (request.operations ?? '').split('\n').filter((text) => text.trim() !== '');
+  const operations = operationsIn(request.operations);
   const { who, callee, forMs, reason, ticket, by } = request;
   const problem = notOneOf(rules, by) ?? requestProblem(request, rules);
   if (problem !== undefined) return problem;
@@ -113,6 +113,13 @@ async function grant(parts: BreakglassApiParts, request: BreakglassRequest): Pro
     ...(isEmpty(ticket) ? {} : { ticket }),
   };
   return stepReply(parts, () => grants.add(newGrant(asked, rules)));
+}
+
+/** An empty text is a mistake, such as an unset variable of a script, and not a wish for everything: it names no operation. */
+function operationsIn(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.length === 0 ? [''] : lines;
 }
 
 async function approve(parts: BreakglassApiParts, known: Grant, by: string): Promise<ApiReply> {

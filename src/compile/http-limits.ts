@@ -1,0 +1,56 @@
+import type { Http2ProtocolOptionsSchema } from '../gen/envoy/config/core/v3/protocol_pb.js';
+import type { Init } from './pack.ts';
+
+/** What a peer may send and make a proxy hold; what is larger is refused. */
+export const requestHeadersKbMax = 64;
+export const headersCountMax = 128;
+/** An answer gets some more headers on its way: what its callee's proxy took no other proxy refuses. */
+const addedHeaders = 8;
+const addedHeadersKb = 4;
+
+/** Of an application's answer, or of what its proxy makes of it. */
+export function responseLimits(from: 'application' | 'proxy') {
+  const more = from === 'proxy' ? 1 : 0;
+  return {
+    maxHeadersCount: headersCountMax + more * addedHeaders,
+    maxResponseHeadersKb: requestHeadersKbMax + more * addedHeadersKb,
+  };
+}
+
+const concurrentStreamsMax = 1_024;
+/**
+ * Also what Envoy holds of one body for a peer that does not read: it fits into the window, whatever the peer's own says.
+ * At 10 ms of way 25 MB/s for one stream.
+ */
+const streamWindowBytes = 256 * 1024;
+/** 64 streams that nobody reads leave the others of their connection alone. */
+const connectionWindowBytes = 64 * streamWindowBytes;
+/** All callers share the connection to an application: no number of streams that one does not read holds up those of others. */
+const sharedWindowBytes = concurrentStreamsMax * streamWindowBytes;
+
+type Http2 = Init<typeof Http2ProtocolOptionsSchema>;
+
+/** Each is Envoy's own; said here, so that no other version has others. */
+const floods: Http2 = {
+  maxOutboundFrames: 10_000,
+  // Answers to pings, settings and resets that the peer does not read.
+  maxOutboundControlFrames: 1_000,
+  // Also CONTINUATION.
+  maxConsecutiveInboundFramesWithEmptyPayload: 1,
+  maxInboundPriorityFramesPerStream: 100,
+  maxInboundWindowUpdateFramesPerDataFrameSent: 10,
+};
+
+/** `allowConnect` carries WebSocket upgrades. */
+export const http2Limits: Http2 = {
+  maxConcurrentStreams: concurrentStreamsMax,
+  initialStreamWindowSize: streamWindowBytes,
+  initialConnectionWindowSize: connectionWindowBytes,
+  allowConnect: true,
+  ...floods,
+};
+
+export const http2ToApplication: Http2 = {
+  ...http2Limits,
+  initialConnectionWindowSize: sharedWindowBytes,
+};
