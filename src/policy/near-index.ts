@@ -1,3 +1,4 @@
+import { grantAt } from '../model/grant-place.ts';
 import type { PolicyRule, ServicePolicy } from './document.ts';
 import { type NearRule, nearRule } from './near-rule.ts';
 import { type NumberPairs, numberPairs } from './number-pairs.ts';
@@ -50,6 +51,8 @@ export interface NearIndex {
   readonly all: NearList;
   /** No rule is left out of `all`. */
   readonly isWhole: boolean;
+  /** The entries of `all` that whoever calls may hear of: whom operators let in beside Git nobody else is told. */
+  readonly forOthers: Mask;
   /** By principal, as a number of the policy's texts: the entries of `all` whose rule names it. */
   readonly namedInAll: ReadonlyMap<number, Mask>;
   /** The first `rulesLookedAtMax` rules for this principal: more are never looked at, also when some are in two lists. */
@@ -79,6 +82,7 @@ export function newNearIndex(
     isWhole:
       rules.length === allAllowRules.length &&
       rules.reduce((sum, { to }) => sum + to.length, 0) <= operationsLookedAtMax,
+    forOthers: withoutGrants(all, rules),
     namedInAll: namedIn(all, rules, texts),
     named: (principal) => {
       const known = lists.get(principal);
@@ -99,6 +103,16 @@ export function newNearIndex(
       return made;
     },
   };
+}
+
+function withoutGrants({ every, numbers, entries }: NearList, rules: readonly PolicyRule[]): Mask {
+  if (rules.every(({ at }) => grantAt(at) === undefined)) return every;
+  const left = every.map(() => 0);
+  for (let entry = 0, at = entries; at < numbers.length; entry += 1, at += 2) {
+    const rule = rules[numbers[at] ?? 0];
+    if (rule !== undefined && grantAt(rule.at) === undefined) setBit(left, 0, entry);
+  }
+  return left;
 }
 
 function namedIn(

@@ -57,7 +57,7 @@ function nearest({ service, principals, wanted }: Question): Best {
   // What all rules for others lose against is not held against each.
   if (room.rules > 0 && (second === undefined || second.score <= unnamedScoreMax)) {
     const named = known ?? namedInAll(index, principals);
-    const others = all.every.map((word, at) => word & ~(named[at] ?? 0));
+    const others = index.forOthers.map((word, at) => word & ~(named[at] ?? 0));
     const entries = isWhole ? others : withinRoom(all, others, room);
     scan({ list: all, entries, wanted, named: false, best });
   }

@@ -1,7 +1,6 @@
 import type { Code } from '../../base/finding.ts';
 import { placeText } from '../../base/place-text.ts';
-import { grantAt } from '../../model/grant-place.ts';
-import { type Deny, deny, type NearMiss } from '../../policy/decision.ts';
+import { type Deny, deny } from '../../policy/decision.ts';
 import type { CheckAnswer, Metadata } from './check-response.ts';
 
 export type Side = 'ingress' | 'egress';
@@ -9,7 +8,6 @@ export type Side = 'ingress' | 'egress';
 /**
  * What the asking application gets to see. Rules, and what would help, are for members of the mesh: a caller that was not
  * recognised has none in its decision, and a guest of another trust domain hears no more than what kind of denial it is.
- * Whom operators let in beside Git nobody else is told.
  */
 export function denialAnswer(options: {
   readonly decision: Deny;
@@ -76,13 +74,8 @@ function httpStatus(decision: Deny, side: Side | undefined): number {
   }
 }
 
-function isGrantToOthers({ rule, clause }: NearMiss): boolean {
-  return clause === 'from' && grantAt(rule.at) !== undefined;
-}
-
 function jsonBody(decision: Deny, id: string): string {
-  const { code, reason, rule, help, nearest } = decision;
-  const closest = decision.closest.filter((miss) => !isGrantToOthers(miss));
+  const { code, reason, rule, help, closest, nearest } = decision;
   const error = {
     code,
     message: reason,
