@@ -120,6 +120,8 @@ describe('access beside Git, by the API', () => {
       [['--reason', 'x\u001b[2J'], /CH4232[\s\S]*one line/],
       [['--ticket', 'T-1\nT-2'], /CH4232[\s\S]*one line/],
       [['--operation', 'everything'], /CH4232/],
+      // Of a script in which it is not set.
+      [['--operation', ''], /CH4232/],
     ] as const) {
       await assert.rejects(grant('ann', ...more), code);
     }

@@ -115,6 +115,21 @@ describe('the operators API over TCP', () => {
     assert.match(String(here?.facts['what']), /^name viewer, role viewer, ttlSeconds \d+$/);
   });
 
+  it('who may not list tokens does not read them out of the ledger', async () => {
+    const kinds = async (token: string): Promise<readonly string[]> => {
+      const said = await plane.chancery('log', ...remote(token), '--json', '--limit', '1000');
+      const entries = said.trim().split('\n');
+      return entries
+        .map((line) => JSON.parse(line) as LedgerEntry)
+        .filter(({ kind, subject }) => /token/.test(`${kind} ${subject}`))
+        .map(({ kind, subject }) => (kind === 'api-call' ? subject : kind));
+    };
+    const [all, seen] = [await kinds('admin'), await kinds('operator')];
+    assert.ok(all.includes('api-token') && all.includes('POST /v1/tokens'), all.join());
+    assert.deepEqual([...new Set(seen)].sort(), ['POST /v1/join-tokens', 'join-token']);
+    assert.deepEqual(await kinds('viewer'), seen);
+  });
+
   it('a revoked token is nobody at once, and what it follows ends', async () => {
     await make('gone', 'viewer');
     const token = readFileSync(file('gone'), 'utf8').trim();

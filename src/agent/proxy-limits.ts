@@ -2,9 +2,11 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { ingressListener } from '../compile/names.ts';
 import { any, duration, type Init } from '../compile/pack.ts';
 import type { RuntimeLayerSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
-import type {
-  OverloadActionSchema,
-  OverloadManagerSchema,
+import {
+  type OverloadActionSchema,
+  type OverloadManagerSchema,
+  ScaleTimersOverloadActionConfig_TimerType,
+  ScaleTimersOverloadActionConfigSchema,
 } from '../gen/envoy/config/overload/v3/overload_pb.js';
 import { FixedHeapConfigSchema } from '../gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.js';
 
@@ -31,14 +33,15 @@ export const limitsLayer: Init<typeof RuntimeLayerSchema> = {
   layerSpecifier: { case: 'staticLayer', value: staticRuntime },
 };
 
-/** Ten times what a proxy of thousands of callees has. */
+/** Some four times what a proxy of ten thousand callees has. */
 const heapBytesMax = 2 * 1024 ** 3;
 const heapCheckMs = 250;
-/** Streams that hold less are not looked at: a power of two. */
-const heldBytesPower = 17;
 const fixedHeap = 'envoy.resource_monitors.fixed_heap';
+/** Of what moves as little, when memory is short: an answer that its caller does not read, a body that does not come. */
+const idleShortMs = 5_000;
+const ScaledTimer = ScaleTimersOverloadActionConfig_TimerType;
 
-/** Ends the requests that hold most before it takes no more of them. */
+/** Ends what does not move before it takes no more requests. */
 export const overloadManager: Init<typeof OverloadManagerSchema> = {
   refreshInterval: duration(heapCheckMs),
   resourceMonitors: [
@@ -50,13 +53,24 @@ export const overloadManager: Init<typeof OverloadManagerSchema> = {
       },
     },
   ],
-  bufferFactoryConfig: { minimumAccountToTrackPowerOfTwo: heldBytesPower },
   actions: [
     atHeap('envoy.overload_actions.shrink_heap', { case: 'threshold', value: { value: 0.7 } }),
-    atHeap('envoy.overload_actions.reset_high_memory_stream', {
-      case: 'scaled',
-      value: { scalingThreshold: 0.7, saturationThreshold: 0.9 },
-    }),
+    {
+      ...atHeap('envoy.overload_actions.reduce_timeouts', {
+        case: 'scaled',
+        value: { scalingThreshold: 0.7, saturationThreshold: 0.9 },
+      }),
+      typedConfig: any(ScaleTimersOverloadActionConfigSchema, {
+        timerScaleFactors: [
+          ScaledTimer.HTTP_DOWNSTREAM_CONNECTION_IDLE,
+          ScaledTimer.HTTP_DOWNSTREAM_STREAM_IDLE,
+          ScaledTimer.HTTP_DOWNSTREAM_STREAM_FLUSH,
+        ].map((timer) => ({
+          timer,
+          overloadAdjust: { case: 'minTimeout' as const, value: duration(idleShortMs) },
+        })),
+      }),
+    },
     atHeap('envoy.overload_actions.stop_accepting_requests', {
       case: 'threshold',
       value: { value: 0.95 },

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
+import { compilePolicy } from '../policy/compiled-policy.ts';
+import { decide } from '../policy/decide.ts';
 import { policyDocument } from '../policy/document.ts';
 import { denialsOver } from './denials.ts';
 import {
@@ -161,6 +163,20 @@ describe('what is granted as a rule', () => {
     ] as const) {
       assert.ok(!resolveScope(intent, { who: 'desk', callee, operations: [operation] }).ok);
     }
+  });
+
+  it('nobody is told of what was granted to somebody else, and who has it is told what it wants', () => {
+    const closest = (caller: string, grants: readonly Grant[]) => {
+      const policy = compilePolicy(policyDocument(intentWith(intent, grants)));
+      const decision = decide(policy, {
+        ...{ caller: { trustDomain: 'm.test', name: caller }, callee: 'pay' },
+        action: { kind: 'http', method: 'POST', path: '/v1/charges' },
+      });
+      return decision.kind === 'deny' ? decision : assert.fail();
+    };
+    assert.deepEqual(closest('web', [active]), closest('web', []));
+    const rules = closest('desk', [active]).closest.map(({ rule }): string => rule.id);
+    assert.ok(rules.includes('breakglass-ab12cd34'), rules.join());
   });
 
   it('names the deny rules that stay above all or a part of it', () => {

@@ -53,7 +53,7 @@ const localReplies: readonly LocalReply[] = [
     code: 'CH4107',
     message: 'the destination broke the request off before it answered',
   },
-  { on: { flag: 'OM' }, code: 'CH4105', message: 'the proxy holds as much as it may' },
+  { on: { details: 'overload' }, code: 'CH4105', message: 'the proxy holds as much as it may' },
   {
     on: { flag: 'UPE' },
     code: 'CH4108',
