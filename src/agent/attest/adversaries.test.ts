@@ -333,9 +333,9 @@ function connectAndEnd(path: string): number {
   return Number(spawnSync(python, ['-c', text], { encoding: 'utf8' }).stdout);
 }
 
-/** A process with this number. */
+/** A process with this number; others that begin meanwhile, on a busy machine many, may take it first, and end again. */
 function reuse(pid: number): ChildProcess {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < 1_000; attempt += 1) {
     writeFileSync(lastPid, String(pid - 1));
     const child = spawn('sleep', ['30'], { stdio: 'ignore' });
     if (child.pid === pid) return child;
