@@ -125,6 +125,7 @@ export const trafficKinds: Readonly<Record<string, readonly Change[]>> = {
       edit(api, 'attempts: 1, per_try_timeout: 1s', 'attempts: 5, on: always'),
     ),
   ],
+  'certificates that end soon': [edit(mesh, 'timeout: 5s', 'timeout: 5s\n  svid_ttl: 10s')],
   'local port that nobody calls': [edit(web, `local_port: ${ports.dbLocal}`, 'local_port: 15866')],
   'wrong port of the application': [
     edit(api, `port: ${ports.api}`, 'port: 15869'),

@@ -49,6 +49,18 @@ describe('guard rails', () => {
     assert.equal(clusters?.at?.file, 'services/x.yaml');
   });
 
+  it('certificates that end before an outage is over are held, where they lived longer', () => {
+    const lives = (ttl: string): Files => ({
+      ...world(),
+      'mesh.yaml': `${meshFile}defaults:\n  svid_ttl: ${ttl}\n`,
+    });
+    assert.deepEqual(codes(lives('1h'), lives('5m'), quiet), ['CH4220']);
+    assert.deepEqual(codes(lives('5m'), lives('10s'), quiet), ['CH4220']);
+    assert.deepEqual(codes(lives('1h'), lives('10m'), quiet), []);
+    assert.deepEqual(codes(lives('10s'), lives('10s'), quiet), []);
+    assert.deepEqual(codes(lives('10s'), lives('5m'), quiet), []);
+  });
+
   it('a service is held while a workload of it is ready', () => {
     const without = (name: string): Files =>
       Object.fromEntries(

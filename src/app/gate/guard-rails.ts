@@ -11,6 +11,8 @@ import { lostWays, type TrafficEvidence } from './lost-ways.ts';
 const removedShareMax = 0.2;
 /** In a small proxy one edge is more than that share already. */
 const removedCountMin = 3;
+/** Half of it is what every proxy has left when no control plane answers: less than that ends traffic before a person is awake. */
+const svidTtlSecondsMin = 600;
 
 /** What a commit takes away that somebody may still need. A person lets it pass, or the commit says that it is meant. */
 export function guardFindings(candidate: Candidate, evidence: TrafficEvidence): readonly Finding[] {
@@ -20,7 +22,9 @@ export function guardFindings(candidate: Candidate, evidence: TrafficEvidence): 
     ...goneServices(base.intent, intent, inventory),
     ...changedWires(base.intent, intent, inventory),
     // Files that are followed as they lie are somebody's own try, who sees at once what it does.
-    ...(isWorkingTree(tree) ? [] : lostWays(base.intent, intent, evidence)),
+    ...(isWorkingTree(tree)
+      ? []
+      : [...lostWays(base.intent, intent, evidence), ...shorterCertificates(base.intent, intent)]),
     ...goneResources(base, candidate),
   ];
 }
@@ -57,6 +61,20 @@ function changedWires(before: Intent, after: Intent, inventory: Inventory): Find
       }),
     ];
   });
+}
+
+/** No wave can tell: it hurts when the control plane is away, and then everywhere. */
+function shorterCertificates(before: Intent, after: Intent): Finding[] {
+  const [was, is] = [before, after].map(({ mesh }) => mesh.defaults.svidTtlSeconds);
+  if (was === undefined || is === undefined || is >= Math.min(was, svidTtlSecondsMin)) return [];
+  return [
+    held('CH4220', `certificates would live ${is}s where they lived ${was}s`, {
+      at: after.mesh.at,
+      expected: `a svid_ttl of ${svidTtlSecondsMin}s or more`,
+      found: `without a control plane for ${Math.floor(is / 2)}s, traffic ends everywhere`,
+      help: 'let them live longer, or approve it',
+    }),
+  ];
 }
 
 function readyOf(name: ServiceName, inventory: Inventory): Inventory {
