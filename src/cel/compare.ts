@@ -47,6 +47,8 @@ function equalLists(
 }
 
 function equalMaps(left: CelMap, right: CelMap, frame: CelFrame): boolean | CelFault | CelUnknown {
+  const further = left.further ?? right.further;
+  if (further !== undefined) return further;
   if (left.size !== right.size) return false;
   for (const key of left.keys()) {
     frame.stepsLeft -= 1;
@@ -137,6 +139,12 @@ function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
+export function hasKey(map: CelMap, key: string | boolean | number | bigint): boolean | CelUnknown {
+  if (map.has(key) || map.further === undefined) return map.has(key);
+  const entry = entryOf(map, key);
+  return entry !== undefined && !isValue(entry) && entry.kind === 'unknown' ? entry : false;
+}
+
 /** Whether a list has the value or a map the key. */
 export function isIn(
   value: CelValue,
@@ -145,7 +153,7 @@ export function isIn(
 ): boolean | CelFault | CelUnknown {
   if (isMap(container)) {
     const key = plainKey(value);
-    return key !== undefined && container.has(key);
+    return key !== undefined && hasKey(container, key);
   }
   if (!isList(container)) return noOverload('in', value, container);
   for (const element of container) {

@@ -1,4 +1,4 @@
-import { entryOf, isValue, plainKey } from './compare.ts';
+import { entryOf, hasKey, isValue, plainKey } from './compare.ts';
 import { type CelCode, celError, isFailure, merged } from './frame.ts';
 import { isList, isMap, kindOf, noOverload } from './kind.ts';
 import { absent, type CelFailure, type CelMap, type CelValue } from './value.ts';
@@ -27,7 +27,7 @@ export function hasKeyCode(of: CelCode, key: string, at: number): CelCode {
   return (read, frame) => {
     const map = of(read, frame);
     if (isFailure(map)) return map;
-    return isMap(map) ? map.has(key) : celError(`a ${kindOf(map)} has no fields`, at);
+    return isMap(map) ? hasKey(map, key) : celError(`a ${kindOf(map)} has no fields`, at);
   };
 }
 

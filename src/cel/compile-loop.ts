@@ -131,5 +131,7 @@ function outOfSteps(at: number): CelError {
 function elementsOf(over: CelValue | CelFailure, at: number): readonly CelValue[] | CelFailure {
   if (isFailure(over)) return over;
   if (isList(over)) return over;
-  return isMap(over) ? [...over.keys()] : celError(`can not go through a ${kindOf(over)}`, at);
+  return isMap(over)
+    ? (over.further ?? [...over.keys()])
+    : celError(`can not go through a ${kindOf(over)}`, at);
 }

@@ -2,7 +2,7 @@ import { type CelAnswer, type CelFrame, chargeText, tooLong } from './frame.ts';
 import { isList, isMap, noOverload } from './kind.ts';
 import { listLengthMax, stringLengthMax } from './limits.ts';
 import { isInt } from './number.ts';
-import type { CelFault, CelValue } from './value.ts';
+import type { CelFault, CelUnknown, CelValue } from './value.ts';
 
 const longString: CelFault = {
   kind: 'fault',
@@ -35,13 +35,13 @@ export function concatenated(
 }
 
 /** Characters are code points. */
-export function sizeOf(value: CelValue, frame: CelFrame): CelAnswer {
+export function sizeOf(value: CelValue, frame: CelFrame): CelAnswer | CelUnknown {
   if (typeof value === 'string') {
     chargeText(frame, value.length);
     return codePoints(value);
   }
   if (isList(value) || value instanceof Uint8Array) return value.length;
-  return isMap(value) ? value.size : noOverload('size', value);
+  return isMap(value) ? (value.further ?? value.size) : noOverload('size', value);
 }
 
 function codePoints(text: string): number {

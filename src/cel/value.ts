@@ -56,6 +56,8 @@ export interface CelMap {
     key: string | boolean | number | bigint,
   ): CelValue | typeof absent | CelUnknown | CelFault | undefined;
   keys(): Iterable<CelKey>;
+  /** There may be keys beside those; `get` tells of which. Left out: these are all. */
+  readonly further?: CelUnknown;
 }
 
 /** A variable or a value of a map that is not there. */

@@ -16,10 +16,12 @@ interface Caller {
   readonly dependsOn: readonly string[];
 }
 
-/** Services of the mesh, and those outside of it that some rule of the callee or some role names. */
+/** Services of the mesh, and those outside of it that some rule or some role names. */
 export function whoCan(intent: Intent, question: Omit<WhyQuestion, 'from'>): WhoCan {
-  const names = [...intent.services.keys(), ...guestsOf(intent)];
-  const callers = names.flatMap((from): Caller[] => {
+  const guests = guestsOf(intent);
+  const names = [...intent.services.keys(), ...guests];
+  const callers = names.flatMap((name): Caller[] => {
+    const from = name.endsWith(everyone) ? memberOf(name, guests) : name;
     const decision = decisionOn(intent, { ...question, from });
     const verdict = verdictOf(decision);
     if (verdict === 'DENY') return [];
@@ -29,12 +31,22 @@ export function whoCan(intent: Intent, question: Omit<WhyQuestion, 'from'>): Who
       ...(settled.kind === 'allow' ? [settled.rule.id] : []),
       ...(open?.rules ?? []).map(({ id }) => id),
     ];
-    return [{ name: from, verdict, rules, dependsOn: open?.on ?? [] }];
+    return [{ name, verdict, rules, dependsOn: open?.on ?? [] }];
   });
   return { asked: names.length, callers };
 }
 
-/** A whole trust domain stands for itself: `spiffe://partner.test/**`. */
+/** All of a trust domain: `spiffe://partner.test/**` stands for whoever there has no line of its own. */
+const everyone = '/**';
+
+/** Somebody of it whom nothing names. */
+function memberOf(domain: string, guests: readonly string[]): string {
+  const member = `${domain.slice(0, -everyone.length)}/any`;
+  let at = 0;
+  while (guests.includes(`${member}${at}`)) at += 1;
+  return `${member}${at}`;
+}
+
 function guestsOf({ mesh, services }: Intent): readonly string[] {
   const named = [...services.values()].flatMap(({ allow, deny }) =>
     [...allow, ...deny].flatMap(({ from }) =>
@@ -42,7 +54,5 @@ function guestsOf({ mesh, services }: Intent): readonly string[] {
     ),
   );
   const guests = new Set<string>([...named, ...[...mesh.guests.values()].flat()]);
-  return [...guests]
-    .filter((guest) => guest.startsWith('spiffe://') && !guest.endsWith('/**'))
-    .sort();
+  return [...guests].filter((guest) => guest.startsWith('spiffe://')).sort();
 }

@@ -108,3 +108,11 @@ export function namersOf(
   const naming = [...issuersOfPeople(issuers).values()];
   return naming.filter(({ name }) => issuer === undefined || issuer === name);
 }
+
+/** Whether `wide` is everybody who `narrow` is: all of a trust domain, or a person whoever says so. */
+export function coversGuest(wide: Guest, narrow: Guest): boolean {
+  if (wide === narrow) return true;
+  if (wide.endsWith(everyone)) return narrow.startsWith(wide.slice(0, 1 - everyone.length));
+  const slash = narrow.indexOf('/');
+  return narrow.startsWith(personPrefix) && wide === `${personPrefix}${narrow.slice(slash + 1)}`;
+}

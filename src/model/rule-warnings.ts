@@ -1,5 +1,5 @@
 import type { Guest, TokenIssuer, TokenMatch } from './condition-types.ts';
-import { namersOf } from './guest.ts';
+import { coversGuest, namersOf } from './guest.ts';
 import { coversOperation } from './operation.ts';
 import type { Report } from './roles.ts';
 import type { Principal, Rule } from './types.ts';
@@ -152,8 +152,8 @@ function namesService(principal: Principal, name: string): boolean {
     : principal.kind === 'role' && principal.services.some((member) => member === name);
 }
 
-function namesGuest(principal: Principal, guest: string): boolean {
+function namesGuest(principal: Principal, guest: Guest): boolean {
   return principal.kind === 'guest'
-    ? principal.guest === guest
-    : principal.kind === 'role' && principal.guests.some((member) => member === guest);
+    ? coversGuest(principal.guest, guest)
+    : principal.kind === 'role' && principal.guests.some((member) => coversGuest(member, guest));
 }

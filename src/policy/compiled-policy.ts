@@ -44,8 +44,8 @@ export interface CompiledService {
   readonly allow: RuleIndex<Allow>;
   /** Rules with conditions and rules in audit; undefined: there are none. */
   readonly conditional: ConditionalRules | undefined;
-  /** A rule names somebody who is known by a token only. */
-  readonly namesPeople: boolean;
+  /** All who are known by a token only; undefined: no rule here names one of them. */
+  readonly people: Principals | undefined;
   /** Allow rules by principal, each list sorted by id: where near misses are looked for. */
   readonly allowRules: ReadonlyMap<string, readonly PolicyRule[]>;
   readonly allAllowRules: readonly PolicyRule[];
@@ -60,18 +60,18 @@ export interface ConditionalRules {
 
 /** Cost of a decision afterwards does not grow with the number of services or rules. */
 export function compilePolicy(document: PolicyDocument): CompiledPolicy {
-  const withPeople = document.roles.filter(({ guests }) => guests?.some(isPerson));
-  const peopleRoles = new Set<string>(withPeople.map(({ name }) => name));
   const texts = textsOf(document);
+  const guests = guestRoles(document);
+  const people = peopleOf(guests, texts);
   const services = new Map(
-    document.services.map((one) => [one.name, compileService(one, peopleRoles, texts)]),
+    document.services.map((one) => [one.name, compileService(one, people, texts)]),
   );
   return {
     trustDomain: document.trustDomain,
     texts,
     services,
     issuers: document.issuers ?? [],
-    guests: guestRoles(document),
+    guests,
     callers: callerPrincipals(document, texts),
   };
 }
@@ -110,6 +110,12 @@ function guestRoles({ roles, services }: PolicyDocument): ReadonlyMap<string, re
   return found;
 }
 
+function peopleOf(guests: CompiledPolicy['guests'], texts: Texts): Principals {
+  const named = [...guests].filter(([guest]) => isPerson(guest));
+  const keys = [...new Set(named.flatMap(([guest, roles]) => [guest, ...roles]))];
+  return numbered(texts, { allow: keys, deny: keys });
+}
+
 function callerPrincipals(document: PolicyDocument, texts: Texts): Map<string, Principals> {
   const roles = new Map<string, string[]>();
   const sorted = [...document.roles].sort((a, b) => compareText(a.name, b.name));
@@ -129,18 +135,11 @@ function callerPrincipals(document: PolicyDocument, texts: Texts): Map<string, P
   );
 }
 
-function compileService(
-  policy: ServicePolicy,
-  peopleRoles: ReadonlySet<string>,
-  texts: Texts,
-): CompiledService {
-  const namesPeople = policy.rules.some(({ from }) =>
-    from.some(
-      (who) =>
-        (who.kind === 'guest' && isPerson(who.guest)) ||
-        (who.kind === 'role' && peopleRoles.has(who.role)),
-    ),
-  );
+function compileService(policy: ServicePolicy, people: Principals, texts: Texts): CompiledService {
+  const keys = new Set(people.allow);
+  const namesPeople =
+    keys.size > 0 &&
+    policy.rules.some(({ from }) => from.some((who) => keys.has(principalKey(who))));
   // In the order of their ids, by which the index names one of several.
   const rules = policy.rules.toSorted((a, b) => compareText(a.id, b.id));
   const plain = rules.filter(isPlain);
@@ -159,7 +158,7 @@ function compileService(
   const found = { allAllowRules: enforced, allowRules: byPrincipal(enforced) };
   let near: NearIndex | undefined;
   return {
-    ...{ policy, deny, allow, conditional, namesPeople, ...found },
+    ...{ policy, deny, allow, conditional, people: namesPeople ? people : undefined, ...found },
     near: () => {
       near ??= newNearIndex(policy, found, texts);
       return near;

@@ -135,9 +135,10 @@ type Take = (what: string, values: readonly string[]) => ReturnType<CelMap['get'
 
 function textMap(
   entries: HeaderLines,
-  missing: (name: string) => CelUnknown | undefined,
+  more: true | undefined,
   get: (values: readonly string[], name: string) => ReturnType<CelMap['get']>,
 ): CelMap {
+  const further = more && celUnknown('further headers');
   const byName = new Map<string, string[]>();
   for (const [name, value] of entries) {
     const values = byName.get(name);
@@ -146,32 +147,25 @@ function textMap(
   }
   return {
     size: byName.size,
-    // What may be there is looked up, and found not to be known.
-    has: (key) => byName.has(String(key)) || missing(String(key)) !== undefined,
+    has: (key) => byName.has(String(key)),
     get: (key) => {
       const name = String(key);
       const values = byName.get(name);
-      return values === undefined ? missing(name) : get(values, name);
+      if (values !== undefined) return get(values, name);
+      return more && celUnknown(`header ${name}`);
     },
     keys: () => byName.keys(),
+    ...(further === undefined ? {} : { further }),
   };
 }
 
 function headerMap(lines: HeaderLines, more: true | undefined, take: Take): CelMap {
-  return textMap(
-    lines,
-    (name) => (more ? celUnknown(`header ${name}`) : undefined),
-    (values, name) => take(`the header ${name}`, values),
-  );
+  return textMap(lines, more, (values, name) => take(`the header ${name}`, values));
 }
 
 /** As browsers and servers read it (the URL standard, application/x-www-form-urlencoded). */
 function queryMap(query: string): CelMap {
   // One question mark before it is taken off; a second one belongs to the first name.
   const entries = [...new URLSearchParams(`?${query}`)];
-  return textMap(
-    entries,
-    () => undefined,
-    (values, name) => single(`the parameter ${name}`, values),
-  );
+  return textMap(entries, undefined, (values, name) => single(`the parameter ${name}`, values));
 }

@@ -5,6 +5,7 @@ import type { Allow, Decision, Deny, Depends, Noted, RuleFault, RuleRef } from '
 import { deniedBy, notAllowed } from './denials.ts';
 import { compareText } from './document.ts';
 import { unknown } from './facts.ts';
+import { mayMeetPeople } from './people-open.ts';
 import { conditionRead, type Question } from './question.ts';
 import { eachRule, findRule } from './rule-index.ts';
 
@@ -58,7 +59,7 @@ export function decideConditional(
   const open = granted === undefined ? grants.open : denials.open;
   const decided: Allow | Deny = granted ?? notAllowed(asked);
   const decision = open.length === 0 ? decided : depends(decided, open);
-  return withNotes(peopleOpen(asked, decision), [denials, grants]);
+  return withNotes(peopleOpen(asked, read, decision), [denials, grants]);
 }
 
 const noGrants: Outcome = { holds: undefined, open: [], audits: [], faults: [] };
@@ -120,11 +121,21 @@ function depends(otherwise: Allow | Deny, open: readonly Open[]): Depends {
 }
 
 /** Somebody whom a rule names may be behind the request, when it is not known whose token it has. */
-function peopleOpen({ service, facts }: Question, decision: Decision): Decision {
-  if (facts.token !== unknown || !service.namesPeople || decision.kind === 'depends') {
-    return decision;
+function peopleOpen(asked: Question, read: CelRead, decision: Decision): Decision {
+  const { facts, service, wanted } = asked;
+  if (facts.token !== unknown || service.people === undefined) return decision;
+  const may = (effect: 'allow' | 'deny'): boolean =>
+    mayMeetPeople(service, effect, wanted, ({ test }) => {
+      const { kind } = test(facts, read);
+      return kind === 'holds' || kind === 'depends' || (kind === 'fault' && effect === 'deny');
+    });
+  if (decision.kind !== 'depends') {
+    return may(decision.kind === 'allow' ? 'deny' : 'allow')
+      ? { kind: 'depends', on: ['token'], rules: [], otherwise: decision }
+      : decision;
   }
-  return { kind: 'depends', on: ['token'], rules: [], otherwise: decision };
+  const isOpen = may('deny') || (decision.otherwise.kind === 'deny' && may('allow'));
+  return isOpen ? { ...decision, on: [...new Set([...decision.on, 'token'])].sort() } : decision;
 }
 
 function withNotes(decision: Decision, outcomes: readonly Outcome[]): Decision {

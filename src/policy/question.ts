@@ -41,7 +41,8 @@ function sourceOf(asked: Omit<Question, 'wanted'>): Party {
     service: name,
     trustDomain,
     principal,
-    roles: rolesOf(principals.allow),
+    // A person behind a request adds to what its caller may do, and not to what the caller is.
+    roles: rolesOf((principals.parts?.own ?? principals).allow),
     attributes: {},
   };
 }
