@@ -1,12 +1,15 @@
 import { testsOf } from '../app/checks.ts';
 import { decideTest } from '../app/intent-tests.ts';
 import { ChanceryError } from '../base/error.ts';
+import type { Position } from '../base/finding.ts';
 import { nearestName } from '../base/nearest.ts';
+import { mayComeIn } from '../explain/flow-diff.ts';
 import { type SuggestedRule, type Suggestion, suggestRules } from '../explain/suggest-rules.ts';
 import { type AllowText, replaceAllow } from '../model/allow-text.ts';
 import { operationText } from '../model/operation.ts';
 import { parseIntent } from '../model/parse.ts';
 import type { Principal, Rule, Service } from '../model/types.ts';
+import { policyDocument } from '../policy/document.ts';
 import { usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { count, namesText } from './diff-text.ts';
@@ -33,8 +36,9 @@ export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
   }
   const trustDomain = state.intent.mesh.trustDomain;
   const tests = testedRequests(state, name);
-  const found = suggestRules(service, trustDomain, { flows: told.flows, tests });
-  const text = textWith(state, service, found);
+  const flows = told.flows.filter(mayComeIn(policyDocument(state.intent), name));
+  const found = suggestRules(service, trustDomain, { flows, tests });
+  const text = suggestedText(state.files, service, found);
   const branch = values['branch'];
   const commit =
     typeof branch === 'string'
@@ -84,11 +88,15 @@ function testedRequests({ intent }: IntentAt, name: string) {
 }
 
 /** Errors: what was made does not hold, which is a mistake of ours and must not become a commit. */
-function textWith({ files }: IntentAt, service: Service, found: Suggestion): string {
+export function suggestedText(
+  files: IntentAt['files'],
+  service: Service,
+  found: Suggestion,
+): string {
   const { file } = service.at;
   const text = replaceAllow(files.get(file) ?? '', allowTexts(found));
   const { intent, findings } = parseIntent(new Map([...files, [file, text]]));
-  const [problem] = findings;
+  const problem = findings.find(({ severity }) => severity === 'error');
   if (intent === undefined && problem !== undefined) throw new ChanceryError(problem);
   return text;
 }
@@ -96,19 +104,28 @@ function textWith({ files }: IntentAt, service: Service, found: Suggestion): str
 /** In the order of the file; what stays as it is keeps its words. */
 function allowTexts({ kept, rules }: Suggestion): readonly AllowText[] {
   const used = new Set<Rule>();
-  const texts = rules.map((rule): AllowText & { readonly order: number } => {
-    const { of } = rule;
+  const texts = rules.map((rule) => {
+    const { of, from, to } = rule;
     const isFirst = of !== undefined && !used.has(of);
     if (of !== undefined) used.add(of);
-    const order = of?.at.line ?? Number.MAX_SAFE_INTEGER;
-    return isFirst
-      ? { line: of.at.line, ...changedWords(rule, of), order }
-      : { line: undefined, from: rule.from, to: rule.to, order };
+    const text: AllowText = isFirst
+      ? { at: of.at, ...changedWords(rule, of) }
+      : { at: undefined, from, to };
+    return { text, place: of?.at };
   });
   const staying = kept.map(({ at }) => ({
-    ...{ line: at.line, from: undefined, to: undefined, order: at.line },
+    text: { at, from: undefined, to: undefined },
+    place: at,
   }));
-  return [...texts, ...staying].sort((a, b) => a.order - b.order);
+  return [...texts, ...staying]
+    .sort((a, b) => comparePlaces(a.place, b.place))
+    .map(({ text }) => text);
+}
+
+/** What has none comes last. */
+function comparePlaces(a: Position | undefined, b: Position | undefined): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  return a.line - b.line || a.column - b.column;
 }
 
 function changedWords({ from, to }: SuggestedRule, of: Rule): Pick<AllowText, 'from' | 'to'> {

@@ -55,6 +55,17 @@ export function flowDiff(
   );
 }
 
+/** Whether a policy lets in some of a flow by who sends what: what came in by rules that are gone may not any more. */
+export function mayComeIn(document: PolicyDocument, service: string): (flow: Flow) => boolean {
+  const policy = compilePolicy(document);
+  const rules = policy.services.get(service)?.policy.rules ?? [];
+  return (flow) => {
+    const caller = callerName(flow.caller, policy.trustDomain);
+    const standing = standingOf(policy, service, { caller, person: undefined });
+    return actionsOf(flow, rules).some((action) => standing.answer(action).kind === 'allow');
+  };
+}
+
 /** A service of this mesh by its name, anybody else by the whole identity. */
 export function callerName(spiffeId: string, trustDomain: string): string {
   const prefix = `spiffe://${trustDomain}/`;

@@ -192,8 +192,8 @@ export function filesOf({ protocol, team, roles, rules }: WrittenIntent): Intent
   ]);
 }
 
-export function intentOf(written: WrittenIntent): Intent {
-  const { intent, findings } = parseIntent(filesOf(written));
+export function intentOf(written: WrittenIntent, files = filesOf(written)): Intent {
+  const { intent, findings } = parseIntent(files);
   assert.ok(intent !== undefined, JSON.stringify([findings, written]));
   return intent;
 }
@@ -254,7 +254,8 @@ export function randomFacts(random: RandomNumber): RequestFacts {
 export function randomSent(random: RandomNumber, protocol: CalleeProtocol): Sent {
   const from = pick(random, random() < 0.6 ? callers : identities);
   const facts = randomFacts(random);
-  return { from, request: randomRequest(random, protocol), facts };
+  const request = randomRequest(random, protocol);
+  return { from, request, facts: request === undefined ? { ...facts, token: noToken } : facts };
 }
 
 function randomRequest(random: RandomNumber, protocol: CalleeProtocol): Sent['request'] {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { intentOf, meshFile, serviceFile } from '../../test/support/gate-world.ts';
 import type { ServiceName } from '../model/types.ts';
+import { policyDocument } from '../policy/document.ts';
 import type { Flow } from '../policy/flow.ts';
+import { mayComeIn } from './flow-diff.ts';
 import { suggestRules } from './suggest-rules.ts';
 import { ruleStandings } from './unused-rules.ts';
 
@@ -82,6 +84,57 @@ describe('rules from recorded traffic', () => {
       found.dropped.map(({ id }) => id as string),
       ['write'],
     );
+  });
+});
+
+describe('a suggested rule', () => {
+  const suggested = (...flows: readonly Flow[]) =>
+    suggestRules(pay, trustDomain, { flows, tests: [] }).rules.map(({ to }) => to);
+
+  it('names the wider of two templates, and never nothing, which would be all of the service', () => {
+    const [any, rest] = [flow('web', 'GET', '/c/*', 'read'), flow('web', 'GET', '/c/**', 'read')];
+    assert.deepEqual(suggested(any, rest), [['GET /c/**']]);
+    assert.deepEqual(suggested(rest, any), [['GET /c/**']]);
+  });
+
+  it('has any method where no rule can name it, and the rest of a path that is too long for one', () => {
+    assert.deepEqual(suggested(flow('web', 'M-SEARCH', '/a', 'read')), [['* /a']]);
+    const long = `/a/${'b'.repeat(1_000)}/${'c'.repeat(1_000)}`;
+    assert.deepEqual(suggested(flow('web', 'GET', long, 'read')), [
+      [`GET /a/${'b'.repeat(1_000)}/**`],
+    ]);
+  });
+
+  it('does not let in by name whom a role lets in as a person', () => {
+    const { web, ...others } = {
+      web: serviceFile('web'),
+      pay: 'allow:\n  - { id: r, from: role:desk }\n',
+    };
+    const keys =
+      '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}';
+    const issuers = `issuers: { login: { issuer: https://login.test, audience: shop, person: email, jwks: '${keys}' } }\n`;
+    const of = intentOf({
+      'mesh.yaml': `${meshFile}${issuers}roles: { desk: ["person:alice"] }\n`,
+      'services/web.yaml': web,
+      'services/pay.yaml': serviceFile('pay', others.pay),
+    }).services.get('pay' as ServiceName);
+    assert.ok(of);
+    const found = suggestRules(of, trustDomain, {
+      flows: [flow('web', 'GET', '/x', 'r')],
+      tests: [],
+    });
+    assert.deepEqual([found.rules, found.kept.map(({ id }) => `${id}`)], [[], ['r']]);
+  });
+});
+
+describe('traffic of before', () => {
+  it('counts where the rules of now let it in by who and what, and not where they were tightened', () => {
+    const may = (caller: string, method: string, path: string) =>
+      mayComeIn(policyDocument(intent), 'pay')(flow(caller, method, path, 'gone'));
+    assert.equal(may('web', 'POST', '/c/*'), true);
+    assert.equal(may('web', 'POST', '/**'), true);
+    assert.equal(may('cart', 'POST', '/c'), false);
+    assert.equal(may('gone', 'GET', '/c'), false);
   });
 });
 

@@ -1,5 +1,6 @@
 import { grantRulePrefix } from '../model/grant-place.ts';
-import { matchesPath, parsePathPattern } from '../model/path-pattern.ts';
+import { coversOperation, operationText, parseOperation } from '../model/operation.ts';
+import { parsePathPattern } from '../model/path-pattern.ts';
 import type { Protocol, Rule, Service } from '../model/types.ts';
 import type { Flow } from '../policy/flow.ts';
 import { pathTemplate } from '../policy/path-template.ts';
@@ -77,24 +78,42 @@ export function suggestRules(
   };
 }
 
-/** What it looks at stands in no log. */
+/** What it looks at stands in no log. A role may have guests, too, and a person is known by a token only. */
 function isNotRecorded({ conditions, mode, from }: Rule): boolean {
-  return conditions !== undefined || mode === 'audit' || from.some(({ kind }) => kind === 'guest');
+  const namesGuests = from.some(
+    (who) => who.kind === 'guest' || (who.kind === 'role' && who.guests.length > 0),
+  );
+  return conditions !== undefined || mode === 'audit' || namesGuests;
 }
 
 function operationOf(method: string, path: string, protocol: Protocol): string | undefined {
   if (method === 'connect') return undefined;
-  if (protocol === 'grpc' && method === 'POST') return path.slice(1);
-  // What a path holds decoded need not be what a rule can name.
   const segments = path.slice(1).split('/');
-  const named = segments.map((one) => (parsePathPattern(`/${one}`).ok ? one : '*'));
-  return `${method} /${named.join('/')}`;
+  // What a request holds need not be what a rule can name.
+  if (protocol === 'grpc') {
+    const [service = '*', name = '*'] = segments;
+    const known = (text: string): boolean => parseOperation(text, 'grpc').ok;
+    return `${known(`${service}/*`) ? service : '*'}/${known(`*/${name}`) ? name : '*'}`;
+  }
+  const isRest = (at: number): boolean => at === segments.length - 1;
+  const named = segments.map((one, at) =>
+    parsePathPattern(`/${one}`).ok && (one !== '**' || isRest(at)) ? one : '*',
+  );
+  const known = parseOperation(`${method} /`, protocol).ok ? method : '*';
+  return `${known} ${shortened(named)}`;
+}
+
+/** A pattern has an end, and a path need not have had it. */
+function shortened(segments: readonly string[]): string {
+  const text = `/${segments.join('/')}`;
+  const end = segments.at(-1) === '**' ? -2 : -1;
+  return parsePathPattern(text).ok ? text : shortened([...segments.slice(0, end), '**']);
 }
 
 /** One rule for all callers that sent the same by the same rule; and one for all that they sent. */
 function rulesOf(
   byCaller: ReadonlyMap<string, readonly Seen[]>,
-  { allow }: Service,
+  { allow, protocol }: Service,
 ): readonly SuggestedRule[] {
   const byRequest = new Map<string, { readonly from: Set<string>; readonly seen: Seen }>();
   for (const [caller, all] of byCaller) {
@@ -118,7 +137,7 @@ function rulesOf(
     .map((rule) => ({
       ...rule,
       from: withRoles(rule.from, rule.of),
-      to: withoutCovered([...new Set(rule.to)]).sort(),
+      to: withoutCovered([...new Set(rule.to)], protocol).sort(),
     }))
     .sort((a, b) => (a.of?.at.line ?? 0) - (b.of?.at.line ?? 0) || (a.from < b.from ? -1 : 1));
 }
@@ -136,14 +155,13 @@ function withRoles(callers: readonly string[], of: Rule | undefined): readonly s
   return [...roles.map(({ role }) => `role:${role}`), ...others];
 }
 
-/** A template that another one of the same method covers says nothing more. */
-function withoutCovered(all: readonly string[]): string[] {
-  return all.filter((one) => {
-    const [method, path = ''] = one.split(' ', 2);
-    return !all.some((other) => {
-      const [otherMethod, pattern = ''] = other.split(' ', 2);
-      const wide = parsePathPattern(pattern);
-      return one !== other && method === otherMethod && wide.ok && matchesPath(wide.value, path);
-    });
+/** What another one covers says nothing more. No two that differ cover each other, so that one of them stays. */
+function withoutCovered(all: readonly string[], protocol: Protocol): string[] {
+  const operations = all.flatMap((text) => {
+    const read = parseOperation(text, protocol);
+    return read.ok ? [read.value] : [];
   });
+  return operations
+    .filter((one) => !operations.some((other) => other !== one && coversOperation(other, one)))
+    .map(operationText);
 }

@@ -8,7 +8,7 @@ import { conditionsText } from '../policy/condition-text.ts';
 import type { PolicyRequest } from '../policy/decide.ts';
 import { decideRequest } from '../policy/decide-request.ts';
 import { type Answer, type Decision, deny, type RuleRef } from '../policy/decision.ts';
-import { type RequestFacts, unknown } from '../policy/facts.ts';
+import { noToken, type RequestFacts, unknown } from '../policy/facts.ts';
 import { intentPolicy } from '../policy/intent-policy.ts';
 import type { Reading } from '../policy/other-readings.ts';
 import { rbacPlan } from '../policy/rbac-plan.ts';
@@ -98,6 +98,8 @@ export function why(intent: Intent, given: WhyQuestion): WhyAnswer {
 
 function asRulesSee(question: WhyQuestion): WhyQuestion {
   const { facts } = question;
+  // A connection has no token.
+  if (question.request === undefined) return { ...question, facts: { ...facts, token: noToken } };
   if (facts.headers === unknown) return question;
   return { ...question, facts: { ...facts, headers: headersInside(facts.headers) } };
 }

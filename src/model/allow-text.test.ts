@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parse } from 'yaml';
 import { replaceAllow } from './allow-text.ts';
 
 const file = `# Payments.
@@ -21,8 +22,8 @@ deny:
 describe('other rules in a service file', () => {
   it('change the allow section only: comments, other fields and the rest of the file stay', () => {
     const changed = replaceAllow(file, [
-      { line: 7, from: ['checkout'], to: undefined },
-      { line: undefined, from: ['reports'], to: ['GET /v1/charges', 'GET /v1/charges/*'] },
+      { at: { line: 7, column: 5 }, from: ['checkout'], to: undefined },
+      { at: undefined, from: ['reports'], to: ['GET /v1/charges', 'GET /v1/charges/*'] },
     ]);
     assert.equal(
       changed,
@@ -47,10 +48,22 @@ deny:
     );
   });
 
-  it('none at all is an empty list, and a file without the section gets one', () => {
-    assert.match(replaceAllow(file, []), /port: {3}8082\n\nallow: \[\]\n\n# Never\./);
+  it('none at all takes the section out, and a file without one gets it', () => {
+    assert.match(replaceAllow(file, []), /port: {3}8082\n\n\n# Never\./);
     const bare = 'service: a\nport: 1\n';
-    const rule = { line: undefined, from: ['b'], to: [] };
+    assert.equal(replaceAllow(bare, []), bare);
+    const rule = { at: undefined, from: ['b'], to: [] };
     assert.equal(replaceAllow(bare, [rule]), `${bare}\nallow:\n  - from: b\n`);
+  });
+
+  it('several rules on one line are several, and a file that is one flow map stays one', () => {
+    const line = 'service: a\nallow: [{ from: b, to: GET /x }, { from: c, to: GET /y }]\n';
+    const second = { at: { line: 2, column: 34 }, from: ['d'], to: undefined };
+    assert.match(replaceAllow(line, [second]), /\{ from: d, to: GET \/y \}/);
+    const json = '{"service": "a", "allow": [{"from": "b"}], "port": 1}\n';
+    const rule = { at: { line: 1, column: 28 }, from: ['c'], to: undefined };
+    const all = parse(replaceAllow(json, [rule]));
+    assert.deepEqual(all, { service: 'a', allow: [{ from: 'c' }], port: 1 });
+    assert.deepEqual(parse(replaceAllow(json, [])), { service: 'a', port: 1 });
   });
 });

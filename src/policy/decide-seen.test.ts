@@ -10,7 +10,7 @@ const file = (name: string, rules: string): string =>
 
 function policyOf(rules: string) {
   const files = new Map([
-    ['mesh.yaml', 'mesh: acme\ntrust_domain: acme.test\n'],
+    ['mesh.yaml', `mesh: acme\ntrust_domain: acme.test\nissuers: { login: ${login} }\n`],
     ['services/web.yaml', file('web', '')],
     ['services/pay.yaml', file('pay', rules)],
   ]);
@@ -19,6 +19,10 @@ function policyOf(rules: string) {
   return compilePolicy(policyDocument(intent));
 }
 
+const keys = JSON.stringify({
+  keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
+});
+const login = `{ issuer: https://login.test, audience: shop, person: email, jwks: '${keys}' }`;
 const byTenant = '{ id: tenant, from: web, to: { request: GET /**, headers: { x-tenant: acme } } }';
 const noDebug = '{ id: no-debug, from: "*", to: { request: "* /**", headers: { x-debug: "on" } } }';
 const plain = '{ id: plain, from: web, to: GET /** }';
@@ -63,6 +67,15 @@ describe('what a policy says of a request whose headers nobody wrote down', () =
     const both = `${live}deny: [${noDebug}]\n`;
     assert.match(decided(live, both, allowed('tenant')), /^depends/);
     assert.equal(decided(both, both, allowed('tenant')), 'allow');
+  });
+
+  it('a rule that is new may keep out whoever was behind it', () => {
+    const live = `allow: [${plain}]\ndeny: [${noDebug}]\n`;
+    const notAlice = '{ id: not-alice, from: "person:alice", to: GET /x }';
+    const shadow = `allow: [${plain}]\ndeny: [${noDebug}, ${notAlice}]\n`;
+    assert.equal(decided(live, shadow, allowed('plain')), 'depends on header x-debug,token');
+    const elsewhere = shadow.replace('GET /x', 'GET /y');
+    assert.equal(decided(live, elsewhere, allowed('plain')), 'allow');
   });
 
   it('what kept it out still does', () => {

@@ -2,6 +2,9 @@ import type { CompiledPolicy } from './compiled-policy.ts';
 import { decide, type PolicyRequest } from './decide.ts';
 import type { Allow, Decision, Depends, RuleRef } from './decision.ts';
 import type { PolicyRule } from './document.ts';
+import { nothingKnown, unknown } from './facts.ts';
+import { mayMeetPeople } from './people-open.ts';
+import { wantedOf } from './texts.ts';
 
 /** How a request was decided whose headers and token nobody wrote down. */
 export interface SeenVerdict {
@@ -23,7 +26,7 @@ export function decideSeen(
   if (decision.kind !== 'depends') return decision;
   const rulesOf = (policy: CompiledPolicy): readonly PolicyRule[] =>
     policy.services.get(request.callee)?.policy.rules ?? [];
-  if (decision.rules.length === 0) return withoutPeople(decision, rulesOf(shadow));
+  if (decision.rules.length === 0) return decision;
   const known = (ref: Pick<RuleRef, 'id'>): boolean => {
     const [own, other] = [live, shadow].map((policy) =>
       rulesOf(policy).find(({ id }) => id === ref.id),
@@ -35,7 +38,8 @@ export function decideSeen(
     ({ effect, conditions, mode }) => effect === 'deny' && conditions && mode === undefined,
   );
   const isOtherwise = denials.some(({ id }) => !known({ id }));
-  return settled(decision, seen, { known, isOtherwise }) ?? decision;
+  const mayKeepOut = mayKeepPeopleOut(shadow, request);
+  return settled(decision, seen, { known, isOtherwise, mayKeepOut }) ?? decision;
 }
 
 /** Undefined: what was decided says nothing about it. */
@@ -47,6 +51,8 @@ function settled(
     readonly known: (ref: RuleRef) => boolean;
     /** There are conditional denials that are others than before; where nothing allows it yet they are not in `rules`. */
     readonly isOtherwise: boolean;
+    /** Whoever is behind it. */
+    readonly mayKeepOut: boolean;
   },
 ): Decision | undefined {
   const by = rules.find(({ id }) => id === rule);
@@ -54,6 +60,7 @@ function settled(
   if (verdict === 'deny') {
     return isBy && by.effect === 'deny' && otherwise.kind === 'allow' ? denialBy(by) : undefined;
   }
+  if (of.mayKeepOut) return undefined;
   const denials = rules.filter(({ effect }) => effect === 'deny');
   if (!denials.every(of.known)) return undefined;
   if (otherwise.kind === 'allow') return otherwise;
@@ -61,20 +68,20 @@ function settled(
   return isLetIn ? ({ kind: 'allow', rule: by } satisfies Allow) : undefined;
 }
 
+function mayKeepPeopleOut(
+  policy: CompiledPolicy,
+  { callee, action, facts = nothingKnown }: PolicyRequest,
+): boolean {
+  const service = policy.services.get(callee);
+  if (service === undefined || facts.token !== unknown) return false;
+  return mayMeetPeople(service, 'deny', wantedOf(policy.texts, action));
+}
+
 function denialBy(rule: RuleRef): Decision {
   return {
     ...{ kind: 'deny', code: 'CH2102', reason: `deny rule "${rule.id}" forbids it`, rule },
     ...{ closest: [], nearest: undefined, help: undefined },
   };
-}
-
-/** Who is behind it only adds where no rule keeps people out. */
-function withoutPeople(decision: Depends, rules: readonly PolicyRule[]): Decision {
-  const mayDeny = rules.some(
-    ({ effect, from }) =>
-      effect === 'deny' && from.some(({ kind }) => kind === 'guest' || kind === 'role'),
-  );
-  return decision.otherwise.kind === 'allow' && !mayDeny ? decision.otherwise : decision;
 }
 
 /** Of header and host alone, which say the same under every policy; attributes and issuers may be others. */

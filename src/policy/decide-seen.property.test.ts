@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  callee,
+  changedWritten,
+  intentOf,
+  randomSent,
+  randomWritten,
+  type Sent,
+  seedsFor,
+  trustDomain,
+} from '../explain/random-intent.fixture.ts';
+import { canonicalCaller } from './canonical-principal.ts';
+import { decide, type PolicyRequest } from './decide.ts';
+import { decideSeen } from './decide-seen.ts';
+import { noToken, nothingKnown } from './facts.ts';
+import { intentPolicy } from './intent-policy.ts';
+import { seeded } from './random.fixture.ts';
+
+const bySeed = 40;
+
+function requestOf({ from, request, facts }: Sent): PolicyRequest {
+  const isForeign = from.startsWith('spiffe://');
+  const caller = canonicalCaller(isForeign ? from : `spiffe://${trustDomain}/${from}`);
+  assert.ok(caller.ok);
+  const action =
+    request === undefined ? { kind: 'connect' as const } : { kind: 'http' as const, ...request };
+  return { caller: caller.value, callee, action, facts };
+}
+
+describe('what a shadow says of a request of which only the log is known', () => {
+  it('is what it decides about the very request, unless that depends', (t) => {
+    const met = { same: 0, other: 0, depends: 0 };
+    for (const seed of seedsFor(8_000, bySeed)) {
+      const random = seeded(seed);
+      const written = randomWritten(random);
+      const other = changedWritten(random, written);
+      const [live, shadow] = [written, other].map((one) => intentPolicy(intentOf(one)).policy);
+      assert.ok(live && shadow);
+      for (let at = 0; at < bySeed; at += 1) {
+        const request = requestOf(randomSent(random, written.protocol));
+        const [was, is] = [decide(live, request), decide(shadow, request)];
+        assert.ok(was.kind !== 'depends');
+        const { host, timeMs, id } = request.facts ?? nothingKnown;
+        const token = request.action.kind === 'connect' ? { token: noToken } : {};
+        const seen = { ...request, facts: { ...nothingKnown, host, timeMs, id, ...token } };
+        const verdict = { verdict: was.kind, rule: was.rule?.id };
+        const found = decideSeen({ live, shadow }, seen, verdict);
+        const where = `CHANCERY_SEED=${seed}: ${JSON.stringify({ written, other, request, verdict, found, is })}`;
+        if (found.kind === 'depends') met.depends += 1;
+        else {
+          assert.equal(found.kind, is.kind, where);
+          met[was.kind === is.kind ? 'same' : 'other'] += 1;
+        }
+      }
+    }
+    t.diagnostic(JSON.stringify(met));
+    assert.ok(met.depends < met.same / 4 && met.other > met.same / 100, JSON.stringify(met));
+  });
+});
