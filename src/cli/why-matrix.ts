@@ -15,7 +15,7 @@ interface Cell {
 const example = '_any_';
 const usualMethods = ['GET', 'POST', 'PUT', 'DELETE'];
 
-/** Every path that a rule, route or test of the callee names, by every method that one of them names. */
+/** Every path that a rule or test of the callee names, by every method that one of them names. */
 export function matrixText(
   intent: Intent,
   question: Pick<WhyQuestion, 'from' | 'to' | 'facts'>,

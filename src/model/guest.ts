@@ -109,6 +109,10 @@ export function namersOf(
   return naming.filter(({ name }) => issuer === undefined || issuer === name);
 }
 
+export function isPerson(guest: Guest): boolean {
+  return guest.startsWith(personPrefix);
+}
+
 /** Whether `wide` is everybody who `narrow` is: all of a trust domain, or a person whoever says so. */
 export function coversGuest(wide: Guest, narrow: Guest): boolean {
   if (wide === narrow) return true;

@@ -64,4 +64,25 @@ describe('rules that are warned of', () => {
     assert.deepEqual(one('person:login/alice', 'person:door/alice'), []);
     assert.deepEqual(one('person:alice', '*'), []);
   });
+
+  it('a person who is named for a tcp service goes, and nobody gets another answer', () => {
+    const from = ['a', 'person:login/alice'];
+    const written: WrittenIntent = {
+      ...{ protocol: 'tcp', team: 'money', roles: { red: ['a'], blue: ['a'], idle: ['a'] } },
+      rules: [{ id: 'r1', effect: 'allow', fields: { from } }],
+    };
+    const found = parseIntent(filesOf(written)).findings.map(({ code }) => code);
+    assert.deepEqual(found, ['CH1142']);
+    const random = seeded(1);
+    const ask = (name: string) => {
+      const { facts } = randomSent(random, 'http');
+      return decisionOn(intentOf(written), { from: name, to: callee, request: undefined, facts })
+        .kind;
+    };
+    assert.deepEqual(
+      Array.from({ length: 20 }, () => ask('b')),
+      Array(20).fill('deny'),
+    );
+    assert.equal(ask('a'), 'allow');
+  });
 });

@@ -1,5 +1,5 @@
 import type { Guest, TokenIssuer, TokenMatch } from './condition-types.ts';
-import { coversGuest, namersOf } from './guest.ts';
+import { coversGuest, isPerson, namersOf } from './guest.ts';
 import { coversOperation } from './operation.ts';
 import type { Report } from './roles.ts';
 import type { Principal, Rule } from './types.ts';
@@ -78,6 +78,22 @@ export function warnOfNeverPeople(
         message: `the rule "${id}" never holds for ${text}: ${whyNever(by, conditions?.token)}`,
         at,
         help: 'name an issuer with `person`, and an audience that it has in mesh.yaml',
+      });
+    }
+  }
+}
+
+/** A role may be there for its services. */
+export function warnOfConnectingPeople(rules: readonly Rule[], report: Report): void {
+  for (const { id, at, from } of rules) {
+    for (const who of from) {
+      if (who.kind !== 'guest' || !isPerson(who.guest)) continue;
+      report({
+        code: 'CH1142',
+        severity: 'warning',
+        message: `the rule "${id}" never holds for ${who.guest}: a connection has no token`,
+        at,
+        help: 'name a service, a role or a SPIFFE ID: a tcp service knows its callers by their certificates',
       });
     }
   }

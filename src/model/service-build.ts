@@ -7,7 +7,12 @@ import { coversPath } from './path-pattern.ts';
 import { type Report, unknownRole, unknownService } from './roles.ts';
 import { coversMatch, matchesAll, type RouteDraft, versionsOf } from './route-file.ts';
 import type { RuleDraft } from './rule-file.ts';
-import { warnOfAskingAudits, warnOfIdleRules, warnOfNeverPeople } from './rule-warnings.ts';
+import {
+  warnOfAskingAudits,
+  warnOfConnectingPeople,
+  warnOfIdleRules,
+  warnOfNeverPeople,
+} from './rule-warnings.ts';
 import type { ServiceDraft } from './service-file.ts';
 import type {
   Call,
@@ -39,7 +44,8 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
   const allow = draft.allow.map((rule) => buildRule(rule, tree));
   const deny = draft.deny.map((rule) => buildRule(rule, tree));
   warnOfAskingAudits(deny, draft.decide ?? tree.mesh.defaults.decide, tree.report);
-  warnOfNeverPeople([...allow, ...deny], tree.mesh.issuers, tree.report);
+  if (draft.protocol === 'tcp') warnOfConnectingPeople([...allow, ...deny], tree.report);
+  else warnOfNeverPeople([...allow, ...deny], tree.mesh.issuers, tree.report);
   warnOfIdleRules(wholeRules(allow, draft.allow), wholeRules(deny, draft.deny), tree.report);
   return {
     name: draft.name,

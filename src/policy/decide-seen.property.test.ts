@@ -13,13 +13,14 @@ import {
 import { canonicalCaller } from './canonical-principal.ts';
 import { decide, type PolicyRequest } from './decide.ts';
 import { decideSeen } from './decide-seen.ts';
-import { noToken, nothingKnown } from './facts.ts';
+import type { Decision } from './decision.ts';
+import { noToken, nothingKnown, type RequestFacts, unknown } from './facts.ts';
 import { intentPolicy } from './intent-policy.ts';
 import { seeded } from './random.fixture.ts';
 
 const bySeed = 40;
 
-function requestOf({ from, request, facts }: Sent): PolicyRequest {
+function requestOf({ from, request, facts }: Sent): Required<PolicyRequest> {
   const isForeign = from.startsWith('spiffe://');
   const caller = canonicalCaller(isForeign ? from : `spiffe://${trustDomain}/${from}`);
   assert.ok(caller.ok);
@@ -39,11 +40,13 @@ describe('what a shadow says of a request of which only the log is known', () =>
       assert.ok(live && shadow);
       for (let at = 0; at < bySeed; at += 1) {
         const request = requestOf(randomSent(random, written.protocol));
-        const [was, is] = [decide(live, request), decide(shadow, request)];
+        const was: Decision = decide(live, request);
+        const is: Decision = decide(shadow, request);
         assert.ok(was.kind !== 'depends');
-        const { host, timeMs, id } = request.facts ?? nothingKnown;
-        const token = request.action.kind === 'connect' ? { token: noToken } : {};
-        const seen = { ...request, facts: { ...nothingKnown, host, timeMs, id, ...token } };
+        const { host, timeMs, id } = request.facts;
+        const token = request.action.kind === 'connect' ? noToken : unknown;
+        const facts: RequestFacts = { ...nothingKnown, host, timeMs, id, token };
+        const seen = { ...request, facts };
         const verdict = { verdict: was.kind, rule: was.rule?.id };
         const found = decideSeen({ live, shadow }, seen, verdict);
         const where = `CHANCERY_SEED=${seed}: ${JSON.stringify({ written, other, request, verdict, found, is })}`;
