@@ -109,7 +109,7 @@ export function namersOf(
   return naming.filter(({ name }) => issuer === undefined || issuer === name);
 }
 
-export function isPerson(guest: Guest): boolean {
+export function isPerson(guest: string): boolean {
   return guest.startsWith(personPrefix);
 }
 

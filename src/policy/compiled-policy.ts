@@ -1,3 +1,4 @@
+import { isPerson } from '../model/guest.ts';
 import { compileConditions, holds, type Test } from './conditions.ts';
 import type { Allow, RuleRef } from './decision.ts';
 import {
@@ -90,10 +91,6 @@ function textsOf({ services }: PolicyDocument): Texts {
     }
   }
   return newTexts(texts, segmentsMax);
-}
-
-export function isPerson(guest: string): boolean {
-  return guest.startsWith('person:');
 }
 
 function guestRoles({ roles, services }: PolicyDocument): ReadonlyMap<string, readonly string[]> {

@@ -1,6 +1,6 @@
 import type { Conditions } from '../model/condition-types.ts';
+import { isPerson } from '../model/guest.ts';
 import type { ValueMatch } from '../model/types.ts';
-import { isPerson } from './compiled-policy.ts';
 import {
   compareText,
   type PolicyDocument,
