@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
 import { noToken, type RequestFacts, type TokenStanding } from '../policy/facts.ts';
@@ -194,7 +193,7 @@ export function filesOf({ protocol, team, roles, rules }: WrittenIntent): Intent
 
 export function intentOf(written: WrittenIntent, files = filesOf(written)): Intent {
   const { intent, findings } = parseIntent(files);
-  assert.ok(intent !== undefined, JSON.stringify([findings, written]));
+  if (intent === undefined) throw new Error(JSON.stringify([findings, written]));
   return intent;
 }
 
@@ -227,7 +226,7 @@ export const worlds = {
   ],
   token: [
     noToken,
-    { kind: 'invalid', code: 'CH2140', reason: 'it is over' },
+    { kind: 'invalid', code: 'CH2107', reason: 'it is over' },
     token('login', 'alice', { scopes: ['read'], claims: { level: 2 } }),
     token('door', 'alice'),
     token('door', 'bob', { scopes: ['read'] }),
