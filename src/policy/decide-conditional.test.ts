@@ -1,110 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseIntent } from '../model/parse.ts';
 import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
-import type { Decision } from './decision.ts';
-import { policyDocument } from './document.ts';
-import { parsePolicyDocument } from './document-parse.ts';
+import {
+  ask,
+  brief,
+  documentOf,
+  policyOf,
+  rule,
+  sent,
+  token,
+  valid,
+} from './decide-conditional.fixture.ts';
 import { noToken, nothingKnown, type RequestFacts, type TokenFacts, unknown } from './facts.ts';
-
-const keys = JSON.stringify({
-  keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
-});
-const mesh = `
-mesh: shop
-trust_domain: acme
-attributes: { team: string, tier: int }
-issuers:
-  login: { issuer: https://login.test, audience: shop, person: email, jwks: '${keys}' }
-peers:
-  partner.test: { endpoint: https://bundle.partner.test/, profile: https_web }
-roles:
-  support: [reports, "person:alice@acme.test", spiffe://partner.test/desk]
-`;
-
-let port = 8_000;
-
-function service(name: string, rules: string, more = ''): [string, string] {
-  port += 1;
-  const text = `service: ${name}\nowner: us\nprotocol: http\nport: ${port}\n${more}${rules}`;
-  return [`services/${name}.yaml`, text];
-}
-
-function documentOf(rules: string) {
-  const files = new Map([
-    ['mesh.yaml', mesh],
-    service('payments', rules, 'attributes: { team: money, tier: 1 }\n'),
-    service('cart', '', 'attributes: { team: money }\n'),
-    service('reports', '', ''),
-  ]);
-  const { intent, findings } = parseIntent(files);
-  assert.ok(intent, JSON.stringify(findings, null, 1));
-  return policyDocument(intent);
-}
-
-/** Through the parser, the document and its reader, as a desk gets it. */
-function policyOf(rules: string) {
-  const own = documentOf(rules);
-  const document = parsePolicyDocument(JSON.parse(JSON.stringify(own)));
-  assert.ok(document.ok, JSON.stringify(document));
-  assert.deepEqual(document.value, own);
-  return compilePolicy(document.value);
-}
-
-const sent: RequestFacts = {
-  host: 'payments',
-  scheme: 'http',
-  query: '',
-  headers: [],
-  token: noToken,
-  timeMs: 1_764_400_000_000,
-  address: '10.0.0.7',
-  id: 'r-1',
-};
-
-const token: TokenFacts = {
-  issuerName: 'login',
-  issuer: 'https://login.test',
-  subject: 'u-1',
-  person: 'alice@acme.test',
-  audiences: ['shop'],
-  scopes: ['charges.read'],
-  claims: { department: 'finance', level: 3 },
-  expiresMs: 1_764_500_000_000,
-};
-const valid = { kind: 'valid', token } as const;
-
-interface Sent extends Partial<RequestFacts> {
-  readonly from?: string;
-  readonly trustDomain?: string;
-  readonly path?: string;
-}
-
-function ask(rules: string, given: Sent = {}): Decision {
-  const { from = 'cart', trustDomain = 'acme', path = '/v1/charges', ...facts } = given;
-  return decide(policyOf(rules), {
-    caller: { trustDomain, name: from },
-    callee: 'payments',
-    action: { kind: 'http', method: 'GET', path },
-    facts: { ...sent, ...facts },
-  });
-}
-
-function brief(decision: Decision): string {
-  switch (decision.kind) {
-    case 'allow':
-      return `allow ${decision.rule.id}`;
-    case 'deny':
-      return decision.rule === undefined ? decision.code : `${decision.code} ${decision.rule.id}`;
-    case 'depends':
-      return `depends on ${decision.on.join(', ')}, else ${brief(decision.otherwise)}`;
-  }
-}
-
-function rule(fields: string, effect = 'allow'): string {
-  return `${effect}:\n  - { id: r1, from: [cart, reports], ${fields} }\n`;
-}
 
 describe('the query', () => {
   const rules = rule(`when: '"a" in request.query && request.query["a"] == "x"'`);
@@ -374,54 +282,4 @@ test('with nothing known a rule without conditions decides all the same', () => 
   });
   assert.equal(brief(decision), 'allow a');
   assert.equal(nothingKnown.token, unknown);
-});
-
-describe('headers of which only some are known', () => {
-  const known = { headers: [['x-a', '1']], moreHeaders: true } as const;
-  const cases: readonly (readonly [when: string, expected: string])[] = [
-    ['"x-b" in request.headers', 'depends on header x-b, else CH2101'],
-    ['!("x-b" in request.headers)', 'depends on header x-b, else CH2101'],
-    ['has(request.headers.host) || "x-a" in request.headers', 'allow r1'],
-    ['request.headers.size() == 1', 'depends on further headers, else CH2101'],
-    ['request.headers.exists(n, n == "x-b")', 'depends on further headers, else CH2101'],
-    ['"x-a" in request.header_values', 'allow r1'],
-  ];
-  for (const [when, expected] of cases) {
-    test(`${when}: ${expected}`, () =>
-      assert.equal(brief(ask(rule(`when: '${when}'`), known)), expected));
-  }
-});
-
-describe('a token of which nothing is known', () => {
-  const open: Sent = { token: unknown };
-  test('leaves open only what some rule about this very request may make of a person', () => {
-    const alice = '{ id: r2, from: "person:alice@acme.test", to: GET /v1/** }';
-    const plain = '{ id: r1, from: cart }';
-    const allowed = `allow:\n  - ${plain}\n  - ${alice}\n`;
-    assert.equal(brief(ask(allowed, open)), 'allow r1');
-    const denied = `allow:\n  - ${plain}\ndeny:\n  - ${alice}\n`;
-    assert.equal(brief(ask(denied, open)), 'depends on token, else allow r1');
-    assert.equal(brief(ask(denied, { ...open, path: '/v2' })), 'allow r1');
-    const lone = `allow:\n  - ${alice}\n`;
-    assert.equal(brief(ask(lone, open)), 'depends on token, else CH2101');
-    assert.equal(brief(ask(lone, { ...open, path: '/v2' })), 'CH2101');
-  });
-
-  test('is named beside what else is open', () => {
-    const rules = `allow:
-  - { id: r1, from: cart, to: { headers: { x-a: "1" } } }
-  - { id: r2, from: "person:alice@acme.test" }
-`;
-    const expected = 'depends on header x-a, token, else CH2101';
-    assert.equal(brief(ask(rules, { ...open, headers: unknown })), expected);
-  });
-
-  test('says nothing of the roles of its caller, which the person behind it does not change', () => {
-    const rules = `allow:
-  - { id: r1, from: "person:alice@acme.test", when: '"support" in source.roles' }
-`;
-    const asked = { token: valid, from: 'desk', trustDomain: 'partner.test' };
-    assert.equal(brief(ask(rules, asked)), 'allow r1');
-    assert.equal(brief(ask(rules, { ...asked, from: 'cart', trustDomain: 'acme' })), 'CH2101');
-  });
 });
