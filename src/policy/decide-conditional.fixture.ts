@@ -5,7 +5,7 @@ import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { policyDocument } from './document.ts';
 import { parsePolicyDocument } from './document-parse.ts';
-import { noToken, nothingKnown, type RequestFacts, type TokenFacts, unknown } from './facts.ts';
+import { noToken, type RequestFacts, type TokenFacts } from './facts.ts';
 
 const keys = JSON.stringify({
   keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],

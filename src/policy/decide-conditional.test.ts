@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
 import {
   ask,
@@ -8,11 +7,10 @@ import {
   documentOf,
   policyOf,
   rule,
-  sent,
   token,
   valid,
 } from './decide-conditional.fixture.ts';
-import { noToken, nothingKnown, type RequestFacts, type TokenFacts, unknown } from './facts.ts';
+import { nothingKnown, type RequestFacts, type TokenFacts, unknown } from './facts.ts';
 
 describe('the query', () => {
   const rules = rule(`when: '"a" in request.query && request.query["a"] == "x"'`);
