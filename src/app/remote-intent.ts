@@ -257,8 +257,12 @@ export class RemoteIntent implements IntentSource {
     const refuse = (findings: readonly Finding[]): TreeReading =>
       unreadable(head, findings, subject);
     if (before !== undefined && !allowRewind && this.#approved !== head) {
-      const stands = await mirror.contains(head, before);
-      if (!stands.ok) return refuse([stands.error]);
+      const stands = await mirror.standsOn(head, before);
+      if (!stands.ok) {
+        // The remote may answer the next time.
+        this.#seen = undefined;
+        return refuse([stands.error]);
+      }
       // Said at once with the answer: who approves it meanwhile must find the one before, or this one.
       this.#rewound = stands.value ? undefined : head;
       if (!stands.value) return refuse([historyRewound(before, head)]);

@@ -53,6 +53,8 @@ export interface Mirror {
   accept(commit: CommitId): Promise<Finding | undefined>;
   /** Whether `later` is `earlier` or stands on it. */
   contains(later: CommitId, earlier: CommitId): Promise<Result<boolean, Finding>>;
+  /** The same, and brings what came before where this copy does not go back to `earlier`. Errors: as of `fetch`. */
+  standsOn(later: CommitId, earlier: CommitId): Promise<Result<boolean, Finding>>;
   commit(id: CommitId): Promise<Result<Commit, Finding>>;
   readTree(commit: CommitId): Promise<Result<IntentFiles, readonly Finding[]>>;
   /** For other work on the copy. `git` runs inside of it, `gitRemote` may speak to the remote as well. */
@@ -101,6 +103,7 @@ export async function openMirror(options: MirrorOptions): Promise<Result<Mirror,
     accepted: () => readRef(options, acceptedRef),
     accept: (commit) => writeRef(options, acceptedRef, commit),
     contains: (later, earlier) => contains(options, later, earlier),
+    standsOn: (later, earlier) => alone(() => standsOn(options, later, earlier)),
     commit: (id) => readCommit(folders, host, id),
     readTree: (commit) => readCommitTree({ host, gitDir: dir, prefix }, commit),
     gitRemote: (args) => alone(() => runRemote(options, args)),
@@ -158,14 +161,8 @@ async function fetchBranch(options: MirrorOptions): Promise<Result<CommitId, Fin
   const { address, branch } = options;
   const before = await readRef(options, headRef);
   if (!before.ok) return before;
-  const from = branch === undefined ? 'HEAD' : `refs/heads/${branch}`;
   const packsBefore = packsOf(options.dir);
-  const run = await runRemote(options, [
-    ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'],
-    ...(before.value === undefined ? ['--depth=1'] : []),
-    `--filter=blob:limit=${intentFileBytesMax + 1}`,
-    ...['origin', `+${from}:${incomingRef}`],
-  ]);
+  const run = await runFetch(options, before.value === undefined ? ['--depth=1'] : []);
   const large = tooLarge(options);
   if (large !== undefined) {
     await forget(options, packsBefore, before.value === undefined);
@@ -183,6 +180,49 @@ async function fetchBranch(options: MirrorOptions): Promise<Result<CommitId, Fin
   const packs = packsOf(options.dir).filter((name) => name.endsWith('.pack'));
   if (packs.length > (options.packsMax ?? packsMax)) await repack(options);
   return ok(head.value);
+}
+
+function runFetch(
+  options: MirrorOptions,
+  depth: readonly string[],
+): Promise<Result<GitOutput, Finding>> {
+  const from = options.branch === undefined ? 'HEAD' : `refs/heads/${options.branch}`;
+  return runRemote(options, [
+    ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'],
+    ...depth,
+    `--filter=blob:limit=${intentFileBytesMax + 1}`,
+    ...['origin', `+${from}:${incomingRef}`],
+  ]);
+}
+
+/** Most often a commit or two came meanwhile; a whole history is the last that is asked for. */
+const furtherBack: readonly string[] = ['--deepen=50', '--deepen=2000', '--unshallow'];
+
+/**
+ * A copy that was made after `earlier` was accepted elsewhere begins at the newest commit: only what lies between them says
+ * whether one stands on the other.
+ */
+async function standsOn(
+  options: MirrorOptions,
+  later: CommitId,
+  earlier: CommitId,
+): Promise<Result<boolean, Finding>> {
+  const { url } = options.address;
+  for (const depth of furtherBack) {
+    if (await has(options, earlier)) return contains(options, later, earlier);
+    if (!existsSync(join(options.dir, 'shallow'))) return ok(false);
+    const run = await runFetch(options, [depth]);
+    removePacks(options.dir, (name) => name.startsWith('tmp_'));
+    if (!run.ok) return err(asRemote(run.error, url));
+    const { status, stderr } = run.value;
+    if (status !== 0) return err(remoteFailure(url, options.branch, stderr));
+  }
+  return (await has(options, earlier)) ? contains(options, later, earlier) : ok(false);
+}
+
+async function has(options: MirrorOptions, commit: CommitId): Promise<boolean> {
+  const run = await runLocal(options, ['cat-file', '-e', `${commit}^{commit}`]);
+  return run.ok && run.value.status === 0;
 }
 
 /** Each fetch leaves a pack, and git looks into each; put together they also share what they have in common. */

@@ -12,6 +12,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { jsonLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { CommitId } from '../../src/git/commit.ts';
+import { temporaryFolder } from '../../src/git/temporary-repository.ts';
 import { mirrorOf, type Origin, origin, refusal, value } from '../support/mirrored.ts';
 import { eventually } from '../support/running-mesh.ts';
 
@@ -288,4 +289,26 @@ test('a remote that is away is asked less and less often', async (t) => {
     waits.slice(0, 7),
     [20, 40, 80, 160, 300, 300, 300].map((s) => s * 1_000),
   );
+});
+
+test('a copy that is new takes what stands on what was accepted elsewhere, however far back, and nothing else', async (t) => {
+  for (const between of [1, 60]) {
+    const from = origin(t);
+    const accepted = from.work.git(['rev-parse', 'HEAD']);
+    const other = from.push('Accepted by nobody');
+    for (let count = 1; count < between; count += 1) {
+      from.work.git(['commit', '-q', '--allow-empty', '-m', `Between ${count}`]);
+    }
+    const head = from.push('Came while nobody led');
+    const { source } = await remote(t, from);
+    source.stand?.(accepted);
+    assert.equal(commitOf(await source.read()), head);
+
+    from.work.git(['reset', '-q', '--hard', accepted]);
+    const aside = from.push('Another history', '--force');
+    const second = await remote(t, { ...from, home: temporaryFolder(t) });
+    second.source.stand?.(other);
+    assert.deepEqual(codesOf(await second.source.read()), ['CH5324']);
+    assert.equal((await second.source.place(aside)).head, aside);
+  }
 });
