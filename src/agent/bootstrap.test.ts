@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
+import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { controlPlaneCluster, ingressListener, tcpCallersLayer } from '../compile/names.ts';
 import { BootstrapSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import { Cluster_DiscoveryType } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
+import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { proxyBootstrap } from './bootstrap.ts';
 import type { ServerAddress } from './host-file.ts';
 
@@ -36,6 +38,19 @@ describe('the bootstrap of a proxy', () => {
 
   it('never leaves out the only one', () => {
     assert.equal(clusterOf({ host: '10.0.0.1', port: 1 }).cluster.outlierDetection, undefined);
+  });
+
+  it('leaves a control plane that hangs: it is pinged, since its kernel would go on answering', () => {
+    const { cluster } = clusterOf({ host: '10.0.0.1', port: 1 });
+    const [options] = Object.values(cluster.typedExtensionProtocolOptions);
+    const { upstreamProtocolOptions: of } =
+      (options && anyUnpack(options, HttpProtocolOptionsSchema)) ?? assert.fail();
+    const config = of.case === 'explicitHttpConfig' ? of.value.protocolConfig : assert.fail();
+    const keepalive = config.case === 'http2ProtocolOptions' && config.value.connectionKeepalive;
+    assert.deepEqual(keepalive && [keepalive.interval?.seconds, keepalive.timeout?.seconds], [
+      10n,
+      10n,
+    ]);
   });
 
   it('resolves names', () => {
