@@ -37,6 +37,7 @@ import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
 import { HostRegistry, hostKind } from './hosts/registry.ts';
 import { HostReports } from './hosts/reports.ts';
+import { SilentAgents } from './hosts/silent-agents.ts';
 import type { IntentSource, Signing } from './intent-source.ts';
 import { defaultKek, type Layout, makeLayout, makeRunDir } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
@@ -237,6 +238,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const toldFromMs = clock.monotonicMs() + comeBackMs;
   const reports = new HostReports({ ...foundation, ...foundation.use, confirmations, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
+  const silentAgents = new SilentAgents({ plane, fleet: revisions.fleet, clock });
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
@@ -244,7 +246,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => [...ca.findings, ...foundation.use.shadows.findings],
       () => clockNotice.findings,
       () => [...replica.findings, ...foundation.breakglass.findings],
-      () => foundation.trouble.look(),
+      () => [...foundation.trouble.look(), ...silentAgents.look()],
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
     ],

@@ -62,7 +62,9 @@ export function hostApi(
     const joining = await join(parts, attestors, request);
     if (joining !== undefined) return joining;
     const call = await hostCall(parts, request);
-    return call.kind === 'host' ? served(parts, call.call) : call.reply;
+    if (call.kind === 'refused') return call.reply;
+    parts.watches.heard(call.call.record.name);
+    return served(parts, call.call);
   };
 }
 

@@ -33,7 +33,7 @@ export function watch(
       const unfollowShadow = shadows.follow(tell);
       // A stream ends with the certificate that it was opened with.
       const cancel = clock.after(Math.max(0, notAfterMs - clock.nowMs()), end);
-      const ended = watches.opened(end);
+      const ended = watches.opened(record.name, end);
       return () => {
         ended();
         cancel();
