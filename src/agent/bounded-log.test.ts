@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -57,5 +57,20 @@ describe('BoundedLog', () => {
     log.write('kept\n');
     await log.close();
     assert.equal(readFileSync(roomy, 'utf8'), 'kept\n');
+  });
+
+  it('where no file can be opened lines are lost and counted, also at the start and when it rotates', async () => {
+    const folder = join(dir, 'later');
+    const log = new BoundedLog(join(folder, 'app.log'), { fileBytesMax: 8, bufferBytesMax: 1_000 });
+    log.write('lost\n');
+    mkdirSync(folder);
+    log.write('kept\n');
+    rmSync(folder, { recursive: true });
+    log.write('lost as well\n');
+    mkdirSync(folder);
+    log.write('again\n', 2);
+    await log.close();
+    assert.equal(readFileSync(join(folder, 'app.log'), 'utf8'), 'again\n');
+    assert.equal(log.dropped, 2);
   });
 });

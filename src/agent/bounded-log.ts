@@ -12,11 +12,11 @@ export const defaultLogLimits: BoundedLogLimits = {
   bufferBytesMax: 4 * 1024 * 1024,
 };
 
-/** An append-only file that holds no more than two files' worth of the newest, and never blocks its writer. */
+/** An append-only file that holds no more than two files' worth of the newest; it never blocks its writer, and throws nothing. */
 export class BoundedLog {
   readonly #file: string;
   readonly #limits: BoundedLogLimits;
-  #stream: WriteStream;
+  #stream: WriteStream | undefined;
   #bytes = 0;
   #dropped = 0;
 
@@ -33,54 +33,59 @@ export class BoundedLog {
 
   /** The share of the room for what the disk has not taken yet that is used. */
   get fullness(): number {
-    return this.#stream.writableLength / this.#limits.bufferBytesMax;
+    return (this.#stream?.writableLength ?? 0) / this.#limits.bufferBytesMax;
   }
 
   /** `lines`: how many it holds. */
   write(text: string | Uint8Array, lines = 1): void {
-    if (this.#stream.errored !== null) this.#reopen();
-    if (this.#stream.writableLength > this.#limits.bufferBytesMax) {
+    const stream = this.#writable(text.length);
+    if (stream === undefined || stream.writableLength > this.#limits.bufferBytesMax) {
       this.#dropped += lines;
       return;
     }
     this.#bytes += text.length;
-    if (this.#bytes > this.#limits.fileBytesMax) this.#rotate(text.length);
-    this.#stream.write(text, (error) => {
+    stream.write(text, (error) => {
       if (error) this.#dropped += lines;
     });
   }
 
   /** Resolves when everything written is with the file. */
   close(): Promise<void> {
-    return new Promise((resolve) => this.#stream.end(() => resolve()));
+    const stream = this.#stream;
+    return new Promise((resolve) =>
+      stream === undefined ? resolve() : stream.end(() => resolve()),
+    );
   }
 
-  #rotate(bytes: number): void {
+  /** Undefined where no file can be opened: the folder is read-only or gone, or there are no descriptors left. */
+  #writable(bytes: number): WriteStream | undefined {
+    if (this.#stream === undefined || this.#stream.errored !== null) this.#stream = this.#open();
+    else if (this.#bytes + bytes > this.#limits.fileBytesMax) this.#rotate();
+    return this.#stream;
+  }
+
+  #rotate(): void {
     // What the old stream still buffers goes to the renamed file: its descriptor stays.
-    this.#stream.end();
+    this.#stream?.end();
     try {
       renameSync(this.#file, `${this.#file}.1`);
     } catch {
       // Somebody removed the file; a new one begins all the same.
     }
     this.#stream = this.#open();
-    this.#bytes = bytes;
+    this.#bytes = 0;
   }
 
-  #open(): WriteStream {
-    const fd = openSync(this.#file, 'a', 0o600);
-    this.#bytes = fstatSync(fd).size;
-    const stream = createWriteStream(this.#file, { fd });
-    // A full disk loses log lines, not requests. A stream that failed takes nothing any more; the next line tries another.
-    stream.on('error', () => {});
-    return stream;
-  }
-
-  #reopen(): void {
+  #open(): WriteStream | undefined {
     try {
-      this.#stream = this.#open();
+      const fd = openSync(this.#file, 'a', 0o600);
+      this.#bytes = fstatSync(fd).size;
+      const stream = createWriteStream(this.#file, { fd });
+      // A full disk loses log lines, not requests. A stream that failed takes nothing any more; the next line tries another.
+      stream.on('error', () => {});
+      return stream;
     } catch {
-      this.#dropped += 1;
+      return undefined;
     }
   }
 }
