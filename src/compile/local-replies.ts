@@ -40,7 +40,6 @@ const localReplies: readonly LocalReply[] = [
   },
   { on: { flag: 'NC' }, code: 'CH4106', message: 'the proxy has no cluster for this route yet' },
   { on: { flag: 'UH' }, code: 'CH4103', message: 'the destination has no healthy instance' },
-  { on: { flag: 'UO' }, code: 'CH4105', message: 'the limit of requests in flight is reached' },
   { on: { flag: 'UT' }, code: 'CH4104', message: 'the destination did not answer in time' },
   { on: { flag: 'UF' }, code: 'CH4102', message: 'no connection to the destination could be made' },
   {
@@ -53,6 +52,8 @@ const localReplies: readonly LocalReply[] = [
     code: 'CH4107',
     message: 'the destination broke the request off before it answered',
   },
+  // Behind what ended the request: Envoy sets this flag also where it only could not try again.
+  { on: { flag: 'UO' }, code: 'CH4105', message: 'the limit of requests in flight is reached' },
   { on: { details: 'overload' }, code: 'CH4105', message: 'the proxy holds as much as it may' },
   {
     on: { flag: 'UPE' },
