@@ -3,7 +3,7 @@ import http from 'node:http';
 import { createServer } from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { it } from 'node:test';
-import { probe } from './health.ts';
+import { type Health, nextHealth, probe } from './health.ts';
 
 async function listening(server: net.Server): Promise<number> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -52,4 +52,15 @@ it('one that accepts and says nothing is not healthy, and one that listens is by
   assert.deepEqual(await probe({ kind: 'connect' }, port), { ok: true });
   silent.close();
   assert.equal((await probe({ kind: 'connect' }, 1)).ok, false);
+});
+
+it('a probe that could not be made for want of descriptors says nothing of the application', () => {
+  const unasked = { ok: false, reason: 'EMFILE', isUnasked: true } as const;
+  const known: readonly Health[] = [
+    { kind: 'healthy', failures: 1 },
+    { kind: 'unhealthy', reason: 'GET /healthz answered 503' },
+  ];
+  for (const health of known) assert.deepEqual(nextHealth(health, unasked), health);
+  const fresh = nextHealth({ kind: 'unknown', reason: '' }, unasked);
+  assert.deepEqual(fresh, { kind: 'unknown', reason: 'EMFILE' });
 });

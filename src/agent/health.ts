@@ -1,6 +1,7 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import type { Clock } from '../base/clock.ts';
+import { isShortage } from '../base/error.ts';
 import type { HealthCheck } from '../model/types.ts';
 import { http } from '../serve/api/node-http.ts';
 
@@ -19,10 +20,15 @@ export type Health =
   | { readonly kind: 'healthy'; readonly failures: number }
   | { readonly kind: 'unhealthy'; readonly reason: string };
 
-export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+/** `isUnasked`: the probe could not be made, for want of something here. */
+export type ProbeResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: string; readonly isUnasked?: true };
 
-function nextHealth(health: Health, result: ProbeResult): Health {
+export function nextHealth(health: Health, result: ProbeResult): Health {
   if (result.ok) return { kind: 'healthy', failures: 0 };
+  // An agent that is short of descriptors must not take its host out of the mesh.
+  if (result.isUnasked && health.kind !== 'unknown') return health;
   switch (health.kind) {
     case 'unknown':
       return { kind: 'unknown', reason: result.reason };
@@ -85,7 +91,7 @@ function probeConnect(port: number): Promise<ProbeResult> {
     };
     socket.setTimeout(probeTimeoutMs, () => done(failed('the connection timed out')));
     socket.once('connect', () => done({ ok: true }));
-    socket.once('error', (error) => done(failed(error.message)));
+    socket.once('error', (error) => done(failedBy(error)));
   });
 }
 
@@ -97,7 +103,7 @@ function probeHttp(method: string, path: string, port: number): Promise<ProbeRes
       resolve(judged(method, path, response.statusCode ?? 0));
     });
     call.once('timeout', () => call.destroy(new Error(`${method} ${path} timed out`)));
-    call.once('error', (error) => resolve(failed(error.message)));
+    call.once('error', (error) => resolve(failedBy(error)));
     call.end();
   });
 }
@@ -117,10 +123,10 @@ function probeHttp2(method: string, path: string, port: number): Promise<ProbeRe
     };
     const late = setTimeout(() => done(failed(`${method} ${path} timed out`)), probeTimeoutMs);
     session.once('close', () => clearTimeout(late));
-    session.once('error', (error) => done(failed(error.message)));
+    session.once('error', (error) => done(failedBy(error)));
     const call = session.request({ ':method': method, ':path': path }, { endStream: true });
     call.once('response', (headers) => done(judged(method, path, headers[':status'] ?? 0)));
-    call.once('error', (error) => done(failed(error.message)));
+    call.once('error', (error) => done(failedBy(error)));
   });
 }
 
@@ -134,10 +140,15 @@ function probeSettings(port: number): Promise<ProbeResult> {
     };
     session.setTimeout(probeTimeoutMs, () => done(failed('no HTTP/2 settings came')));
     session.once('remoteSettings', () => done({ ok: true }));
-    session.once('error', (error) => done(failed(error.message)));
+    session.once('error', (error) => done(failedBy(error)));
   });
 }
 
 function failed(reason: string): ProbeResult {
   return { ok: false, reason };
+}
+
+function failedBy(error: Error): ProbeResult {
+  const { message: reason } = error;
+  return isShortage(error) ? { ok: false, reason, isUnasked: true } : failed(reason);
 }

@@ -266,8 +266,9 @@ export class WorkloadAgent {
     let cancel = (): void => {};
     const round = async (): Promise<void> => {
       const state = await admin.ready();
-      const ready = state.ok && state.value.ready;
       if (stopped) return;
+      const isUnasked = !state.ok && state.error.kind === 'unasked';
+      const ready = isUnasked ? this.#proxyReady : state.ok && state.value.ready;
       if (ready !== this.#proxyReady) {
         this.#proxyReady = ready;
         onChange();

@@ -19,3 +19,13 @@ export class ChanceryError extends Error {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** Not EAGAIN: to connect to a unix socket whose owner hangs gives the same. */
+const shortages: ReadonlySet<unknown> = new Set([
+  ...['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL'],
+]);
+
+/** This process has no descriptors, memory or ports left: it says nothing about what it wanted to reach. */
+export function isShortage(thrown: unknown): boolean {
+  return thrown instanceof Error && shortages.has((thrown as NodeJS.ErrnoException).code);
+}

@@ -1,4 +1,4 @@
-import { messageOf } from '../base/error.ts';
+import { isShortage, messageOf } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
 
 /** Not imported: as a module it brings all of undici with it, 16 MB and 30 ms that nothing here uses. */
@@ -14,7 +14,9 @@ type AdminAddress =
   | { readonly kind: 'socket'; readonly path: string }
   | { readonly kind: 'loopback'; readonly port: number };
 
+/** `unasked`: for want of descriptors or memory here; it says nothing of the Envoy. */
 type AdminFailure =
+  | { readonly kind: 'unasked'; readonly reason: string }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly status: number; readonly text: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
@@ -157,7 +159,7 @@ function ask(
     const signal = AbortSignal.timeout(timeoutMs);
     const fail = (error: Error): void => {
       const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error);
-      resolve(err({ kind: 'unreachable', reason }));
+      resolve(err({ kind: isShortage(error) ? 'unasked' : 'unreachable', reason }));
     };
     const call = request({ ...target, method, path, signal, agent: false });
     call.once('error', fail);

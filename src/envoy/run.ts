@@ -41,8 +41,9 @@ export function run(
       if (chunk.length > room)
         tail = Buffer.concat([tail, chunk.subarray(room)]).subarray(-outputPartBytesMax);
     };
-    child.stdout.on('data', take);
-    child.stderr.on('data', take);
+    // Without descriptors to make them there are no pipes, whatever the types say; `error` follows.
+    child.stdout?.on('data', take);
+    child.stderr?.on('data', take);
     child.once('error', (error) => resolve({ status: -1, output: messageOf(error) }));
     child.once('close', (code, signal) => {
       const output = Buffer.concat([head, tail]).toString('utf8');

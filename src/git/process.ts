@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
-import { messageOf } from '../base/error.ts';
+import { isShortage, messageOf } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { folderMissing, gitMissing, gitTimedOut } from './findings.ts';
+import { folderMissing, gitFailed, gitMissing, gitTimedOut } from './findings.ts';
 import { gitErrorBytesMax } from './limits.ts';
 
 export interface GitRun {
@@ -79,6 +79,7 @@ export function runGit(run: GitRun): Promise<Result<GitOutput, Finding>> {
       // Transports and their helpers end together with git.
       detached: inGroup,
     });
+    // Without descriptors to make them there are no pipes, whatever the types say; `error` follows.
     const kill = (): void => endProcess(child, inGroup);
     const stdout = collect(run.outputBytesMax, kill);
     const stderr = collect(gitErrorBytesMax, () => {});
@@ -87,24 +88,25 @@ export function runGit(run: GitRun): Promise<Result<GitOutput, Finding>> {
       stopped = finding;
       kill();
       // A grandchild that keeps the pipes open must not keep us waiting.
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
     };
     const cancelTimer = clock.after(timeoutMs, () =>
       stop(gitTimedOut(commandName(run.args), timeoutMs)),
     );
     const cancelLooks = lookAgain(run, stop);
-    child.stdout.on('data', stdout.take);
-    child.stderr.on('data', stderr.take);
+    child.stdout?.on('data', stdout.take);
+    child.stderr?.on('data', stderr.take);
     // git may end before it has read all of its input; its status tells what happened.
-    child.stdin.on('error', () => {});
-    child.stdin.end(run.input ?? '');
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(run.input ?? '');
     child.once('error', (thrown) => {
       cancelTimer();
       cancelLooks();
       // A missing folder and a missing program give the same error code.
-      const reason = existsSync(run.dir) ? gitMissing(messageOf(thrown)) : folderMissing(run.dir);
-      resolve(err(reason));
+      if (isShortage(thrown)) resolve(err(gitFailed(commandName(run.args), messageOf(thrown))));
+      else if (existsSync(run.dir)) resolve(err(gitMissing(messageOf(thrown))));
+      else resolve(err(folderMissing(run.dir)));
     });
     child.once('close', (code) => {
       cancelTimer();

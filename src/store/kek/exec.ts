@@ -58,24 +58,25 @@ function run(program: string, input: string, timeoutMs: number): Promise<string>
     const end = (problem: string): void => {
       clearTimeout(timer);
       if (child.pid !== undefined) killGroup(child.pid);
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       const said = complaint.trim().replaceAll(/\s*\n\s*/g, '; ');
       reject(failed(program, said === '' ? problem : `${problem}: ${said}`));
     };
     const timer = setTimeout(() => end(`no answer within ${timeoutMs / 1_000} s`), timeoutMs);
     let answer = '';
     let complaint = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    // Without descriptors to make them there are no pipes, whatever the types say; `error` follows.
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       answer += text;
       if (answer.length > outputBytesMax) end(`more than ${outputBytesMax} bytes of answer`);
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       complaint = (complaint + text).slice(0, complaintBytesMax);
     });
     // It may end before it has read its input; its status tells.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
     child.once('error', (error) => end(messageOf(error)));
     child.once('close', (status, signal) => {
       clearTimeout(timer);
