@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '../../test/xds/fake-clock.ts';
 import { systemClock as clock } from '../base/clock.ts';
+import { gitFailed } from '../git/findings.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { followIntent } from './follow-intent.ts';
 import type { IntentSource, TreeReading } from './intent-source.ts';
@@ -78,3 +80,28 @@ test('a branch that goes back to a commit is offered it again', async () => {
   }
   assert.deepEqual(offered, ['one', 'two', 'one']);
 });
+
+test('where git itself failed it is read again, and the same failure is offered once', async () => {
+  const fake = new FakeClock();
+  const readings: TreeReading[] = [gitFailedReading('HEAD'), gitFailedReading('HEAD')];
+  const tree = { commit: 'one', subject: '', files: new Map(), trailers: new Map() };
+  const offered: string[] = [];
+  const source = {
+    read: async (): Promise<TreeReading> => readings.shift() ?? { kind: 'tree', tree },
+    watch: () => () => {},
+  } as unknown as IntentSource;
+  const gatekeeper = { offer: ({ kind }: TreeReading) => void offered.push(kind) };
+  const plane = { intent: { kind: 'running' } } as unknown as ControlPlane;
+  const unfollow = await followIntent({ source, gatekeeper, plane, clock: fake });
+  for (let look = 0; look < 4; look += 1) {
+    await new Promise(setImmediate);
+    fake.advance(2_000);
+  }
+  assert.deepEqual(offered, ['unreadable', 'tree']);
+  unfollow();
+  assert.equal(fake.timerCount, 0);
+});
+
+function gitFailedReading(commit: string): TreeReading {
+  return { kind: 'unreadable', commit, subject: '', findings: [gitFailed('cat-file', 'EMFILE')] };
+}

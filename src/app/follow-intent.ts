@@ -4,6 +4,10 @@ import type { Gatekeeper } from './gate/gatekeeper.ts';
 import type { IntentSource, TreeReading } from './intent-source.ts';
 import type { Arrival, Noticed } from './tracing/arrival.ts';
 
+/** Git itself failed, or took too long: the next time it may not. */
+const ofThisMachine: ReadonlySet<string> = new Set(['CH5305', 'CH5306']);
+const againMs = 2_000;
+
 /**
  * Reads now and whenever the source says so; one reading at a time, and the last change is never missed. What is read
  * twice in a row is offered once: a source may tell of what the reading before already saw.
@@ -19,10 +23,11 @@ export async function followIntent(parts: {
   let isReading = false;
   let isOver = false;
   let offered: string | undefined;
+  let cancelAgain = (): void => {};
   const offer = (reading: TreeReading, arrival: Arrival): void => {
-    const commit = reading.kind === 'tree' ? reading.tree.commit : undefined;
-    const isRepeated = commit !== undefined && commit === offered;
-    offered = commit;
+    const what = whatIsOffered(reading);
+    const isRepeated = what !== undefined && what === offered;
+    offered = what;
     if (isRepeated || !saysSomething(reading, source, plane)) return;
     gatekeeper.offer(reading, { arrival });
   };
@@ -36,7 +41,13 @@ export async function followIntent(parts: {
       const startMs = clock.nowMs();
       const reading = await source.read();
       const arrival = { ...now, read: { startMs, endMs: clock.nowMs() } };
-      if (!isOver) offer(reading, arrival);
+      if (isOver) break;
+      offer(reading, arrival);
+      cancelAgain();
+      // Nobody moves the branch again because there was no room here.
+      if (hasFailedHere(reading)) {
+        cancelAgain = clock.after(againMs, () => void read(unsaid('watch')));
+      }
     }
     isReading = false;
   };
@@ -49,8 +60,21 @@ export async function followIntent(parts: {
   if (plane.intent.kind === 'empty') await first;
   return () => {
     isOver = true;
+    cancelAgain();
     unwatch();
   };
+}
+
+/** The same for what is offered once, however often it is read. */
+function whatIsOffered(reading: TreeReading): string | undefined {
+  if (reading.kind === 'tree') return reading.tree.commit;
+  return hasFailedHere(reading) ? JSON.stringify(reading.findings) : undefined;
+}
+
+function hasFailedHere(reading: TreeReading): boolean {
+  return (
+    reading.kind === 'unreadable' && reading.findings.some(({ code }) => ofThisMachine.has(code))
+  );
 }
 
 /** A repository that is away says nothing about a commit: what runs goes on, and the warnings say why. */
