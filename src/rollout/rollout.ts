@@ -48,6 +48,10 @@ export interface Rollout {
   /** What ran before, and runs again when this is taken back. */
   readonly base: string;
   readonly startedMs: number;
+  /** Left out: until it started. Until then no proxy had anything of it, nor of what it took the place of. */
+  readonly calmUntilMs?: number;
+  /** All get it at once. */
+  readonly urgent?: true;
   readonly waves: readonly Wave[];
   readonly state: RolloutState;
 }
@@ -139,9 +143,16 @@ export function reached({ state, waves }: Rollout): ReadonlySet<WorkloadId> {
   }
 }
 
-/** All that it touches have it, whether or not they are looked at yet. */
-export function isEverywhere({ state, waves }: Rollout): boolean {
-  return state.kind === 'live' || (state.kind === 'watching' && state.wave >= waves.length - 1);
+/** What its proxies counted until then is what they are held against. */
+export function calmUntil({ calmUntilMs, startedMs }: Rollout): number {
+  return calmUntilMs ?? startedMs;
+}
+
+/** All that it touches have it, whether or not they are looked at yet; of an urgent one, or are about to. */
+export function isEverywhere({ state, waves, urgent }: Rollout): boolean {
+  if (state.kind === 'live') return true;
+  if (!isUnderWay(state) || state.wave < waves.length - 1) return false;
+  return state.kind === 'watching' || urgent === true;
 }
 
 function wrong({ kind }: RolloutState, why: string): Result<never, string> {

@@ -11,8 +11,10 @@ export function wavesAtOnce(touched: readonly TouchedProxy[]): Rollout['waves'] 
 }
 
 /**
- * Whoever had what was under way `before` is in the first wave, together with those who are first for this commit; only what
- * is new comes before them, for they may call it.
+ * One proxy of each service is first, as of any commit: of those that had what was under way `before`, where there are
+ * some; and where `before` was taken back, the one that bore it, for a commit that comes so soon may hold it again. All
+ * others that had it go back until their wave comes, for nobody has looked at the two together. What is new comes before
+ * all, for they may call it.
  */
 export function wavesAfter(
   before: Rollout | undefined,
@@ -20,11 +22,13 @@ export function wavesAfter(
   commit: string,
   requestsOf: (proxy: WorkloadId) => number,
 ): Rollout['waves'] {
-  const ahead = before === undefined ? new Set<WorkloadId>() : reached(before);
+  const ahead = before === undefined ? new Set<WorkloadId>() : bearers(before);
   const fresh = touched.filter(isNew).map(({ proxy }) => proxy);
   const running = touched.filter((one) => !isNew(one));
-  const again = running.flatMap(({ proxy }) => (ahead.has(proxy) ? [proxy] : []));
-  const others = running.filter(({ proxy }) => !ahead.has(proxy));
-  const [first = [], ...rest] = planWaves(others, commit, requestsOf);
-  return [fresh.sort(), [...again, ...first], ...rest].filter((wave) => wave.length > 0);
+  const waves = planWaves(running, commit, requestsOf, (proxy) => ahead.has(proxy));
+  return [fresh.sort(), ...waves].filter((wave) => wave.length > 0);
+}
+
+function bearers(before: Rollout): ReadonlySet<WorkloadId> {
+  return before.state.kind === 'taken-back' ? new Set(before.waves[0]) : reached(before);
 }

@@ -38,12 +38,15 @@ export function planWaves(
   touched: readonly TouchedProxy[],
   commit: string,
   requestsOf: (proxy: WorkloadId) => number,
+  /** It has what is on its way already, and is rather first than others. */
+  isAhead: (proxy: WorkloadId) => boolean = () => false,
 ): readonly Wave[] {
   const waves: [WorkloadId[], WorkloadId[], WorkloadId[]] = [[], [], []];
   const byService = [...Map.groupBy(touched, ({ service }) => service)];
   for (const [service, proxies] of byService.sort(([a], [b]) => (a < b ? -1 : 1))) {
     const turn = rotated(proxies.map(({ proxy }) => proxy).sort(), `${commit} ${service}`);
-    const order = busyFirst(turn, requestsOf);
+    const busy = busyFirst(turn, requestsOf);
+    const order = [...busy.filter(isAhead), ...busy.filter((proxy) => !isAhead(proxy))];
     const untilSecond = Math.max(1, Math.ceil(order.length * secondShare));
     waves[0].push(...order.slice(0, 1));
     waves[1].push(...order.slice(1, untilSecond));

@@ -80,6 +80,8 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
         try {
           await revisions.keepTree(tree);
           if (plane.revision === undefined) await write(first(tree));
+          // One that is just being taken back is not what this one comes on top of.
+          await rollouts.written();
           return true;
         } catch (error) {
           if (error instanceof ChanceryError && error.code === 'CH5450') return false;

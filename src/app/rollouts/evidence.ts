@@ -1,5 +1,5 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
-import { reached } from '../../rollout/rollout.ts';
+import { calmUntil, reached } from '../../rollout/rollout.ts';
 import { type Signals, slowerThanMs, sumOfSignals } from '../../rollout/signals.ts';
 import type { SignalLog } from './signal-log.ts';
 import { signalsBefore, type Watched } from './watched.ts';
@@ -32,11 +32,11 @@ export function evidenceOf(
   const wave = 'wave' in state ? `wave ${state.wave + 1} of ${waves.length}` : 'the last wave';
   const cameText = `${((nowMs - cameMs) / 1_000).toFixed(1)} s after it came, in ${wave}`;
   return [
-    `${proxy} before it: ${countText(signalsBefore(signals, proxy, startedMs))}`,
+    `${proxy} before it: ${countText(signalsBefore(signals, proxy, calmUntil(rollout)))}`,
     `${proxy} ${cameText}, by report: ${parts.slice(-partsShown).map(countText).join('; ') || 'nothing was reported'}`,
     ...groups.flatMap(([name, group]) => {
       if (group.length === 0) return [];
-      const before = sumOf(group, (one) => signalsBefore(signals, one, startedMs));
+      const before = sumOf(group, (one) => signalsBefore(signals, one, calmUntil(rollout)));
       const after = sumOf(group, (one) => signals.between(one, cameMs, nowMs));
       const were = `${group.length} proxies ${name}, before it: ${countText(before)}`;
       return [`${were}; since then: ${countText(after)}`];

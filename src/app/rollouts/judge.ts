@@ -1,5 +1,5 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
-import { isUnderWay, type RolloutStep, reached } from '../../rollout/rollout.ts';
+import { isEverywhere, isUnderWay, type RolloutStep, reached } from '../../rollout/rollout.ts';
 import type { RunChange } from '../../rollout/waves.ts';
 import type { ApplicationLog } from './application-log.ts';
 import { evidenceOf } from './evidence.ts';
@@ -63,6 +63,16 @@ export function isLookedAt(watched: Watched, evidence: Evidence): boolean {
   if (watchedMs < watchMs) return false;
   // A busy host reports late; one that reports nothing holds nobody up for long.
   return isHeard(watched, { nowMs, signals }) || watchedMs >= watchMs * unheardFactorMax;
+}
+
+/** All have it, and it was looked at while only one proxy of each service had it; or it says that it cannot wait for that. */
+export function isPassed(watched: Watched): boolean {
+  const { rollout } = watched;
+  const { state, waves, urgent } = rollout;
+  if (!isEverywhere(rollout)) return false;
+  if (!isUnderWay(state) || urgent === true) return true;
+  const tells = (proxy: WorkloadId): boolean => runOf(watched, proxy)?.isNew !== true;
+  return waves.slice(0, state.wave).flat().some(tells) || !waves.flat().some(tells);
 }
 
 /** What proxies count while nothing can serve behind them is not held against the commit: only its application's end is. */

@@ -5,6 +5,7 @@ import {
   kept,
   kindOf,
 } from '../../../test/support/rollouts-fixture.ts';
+import type { WorkloadId } from '../../compile/inventory.ts';
 
 describe('rollouts', () => {
   it('each wave is watched before the next one gets it; then it is what runs', async () => {
@@ -250,17 +251,67 @@ describe('rollouts', () => {
     assert.equal(have(), 20);
   });
 
-  it('a newer commit takes its place, from whoever had the one before', async () => {
+  it('a newer commit takes its place, and begins with one proxy of those that had the one before', async () => {
     const { begin, serve, have, rollouts } = fixture(20);
     await serve(5);
     await begin('c2');
     await serve(6);
     assert.equal(have(), 2);
+    const ahead = rollouts.current?.waves.slice(0, 2).flat() ?? [];
     await begin('c3');
-    assert.equal(have(), 3);
+    assert.equal(have(), 1);
+    assert.ok(ahead.includes(rollouts.current?.waves[0]?.[0] as WorkloadId));
     assert.equal(rollouts.current?.base, 'c1');
     await serve(3, { errors: 10 });
     assert.equal(have(), 0);
+  });
+
+  it('commits that follow each other on a bad one leave it on one proxy, and do not pass for what was before', async () => {
+    const { begin, serve, have, rollouts } = fixture(3);
+    await serve(5);
+    const bearers = new Set<WorkloadId | undefined>();
+    // Each one comes before there is a report of the one before; together they hurt longer than is known from before.
+    for (let count = 2; count < 14; count += 1) {
+      await begin(`c${count}`);
+      assert.equal(have(), 1);
+      bearers.add(rollouts.current?.waves[0]?.[0]);
+      await serve(1, { errors: 10 });
+    }
+    assert.equal(bearers.size, 1);
+    await serve(3, { errors: 10 });
+    assert.equal(kindOf(rollouts.all[0]), 'taken-back');
+    await begin('c20');
+    assert.ok(
+      bearers.has(rollouts.current?.waves[0]?.[0]),
+      'what may hold it again is borne by the same',
+    );
+  });
+
+  it('where every service has one proxy, a commit that comes while it is looked at does not end that', async () => {
+    const { begin, serve, have, rollouts, said } = fixture(1);
+    await serve(10);
+    await begin('c2');
+    await serve(1);
+    rollouts.concede();
+    assert.deepEqual(said, []);
+    await begin('c3');
+    assert.equal(rollouts.current?.base, 'c1');
+    await serve(3, { errors: 10 });
+    assert.equal(have(), 0);
+    assert.match(said[0] ?? '', /^c3 withdrawn: web-00 has/);
+  });
+
+  it('an urgent one that is on its way to everybody is what runs for the one that comes next', async () => {
+    const { begin, serve, have, rollouts, standings, said } = fixture(20);
+    await serve(5);
+    standings.set('web-00', { connected: true, converged: false });
+    await begin('c2', { urgent: true });
+    assert.equal(kindOf(rollouts.current), 'pushing');
+    rollouts.concede();
+    assert.deepEqual(said, ['settled']);
+    assert.equal(kindOf(rollouts.all[0]), 'live');
+    await begin('c3');
+    assert.equal(have(), 1);
   });
 
   it('a person halts it, lets it go on, and takes it back', async () => {

@@ -8,7 +8,8 @@ import type { Intent } from '../../model/types.ts';
 import {
   advance,
   type BranchState,
-  isEverywhere,
+  calmUntil,
+  isUnderWay,
   type Rollout,
   type RolloutState,
   type RolloutStep,
@@ -20,7 +21,14 @@ import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { Commit } from '../publisher.ts';
 import type { ApplicationLog } from './application-log.ts';
 import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
-import { dueStep, type Evidence, isLookedAt, type ProxyStanding, restarting } from './judge.ts';
+import {
+  dueStep,
+  type Evidence,
+  isLookedAt,
+  isPassed,
+  type ProxyStanding,
+  restarting,
+} from './judge.ts';
 import type { SignalLog } from './signal-log.ts';
 import { signalsBefore, type Watched } from './watched.ts';
 
@@ -149,22 +157,22 @@ export class Rollouts {
   }
 
   /**
-   * What all have is what runs: a commit that comes now has waves of its own. To be called before that one is accepted; what
+   * What all have, and one proxy of each service had for a wave, is what runs: a commit that comes now is held against it. To be called before that one is accepted; what
    * is written down with that one says so.
    */
   concede(): void {
     const active = this.#active;
-    if (active === undefined || !active.isKept || !isEverywhere(active.rollout)) return;
+    if (active === undefined || !active.isKept || !isPassed(active)) return;
     if (dueStep(active, this.#evidence)?.kind === 'hurts') return;
-    const { state } = active.rollout;
-    if (state.kind === 'watching' && this.#step(active, { kind: 'watched' }).ok) {
+    if (active.rollout.state.kind === 'pushing') this.#step(active, { kind: 'taken' });
+    if (isUnderWay(active.rollout.state) && this.#step(active, { kind: 'watched' }).ok) {
       this.#tell(active.rollout);
     }
     this.#active = undefined;
     this.#options.plane.settle();
   }
 
-  /** A newer commit takes the place of one that is under way: whoever had that one is in the first wave of this one. */
+  /** A newer commit takes the place of one that is under way, and rides in waves of its own. */
   begin(proposal: Proposal): void {
     const { clock, plane, signals } = this.#options;
     const { intent, compiled, commit, base, urgent, denialsExpected } = proposal;
@@ -176,7 +184,11 @@ export class Rollouts {
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
-      waves: urgent ? wavesAtOnce(touched) : wavesAfter(before, touched, commit.id, requestsOf),
+      ...(before === undefined ? {} : { calmUntilMs: calmUntil(before) }),
+      ...(urgent ? { urgent } : {}),
+      waves: urgent
+        ? wavesAtOnce(touched)
+        : wavesAfter(before ?? this.#lastTakenBack, touched, commit.id, requestsOf),
       state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
     this.#branch.overtake();
@@ -186,6 +198,17 @@ export class Rollouts {
     this.observe(rollout);
     this.#plan();
     void this.#keep(active);
+  }
+
+  /** Undefined where another one came since, as when the branch followed. */
+  get #lastTakenBack(): Rollout | undefined {
+    const last = this.#history.at(-1);
+    return last?.state.kind === 'taken-back' ? last : undefined;
+  }
+
+  /** What was decided of the one under way is durable and in effect, or the store is away. */
+  written(): Promise<void> {
+    return this.#keeping;
   }
 
   /** A person's step, durable when it resolves. Errors: why it cannot come. */
@@ -284,7 +307,7 @@ export class Rollouts {
         break;
       case 'taken-back':
         this.#active = undefined;
-        signals.strike({ fromMs: rollout.startedMs, toMs: clock.nowMs() + takenBackMs });
+        signals.strike({ fromMs: calmUntil(rollout), toMs: clock.nowMs() + takenBackMs });
         plane.withdraw(commit, state.reason);
         this.#branch.begin(rollout);
         break;

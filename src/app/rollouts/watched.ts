@@ -1,6 +1,6 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
 import { hurt, thresholds } from '../../rollout/judgement.ts';
-import { type Rollout, reached } from '../../rollout/rollout.ts';
+import { calmUntil, type Rollout, reached } from '../../rollout/rollout.ts';
 import { type Signals, sumOfSignals } from '../../rollout/signals.ts';
 import type { Everywhere, Stretch } from '../../rollout/stretch.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
@@ -68,6 +68,7 @@ export function judgeOf(
   const look = lookOf(watched, moment);
   const { signals, nowMs } = moment;
   const { startedMs } = watched.rollout;
+  const calmMs = calmUntil(watched.rollout);
   const ahead = reached(watched.rollout);
   const untouched = once(() => untouchedBy(watched, signals));
   return (proxy) => {
@@ -78,9 +79,12 @@ export function judgeOf(
     const all = look.service(proxy);
     const ids = all.length < 2 ? undefined : all.filter((one) => !ahead.has(one));
     const others = once(() => othersOf(look, ids, fromMs));
-    const beforeParts = partsBefore(signals, proxy, startedMs);
+    const beforeParts = partsBefore(signals, proxy, calmMs);
     const before =
-      sumOfSignals(beforeParts) ?? sumOfSignals((others() ?? []).map((other) => other.after));
+      sumOfSignals(beforeParts) ??
+      sumOfSignals((others() ?? []).map((other) => other.after)) ??
+      // Commits that took each other's place for so long that nobody knows what was before them.
+      signalsBefore(signals, proxy, startedMs);
     if (before === undefined) return undefined;
     const everywhere = once((): Everywhere | undefined => {
       if (ids !== undefined && ids.length > 0) return undefined;
@@ -136,7 +140,7 @@ function allOf(
   const made = new Map<WorkloadId, Stretch | undefined>();
   const stretch = (proxy: WorkloadId): Stretch | undefined => {
     if (!made.has(proxy)) {
-      const beforeParts = partsBefore(signals, proxy, startedMs);
+      const beforeParts = partsBefore(signals, proxy, calmUntil(watched.rollout));
       const before = sumOfSignals(beforeParts);
       const meanwhile = signals.between(proxy, startedMs, fromMs);
       const parts = signals.stretches(proxy, fromMs, nowMs);
@@ -167,7 +171,7 @@ function othersOf(
     const parts = signals.stretches(one, fromMs, nowMs);
     const after = sumOfSignals(parts);
     if (after === undefined) return [];
-    const beforeParts = partsBefore(signals, one, watched.rollout.startedMs);
+    const beforeParts = partsBefore(signals, one, calmUntil(watched.rollout));
     return [{ before: sumOfSignals(beforeParts) ?? after, beforeParts, after, parts }];
   });
   const isAlone = ids === undefined || (ids.length > 0 && known.length === 0);
@@ -196,7 +200,7 @@ function once<T>(make: () => T): () => T {
 /** Whether enough was reported of those that have requests to tell what lasts from a pause. */
 export function isHeard({ rollout, since }: Watched, { nowMs, signals }: Moment): boolean {
   return [...reached(rollout)].every((proxy) => {
-    const before = signalsBefore(signals, proxy, rollout.startedMs);
+    const before = signalsBefore(signals, proxy, calmUntil(rollout));
     if (before === undefined || before.requests === 0) return true;
     const sinceMs = since.get(proxy) ?? rollout.startedMs;
     return signals.stretches(proxy, sinceMs, nowMs).length > thresholds.steadyPartsMin;

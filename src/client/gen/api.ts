@@ -1194,10 +1194,13 @@ export interface components {
         };
         readonly Rollout: {
             readonly base: string;
+            readonly calmUntilMs?: number;
             readonly commit: string;
             readonly startedMs: number;
             readonly state: components["schemas"]["RolloutState"];
             readonly subject: string;
+            /** @constant */
+            readonly urgent?: true;
             readonly waves: readonly (readonly components["schemas"]["WorkloadId"][])[];
         };
         readonly RolloutState: {
