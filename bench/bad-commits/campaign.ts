@@ -28,6 +28,7 @@ export interface Outcome extends LoadCounts {
 }
 
 const endWithinMs = 90_000;
+const branchFreeWithinMs = 5_000;
 const pollMs = 50;
 /** What the last answers of a commit that has ended still are. */
 const afterMs = 500;
@@ -91,6 +92,24 @@ export class Campaign {
       failed: after.failed - before.failed,
       slow: after.slow - before.slow,
     };
+  }
+
+  /** The control plane may be moving the branch back at this moment. */
+  async #reset(): Promise<void> {
+    let problem = '';
+    await eventually(
+      async () => {
+        try {
+          this.#mesh.git('reset', '--quiet', '--hard', this.#goodCommit);
+          return true;
+        } catch (error) {
+          problem = String(error);
+          return false;
+        }
+      },
+      branchFreeWithinMs,
+      () => `the branch does not go back: ${problem}`,
+    );
   }
 
   #commit(files: Files, message: string): string {
@@ -180,7 +199,7 @@ export class Campaign {
     if (end === 'live' || end === 'no end') {
       this.#goodCommit = this.#commit(meshFiles, goBack);
     } else {
-      this.#mesh.git('reset', '--quiet', '--hard', this.#goodCommit);
+      await this.#reset();
     }
     let last = '';
     await eventually(
