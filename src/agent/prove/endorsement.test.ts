@@ -100,7 +100,9 @@ describe('endorsement keys of each template', { skip: noTpm }, () => {
         const theirs = await job.read('theirs');
         const { blob, seed } = makeCredential({ ek, name, secret, random });
         await job.write('ours', Buffer.concat([theirs.subarray(0, 8), blob, seed]));
-        assert.equal((await job.read('ours')).length, theirs.length);
+        // Theirs leaves out zeros that a coordinate of its point begins with: one time in 128 it is shorter.
+        const shorter = (await job.read('ours')).length - theirs.length;
+        assert.ok(shorter >= 0 && shorter <= (algorithm.startsWith('ecc') ? 4 : 0), `${shorter}`);
         for (const file of ['theirs', 'ours']) {
           assert.deepEqual(await opened(job, file, algorithm), secret, file);
         }
