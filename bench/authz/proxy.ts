@@ -27,7 +27,7 @@ export async function startProxy(options: ProxyOptions): Promise<EnvoyProcess> {
   const { policy, envoyPath, intent, port, appPort, agentSocket } = options;
   const service = options.service as ServiceName;
   const envoy = EnvoyProcess.start({
-    ...{ envoyPath, dir: join(options.dir, `proxy-${policy}`) },
+    ...{ envoyPath, dir: join(options.dir, `proxy-${policy}-${port}`) },
     bootstrap: ingressBootstrap(
       { intent, service, port, appPort, agentSocket },
       policy === 'with' ? undefined : removePolicy,
