@@ -2,8 +2,14 @@ import { isIP } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { socketAddress } from '../compile/address.ts';
 import { http2Options } from '../compile/clusters.ts';
-import { agentCluster, controlPlaneCluster, tcpCallersLayer } from '../compile/names.ts';
-import { any, duration } from '../compile/pack.ts';
+import {
+  agentCluster,
+  controlPlaneCluster,
+  httpOptionsName,
+  tcpCallersLayer,
+} from '../compile/names.ts';
+import { duration } from '../compile/pack.ts';
+import { pingedHttp2 } from '../compile/pinged-http2.ts';
 import { upstreamTls } from '../compile/tls.ts';
 import { BootstrapSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import { Cluster_DiscoveryType } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
@@ -12,7 +18,6 @@ import {
   ApiConfigSource_ApiType,
   ApiVersion,
 } from '../gen/envoy/config/core/v3/config_source_pb.js';
-import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { ServerAddress } from './host-file.ts';
 import { limitsLayer, overloadManager } from './proxy-limits.ts';
 
@@ -29,8 +34,6 @@ export interface BootstrapOptions {
     readonly spiffeId: string;
   };
 }
-
-const httpOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /**
  * The only configuration a proxy gets by file: where its agent and its control plane are. Everything else comes
@@ -58,7 +61,7 @@ function bootstrapMessage(options: BootstrapOptions) {
         {
           ...staticCluster(controlPlaneCluster, controlPlane.servers.map(tcp)),
           ...moveOn(controlPlane.servers),
-          typedExtensionProtocolOptions: { [httpOptionsName]: pinged },
+          typedExtensionProtocolOptions: pinged,
           transportSocket: upstreamTls({
             spiffeId: controlPlane.spiffeId,
             sni: 'control-plane',
@@ -168,25 +171,7 @@ function moveOn(servers: readonly ServerAddress[]) {
  * A control plane that hangs holds its connections: its kernel goes on answering, and only a ping that comes back in vain tells.
  * A proxy has left it after 20 s and the jitter of 15 %. It asks while nothing else moves, which is most of the time.
  */
-const pingEveryMs = 10_000;
-const pingTimeoutMs = 10_000;
-
-const pinged = any(HttpProtocolOptionsSchema, {
-  upstreamProtocolOptions: {
-    case: 'explicitHttpConfig',
-    value: {
-      protocolConfig: {
-        case: 'http2ProtocolOptions',
-        value: {
-          connectionKeepalive: {
-            interval: duration(pingEveryMs),
-            timeout: duration(pingTimeoutMs),
-          },
-        },
-      },
-    },
-  },
-});
+const pinged = pingedHttp2({ everyMs: 10_000, timeoutMs: 10_000 });
 
 function staticCluster(
   name: string,

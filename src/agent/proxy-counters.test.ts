@@ -22,6 +22,7 @@ import {
 } from '../../test/support/xds-resources.ts';
 import { http2Options } from '../compile/clusters.ts';
 import { grpcCounts } from '../compile/grpc-counts.ts';
+import { httpOptionsName } from '../compile/names.ts';
 import { type ProxyCounters, slowerThanMs } from '../rollout/signals.ts';
 import { proxyCounters } from './proxy-counters.ts';
 
@@ -99,7 +100,7 @@ describe('the counters of a real Envoy, for gRPC', { timeout: 30_000 }, () => {
     const counts = grpcCounts.configType;
     assert.ok(counts?.case === 'typedConfig');
     const options = {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2Options,
+      [httpOptionsName]: http2Options,
     };
     await envoy.serve(
       snapshot(

@@ -11,6 +11,7 @@ import {
   randomWritten,
   type Sent,
   seedsFor,
+  spiffeIdOf,
   trustDomain,
 } from '../explain/random-intent.fixture.ts';
 import { suggestRules } from '../explain/suggest-rules.ts';
@@ -40,7 +41,7 @@ function flowOf(random: RandomNumber, { from, request }: Sent, rule: string): Fl
   const path = pathTemplate(decodeURIComponent(request?.path ?? ''));
   const wide = path.replace(/^(\/[^/]+)\/.*$/, '$1/**');
   return {
-    caller: from.startsWith('spiffe://') ? from : `spiffe://${trustDomain}/${from}`,
+    caller: spiffeIdOf(from),
     method: request?.method ?? 'connect',
     path: random() < 0.1 ? wide : path,
     ...{ verdict: 'allow', requests: 1, firstMs: 1, lastMs: 2, rule },
@@ -109,8 +110,7 @@ describe('a suggestion', () => {
 
 /** A name that no rule can have stands for any. */
 function isOf({ caller, method, path }: Flow, { from, request }: Sent, protocol: string): boolean {
-  const isCaller =
-    caller === (from.startsWith('spiffe://') ? from : `spiffe://${trustDomain}/${from}`);
+  const isCaller = caller === spiffeIdOf(from);
   if (!isCaller || request === undefined) return isCaller && method === 'connect';
   const pattern = {
     text: path,

@@ -17,7 +17,7 @@ import type { Mesh, Protocol, Service, VersionName } from '../model/types.ts';
 import { endpointAt } from './address.ts';
 import { type Encoded, embedded, embeddedText, joined } from './encoded.ts';
 import { http2Limits, http2ToApplication, responseLimits } from './http-limits.ts';
-import { appCluster, versionCluster } from './names.ts';
+import { appCluster, httpOptionsName, versionCluster } from './names.ts';
 import { any, duration, encode, encodedResource, type Init } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { templated } from './template.ts';
@@ -36,8 +36,6 @@ const appConnectTimeoutMs = 1_000;
 const hostCleanupMs = 3_600_000;
 
 type CommonHttp = Init<typeof CommonHttpSchema>;
-
-const httpOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** One version of a service, as every caller's proxy sees it: the same bytes for all of them. */
 export function serviceCluster(mesh: Mesh, service: Service, version: VersionName): Resource {

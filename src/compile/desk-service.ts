@@ -3,12 +3,12 @@ import { Cluster_DiscoveryType, ClusterSchema } from '../gen/envoy/config/cluste
 import { RoutingPriority } from '../gen/envoy/config/core/v3/base_pb.js';
 import type { GrpcServiceSchema } from '../gen/envoy/config/core/v3/grpc_service_pb.js';
 import { PreviousHostsPredicateSchema } from '../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
-import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { hostId } from '../identity/spiffe-id.ts';
 import type { DeskPlace, Mesh } from '../model/types.ts';
 import { endpointAt } from './address.ts';
 import { agentCluster, poolCluster } from './names.ts';
 import { any, duration, encode, encodedResource, type Init } from './pack.ts';
+import { pingedHttp2 } from './pinged-http2.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { upstreamTls } from './tls.ts';
 
@@ -77,7 +77,7 @@ function clusterOf({ deskPool, trustDomain }: Mesh): Resource {
     clusterDiscoveryType: { case: 'type', value: type },
     ...leftOut,
     circuitBreakers: { thresholds: [thresholds] },
-    typedExtensionProtocolOptions: { [httpOptionsName]: http2 },
+    typedExtensionProtocolOptions: http2,
     transportSocket: upstreamTls({
       // Any other host of the mesh is as little a desk as a workload is.
       spiffeId: deskPool.map(({ host }) => hostId(trustDomain, host)),
@@ -122,23 +122,7 @@ const thresholds = {
   retryBudget: { budgetPercent: { value: 100 }, minRetryConcurrency: 256 },
 };
 
-const httpOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-const http2 = any(HttpProtocolOptionsSchema, {
-  upstreamProtocolOptions: {
-    case: 'explicitHttpConfig',
-    value: {
-      protocolConfig: {
-        case: 'http2ProtocolOptions',
-        value: {
-          connectionKeepalive: {
-            interval: duration(pingEveryMs),
-            timeout: duration(pingTimeoutMs),
-          },
-        },
-      },
-    },
-  },
-});
+const http2 = pingedHttp2({ everyMs: pingEveryMs, timeoutMs: pingTimeoutMs });
 
 /** Whether proxies ask the same desks. */
 export function sameDesks(a: Mesh, b: Mesh): boolean {

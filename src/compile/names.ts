@@ -38,3 +38,6 @@ export function versionCluster(service: ServiceName, version: VersionName): stri
 export function tcpListener(service: ServiceName): string {
   return `tcp/${service}`;
 }
+
+/** By it Envoy finds how a cluster speaks HTTP. */
+export const httpOptionsName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';

@@ -14,7 +14,7 @@ import {
   randomWritten,
   type Sent,
   seedsFor,
-  trustDomain,
+  spiffeIdOf,
 } from './random-intent.fixture.ts';
 import { decisionOn } from './why.ts';
 
@@ -25,7 +25,7 @@ function flowOf({ from, request }: Sent, was: Decision | undefined): Flow {
   assert.ok(was && was.kind !== 'depends');
   const { kind: verdict, rule } = was;
   return {
-    caller: from.startsWith('spiffe://') ? from : `spiffe://${trustDomain}/${from}`,
+    caller: spiffeIdOf(from),
     method: request?.method ?? 'connect',
     path: request === undefined ? '' : pathTemplate(request.path),
     ...{ verdict, requests: 1, firstMs: 1, lastMs: 2 },

@@ -32,6 +32,12 @@ export interface Sent {
 
 export const callee = 'p';
 export const trustDomain = 'acme.test';
+
+/** A service of this mesh is named, an identity of another one is written out. */
+export function spiffeIdOf(from: string): string {
+  return from.startsWith('spiffe://') ? from : `spiffe://${trustDomain}/${from}`;
+}
+
 const partner = 'spiffe://partner.test';
 const callers = ['a', 'b', 'c', 'd'];
 const teams: Readonly<Record<string, string>> = { a: 'money', b: 'goods' };

@@ -8,7 +8,7 @@ import {
   randomWritten,
   type Sent,
   seedsFor,
-  trustDomain,
+  spiffeIdOf,
 } from '../explain/random-intent.fixture.ts';
 import { canonicalCaller } from './canonical-principal.ts';
 import { decide, type PolicyRequest } from './decide.ts';
@@ -21,8 +21,7 @@ import { seeded } from './random.fixture.ts';
 const bySeed = 40;
 
 function requestOf({ from, request, facts }: Sent): Required<PolicyRequest> {
-  const isForeign = from.startsWith('spiffe://');
-  const caller = canonicalCaller(isForeign ? from : `spiffe://${trustDomain}/${from}`);
+  const caller = canonicalCaller(spiffeIdOf(from));
   assert.ok(caller.ok);
   const action =
     request === undefined ? { kind: 'connect' as const } : { kind: 'http' as const, ...request };

@@ -3,7 +3,7 @@ import { endpointAt, socketAddress } from '../../compile/address.ts';
 import { http2Options } from '../../compile/clusters.ts';
 import { desks } from '../../compile/desk.ts';
 import { httpConnectionManagers } from '../../compile/http.ts';
-import { agentCluster } from '../../compile/names.ts';
+import { agentCluster, httpOptionsName } from '../../compile/names.ts';
 import { duration } from '../../compile/pack.ts';
 import { BootstrapSchema } from '../../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import {
@@ -55,7 +55,7 @@ function agent(): Cluster {
     connectTimeout: duration(1_000),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     typedExtensionProtocolOptions: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2Options,
+      [httpOptionsName]: http2Options,
     },
     loadAssignment: placeholder(agentCluster),
   });

@@ -1,7 +1,13 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { http2Options } from '../../compile/clusters.ts';
 import { sortInventory, type Workload, type WorkloadId } from '../../compile/inventory.ts';
-import { agentCluster, appCluster, ingressListener, ingressRoutes } from '../../compile/names.ts';
+import {
+  agentCluster,
+  appCluster,
+  httpOptionsName,
+  ingressListener,
+  ingressRoutes,
+} from '../../compile/names.ts';
 import { duration } from '../../compile/pack.ts';
 import { type Snapshot, typeUrls } from '../../compile/resource.ts';
 import { compileRevision } from '../../compile/revision.ts';
@@ -94,7 +100,7 @@ function agent(path: string): Cluster {
     connectTimeout: duration(agentConnectMs),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     typedExtensionProtocolOptions: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2Options,
+      [httpOptionsName]: http2Options,
     },
     loadAssignment: { clusterName: agentCluster, endpoints: [{ lbEndpoints: [endpoint] }] },
   });
