@@ -1,4 +1,4 @@
-import { connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { isShortage } from '../base/error.ts';
@@ -115,15 +115,9 @@ function judged(method: string, path: string, status: number): ProbeResult {
 }
 
 function probeHttp2(method: string, path: string, port: number): Promise<ProbeResult> {
-  return new Promise((resolve) => {
-    const session = connectHttp2(`http://127.0.0.1:${port}`);
-    const done = (result: ProbeResult): void => {
-      session.destroy();
-      resolve(result);
-    };
+  return overHttp2(port, (session, done) => {
     const late = setTimeout(() => done(failed(`${method} ${path} timed out`)), probeTimeoutMs);
     session.once('close', () => clearTimeout(late));
-    session.once('error', (error) => done(failedBy(error)));
     const call = session.request({ ':method': method, ':path': path }, { endStream: true });
     call.once('response', (headers) => done(judged(method, path, headers[':status'] ?? 0)));
     call.once('error', (error) => done(failedBy(error)));
@@ -132,15 +126,24 @@ function probeHttp2(method: string, path: string, port: number): Promise<ProbeRe
 
 /** A gRPC application is up when it speaks HTTP/2: its settings frame has come. */
 function probeSettings(port: number): Promise<ProbeResult> {
+  return overHttp2(port, (session, done) => {
+    session.setTimeout(probeTimeoutMs, () => done(failed('no HTTP/2 settings came')));
+    session.once('remoteSettings', () => done({ ok: true }));
+  });
+}
+
+function overHttp2(
+  port: number,
+  ask: (session: ClientHttp2Session, done: (result: ProbeResult) => void) => void,
+): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     const done = (result: ProbeResult): void => {
       session.destroy();
       resolve(result);
     };
-    session.setTimeout(probeTimeoutMs, () => done(failed('no HTTP/2 settings came')));
-    session.once('remoteSettings', () => done({ ok: true }));
     session.once('error', (error) => done(failedBy(error)));
+    ask(session, done);
   });
 }
 

@@ -157,8 +157,8 @@ export class Rollouts {
   }
 
   /**
-   * What all have, and one proxy of each service had for a wave, is what runs: a commit that comes now is held against it. To be called before that one is accepted; what
-   * is written down with that one says so.
+   * What all have, and one proxy of each service had for a wave, is what runs: a commit that comes now is held against it.
+   * To be called before that one is accepted; what is written down with that one says so.
    */
   concede(): void {
     const active = this.#active;
