@@ -11,11 +11,7 @@ export function mayMeetPeople(
 ): boolean {
   const { people, conditional } = service;
   if (people === undefined) return false;
-  const plain =
-    effect === 'allow'
-      ? findRule(service.allow, people, wanted)
-      : findRule(service.deny, people, wanted);
-  if (plain !== undefined) return true;
+  if (findRule<unknown>(service[effect], people, wanted) !== undefined) return true;
   if (conditional === undefined) return false;
   let found = false;
   eachRule(conditional[effect], people, wanted, (rule) => {
