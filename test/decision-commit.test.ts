@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { someDecision } from '../src/agent/decision.fixture.ts';
 import { PolicyDesk } from '../src/agent/policy-desk.ts';
 import { ControlPlane } from '../src/app/control-plane.ts';
@@ -11,7 +11,10 @@ import { systemClock as clock } from '../src/base/clock.ts';
 import { systemRandom as random } from '../src/base/random.ts';
 import { whyCommand } from '../src/cli/why.ts';
 import type { WorkloadId } from '../src/compile/inventory.ts';
-import { CheckRequestSchema } from '../src/gen/envoy/service/auth/v3/external_auth_pb.js';
+import {
+  CheckRequestSchema,
+  CheckResponseSchema,
+} from '../src/gen/envoy/service/auth/v3/external_auth_pb.js';
 import { temporaryFolder } from '../src/git/temporary-repository.ts';
 import { parseIntent } from '../src/model/parse.ts';
 import type { AgentUpdate } from '../src/serve/api/wire.ts';
@@ -72,19 +75,18 @@ describe('the commit of a policy', () => {
     );
   });
 
-  it('of services that are ahead is the one on its way', () => {
+  it('of proxies that are ahead is the one on its way', () => {
     const { plane, accept, told, subscribe } = planeOf();
     accept('c1', files('/x'));
     subscribe();
     accept('c2', files('/y'));
     plane.reach(new Set(['a-v1' as WorkloadId]));
-    assert.deepEqual(told.at(-1)?.origin, {
-      commit: 'c1',
-      ahead: { commit: 'c2', services: ['a'] },
-    });
+    const { origin, ahead } = told.at(-1) ?? {};
+    assert.deepEqual(origin, { commit: 'c1' });
+    assert.deepEqual([ahead?.commit, ahead?.proxies], ['c2', ['a-v1']]);
   });
 
-  it('is in the line of each decision, by the service that was asked', async (t) => {
+  it('is in the line of each decision, by the proxy that asked', async (t) => {
     const dir = folder(t);
     const desk = new PolicyDesk({
       ...{ dir, allowRate: 1, env: {}, onNews: () => {}, clock, random, log: silent },
@@ -95,7 +97,7 @@ describe('the commit of a policy', () => {
     accept('c2', files('/y'));
     plane.reach(new Set(['a-v1' as WorkloadId]));
     for (const update of told) desk.take(update);
-    for (const service of ['a', 'b']) desk.check(request(), service);
+    for (const service of ['a', 'b']) desk.check(request(), service, `${service}-v1`);
     await desk.close();
     const lines = readFileSync(join(dir, 'decisions.jsonl'), 'utf8').trim().split('\n');
     assert.deepEqual(
@@ -105,6 +107,44 @@ describe('the commit of a policy', () => {
         ['b', 'c1'],
       ],
     );
+  });
+});
+
+describe('a commit of which only desks hear', () => {
+  const conditional = (team: string) =>
+    files(
+      '/x',
+      `  - { id: w, from: b, to: GET /w, when: 'request.headers["x-team"] == "${team}"' }\n`,
+    );
+
+  it('touches the proxies whose desk decides otherwise, and each desk answers them by one commit as a whole', async (t) => {
+    const desk = new PolicyDesk({
+      ...{ dir: folder(t), allowRate: 1, env: {}, onNews: () => {}, clock, random, log: silent },
+    });
+    const { plane, accept, told, subscribe } = planeOf();
+    accept('c1', conditional('red'));
+    subscribe();
+    const { intent } = parseIntent(treeOf('c2', conditional('blue')).files);
+    assert.ok(intent);
+    accept('c2', conditional('blue'));
+    const touched = plane.propose(intent, { id: 'c2', subject: '' }, undefined);
+    assert.deepEqual(touched, [{ proxy: 'a-v1', service: 'a' }]);
+    assert.equal(told.length, 1);
+
+    plane.reach(new Set(['a-v1' as WorkloadId]));
+    for (const update of told) desk.take(update);
+    const answers = (team: string) =>
+      [{ proxy: 'a-v1' }, { proxy: 'a-v2' }, {}].map(({ proxy }) => {
+        const answer = desk.check(request('/w', { 'x-team': team }), 'a', proxy);
+        return answer.ok && isAllowed(answer.value);
+      });
+    // The pool is not told which proxy asks, and goes with the last one.
+    assert.deepEqual(answers('blue'), [true, false, false]);
+    assert.deepEqual(answers('red'), [false, true, true]);
+    plane.settle();
+    desk.take(told.at(-1) as PolicyUpdate);
+    assert.deepEqual(answers('blue'), [true, true, true]);
+    await desk.close();
   });
 });
 
@@ -145,8 +185,12 @@ function folder(t: TestContext): string {
   return dir;
 }
 
-function request(): Uint8Array {
-  const http = { method: 'GET', path: '/y', host: 'a', headerMap: { headers: [] } };
+function request(path = '/y', headers: Readonly<Record<string, string>> = {}): Uint8Array {
+  const raw = Object.entries(headers).map(([key, value]) => ({
+    key,
+    rawValue: Buffer.from(value),
+  }));
+  const http = { method: 'GET', path, host: 'a', headerMap: { headers: raw } };
   return toBinary(
     CheckRequestSchema,
     create(CheckRequestSchema, {
@@ -157,4 +201,8 @@ function request(): Uint8Array {
       },
     }),
   );
+}
+
+function isAllowed(answer: Uint8Array): boolean {
+  return fromBinary(CheckResponseSchema, answer).httpResponse.case === 'okResponse';
 }

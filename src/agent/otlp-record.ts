@@ -56,6 +56,7 @@ function attributesOf(decision: LoggedDecision): readonly OtlpAttribute[] {
     ['chancery.decision.undecided', undecided.map(({ rule, message }) => `${rule}: ${message}`)],
     ['chancery.decision.fault', decision.fault],
     ['chancery.service', decision.service],
+    ['chancery.proxy', decision.proxy],
     ['chancery.principal', decision.principal],
     ['chancery.token', decision.token],
     ['chancery.request_id', decision.requestId],

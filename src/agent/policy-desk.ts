@@ -1,10 +1,16 @@
 import type { Clock } from '../base/clock.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { ok, type Result } from '../base/result.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
 import type { AgentUpdate, DecisionCounts, HostReport } from '../serve/api/wire.ts';
-import { type CheckHandler, checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
+import {
+  type Asker,
+  type CheckHandler,
+  checkHandler,
+  newDeskCounters,
+} from '../serve/authz/check-handler.ts';
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import type { DecisionRecord } from '../serve/authz/decision-record.ts';
 import { DecisionLog, type DecisionSink, type LoggedDecision } from './decision-log.ts';
@@ -29,7 +35,10 @@ interface PolicyDeskOptions {
   readonly log: Log;
 }
 
-/** Decides for every workload of the host, by the newest policy that could be read. */
+/**
+ * Decides for every workload of the host, by the newest policy that could be read; while a commit is on its way, for the
+ * proxies that have it, by the whole policy of that commit.
+ */
 export class PolicyDesk {
   readonly check: CheckHandler;
   readonly shadow: ShadowDesk;
@@ -39,7 +48,7 @@ export class PolicyDesk {
   readonly #counters = newDeskCounters();
   readonly #uses: UseLog;
   readonly #onNews: () => void;
-  #policy: CompiledPolicy | undefined;
+  #policies: Policies | undefined;
   #update: PolicyUpdate | undefined;
 
   constructor(options: PolicyDeskOptions) {
@@ -49,9 +58,9 @@ export class PolicyDesk {
     this.#sink = openSink(options);
     this.#decisions = new DecisionLog({ dir, allowRate, clock, random, sink: this.#sink });
     this.#uses = new UseLog({ dir, clock, log, onUse: options.onNews });
-    this.shadow = new ShadowDesk({ clock, log, live: () => this.#policy });
+    this.shadow = new ShadowDesk({ clock, log, live: (asker) => this.#policyOf(asker) });
     this.check = checkHandler({
-      policy: () => this.#policy,
+      policy: (asker) => this.#policyOf(asker),
       clock,
       nextId: decisionIds(clock, random),
       onDecision: (record) => this.#decisions.write(this.#logged(record)),
@@ -92,16 +101,20 @@ export class PolicyDesk {
 
   take(update: PolicyUpdate): void {
     if (update.version === this.#update?.version) return;
-    const document = parsePolicyDocument(update.document);
-    if (!document.ok) {
+    const policies = this.#read(update);
+    if (!policies.ok) {
       this.#log.error('the policy cannot be read; the last one holds', {
-        problem: document.error,
+        problem: policies.error,
       });
       return;
     }
     this.#update = update;
-    this.#policy = compilePolicy(document.value);
-    this.#log.info('policy taken', { version: update.version });
+    this.#policies = policies.value;
+    const { version, ahead } = update;
+    this.#log.info('policy taken', {
+      version,
+      ...(ahead === undefined ? {} : { ahead: ahead.commit, proxies: ahead.proxies }),
+    });
     this.#onNews();
   }
 
@@ -109,12 +122,54 @@ export class PolicyDesk {
     return this.#decisions.close();
   }
 
+  #policyOf({ service, proxy }: Asker): CompiledPolicy | undefined {
+    const { base, ahead } = this.#policies ?? {};
+    return this.#isAhead(service, proxy) ? ahead?.policy : base?.policy;
+  }
+
+  #isAhead(service: string, proxy: string | undefined): boolean {
+    const { proxies, services } = this.#policies ?? {};
+    return (proxy === undefined ? services?.has(service) : proxies?.has(proxy)) === true;
+  }
+
+  /** One of the two is mostly there already: only who decides by which is another thing then. */
+  #read({ version, document, ahead }: PolicyUpdate): Result<Policies, string> {
+    const base = this.#compiled(ahead?.versions.base ?? version, document);
+    if (!base.ok) return base;
+    const next = ahead && this.#compiled(ahead.versions.ahead, ahead.document);
+    if (next?.ok === false) return next;
+    return ok({
+      ...{ base: base.value, ahead: next?.value },
+      proxies: new Set(ahead?.proxies),
+      services: new Set(ahead?.services),
+    });
+  }
+
+  #compiled(version: string, json: unknown): Result<VersionedPolicy, string> {
+    const { base, ahead } = this.#policies ?? {};
+    for (const known of [base, ahead]) if (known?.version === version) return ok(known);
+    const document = parsePolicyDocument(json);
+    return document.ok ? ok({ version, policy: compilePolicy(document.value) }) : document;
+  }
+
   #logged(record: DecisionRecord): LoggedDecision {
-    const { version = '', origin } = this.#update ?? {};
-    const ahead = origin?.ahead;
-    const isAhead = ahead?.services.some((name) => name === record.service) ?? false;
+    const { version = '', origin, ahead } = this.#update ?? {};
+    const isAhead = this.#isAhead(record.service, record.proxy);
     return { ...record, policy: version, commit: isAhead ? ahead?.commit : origin?.commit };
   }
+}
+
+interface VersionedPolicy {
+  readonly version: string;
+  readonly policy: CompiledPolicy;
+}
+
+/** For these proxies, and for services of which it is not told which proxy asks, by `ahead`; for all others by `base`. */
+interface Policies {
+  readonly base: VersionedPolicy;
+  readonly ahead: VersionedPolicy | undefined;
+  readonly proxies: ReadonlySet<string>;
+  readonly services: ReadonlySet<string>;
 }
 
 /** An address that is none is no reason not to decide. */

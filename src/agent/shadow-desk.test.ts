@@ -152,10 +152,10 @@ describe('a policy that rides along at a host', () => {
   it('what a proxy decided by itself is compared as its log tells, once', () => {
     const { clock, desk, ride } = world();
     ride(denyAll);
-    desk.seen('pay', seen(clock));
-    desk.seen('pay', seen(clock, { desk: true }));
-    desk.seen('pay', seen(clock, { timeMs: clock.nowMs() - 1 }));
-    desk.seen('pay', seen(clock, { verdict: undefined }));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock, { desk: true }));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock, { timeMs: clock.nowMs() - 1 }));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock, { verdict: undefined }));
     const { totals, rows } = desk.report ?? assert.fail();
     assert.deepEqual([totals.compared, totals.newlyDenied, totals.missed], [1, 1, 1]);
     assert.equal(rows[0]?.samples[0]?.requestId, 'r-2');
@@ -173,13 +173,13 @@ describe('a policy that rides along at a host', () => {
   it('a report that was not heard is told again, with what came since', () => {
     const { clock, desk, ride } = world();
     ride(denyAll);
-    desk.seen('pay', seen(clock));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock));
     const lost = desk.report;
     assert.equal(lost?.totals.compared, 1);
-    desk.seen('pay', seen(clock));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock));
     const heard = desk.report;
     assert.equal(heard?.totals.compared, 2);
-    desk.seen('pay', seen(clock));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock));
     desk.told(heard);
     assert.equal(desk.report?.totals.compared, 1);
   });
@@ -190,8 +190,8 @@ describe('a policy that rides along at a host', () => {
     const inTime = seen(clock);
     clock.advance(1_000);
     ask(question('GET', '/v1/x'));
-    desk.seen('pay', inTime);
-    desk.seen('pay', seen(clock));
+    desk.seen({ service: 'pay', proxy: undefined }, inTime);
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock));
     assert.equal(desk.report?.totals.compared, 1);
     clock.advance(60_000);
     assert.equal(desk.report, undefined);
@@ -201,9 +201,9 @@ describe('a policy that rides along at a host', () => {
   it('ends when it is told so, and another one begins with nothing', () => {
     const { clock, desk, ride } = world();
     ride(denyAll);
-    desk.seen('pay', seen(clock));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock));
     desk.take(undefined);
-    desk.seen('pay', seen(clock));
+    desk.seen({ service: 'pay', proxy: undefined }, seen(clock));
     assert.equal(desk.report?.totals.compared, 1);
     ride(wider, 's-2');
     assert.equal(desk.report?.id, 's-2');

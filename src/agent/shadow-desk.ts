@@ -4,7 +4,7 @@ import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts
 import { parsePolicyDocument } from '../policy/document-parse.ts';
 import { ShadowTally } from '../policy/shadow-tally.ts';
 import type { ShadowOrder, ShadowReport } from '../serve/api/wire-shadow.ts';
-import type { Asked } from '../serve/authz/check-handler.ts';
+import type { Asked, Asker } from '../serve/authz/check-handler.ts';
 import type { Outcome } from '../serve/authz/decision-record.ts';
 import type { SeenRequest } from './seen-request.ts';
 import { type Compared, compareAsked, compareSeen } from './shadow-compare.ts';
@@ -21,8 +21,8 @@ const graceMs = 40_000;
 interface ShadowDeskOptions {
   readonly clock: Pick<Clock, 'nowMs' | 'after'>;
   readonly log: Log;
-  /** By which the desk decides. */
-  readonly live: () => CompiledPolicy | undefined;
+  /** By which the desk decides for this asker. */
+  readonly live: (asker: Asker) => CompiledPolicy | undefined;
 }
 
 interface Riding {
@@ -82,13 +82,13 @@ export class ShadowDesk {
     if (this.#queue.length === 1) this.#drainSoon();
   }
 
-  /** Something came in at a proxy of this service, as its log tells. */
-  seen(service: string, seen: SeenRequest): void {
+  /** Something came in at this proxy, as its log tells. */
+  seen(at: Asker, seen: SeenRequest): void {
     const riding = this.#ridingAt(seen.timeMs);
     // What the desk was asked was compared with all that is known of it.
     if (riding === undefined || seen.desk) return;
-    const live = this.#options.live();
-    this.#count(() => live && compareSeen({ live, shadow: riding.policy }, service, seen));
+    const live = this.#options.live(at);
+    this.#count(() => live && compareSeen({ live, shadow: riding.policy }, at.service, seen));
   }
 
   /** Some lines of a log were passed over. */

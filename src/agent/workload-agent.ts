@@ -91,7 +91,7 @@ export class WorkloadAgent {
       methods: [
         ...this.#sds.methods,
         ...workloadApiMethods({ source: this.#source, clock }),
-        checkMethod({ handler: options.check, serviceOf: () => service }),
+        checkMethod({ handler: options.check, serviceOf: () => service, proxy: id }),
       ],
       onError: (error, path) =>
         log.error('a call failed', { proxy: id, path, ...problemFields(error) }),
@@ -194,7 +194,8 @@ export class WorkloadAgent {
       seen: (request) => {
         const rule = request.verdict?.rule;
         if (rule !== undefined) this.traffic.met(rule);
-        shadow.seen(entry.workload.service, request);
+        const { service, id: proxy } = entry.workload;
+        shadow.seen({ service, proxy }, request);
       },
       partial: () => shadow.partial(),
     });

@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import type { Grant } from '../breakglass/grant.ts';
-import { intentWith } from '../breakglass/grant-rule.ts';
 import {
   type Inventory,
   sortInventory,
@@ -11,14 +10,13 @@ import {
 import { sameInventory } from '../compile/inventory-index.ts';
 import type { Compiled } from '../compile/revision.ts';
 import { identityEntries, sameEntries } from '../identity/entries.ts';
-import type { Intent, Mesh, ServiceName } from '../model/types.ts';
-import { type PolicyDocument, policyDocument } from '../policy/document.ts';
-import { mixDocuments } from '../policy/document-mix.ts';
+import type { Intent, Mesh } from '../model/types.ts';
+import type { TouchedProxy } from '../rollout/waves.ts';
 import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { excerptsOf } from './gate/excerpts.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
-import { policyUpdate } from './policy-update.ts';
+import { type Ahead, Policies } from './policies.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
 import { type AgentListener, Subscribers } from './subscribers.ts';
 
@@ -67,9 +65,8 @@ export class ControlPlane {
   #inventory: Inventory;
   #byId: ReadonlyMap<string, Workload> | undefined;
   readonly #subscribers = new Subscribers();
-  #policies: Policies | undefined;
-  #origin: { readonly version: string; readonly commit: string } | undefined;
-  #grants: readonly Grant[] = [];
+  readonly #policies = new Policies();
+  readonly #movedListeners = new Set<() => void>();
   #ahead: ReadonlySet<WorkloadId> = new Set();
   #look: AgentUpdate & { readonly kind: 'look' } = { kind: 'look', everyMs: 0 };
 
@@ -125,6 +122,25 @@ export class ControlPlane {
     return this.#byId.get(id);
   }
 
+  /**
+   * The trust domains that are believed. It is one thing for the whole mesh: while a commit is on its way, whoever was
+   * believed is, as before, and whoever is new is, too.
+   */
+  get peers(): Mesh['peers'] {
+    const [running, next] = [this.#previous?.intent.mesh, this.mesh];
+    return new Map([...(next?.peers ?? []), ...(running?.peers ?? [])]);
+  }
+
+  /** Calls back whenever another commit runs, or is on its way. */
+  onMoved(listener: () => void): () => void {
+    this.#movedListeners.add(listener);
+    return () => this.#movedListeners.delete(listener);
+  }
+
+  #moved(): void {
+    for (const listener of [...this.#movedListeners]) listener();
+  }
+
   runs(commit: string): boolean {
     return this.#intent.kind === 'running' && this.#intent.tree.commit === commit;
   }
@@ -155,15 +171,15 @@ export class ControlPlane {
     const { commit, subject } = tree;
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
     if (entriesChanged) this.#subscribers.tell(entries);
+    this.#policies.follow({ intent, commit });
     if (before.kind === 'running') {
-      const next = { intent, commit };
-      this.#policies = { base: this.#policies?.base ?? next, next };
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
+      this.#moved();
       this.#onAccepted({ tree, intent, base, approved, compiled });
       return;
     }
-    this.#policies = both({ intent, commit });
+    this.#moved();
     this.#tellPolicies();
     this.publisher.start(intent, this.#inventory, { id: commit, subject }, compiled);
     this.#onReady();
@@ -225,6 +241,17 @@ export class ControlPlane {
     this.#subscribers.onHost(listener);
   }
 
+  /** Compiles what is to run, or takes what a gate compiled of it. Whom it changes something for, at the proxy or at its desk. */
+  propose(intent: Intent, commit: Commit, compiled: Compiled | undefined): readonly TouchedProxy[] {
+    const touched = this.publisher.propose(intent, commit, compiled);
+    const known = new Set(touched.map(({ proxy }) => proxy));
+    const decided = this.#policies.decidedOtherwise;
+    const more = this.#inventory.filter(
+      ({ id, service }) => decided.has(service) && !known.has(id),
+    );
+    return [...touched, ...more.map(({ id, service }): TouchedProxy => ({ proxy: id, service }))];
+  }
+
   /**
    * These proxies have what is to run, and the desks of their hosts decide by it for their services. Desks first: a proxy
    * that gets a new way is never ahead of the rule that allows it.
@@ -237,11 +264,12 @@ export class ControlPlane {
 
   /** What was to run is what runs. */
   settle(): void {
-    if (this.#policies !== undefined) this.#policies = both(this.#policies.next);
+    this.#policies.settle();
     this.#previous = undefined;
     this.#ahead = new Set();
     this.#tellPolicies();
     this.publisher.settle();
+    this.#moved();
   }
 
   /**
@@ -252,7 +280,7 @@ export class ControlPlane {
     const finding = reason === undefined ? undefined : takenBackFinding(reason);
     if (finding !== undefined) this.forbid(commit, finding);
     const previous = this.#previous;
-    if (this.#policies !== undefined) this.#policies = both(this.#policies.base);
+    this.#policies.withdraw();
     this.#previous = undefined;
     this.#ahead = new Set();
     this.#tellPolicies();
@@ -261,6 +289,7 @@ export class ControlPlane {
     const refused = finding && { commit, findings: [finding] };
     this.#intent = { ...previous, refused };
     this.#subscribers.tell(previous.entries);
+    this.#moved();
   }
 
   /** A commit that was taken back before; it is refused when it comes. */
@@ -272,20 +301,19 @@ export class ControlPlane {
 
   /** These are in effect, whatever runs and whatever is on its way. Desks first, as for `reach`. */
   grant(active: readonly Grant[]): void {
-    this.#grants = active;
+    this.#policies.grant(active);
     this.#tellPolicies();
     this.publisher.grant(active);
   }
 
   /** In effect now; the same list until another one is. */
   get grants(): readonly Grant[] {
-    return this.#grants;
+    return this.#policies.grants;
   }
 
   /** The version of the policy by which the desk of this host is to decide. */
   policyVersion(host: string): string | undefined {
-    const ahead = this.#inventory.filter((one) => one.host === host && this.#ahead.has(one.id));
-    return this.#policyFor(new Set(ahead.map(({ service }) => service)))?.version;
+    return this.#policies.updateFor(this.#aheadOn()(host))?.version;
   }
 
   /** How often agents tell what their proxies count. */
@@ -296,35 +324,25 @@ export class ControlPlane {
   }
 
   #tellPolicies(): void {
-    if (this.#policies === undefined) return;
-    const ahead = Map.groupBy(
-      this.#inventory.filter(({ id }) => this.#ahead.has(id)),
-      ({ host }) => host,
-    );
-    this.#subscribers.tellPolicies((host) =>
-      this.#policyFor(new Set((ahead.get(host) ?? []).map(({ service }) => service))),
-    );
+    const aheadOn = this.#aheadOn();
+    this.#subscribers.tellPolicies((host) => this.#policies.updateFor(aheadOn(host)));
   }
 
-  #policyFor(ahead: ReadonlySet<ServiceName>): ReturnType<typeof policyUpdate> | undefined {
-    const policies = this.#policies;
-    if (policies === undefined) return undefined;
-    const documentOf = ({ intent }: PolicySource): PolicyDocument =>
-      knownDocument(intent, this.#grants);
-    const base = documentOf(policies.base);
-    const commit = this.#originOf(policyUpdate(base).version, policies.base.commit);
-    if (policies.next === policies.base || ahead.size === 0) {
-      return { ...policyUpdate(base), origin: { commit } };
-    }
-    const mixed = policyUpdate(mixDocuments(base, documentOf(policies.next), ahead));
-    const services = [...ahead].sort();
-    return { ...mixed, origin: { commit, ahead: { commit: policies.next.commit, services } } };
-  }
-
-  /** Hosts that come later are told the same commit. */
-  #originOf(version: string, commit: string): string {
-    if (this.#origin?.version !== version) this.#origin = { version, commit };
-    return this.#origin.commit;
+  /** Whose questions the desk of a host answers by the commit on its way. */
+  #aheadOn(): (host: string) => Ahead {
+    if (this.#ahead.size === 0) return () => nobody;
+    const isAhead = ({ id }: Workload): boolean => this.#ahead.has(id);
+    const byHost = Map.groupBy(this.#inventory.filter(isAhead), ({ host }) => host);
+    const byService = Map.groupBy(this.#inventory, ({ service }) => service);
+    const services = [...byService].filter(([, all]) => all.every(isAhead)).map(([name]) => name);
+    const meshes = [this.mesh, this.#previous?.intent.mesh];
+    const pool = new Set<string>(
+      meshes.flatMap((mesh) => mesh?.deskPool ?? []).map(({ host }) => host),
+    );
+    return (host) => {
+      const proxies = (byHost.get(host) ?? []).map(({ id }) => id);
+      return { proxies, services: pool.has(host) ? services.sort() : [] };
+    };
   }
 
   #emit(event: MeshEvent): void {
@@ -346,27 +364,4 @@ export function takenBackFinding(reason: string): Finding {
   };
 }
 
-/** What desks decide by: of the commit that runs, and of the one that is on its way. */
-interface Policies {
-  readonly base: PolicySource;
-  readonly next: PolicySource;
-}
-
-interface PolicySource {
-  readonly intent: Intent;
-  readonly commit: string;
-}
-
-function both(source: PolicySource): Policies {
-  return { base: source, next: source };
-}
-
-/** By the intent with its grants, which is the same for as long as they are. */
-const documents = new WeakMap<Intent, PolicyDocument>();
-
-function knownDocument(intent: Intent, grants: readonly Grant[]): PolicyDocument {
-  const whole = intentWith(intent, grants);
-  const document = documents.get(whole) ?? policyDocument(whole);
-  documents.set(whole, document);
-  return document;
-}
+const nobody: Ahead = { proxies: [], services: [] };

@@ -8,7 +8,7 @@ const hashes = new WeakMap<ServicePolicy, string>();
 /** One update for all hosts that have the same policy. */
 const updates = new WeakMap<PolicyDocument, PolicyUpdate>();
 
-type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
+export type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
 
 /** What desks are told. The version is made of one hash a service, so that a change to one costs one. */
 export function policyUpdate(document: PolicyDocument): PolicyUpdate {

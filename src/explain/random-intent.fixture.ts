@@ -1,5 +1,7 @@
 import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
+import { canonicalCaller } from '../policy/canonical-principal.ts';
+import type { PolicyRequest } from '../policy/decide.ts';
 import { noToken, type RequestFacts, type TokenStanding } from '../policy/facts.ts';
 import { pick, type RandomNumber } from '../policy/random.fixture.ts';
 
@@ -261,6 +263,15 @@ export function randomSent(random: RandomNumber, protocol: CalleeProtocol): Sent
   const facts = randomFacts(random);
   const request = randomRequest(random, protocol);
   return { from, request, facts: request === undefined ? { ...facts, token: noToken } : facts };
+}
+
+/** As the engine is asked about it. */
+export function requestOf({ from, request, facts }: Sent): Required<PolicyRequest> {
+  const caller = canonicalCaller(spiffeIdOf(from));
+  if (!caller.ok) throw new Error(`${from} is no caller`);
+  const action =
+    request === undefined ? { kind: 'connect' as const } : { kind: 'http' as const, ...request };
+  return { caller: caller.value, callee, action, facts };
 }
 
 function randomRequest(random: RandomNumber, protocol: CalleeProtocol): Sent['request'] {

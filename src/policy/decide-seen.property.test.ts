@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
-  callee,
   changedWritten,
   intentOf,
   randomSent,
   randomWritten,
-  type Sent,
+  requestOf,
   seedsFor,
-  spiffeIdOf,
 } from '../explain/random-intent.fixture.ts';
-import { canonicalCaller } from './canonical-principal.ts';
-import { decide, type PolicyRequest } from './decide.ts';
+import { decide } from './decide.ts';
 import { decideSeen } from './decide-seen.ts';
 import type { Decision } from './decision.ts';
 import { noToken, nothingKnown, type RequestFacts, unknown } from './facts.ts';
@@ -19,14 +16,6 @@ import { intentPolicy } from './intent-policy.ts';
 import { seeded } from './random.fixture.ts';
 
 const bySeed = 40;
-
-function requestOf({ from, request, facts }: Sent): Required<PolicyRequest> {
-  const caller = canonicalCaller(spiffeIdOf(from));
-  assert.ok(caller.ok);
-  const action =
-    request === undefined ? { kind: 'connect' as const } : { kind: 'http' as const, ...request };
-  return { caller: caller.value, callee, action, facts };
-}
 
 describe('what a shadow says of a request of which only the log is known', () => {
   it('is what it decides about the very request, unless that depends', (t) => {

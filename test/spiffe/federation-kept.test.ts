@@ -131,6 +131,16 @@ describe('federation, what is kept (SPIFFE Federation sections 4.2 and 6)', () =
     assert.deepEqual(sequences(first), [3]);
   });
 
+  it('77 a seed that is taken out leaves the last good bundle', async () => {
+    served = numbered(7);
+    const federation = await federate(partner.peer(endpoint.url));
+    await poll(federation);
+    served = undefined;
+    const auth = { profile: 'https_web' as const, ca: undefined };
+    await federation.apply(mapOf([partner.peer(endpoint.url, { bundle: undefined, auth })]));
+    assert.deepEqual(sequences(federation), [7]);
+  });
+
   it('77 a peer that is taken out is dropped at once, told, and forgotten for good', async () => {
     const peer = partner.peer(endpoint.url);
     const federation = await federate(peer);

@@ -2,20 +2,17 @@ import { type Log, problemFields } from '../../base/log.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Federation } from './federation.ts';
 
-/** Peers of the accepted intent, now and whenever there is another. */
+/** Peers that are believed, now and whenever another commit runs or is on its way. */
 export async function followPeers(
   plane: ControlPlane,
   federation: Federation,
   log: Log,
 ): Promise<() => void> {
-  const peers = () =>
-    plane.intent.kind === 'running' ? plane.intent.intent.mesh.peers : new Map<never, never>();
-  const unfollow = plane.events.follow(({ kind }) => {
-    if (kind !== 'accepted') return;
-    federation.apply(peers()).catch((error: unknown) => {
+  const unfollow = plane.onMoved(() => {
+    federation.apply(plane.peers).catch((error: unknown) => {
       log.error('the store did not take the peers', { ...problemFields(error) });
     });
   });
-  await federation.apply(peers());
+  await federation.apply(plane.peers);
   return unfollow;
 }

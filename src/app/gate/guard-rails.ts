@@ -6,6 +6,7 @@ import type { Intent, ServiceName } from '../../model/types.ts';
 import { isWorkingTree } from '../intent-source.ts';
 import type { Base, Candidate } from './candidate.ts';
 import { lostWays, type TrafficEvidence } from './lost-ways.ts';
+import { replacedBundles } from './replaced-bundles.ts';
 
 /** A larger part of what a proxy has is more likely a mistake than a plan (rule K1). */
 const removedShareMax = 0.2;
@@ -24,7 +25,11 @@ export function guardFindings(candidate: Candidate, evidence: TrafficEvidence): 
     // Files that are followed as they lie are somebody's own try, who sees at once what it does.
     ...(isWorkingTree(tree)
       ? []
-      : [...lostWays(base.intent, intent, evidence), ...shorterCertificates(base.intent, intent)]),
+      : [
+          ...lostWays(base.intent, intent, evidence),
+          ...shorterCertificates(base.intent, intent),
+          ...replacedBundles(base.intent, intent),
+        ]),
     ...goneResources(base, candidate),
   ];
 }

@@ -23,7 +23,7 @@ export function rolloutMoves(plane: ControlPlane, watchMs: () => number): Rollou
     plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
   look(false);
   return {
-    propose: (intent, commit, compiled) => plane.publisher.propose(intent, commit, compiled),
+    propose: (intent, commit, compiled) => plane.propose(intent, commit, compiled),
     reach: (proxies) => {
       look(true);
       plane.reach(proxies);

@@ -239,8 +239,18 @@ export interface HeldIdentity {
 /** The first commit that the policy was told by since the policy before it; later ones may say the same. */
 export interface PolicyOrigin {
   readonly commit: string;
-  /** Of these services of the host it is by the commit that is on its way. */
-  readonly ahead?: { readonly commit: string; readonly services: readonly string[] };
+}
+
+/** The policy of the commit on its way, by which a desk decides for who has it and for nobody else. */
+export interface PolicyAhead {
+  readonly commit: string;
+  /** Of the desk's own host. */
+  readonly proxies: readonly string[];
+  /** For a desk of the pool, which is not told which proxy asks: those of which every proxy has it. */
+  readonly services: readonly string[];
+  readonly document: PolicyDocument;
+  /** Of each document by itself. */
+  readonly versions: { readonly base: string; readonly ahead: string };
 }
 
 /** GET /v1/host/watch: first the whole state, then what changes. */
@@ -254,8 +264,10 @@ export type AgentUpdate =
   | { readonly kind: 'entries'; readonly entries: readonly IdentityEntry[] }
   | {
       readonly kind: 'policy';
+      /** Of all that decides here. */
       readonly version: string;
       readonly document: PolicyDocument;
+      readonly ahead?: PolicyAhead;
       /** Not in the version: a commit that leaves the policy as it is sends nothing. */
       readonly origin?: PolicyOrigin;
     }

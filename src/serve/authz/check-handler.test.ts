@@ -315,6 +315,7 @@ test('a record joins the decision with the access log', () => {
       latencyUs: 250,
       side: 'ingress',
       service: 'payments',
+      proxy: undefined,
       principal: 'spiffe://acme/checkout',
       address: '',
       method: 'POST',

@@ -22,8 +22,8 @@ import { denialAnswer, type Side } from './denial.ts';
 
 /** What the policy desk works with. */
 export interface Desk {
-  /** Undefined until the first policy document has come. */
-  readonly policy: () => CompiledPolicy | undefined;
+  /** By which it decides for this asker; undefined until the first policy document has come. */
+  readonly policy: (asker: Asker) => CompiledPolicy | undefined;
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   /** See `decisionIds`. */
   readonly nextId: () => string;
@@ -60,22 +60,30 @@ interface DeskUnavailable {
   readonly message: string;
 }
 
-/** Takes CheckRequest bytes and the service of the workload on whose socket they came; gives CheckResponse bytes. */
+/** Who asks, by where the question came in: nothing in it says so. */
+export interface Asker {
+  readonly service: string;
+  /** Of many of the service; undefined at a desk of the pool, which hears only of which service it is. */
+  readonly proxy: string | undefined;
+}
+
+/** Takes CheckRequest bytes and gives CheckResponse bytes. */
 export type CheckHandler = (
   request: Uint8Array,
   service: string,
+  proxy?: string,
 ) => Result<Uint8Array, DeskUnavailable>;
 
 /** Answers one question of a proxy. Whatever goes wrong on the way is a denial. */
 export function checkHandler(desk: Desk): CheckHandler {
-  return (request, service) => {
-    const policy = desk.policy();
+  return (request, service, proxy) => {
+    const policy = desk.policy({ service, proxy });
     if (policy === undefined) {
       desk.counters.unavailable += 1;
       return err({ code: 'CH2191', message: 'CH2191: the policy desk has no policy yet' });
     }
     const startMs = desk.clock.monotonicMs();
-    const asked = { id: desk.nextId(), service, timeMs: desk.clock.nowMs() };
+    const asked = { id: desk.nextId(), service, proxy, timeMs: desk.clock.nowMs() };
     const outcome = recordedFirst(desk, safely(policy, request, asked), { asked, startMs });
     const response = writeCheckResponse(answer(policy, asked, outcome));
     const latencyUs = Math.round((desk.clock.monotonicMs() - startMs) * 1_000);
@@ -85,9 +93,8 @@ export function checkHandler(desk: Desk): CheckHandler {
 }
 
 /** What a question is called, whose it is, and when it came. */
-export interface Asked {
+export interface Asked extends Asker {
   readonly id: string;
-  readonly service: string;
   readonly timeMs: number;
 }
 

@@ -3,10 +3,11 @@ import type { Method } from '../grpc/method.ts';
 import { GrpcError, grpcStatus } from '../grpc/status.ts';
 import type { CheckHandler } from './check-handler.ts';
 
-/** `serviceOf` says whose proxy is on the other end of the socket; undefined when that is not known. */
+/** `serviceOf` says whose proxy is on the other end of the socket; undefined when that is not known. `proxy`: the only one there. */
 export function checkMethod(options: {
   readonly handler: CheckHandler;
   readonly serviceOf: (call: CallStream) => string | undefined;
+  readonly proxy?: string;
 }): Method {
   return {
     kind: 'unary',
@@ -16,7 +17,7 @@ export function checkMethod(options: {
       if (service === undefined) {
         throw new GrpcError(grpcStatus.permissionDenied, 'this socket belongs to no workload');
       }
-      const response = options.handler(request, service);
+      const response = options.handler(request, service, options.proxy);
       if (!response.ok) throw new GrpcError(grpcStatus.unavailable, response.error.message);
       return response.value;
     },

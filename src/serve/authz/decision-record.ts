@@ -18,6 +18,8 @@ export interface DecisionRecord {
   readonly side: Side | undefined;
   /** The service whose proxy asked. */
   readonly service: string;
+  /** That proxy; undefined at a desk of the pool. */
+  readonly proxy: string | undefined;
   /** As the proxy reported it; empty at egress and for a peer without certificate. */
   readonly principal: string;
   /** Of the caller's socket. */
@@ -68,7 +70,7 @@ const notedMax = 20;
 
 export function recordOf(
   { decision, facts, token, fault }: Outcome,
-  asked: Pick<DecisionRecord, 'id' | 'timeMs' | 'latencyUs' | 'side' | 'service'>,
+  asked: Pick<DecisionRecord, 'id' | 'timeMs' | 'latencyUs' | 'side' | 'service' | 'proxy'>,
 ): DecisionRecord {
   const { audits = [], faults = [] } = decision.noted ?? {};
   const { http } = facts ?? {};

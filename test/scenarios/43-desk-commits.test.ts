@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Rollout } from '../../src/rollout/rollout.ts';
+import { callApi } from '../../src/serve/api/client.ts';
+import { paths, type RevisionsReply } from '../../src/serve/api/wire.ts';
+import { goodClaims, issuer, jwkOf, type pairs, signed } from '../../src/tokens/token.fixture.ts';
+import { intentFolder } from '../support/intents.ts';
+import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
+
+const versions = ['v1', 'v2', 'v3'];
+const app =
+  "require('node:http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1');\n";
+const service = (name: string, port: number, rest: string): string =>
+  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
+const keys = (pair: keyof typeof pairs): string => JSON.stringify({ keys: [jwkOf(pair)] });
+const files = {
+  'mesh.yaml': `mesh: desks
+trust_domain: desks.test
+attributes: { team: string }
+issuers:
+  login: { issuer: "${issuer.issuer}", audience: shop, jwks: '${keys('ES256')}' }
+`,
+  'services/api.yaml': service(
+    'api',
+    15_975,
+    `allow:
+  - { id: by-token, from: web, to: GET /token, token: { issuer: login, scopes: [read] } }
+  - { id: by-team, from: web, to: GET /team, when: 'source.team == "shop"' }
+routes:
+  - split: { v1: 34, v2: 33, v3: 33 }
+run:
+${versions.map((one) => `  ${one}: node app.js\n`).join('')}`,
+  ),
+  'services/web.yaml': service('web', 15_976, 'attributes: { team: shop }\nrun: node app.js\n'),
+  'app.js': app,
+};
+
+const exp = Math.floor(Date.now() / 1_000) + 3_000;
+const token = signed(
+  { alg: 'ES256', kid: 'ES256' },
+  { ...goodClaims, exp, iat: exp - 3_600 },
+  'ES256',
+);
+const headers = { authorization: `Bearer ${token}` };
+const callees = versions.map((one) => `api-${one}`);
+
+describe('commits that change only what desks decide, under load', () => {
+  let mesh: RunningMesh;
+  let removeFolder = (): void => {};
+  let loads: readonly ReturnType<typeof startLoad>[] = [];
+  before(async () => {
+    const [dir, remove] = intentFolder(files);
+    removeFolder = remove;
+    mesh = new RunningMesh(dir);
+    await mesh.up('--watch', '2s');
+    loads = ['/token', '/team'].map((path) =>
+      startLoad({
+        ...{ everyMs: 15, requestsMax: 100_000, key: () => path },
+        send: () => mesh.ask('web-v1', 'api', 'GET', path, undefined, headers),
+      }),
+    );
+    // What commits are held against.
+    await delay(6_000);
+  });
+  after(async () => {
+    await Promise.all(loads.map((load) => load.stop()));
+    await mesh.remove();
+    removeFolder();
+  });
+  afterEach(() => delay(1_500));
+
+  const commit = (name: string, from: string, to: string): string => {
+    mesh.edit(name, (text) => text.replace(from, to));
+    mesh.commit(`${from} becomes ${to}`.slice(0, 60));
+    return mesh.git('rev-parse', 'HEAD').trim();
+  };
+  const becomes = async (id: string, is: (rollout: Rollout) => boolean): Promise<Rollout> => {
+    let last: Rollout | undefined;
+    const look = async (): Promise<boolean> => {
+      const reply = callApi(mesh.layout.controlSocket, { method: 'GET', path: paths.revisions });
+      const { revisions } = (await reply) as RevisionsReply;
+      last = revisions.find((one) => one.commit === id);
+      return last !== undefined && is(last);
+    };
+    await eventually(look, 25_000, () => JSON.stringify(last));
+    assert.ok(last);
+    return last;
+  };
+  const denials = (): ReadonlyMap<string, number> =>
+    new Map(
+      callees.map((one) => [
+        one,
+        mesh.log(one).filter(({ status }) => [401, 403].includes(Number(status))).length,
+      ]),
+    );
+  const isTakenBack = ({ state }: Rollout): boolean =>
+    state.kind === 'taken-back' && state.branch.kind === 'written';
+
+  const bad: readonly (readonly [name: string, file: string, from: string, to: string])[] = [
+    ['a condition that does not hold', 'services/api.yaml', '"shop"', '"finance"'],
+    [
+      'a caller that says another thing of itself',
+      'services/web.yaml',
+      'team: shop',
+      'team: finance',
+    ],
+    ['scopes that no token has', 'services/api.yaml', '[read]', '[admin]'],
+    ['other keys of an issuer', 'mesh.yaml', keys('ES256'), keys('ES384')],
+    ['another issuer of the same name', 'mesh.yaml', issuer.issuer, 'https://other.test'],
+    ['another audience', 'mesh.yaml', 'audience: shop', 'audience: else'],
+  ];
+  for (const [name, file, from, to] of bad) {
+    it(`${name}: hurts one proxy and is taken back`, async () => {
+      const before = denials();
+      const id = commit(file, from, to);
+      const { waves } = await becomes(id, isTakenBack);
+      assert.equal(waves[0]?.filter((proxy) => proxy.startsWith('api-')).length, 1);
+      await delay(1_200);
+      const who = [...denials()].filter(([one, count]) => count > (before.get(one) ?? 0));
+      assert.equal(who.length, 1, JSON.stringify(who));
+      for (const path of ['/token', '/team']) {
+        const { status } = await mesh.ask('web-v1', 'api', 'GET', path, undefined, headers);
+        assert.equal(status, 200, path);
+      }
+    });
+  }
+
+  it('a good one goes to all, in waves, and denies nobody', async () => {
+    const before = denials();
+    const id = commit('services/api.yaml', `'source.team == "shop"'`, `'"shop" == source.team'`);
+    const { waves } = await becomes(id, ({ state }) => state.kind === 'live');
+    assert.deepEqual([...waves.flat()].sort(), callees);
+    assert.deepEqual(denials(), before);
+  });
+});
