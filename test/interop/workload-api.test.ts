@@ -229,7 +229,7 @@ describe('SPIFFE clients as they are', { skip: missing.join('; ') || false }, ()
     mesh.edit('services/helper.yaml', (text) =>
       text.replace(/path: "[^"]*"/, `path: "${realpathSync(join(helperDir, 'other'))}"`),
     );
-    mesh.commit('the helper is another program now');
+    mesh.commit('the helper is another program now\n\nChancery-Approve: removal');
     await eventually(
       () => client('other').of('x509').length > 0,
       20_000,

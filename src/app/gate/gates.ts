@@ -3,11 +3,17 @@ import { ChanceryError, messageOf } from '../../base/error.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { resolveEnvoy } from '../../envoy/resolve.ts';
 import { noVerdict, validateBootstrap } from '../../envoy/validate.ts';
+import { isWorkingTree } from '../intent-source.ts';
 import type { Traffic } from '../traffic/traffic-log.ts';
 import type { Gate } from './candidate.ts';
 import { envoyGate, type Judge } from './envoy-gate.ts';
 import { guardFindings } from './guard-rails.ts';
-import { type HostShows, hostFindings, trustDomainFindings } from './identities.ts';
+import {
+  type HostShows,
+  hostFindings,
+  processFindings,
+  trustDomainFindings,
+} from './identities.ts';
 import { referenceCheck } from './references.ts';
 import { testFindings } from './test-gate.ts';
 
@@ -34,6 +40,7 @@ export function gates(parts: {
       check: (candidate) => [
         ...guardFindings(candidate, { traffic, nowMs: nowMs() }),
         ...hostFindings(candidate, hostShows),
+        ...(isWorkingTree(candidate.tree) ? [] : processFindings(candidate)),
       ],
     },
   ];

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import {
   candidateOf,
@@ -9,10 +8,7 @@ import {
   serviceFile,
   workloadOf,
 } from '../../../test/support/gate-world.ts';
-import { systemRandom } from '../../base/random.ts';
-import { createGeneration } from '../../identity/ca-generation.ts';
-import { trustBundle } from '../../identity/rotation.ts';
-import type { TrustDomain } from '../../model/types.ts';
+import { partnerBundle, partnerRoot } from '../../../test/support/partner-bundle.ts';
 import { guardFindings } from './guard-rails.ts';
 import { referenceCheck } from './references.ts';
 
@@ -39,22 +35,6 @@ const codes = (
   evidence: Parameters<typeof guardFindings>[1],
 ) => guardFindings(candidateOf(before, after, inventory), evidence).map(({ code }) => code);
 
-/** The certificate of a root of the partner, in base64. */
-function rootOf(): string | undefined {
-  const trustDomain = 'partner.test' as TrustDomain;
-  const active = createGeneration({ trustDomain, nowMs: Date.now(), random: systemRandom });
-  const state = { trustDomain, sequence: 1, active, driven: 'hand' as const };
-  return trustBundle({ ...state, rotation: { kind: 'none' } }).x509Roots[0];
-}
-
-function bundleOf(roots: readonly string[]): string {
-  const keys = roots.map((root) => {
-    const { publicKey } = new X509Certificate(Buffer.from(root, 'base64'));
-    return { ...publicKey.export({ format: 'jwk' }), use: 'x509-svid', x5c: [root] };
-  });
-  return JSON.stringify({ keys, spiffe_sequence: roots.length });
-}
-
 describe('guard rails', () => {
   it('nothing is held before anything runs, nor what only adds', () => {
     assert.deepEqual(codes(undefined, world(), quiet), []);
@@ -71,12 +51,11 @@ describe('guard rails', () => {
   });
 
   it('a bundle of a peer that loses roots is held, one that gains some is not', () => {
-    const [one, other] = [1, 2].map(() => rootOf());
-    assert.ok(one && other);
+    const [one, other] = [partnerRoot(), partnerRoot()];
     const believes = (...roots: readonly string[]): Files => ({
       ...world(),
       'mesh.yaml': `${meshFile}peers:\n  partner.test:\n    endpoint: https://p.test/\n    profile: https_web\n${
-        roots.length === 0 ? '' : `    bundle: '${bundleOf(roots)}'\n`
+        roots.length === 0 ? '' : `    bundle: '${partnerBundle(...roots)}'\n`
       }`,
     });
     assert.deepEqual(codes(world(), believes(one), quiet), []);

@@ -24,6 +24,35 @@ export function trustDomainFindings({ base, intent }: Candidate): readonly Findi
   ];
 }
 
+/**
+ * Processes that would be the service no more: an agent knows them by what they show, and all agents hear of it at once. A
+ * wave could not tell, for what a process has of its identity it keeps until that ends.
+ */
+export function processFindings({ base, intent }: Candidate): readonly Finding[] {
+  return [...intent.services.values()].flatMap(({ name, identity }) => {
+    const was = base?.intent.services.get(name)?.identity.selectors ?? [];
+    const shown = new Set(was.map(textOf));
+    const { at, selectors } = identity;
+    const wanted = selectors.map(textOf);
+    const isKept = selectors.length > 0 && wanted.every((one) => shown.has(one));
+    if (was.length === 0 || isKept) return [];
+    const finding: Finding = {
+      code: 'CH4225',
+      severity: 'error',
+      message: `a process that is ${name} now is it no more, unless it shows something else`,
+      at,
+      expected: `at most ${[...shown].join(', ')}`,
+      found: wanted.join(', ') || 'nothing that a process could show',
+      help: 'start the processes so that they show it first, or approve it',
+    };
+    return [finding];
+  });
+}
+
+function textOf({ kind, value }: Selector): string {
+  return `${kind} ${value}`;
+}
+
 /** Workloads that run on a host which the commit no longer lets have them: it could renew nothing there, and tell nothing. */
 export function hostFindings(
   { intent, inventory }: Candidate,
@@ -45,7 +74,7 @@ export function hostFindings(
       message: `${first.id} runs on the host ${first.host}, which may not run ${name} any more${others}`,
       at,
       expected: 'a host that runs it now',
-      found: hostSelectors.map(({ kind, value }) => `${kind} ${value}`).join(', '),
+      found: hostSelectors.map(textOf).join(', '),
       help: 'move the workloads first, or approve it',
     };
     return [finding];
