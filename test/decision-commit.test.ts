@@ -148,6 +148,28 @@ describe('a commit of which only desks hear', () => {
   });
 });
 
+describe('a policy that a desk cannot read', () => {
+  it('is told as refused until it has another one, and the last one holds', async (t) => {
+    const desk = new PolicyDesk({
+      ...{ dir: folder(t), allowRate: 1, env: {}, onNews: () => {}, clock, random, log: silent },
+    });
+    const { accept, told, subscribe } = planeOf();
+    accept('c1', files('/y'));
+    subscribe();
+    const [good] = told;
+    assert.ok(good);
+    desk.take(good);
+    desk.take({ kind: 'policy', version: 'later', document: { version: 99 } as never });
+    assert.equal(desk.report.policy, good.version);
+    assert.equal(desk.report.policyRefused?.version, 'later');
+    const answer = desk.check(request(), 'a', 'a-v1');
+    assert.ok(answer.ok && isAllowed(answer.value));
+    desk.take(good);
+    assert.equal(desk.report.policyRefused, undefined);
+    await desk.close();
+  });
+});
+
 describe('chancery why --decision', () => {
   it('finds the line, names the commit and says what the engine says by it', async (t) => {
     const repository = temporaryFolder(t);

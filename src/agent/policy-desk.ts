@@ -50,6 +50,7 @@ export class PolicyDesk {
   readonly #onNews: () => void;
   #policies: Policies | undefined;
   #update: PolicyUpdate | undefined;
+  #refused: HostReport['policyRefused'];
 
   constructor(options: PolicyDeskOptions) {
     const { dir, allowRate, clock, random, log } = options;
@@ -76,11 +77,12 @@ export class PolicyDesk {
   }
 
   /** What the control plane is to know of it. */
-  get report(): Pick<HostReport, 'policy' | 'breakglass' | 'shadow'> {
+  get report(): Pick<HostReport, 'policy' | 'policyRefused' | 'breakglass' | 'shadow'> {
     const { untold } = this.#uses;
     const { report: shadow } = this.shadow;
     return {
       ...(this.#update === undefined ? {} : { policy: this.#update.version }),
+      ...(this.#refused === undefined ? {} : { policyRefused: this.#refused }),
       ...(untold.length === 0 ? {} : { breakglass: untold }),
       ...(shadow === undefined ? {} : { shadow }),
     };
@@ -100,14 +102,21 @@ export class PolicyDesk {
   }
 
   take(update: PolicyUpdate): void {
-    if (update.version === this.#update?.version) return;
-    const policies = this.#read(update);
-    if (!policies.ok) {
-      this.#log.error('the policy cannot be read; the last one holds', {
-        problem: policies.error,
-      });
+    if (update.version === this.#update?.version) {
+      // What could not be read was taken back.
+      if (this.#refused !== undefined) this.#onNews();
+      this.#refused = undefined;
       return;
     }
+    const policies = this.#read(update);
+    if (!policies.ok) {
+      const problem = policies.error;
+      this.#log.error('the policy cannot be read; the last one holds', { problem });
+      this.#refused = { version: update.version, problem };
+      this.#onNews();
+      return;
+    }
+    this.#refused = undefined;
     this.#update = update;
     this.#policies = policies.value;
     const { version, ahead } = update;

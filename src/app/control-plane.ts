@@ -16,7 +16,8 @@ import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { excerptsOf } from './gate/excerpts.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
-import { type Ahead, Policies } from './policies.ts';
+import { type Ahead, aheadOn, Policies } from './policies.ts';
+import type { PolicyUpdate } from './policy-update.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
 import { type AgentListener, Subscribers } from './subscribers.ts';
 
@@ -66,6 +67,8 @@ export class ControlPlane {
   #byId: ReadonlyMap<string, Workload> | undefined;
   readonly #subscribers = new Subscribers();
   readonly #policies = new Policies();
+  #aheadOnHost: ((host: string) => Ahead) | undefined;
+  readonly #policyOfHost = new Map<string, PolicyUpdate>();
   readonly #movedListeners = new Set<() => void>();
   #ahead: ReadonlySet<WorkloadId> = new Set();
   #look: AgentUpdate & { readonly kind: 'look' } = { kind: 'look', everyMs: 0 };
@@ -172,6 +175,7 @@ export class ControlPlane {
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
     if (entriesChanged) this.#subscribers.tell(entries);
     this.#policies.follow({ intent, commit });
+    this.#forgetPolicies();
     if (before.kind === 'running') {
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
@@ -211,6 +215,7 @@ export class ControlPlane {
     this.#hosts = hosts;
     this.#inventory = inventory;
     this.#byId = undefined;
+    this.#forgetPolicies();
     if (this.#intent.kind === 'running') this.publisher.update(inventory);
     return true;
   }
@@ -313,7 +318,7 @@ export class ControlPlane {
 
   /** The version of the policy by which the desk of this host is to decide. */
   policyVersion(host: string): string | undefined {
-    return this.#policies.updateFor(this.#aheadOn()(host))?.version;
+    return this.#policyOf(host)?.version;
   }
 
   /** How often agents tell what their proxies count. */
@@ -324,25 +329,26 @@ export class ControlPlane {
   }
 
   #tellPolicies(): void {
-    const aheadOn = this.#aheadOn();
-    this.#subscribers.tellPolicies((host) => this.#policies.updateFor(aheadOn(host)));
+    this.#forgetPolicies();
+    this.#subscribers.tellPolicies((host) => this.#policyOf(host));
   }
 
-  /** Whose questions the desk of a host answers by the commit on its way. */
-  #aheadOn(): (host: string) => Ahead {
-    if (this.#ahead.size === 0) return () => nobody;
-    const isAhead = ({ id }: Workload): boolean => this.#ahead.has(id);
-    const byHost = Map.groupBy(this.#inventory.filter(isAhead), ({ host }) => host);
-    const byService = Map.groupBy(this.#inventory, ({ service }) => service);
-    const services = [...byService].filter(([, all]) => all.every(isAhead)).map(([name]) => name);
+  /** To be called when a commit, a workload or a grant came or went, or a wave came. */
+  #forgetPolicies(): void {
+    this.#aheadOnHost = undefined;
+    this.#policyOfHost.clear();
+  }
+
+  /** A rollout asks for each proxy that it touches, ten times a second. */
+  #policyOf(host: string): PolicyUpdate | undefined {
     const meshes = [this.mesh, this.#previous?.intent.mesh];
-    const pool = new Set<string>(
-      meshes.flatMap((mesh) => mesh?.deskPool ?? []).map(({ host }) => host),
-    );
-    return (host) => {
-      const proxies = (byHost.get(host) ?? []).map(({ id }) => id);
-      return { proxies, services: pool.has(host) ? services.sort() : [] };
-    };
+    this.#aheadOnHost ??= aheadOn({
+      ...{ inventory: this.#inventory, ahead: this.#ahead },
+      pool: meshes.flatMap((mesh) => mesh?.deskPool ?? []),
+    });
+    const known = this.#policyOfHost.get(host) ?? this.#policies.updateFor(this.#aheadOnHost(host));
+    if (known !== undefined) this.#policyOfHost.set(host, known);
+    return known;
   }
 
   #emit(event: MeshEvent): void {
@@ -363,5 +369,3 @@ export function takenBackFinding(reason: string): Finding {
     help: 'commit what mends it; the same commit is not tried again',
   };
 }
-
-const nobody: Ahead = { proxies: [], services: [] };

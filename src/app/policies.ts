@@ -1,7 +1,8 @@
 import type { Grant } from '../breakglass/grant.ts';
 import { intentWith } from '../breakglass/grant-rule.ts';
 import { contentHash } from '../compile/content-hash.ts';
-import type { Intent, ServiceName } from '../model/types.ts';
+import type { Inventory, Workload, WorkloadId } from '../compile/inventory.ts';
+import type { Intent, Mesh, ServiceName } from '../model/types.ts';
 import { decidedOtherwise } from '../policy/decided-otherwise.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import type { PolicyAhead } from '../serve/api/wire.ts';
@@ -95,3 +96,25 @@ export class Policies {
 
 /** By the intent with its grants, which is the same for as long as they are. */
 const documents = new WeakMap<Intent, PolicyDocument>();
+
+const nobody: Ahead = { proxies: [], services: [] };
+
+/** Whose questions the desk of a host answers by the commit on its way; `ahead`: the proxies that have it. */
+export function aheadOn(given: {
+  readonly inventory: Inventory;
+  readonly ahead: ReadonlySet<WorkloadId>;
+  readonly pool: Mesh['deskPool'];
+}): (host: string) => Ahead {
+  const { inventory, ahead, pool } = given;
+  if (ahead.size === 0) return () => nobody;
+  const isAhead = ({ id }: Workload): boolean => ahead.has(id);
+  const byHost = Map.groupBy(inventory.filter(isAhead), ({ host }) => host);
+  // Proxies of any host ask the desks of the pool, and do not say which they are: these go with the last one of a service.
+  const byService = Map.groupBy(inventory, ({ service }) => service);
+  const whole = [...byService].filter(([, all]) => all.every(isAhead)).map(([name]) => name);
+  const members = new Set<string>(pool.map(({ host }) => host));
+  return (host) => {
+    const proxies = (byHost.get(host) ?? []).map(({ id }) => id);
+    return { proxies, services: members.has(host) ? whole.sort() : [] };
+  };
+}

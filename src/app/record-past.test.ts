@@ -39,7 +39,7 @@ async function hostWorld(clock: FakeClock) {
     ...{ plane, store, clock, log: silent },
     confirmations: { take: nothing },
     signals: { tell: nothing, forget: nothing },
-    revisions: { applications: { take: nothing } },
+    revisions: { applications: { take: nothing }, desks: { take: nothing } },
     ...{ traffic: { take: nothing }, flows: { take: nothing }, shadows: { take: nothing } },
     breakglass: { uses: { take: async () => {} } },
   });

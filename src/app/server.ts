@@ -242,7 +242,8 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
-      () => [...revisions.rollouts.findings, ...foundation.tracing.findings],
+      () => [...revisions.rollouts.findings, ...revisions.desks.findings],
+      () => foundation.tracing.findings,
       () => [...ca.findings, ...foundation.use.shadows.findings],
       () => clockNotice.findings,
       () => [...replica.findings, ...foundation.breakglass.findings],

@@ -24,7 +24,10 @@ export const reportKind = 'host-report';
 interface StoredReport {
   readonly workloads: readonly Workload[];
   readonly state:
-    | Pick<HostReport, 'trustSequence' | 'presented' | 'health' | 'applications' | 'policy'>
+    | Pick<
+        HostReport,
+        'trustSequence' | 'presented' | 'health' | 'applications' | 'policy' | 'policyRefused'
+      >
     | undefined;
 }
 
@@ -36,11 +39,12 @@ export function storedInventory(reports: readonly StoredDocument[]): Workload[] 
 }
 
 function stateOf(report: HostReport): StoredReport['state'] {
-  const { trustSequence, presented, health, applications, policy } = report;
+  const { trustSequence, presented, health, applications, policy, policyRefused } = report;
   return {
     ...{ trustSequence, presented, health },
     ...(applications && { applications }),
     ...(policy === undefined ? {} : { policy }),
+    ...(policyRefused === undefined ? {} : { policyRefused }),
   };
 }
 
@@ -49,7 +53,10 @@ interface HostReportsParts {
   readonly store: Store;
   readonly confirmations: Pick<Confirmations, 'take'>;
   readonly signals: Pick<SharedSignals, 'tell' | 'forget'>;
-  readonly revisions: { readonly applications: Pick<Revisions['applications'], 'take'> };
+  readonly revisions: {
+    readonly applications: Pick<Revisions['applications'], 'take'>;
+    readonly desks: Pick<Revisions['desks'], 'take'>;
+  };
   readonly traffic: Pick<TrafficLog, 'take'>;
   readonly flows: Pick<FlowLog, 'take'>;
   readonly breakglass: { readonly uses: Pick<GrantUses, 'take'> };
@@ -107,6 +114,7 @@ export class HostReports {
       if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
     }
     revisions.applications.take(host, ownOf(ids, report.applications));
+    revisions.desks.take(host, report);
     this.#takeUse(own, report);
     const services = new Set<string>(own.map(({ service }) => service));
     this.#parts.shadows.take(host, services, report.shadow);
@@ -128,11 +136,13 @@ export class HostReports {
       if (workloads.length === 0) {
         this.#last.delete(host as HostName);
         revisions.applications.take(host, []);
+        revisions.desks.take(host, undefined);
       }
       if (state !== undefined) {
         this.#last.set(host as HostName, { report: { workloads, ...state }, seenMs: nowMs });
         confirmations.take(host, state, nowMs);
         revisions.applications.take(host, state.applications ?? []);
+        revisions.desks.take(host, state);
       }
       this.#tell(host as HostName);
     }
@@ -162,6 +172,7 @@ export class HostReports {
     const { plane, signals, revisions, log } = this.#parts;
     this.#last.delete(host);
     revisions.applications.take(host, []);
+    revisions.desks.take(host, undefined);
     for (const { id } of this.#workloadsOf(host)) signals.forget(id);
     // Callers first: what is not written yet is written again by the next report, or by the next cut.
     const kept = this.#keep(host, [], undefined);

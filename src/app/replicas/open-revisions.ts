@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
 import type { IntentSource, IntentTree } from '../intent-source.ts';
 import { ApplicationLog } from '../rollouts/application-log.ts';
+import { DeskLog } from '../rollouts/desk-log.ts';
 import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollouts.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
@@ -38,6 +39,8 @@ export interface Revisions {
   readonly fleet: Fleet;
   /** To be told how the applications of hosts stand. */
   readonly applications: ApplicationLog;
+  /** And by what their desks decide. */
+  readonly desks: DeskLog;
   /** Makes a tree that passed the gates durable. False: this replica does not lead any more. */
   keep(tree: IntentTree): Promise<boolean>;
   /** Leads what the plane has accepted, or has it ready for whoever it reaches elsewhere. */
@@ -59,7 +62,8 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     fleet.revised();
   };
   const applications = new ApplicationLog();
-  const rollouts = openRollouts({ ...parts, applications, moves, fleet, write });
+  const desks = new DeskLog();
+  const rollouts = openRollouts({ ...parts, applications, desks, moves, fleet, write });
   replica.onBeat = () => fleet.heard();
   replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
   replica.feed.follow(revisionKind, [], async () => {
@@ -74,7 +78,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     fleet.revised();
   });
   return {
-    ...{ rollouts, follower, fleet, applications },
+    ...{ rollouts, follower, fleet, applications, desks },
     keep: async (tree) => {
       while (replica.isLeading) {
         try {

@@ -10,6 +10,8 @@ import type { Fleet } from '../replicas/fleet.ts';
 import type { StoredRevision } from '../replicas/revision-store.ts';
 import type { ApplicationLog } from './application-log.ts';
 import type { BranchReturnOptions } from './branch-return.ts';
+import type { DeskLog } from './desk-log.ts';
+import type { ProxyStanding } from './judge.ts';
 import { type KeptRollout, type Proposal, type RolloutPlane, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 import { lookCloseMs } from './watched.ts';
@@ -42,10 +44,11 @@ export function rolloutMoves(plane: ControlPlane, watchMs: () => number): Rollou
 interface OpenRolloutsParts {
   readonly plane: ControlPlane;
   readonly moves: RolloutPlane;
-  readonly fleet: Pick<Fleet, 'status'>;
+  readonly fleet: Pick<Fleet, 'status' | 'watchers'>;
   readonly store: Pick<Store, 'record'>;
   readonly signals: SignalLog;
   readonly applications: ApplicationLog;
+  readonly desks: DeskLog;
   readonly clock: Clock;
   readonly log: Log;
   readonly watchMs: () => number;
@@ -102,17 +105,31 @@ function branchFacts(branch: BranchState): NewLedgerEntry['facts'] {
   }
 }
 
-function standingOf({ fleet, plane }: OpenRolloutsParts, proxy: WorkloadId) {
+/** A proxy has a commit when its desk has it, too: some commits are about nothing else. */
+export function standingOf(
+  parts: Pick<OpenRolloutsParts, 'fleet' | 'plane' | 'desks'>,
+  proxy: WorkloadId,
+): ProxyStanding {
+  const { fleet, plane } = parts;
   const { connected, converged, rejected } = fleet.status(proxy);
+  const desk = deskOf(parts, proxy);
   const [first] = rejected;
   const place = first?.from[0];
   const at = place === undefined ? '' : ` (${placeText(place)})`;
+  const policy = typeof desk === 'string' ? undefined : `policy, at its desk: ${desk.refused}`;
   return {
     connected,
-    converged,
+    converged: converged && desk !== 'behind',
     isReady: () => plane.workload(proxy)?.state === 'ready',
-    refused: first === undefined ? undefined : `${first.resource}${at}: ${first.message}`,
+    refused: first === undefined ? policy : `${first.resource}${at}: ${first.message}`,
   };
+}
+
+/** An agent that is away is not waited for, as a proxy is not. */
+function deskOf({ fleet, plane, desks }: Parameters<typeof standingOf>[0], proxy: WorkloadId) {
+  const host = plane.workload(proxy)?.host;
+  if (host === undefined || fleet.watchers(host) === 0) return 'unknown';
+  return desks.of(host, plane.policyVersion(host));
 }
 
 const urgentTrailer = 'chancery';

@@ -170,6 +170,8 @@ export interface HostReport {
   readonly flows?: readonly { readonly workload: string; readonly flows: ProxyFlows }[];
   /** The version of the policy by which its desk decides; left out: by none yet, or the agent is of before. */
   readonly policy?: string;
+  /** The newest policy that its desk was told, where it could not be read: it decides by the one of before. */
+  readonly policyRefused?: { readonly version: string; readonly problem: string };
   /** Uses of break-glass grants since the last report that was heard; left out where there was none. */
   readonly breakglass?: readonly ReportedUse[];
   /** What a shadow policy would do otherwise, since the last report that was heard; left out while there is none. */
