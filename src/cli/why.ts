@@ -3,6 +3,7 @@ import { nearestName } from '../base/nearest.ts';
 import { fitted } from '../base/wrap.ts';
 import { whoCan } from '../explain/who-can.ts';
 import { verdictOf, type WhyAnswer, type WhyQuestion, why } from '../explain/why.ts';
+import { whyMatrix } from '../explain/why-matrix.ts';
 import type { Intent, ServiceName } from '../model/types.ts';
 import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
@@ -124,6 +125,7 @@ async function ask(
   const facts = factsOf(timed, state.intent, ends.to, help);
   if (values['matrix'] === true) {
     if (ends.rest.length > 0) throw usageError('--matrix is about all requests', help);
+    if (ends.from === '*') throw usageError('--matrix is about one caller', help);
     return matrix(ends, state, facts, { terminal, json: values['json'] === true });
   }
   const { request } = requestOf(ends.rest, ends.to, state.intent, help);
@@ -189,9 +191,13 @@ function matrix(
   facts: WhyQuestion['facts'],
   { terminal, json }: { readonly terminal: Terminal; readonly json: boolean },
 ): ExitCode {
-  const found = matrixText(intent, { from, to, facts }, terminal);
-  if (json) terminal.out(JSON.stringify({ commit, from, to, cells: found.cells }));
-  else terminal.out(`${fitted(`${from} -> ${to} at ${where}`, terminal.width)}\n${found.text}`);
+  const found = whyMatrix(intent, { from, to, facts });
+  const { cells, isCut } = found;
+  if (json) terminal.out(JSON.stringify({ commit, from, to, cells, ...(isCut && { isCut }) }));
+  else {
+    const head = fitted(`${from} -> ${to} at ${where}`, terminal.width);
+    terminal.out(`${head}\n${matrixText(found, terminal)}`);
+  }
   return 0;
 }
 

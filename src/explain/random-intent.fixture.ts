@@ -2,7 +2,8 @@ import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
 import { canonicalCaller } from '../policy/canonical-principal.ts';
 import type { PolicyRequest } from '../policy/decide.ts';
-import { noToken, type RequestFacts, type TokenStanding } from '../policy/facts.ts';
+import { noToken, type RequestFacts, type TokenStanding, unknown } from '../policy/facts.ts';
+import { overridingHeaders } from '../policy/other-readings.ts';
 import { pick, type RandomNumber } from '../policy/random.fixture.ts';
 
 /** Intents by chance, of all that the language has, and requests with all that conditions look at. */
@@ -61,6 +62,7 @@ const conditions = [
   'time > timestamp("2026-01-01T00:00:00Z")',
   'source.address == "10.0.0.1"',
   'request.method == "GET"',
+  'request.path.startsWith("/x")',
   '"red" in source.roles',
 ];
 const tokenMatches = [
@@ -285,6 +287,36 @@ function randomRequest(random: RandomNumber, protocol: CalleeProtocol): Sent['re
   );
   const slash = segments.length > 0 && random() < 0.1 ? '/' : '';
   return { method: pick(random, ['GET', 'POST', 'PUT']), path: `/${segments.join('/')}${slash}` };
+}
+
+/** What a question may leave out. */
+export const forgettable = ['host', 'query', 'headers', 'token', 'timeMs', 'address'] as const;
+
+/** As an application could read it otherwise: by a header, or by letters that fold into others. */
+export function readOtherwise(random: RandomNumber, sent: Sent): Sent {
+  const { request, facts } = sent;
+  if (request === undefined || facts.headers === unknown || random() < 0.8) return sent;
+  if (random() < 0.5) {
+    const path = request.path.replace('x', '%EF%BD%98');
+    return { ...sent, request: { ...request, path } };
+  }
+  const headers = [...facts.headers, ['x-http-method-override', 'POST'] as const];
+  return { ...sent, facts: { ...facts, headers } };
+}
+
+/** Some of it is not known; of headers some may be. */
+export function forgotten(random: RandomNumber, facts: RequestFacts): RequestFacts {
+  const share = random();
+  const found: Record<string, unknown> = { ...facts };
+  for (const name of forgettable) if (random() < share) found[name] = unknown;
+  if (isOverriding(facts)) found['headers'] = facts.headers;
+  const more = facts.headers === found['headers'] && random() < share ? { moreHeaders: true } : {};
+  return { ...found, ...more } as unknown as RequestFacts;
+}
+
+/** What such a header asks for is decided only when it is known that there is one. */
+function isOverriding({ headers }: RequestFacts): boolean {
+  return headers !== unknown && headers.some(([name]) => overridingHeaders.has(name));
 }
 
 function some<T>(random: RandomNumber, max: number, make: () => T): T[] {

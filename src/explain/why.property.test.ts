@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Decision } from '../policy/decision.ts';
 import { type RequestFacts, unknown } from '../policy/facts.ts';
-import { overridingHeaders } from '../policy/other-readings.ts';
-import { type RandomNumber, seeded } from '../policy/random.fixture.ts';
+import { seeded } from '../policy/random.fixture.ts';
 import {
   callee,
+  forgettable,
+  forgotten,
   identities,
   intentOf,
   randomSent,
   randomWritten,
-  type Sent,
+  readOtherwise,
   seedsFor,
   worlds,
 } from './random-intent.fixture.ts';
@@ -18,40 +19,11 @@ import { whoCan } from './who-can.ts';
 import { decisionOn } from './why.ts';
 
 const bySeed = 15;
-const names = ['host', 'query', 'headers', 'token', 'timeMs', 'address'] as const;
-
-/** As an application could read it otherwise: by a header, or by letters that fold into others. */
-function readOtherwise(random: RandomNumber, sent: Sent): Sent {
-  const { request, facts } = sent;
-  if (request === undefined || facts.headers === unknown || random() < 0.8) return sent;
-  if (random() < 0.5) {
-    const path = request.path.replace('x', '%EF%BD%98');
-    return { ...sent, request: { ...request, path } };
-  }
-  const headers = [...facts.headers, ['x-http-method-override', 'POST'] as const];
-  return { ...sent, facts: { ...facts, headers } };
-}
-
-/** Some of it is not known; of headers some may be. */
-function forgotten(random: RandomNumber, facts: RequestFacts): RequestFacts {
-  const share = random();
-  const found: Record<string, unknown> = { ...facts };
-  for (const name of names) if (random() < share) found[name] = unknown;
-  if (isOverriding(facts)) found['headers'] = facts.headers;
-  const more = facts.headers === found['headers'] && random() < share ? { moreHeaders: true } : {};
-  return { ...found, ...more } as unknown as RequestFacts;
-}
-
-/** What such a header asks for is decided only when it is known that there is one. */
-function isOverriding({ headers }: RequestFacts): boolean {
-  return headers !== unknown && headers.some(([name]) => overridingHeaders.has(name));
-}
-
 /** Everything that it may be. */
 function fillings(facts: RequestFacts): readonly RequestFacts[] {
   const { moreHeaders: _, ...rest } = facts;
   let found: readonly RequestFacts[] = [rest];
-  for (const name of names) {
+  for (const name of forgettable) {
     const values: readonly unknown[] =
       name === 'headers' && facts.headers !== unknown && facts.moreHeaders
         ? moreOf(facts.headers)

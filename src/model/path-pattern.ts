@@ -60,3 +60,38 @@ export function coversPath(wide: PathPattern, narrow: PathPattern): boolean {
     return segment === '*' ? other !== '' : segment === other;
   });
 }
+
+export function patternOf(segments: readonly string[]): PathPattern {
+  return { text: `/${segments.join('/')}`, segments };
+}
+
+/** The paths that both match; undefined: there are none. */
+export function meetOfPaths(one: PathPattern, other: PathPattern): PathPattern | undefined {
+  const [a, b] = [one.segments, other.segments];
+  const found: string[] = [];
+  for (let at = 0; at < Math.max(a.length, b.length); at += 1) {
+    const [left, right] = [a[at], b[at]];
+    if (left === '**') return patternOf([...found, ...b.slice(at)]);
+    if (right === '**') return patternOf([...found, ...a.slice(at)]);
+    if (left === undefined || right === undefined) return undefined;
+    const both = meetOfSegments(left, right);
+    if (both === undefined) return undefined;
+    found.push(both);
+  }
+  return patternOf(found);
+}
+
+function meetOfSegments(one: string, other: string): string | undefined {
+  if (one === other) return one;
+  if (one === '*') return other === '' ? undefined : other;
+  return other === '*' && one !== '' ? one : undefined;
+}
+
+/** Of a pattern without `**`: with a final slash and without; the path `/` has no other end. */
+export function withBothEnds(pattern: PathPattern): readonly PathPattern[] {
+  const { segments } = pattern;
+  const last = segments.at(-1);
+  if (last === '**' || segments.length === 0) return [pattern];
+  const other = last === '' ? segments.slice(0, -1) : [...segments, ''];
+  return other.length === 0 ? [pattern] : [pattern, patternOf(other)];
+}

@@ -46,7 +46,8 @@ export function readOf(asked: Asked): CelRead {
       case 'request.method':
         return action.kind === 'http' ? action.method : absent;
       case 'request.path':
-        return action.kind === 'http' ? action.path : absent;
+        if (action.kind !== 'http') return absent;
+        return facts.isPathExample ? celUnknown(name) : action.path;
       case 'request.host':
         return known(name, facts.host);
       case 'request.scheme':

@@ -16,6 +16,8 @@ export interface RequestFacts {
   readonly headers: Known<HeaderLines>;
   /** There may be headers beside those. */
   readonly moreHeaders?: true;
+  /** The path stands for others that the same rules name: what a condition reads of it is not known. */
+  readonly isPathExample?: true;
   readonly token: Known<TokenStanding>;
   readonly timeMs: Known<number>;
   /** Of the peer's socket, never of a header; empty when there is none. */
