@@ -55,7 +55,7 @@ function rowOf(
     `${rule.effect} ${rule.id}`,
     placeText(rule.at),
     knownMs === undefined ? '' : agoText(systemClock.nowMs() - knownMs),
-    standing.kind === 'cannot be told' ? standing.because : 'no request met it',
+    standing.kind === 'cannot be told' ? standing.because : 'no request that has ended met it',
   ];
 }
 

@@ -309,13 +309,13 @@ export function forgotten(random: RandomNumber, facts: RequestFacts): RequestFac
   const share = random();
   const found: Record<string, unknown> = { ...facts };
   for (const name of forgettable) if (random() < share) found[name] = unknown;
-  if (isOverriding(facts)) found['headers'] = facts.headers;
+  if (asksForAnother(facts)) found['headers'] = facts.headers;
   const more = facts.headers === found['headers'] && random() < share ? { moreHeaders: true } : {};
   return { ...found, ...more } as unknown as RequestFacts;
 }
 
 /** What such a header asks for is decided only when it is known that there is one. */
-function isOverriding({ headers }: RequestFacts): boolean {
+export function asksForAnother({ headers }: RequestFacts): boolean {
   return headers !== unknown && headers.some(([name]) => overridingHeaders.has(name));
 }
 

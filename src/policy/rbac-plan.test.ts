@@ -207,12 +207,13 @@ function randomInput(random: RandomNumber): PlannedRequest {
   };
 }
 
-test('a plan asks about what only the desk can tell in how many ways it reads', () => {
-  const plan = planOf(['allow cart * /**']);
-  for (const name of overridingHeaders.keys()) {
-    const asked = { caller: 'spiffe://acme/cart', method: 'GET', path: '/a', host: 'x' };
-    const verdict = evaluatePlan(plan, { ...asked, headers: [[name, '/b']] });
-    assert.equal(verdict.id, 'several-readings', name);
+test('a plan asks about what only the desk can tell in how many ways it reads, also without a rule of its own', () => {
+  for (const plan of [planOf(['allow cart * /**']), planOf([])]) {
+    for (const name of overridingHeaders.keys()) {
+      const asked = { caller: 'spiffe://acme/cart', method: 'GET', path: '/a', host: 'x' };
+      const verdict = evaluatePlan(plan, { ...asked, headers: [[name, '/b']] });
+      assert.equal(verdict.id, 'several-readings', name);
+    }
   }
 });
 

@@ -102,9 +102,9 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
 }
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
-  // These have no one reading, whatever the rules look at.
-  const found =
-    planned.length > 0 ? [...overrideGuards, pathGuard, hostGuard, credentialsGuard] : [pathGuard];
+  // These have no one reading, whatever the rules look at; the access log is to tell of the first ones, whoever decides.
+  const found = [...overrideGuards, pathGuard];
+  if (planned.length > 0) found.push(hostGuard, credentialsGuard);
   // Only a rule for any method can cover an odd method.
   if (planned.some(({ operations }) => operations.some(({ method }) => method === '*'))) {
     found.push(methodGuard);
