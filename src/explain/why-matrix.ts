@@ -35,8 +35,8 @@ interface Row {
 }
 
 const usualMethods = ['GET', 'POST', 'PUT', 'DELETE'];
-/** Stars in different places have something in common for each pair; more rows are read by nobody. */
-const rowsMax = 20_000;
+/** Of what two patterns have in common: stars in different places meet in each pair, and more rows are read by nobody. */
+const meetsMax = 2_000;
 /** Of two patterns with each other. */
 const pairsMax = 4_000_000;
 
@@ -91,8 +91,8 @@ function testedPaths(service: Service | undefined): readonly string[] {
 
 interface Patterns {
   readonly texts: ReadonlySet<string>;
-  /** With a star in them. */
-  readonly wild: readonly PathPattern[];
+  /** With a star in them, by their first segment. */
+  readonly wild: ReadonlyMap<string, readonly PathPattern[]>;
 }
 
 function rowsOf(
@@ -101,7 +101,10 @@ function rowsOf(
 ): { readonly rows: readonly Row[]; readonly isCut: boolean } {
   const { patterns, isCut } = closed(named);
   const example = exampleFor(patterns);
-  const all = { texts: new Set(patterns.map(({ text }) => text)), wild: patterns.filter(isWild) };
+  const all = {
+    texts: new Set(patterns.map(({ text }) => text)),
+    wild: Map.groupBy(patterns.filter(isWild), ({ segments }) => segments[0] ?? ''),
+  };
   const rows = patterns.flatMap((pattern): Row[] => {
     const sent = sentFor(pattern, all, example);
     return sent === undefined ? [] : [{ path: pattern.text, sent, isExample: isWild(pattern) }];
@@ -124,6 +127,7 @@ function closed(named: readonly PathPattern[]): {
   const found = new Map(named.map((pattern) => [pattern.text, pattern]));
   // Without a star one of two holds the other, or they have nothing in common.
   const starred = [...found.values()].filter(hasStar);
+  const rowsMax = found.size + meetsMax;
   let pairs = 0;
   for (let at = 0; at < starred.length; at += 1) {
     const one = starred[at];
@@ -164,7 +168,9 @@ function sentFor(pattern: PathPattern, all: Patterns, example: string): string |
   const fixed = isOpen ? segments.slice(0, -1) : segments;
   const start = fixed.map((one) => `/${one === '*' ? example : one}`).join('');
   if (!isOpen) return start;
-  const narrower = all.wild.filter((one) => one !== pattern && coversPath(pattern, one));
+  const [first = ''] = fixed;
+  const near = first === '' || first === '*' ? [...all.wild.values()].flat() : all.wild.get(first);
+  const narrower = (near ?? []).filter((one) => one !== pattern && coversPath(pattern, one));
   const depth = narrower.reduce((most, one) => Math.max(most, one.segments.length), 0);
   return restsOf(start, example, depth - fixed.length + 1).find(
     (path) => !all.texts.has(path) && !narrower.some((one) => matchesPath(one, path)),
