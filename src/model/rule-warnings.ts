@@ -1,11 +1,8 @@
 import type { Guest, TokenIssuer, TokenMatch } from './condition-types.ts';
-import { coversGuest, isPerson, namersOf } from './guest.ts';
-import { coversOperation } from './operation.ts';
+import { isPerson, namersOf } from './guest.ts';
+import { idleRules } from './idle-rules.ts';
 import type { Report } from './roles.ts';
 import type { Principal, Rule } from './types.ts';
-
-/** Of pairs of rules; a service with more goes without these warnings, not without a quick answer. */
-const comparisonsMax = 1_000_000;
 
 /** Rules that are there for nothing. What they say is no error, but seldom what was meant. */
 export function warnOfIdleRules(
@@ -13,34 +10,46 @@ export function warnOfIdleRules(
   deny: readonly Rule[],
   report: Report,
 ): void {
-  const denies = deny.filter(isPlain);
-  const allows = allow.filter(isPlain);
-  const enforced = allow.filter(({ mode }) => mode === 'enforce');
-  if (enforced.length * (denies.length + allows.length) > comparisonsMax) return;
-  for (const rule of enforced) {
-    const denial = denies.find((deny) => covers(deny, rule));
-    const wider = allows.find((other) => other !== rule && covers(other, rule));
-    if (denial !== undefined) {
-      report({
-        code: 'CH1118',
-        severity: 'warning',
-        message: `the allow rule "${rule.id}" lets nobody in: a deny rule forbids all of it`,
-        at: rule.at,
-        related: [{ at: denial.at, message: `"${denial.id}"` }],
-        help: 'take one of the two out; a deny wins over any allow',
-      });
-    } else if (wider !== undefined && !(covers(rule, wider) && comesFirst(rule, wider, allows))) {
-      report({
-        code: 'CH1119',
-        severity: 'warning',
-        message: `the allow rule "${rule.id}" widens nothing: another one allows all of it`,
-        at: rule.at,
-        related: [{ at: wider.at, message: `"${wider.id}"` }],
-        help: 'take it out, or narrow the other one',
-      });
-    }
+  for (const { rule, kind, by } of idleRules(allow, deny)) {
+    const { code, one, several } = idleTexts[kind];
+    const { because, help } = by.length > 1 ? several : one;
+    report({
+      code,
+      severity: 'warning',
+      message: `the allow rule "${rule.id}" ${because}`,
+      at: rule.at,
+      related: by.slice(0, relatedMax).map(({ id, at }) => ({ at, message: `"${id}"` })),
+      help,
+    });
   }
 }
+
+const relatedMax = 8;
+
+const idleTexts = {
+  denied: {
+    code: 'CH1118',
+    one: {
+      because: 'lets nobody in: a deny rule forbids all of it',
+      help: 'take one of the two out; a deny wins over any allow',
+    },
+    several: {
+      because: 'lets nobody in: deny rules together forbid all of it',
+      help: 'take it out, or narrow one of them; a deny wins over any allow',
+    },
+  },
+  allowed: {
+    code: 'CH1119',
+    one: {
+      because: 'widens nothing: another one allows all of it',
+      help: 'take it out, or narrow the other one',
+    },
+    several: {
+      because: 'widens nothing: other rules together settle all of it',
+      help: 'take it out, or narrow one of the others',
+    },
+  },
+} as const;
 
 /** The proxy cannot tell what these look at, and so asks about all that they may be about. */
 export function warnOfAskingAudits(
@@ -121,55 +130,4 @@ function whyNever(by: readonly TokenIssuer[], wanted: TokenMatch | undefined): s
   return fitting.length === 0
     ? `it wants a token of ${issuers.join(' or ')}, which does not say so`
     : `a token for ${wanted?.audiences.join(' or ')} alone names nobody`;
-}
-
-/** Who and what is all that counts. */
-function isPlain({ conditions, mode }: Rule): boolean {
-  return conditions === undefined && mode === 'enforce';
-}
-
-/** Of two that say the same the first one stays. */
-function comesFirst(rule: Rule, other: Rule, rules: readonly Rule[]): boolean {
-  const at = rules.indexOf(rule);
-  return at !== -1 && at < rules.indexOf(other);
-}
-
-function covers(wide: Rule, narrow: Rule): boolean {
-  return (
-    narrow.from.length > 0 &&
-    narrow.from.every((who) => coversPrincipal(wide, who)) &&
-    narrow.to.every((what) => wide.to.some((other) => coversOperation(other, what)))
-  );
-}
-
-function coversPrincipal({ effect, from }: Rule, who: Principal): boolean {
-  // A deny for everybody is for guests as well.
-  const any = from.some(({ kind }) => kind === 'any');
-  switch (who.kind) {
-    case 'any':
-      return any;
-    case 'service':
-      return any || from.some((other) => namesService(other, who.service));
-    case 'guest':
-      return (any && effect === 'deny') || from.some((other) => namesGuest(other, who.guest));
-    case 'role':
-      return (
-        who.services.every((name) => any || from.some((other) => namesService(other, name))) &&
-        who.guests.every(
-          (guest) => (any && effect === 'deny') || from.some((other) => namesGuest(other, guest)),
-        )
-      );
-  }
-}
-
-function namesService(principal: Principal, name: string): boolean {
-  return principal.kind === 'service'
-    ? principal.service === name
-    : principal.kind === 'role' && principal.services.some((member) => member === name);
-}
-
-function namesGuest(principal: Principal, guest: Guest): boolean {
-  return principal.kind === 'guest'
-    ? coversGuest(principal.guest, guest)
-    : principal.kind === 'role' && principal.guests.some((member) => coversGuest(member, guest));
 }
