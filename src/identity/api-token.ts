@@ -49,7 +49,7 @@ export async function createApiToken(
 }
 
 /** By name; those that have ended too. */
-export async function apiTokens(store: ApiTokenStore): Promise<readonly ApiToken[]> {
+export async function apiTokens(store: Pick<ApiTokenStore, 'list'>): Promise<readonly ApiToken[]> {
   return (await store.list(kind)).map(read);
 }
 

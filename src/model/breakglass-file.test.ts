@@ -21,10 +21,16 @@ describe('who may grant access beside Git', () => {
   it('is as the file says', () => {
     const text =
       'breakglass: { approvals: 2, max: 1h, ticket: required, who: [token oncall, uid 0, spiffe://m.test/ops] }';
-    assert.deepEqual(parsed(text).intent?.mesh.breakglass, {
-      ...{ approvals: 2, forMsMax: 3_600_000, ticket: 'required' },
-      who: ['token oncall', 'uid 0', 'spiffe://m.test/ops'],
-    });
+    const { who, ...rest } = parsed(text).intent?.mesh.breakglass ?? {};
+    assert.deepEqual(rest, { approvals: 2, forMsMax: 3_600_000, ticket: 'required' });
+    assert.deepEqual(
+      who?.map(({ name, at }) => [name, at.line, at.column]),
+      [
+        ['token oncall', 3, 62],
+        ['uid 0', 3, 76],
+        ['spiffe://m.test/ops', 3, 83],
+      ],
+    );
   });
 
   it('what could not be meant is a finding', () => {
@@ -39,6 +45,45 @@ describe('who may grant access beside Git', () => {
         text,
       );
     }
+  });
+
+  const told = (who: string, more = '') =>
+    parsed(`${more}breakglass: { who: [${who}] }`).findings.map(
+      ({ code, severity, nearest, at }) => [code, severity, nearest, at?.line] as const,
+    );
+
+  it('what is no name of an operator is told with the name that comes near', () => {
+    for (const [who, nearest] of [
+      ['oncall', 'token oncall'],
+      ['"Token oncall"', 'token oncall'],
+      ['"token  oncall"', 'token oncall'],
+      ['"tokens oncall"', undefined],
+      ['1000', 'uid 1000'],
+      ['uid:1000', 'uid 1000'],
+      ['uid 007', undefined],
+      ['uid 4294967295', undefined],
+      ['spiffe://m.test/', undefined],
+    ] as const) {
+      const [finding] = told(who);
+      assert.deepEqual(finding?.slice(0, 3), ['CH1121', 'error', nearest], who);
+    }
+  });
+
+  it('a SPIFFE ID that is no operator, or one who only looks, is warned of', () => {
+    const operators = 'operators: { viewers: [web], admins: [spiffe://m.test/platform] }\n';
+    assert.deepEqual(told('spiffe://m.test/platform', operators), []);
+    assert.deepEqual(told('spiffe://m.test/web', operators), [['CH1123', 'warning', undefined, 4]]);
+    assert.deepEqual(told('spiffe://m.test/platfrom', operators), [
+      ['CH1123', 'warning', 'spiffe://m.test/platform', 4],
+    ]);
+  });
+
+  it('two approvals of one operator, and one who is named twice, are warned of', () => {
+    const two = (who: string) =>
+      parsed(`breakglass: { approvals: 2, who: [${who}] }`).findings.map(({ code }) => code);
+    assert.deepEqual(two('token a'), ['CH1123']);
+    assert.deepEqual(two('token a, token a'), ['CH1123', 'CH1123']);
+    assert.deepEqual(two('token a, token b'), []);
   });
 
   it('no rule of a file looks like that of a grant', () => {

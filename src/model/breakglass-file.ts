@@ -1,7 +1,7 @@
 import { breakglassFields } from './fields.ts';
 import { readDurationMs, readWord } from './scalars.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
-import type { BreakglassRules } from './types.ts';
+import type { BreakglassRules, NamedOperator } from './types.ts';
 import type { YamlFile, YamlNode } from './yaml-file.ts';
 
 const hourMs = 3_600_000;
@@ -15,8 +15,10 @@ const breakglassUnlessSaid: BreakglassRules = {
 
 /** What is needed for longer than a day belongs in a commit. */
 const forMsLimit = 24 * hourMs;
-/** As operators are named where they are authenticated. */
-const operatorName = /^(?:token [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|uid \d{1,10})$/;
+/** As operators are named where they are authenticated; a user's number without zeros before it. */
+const operatorName = /^(?:token [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|uid (?:0|[1-9]\d{0,9}))$/;
+/** The greatest number is nobody's (`(uid_t) -1`). */
+const uidMax = 2 ** 32 - 2;
 
 /** `breakglass` of mesh.yaml. */
 export function readBreakglass(file: YamlFile, node: YamlNode): BreakglassRules {
@@ -35,18 +37,47 @@ export function readBreakglass(file: YamlFile, node: YamlNode): BreakglassRules 
   const ticket = readWord(file, fields.get('ticket'), ['required', 'optional']) ?? 'optional';
   const whoNode = fields.get('who');
   const who = whoNode === undefined ? undefined : readWho(file, whoNode);
+  if (approvals === '2' && who?.length === 1) {
+    file.report('CH1123', whoNode, 'no grant can be approved: it takes two operators', {
+      severity: 'warning',
+      help: 'name another one in `who`, or take `approvals: 2` out',
+    });
+  }
   return { approvals: approvals === '2' ? 2 : 1, forMsMax, ticket, who };
 }
 
-function readWho(file: YamlFile, node: YamlNode): readonly string[] {
+function readWho(file: YamlFile, node: YamlNode): readonly NamedOperator[] {
   const items = file.list(node, 'the operators who may grant', false) ?? [];
-  return items.flatMap((item) => {
-    const text = file.text(item, 'the name of an operator');
-    if (text === undefined) return [];
-    if (operatorName.test(text) || parseSpiffeId(text).ok) return [text];
-    file.report('CH1121', item, `"${text}" is no operator`, {
-      expected: '"token NAME", "uid N" or spiffe://TRUST-DOMAIN/NAME, as chancery log has them',
-    });
-    return [];
+  const found = new Map<string, NamedOperator>();
+  for (const item of items) {
+    const name = file.text(item, 'the name of an operator');
+    if (name === undefined) continue;
+    const twin = found.get(name);
+    if (!isOperatorName(name)) reportNoOperator(file, item, name);
+    else if (twin === undefined) found.set(name, { name, at: file.at(item) });
+    else {
+      file.report('CH1123', item, `"${name}" stands twice`, {
+        severity: 'warning',
+        related: [{ at: twin.at, message: 'first here' }],
+        help: 'take one of them out',
+      });
+    }
+  }
+  return [...found.values()];
+}
+
+function isOperatorName(name: string): boolean {
+  const uid = /^uid (\d+)$/.exec(name)?.[1];
+  if (uid !== undefined && Number(uid) > uidMax) return false;
+  return operatorName.test(name) || parseSpiffeId(name).ok;
+}
+
+function reportNoOperator(file: YamlFile, node: YamlNode, name: string): void {
+  // `Token oncall`, `token: oncall` and `uid:1000` are read as what they come near to.
+  const spaced = name.toLowerCase().replace(/^(token|uid)[\s:/=]+/, '$1 ');
+  const nearest = [spaced, `uid ${name}`, `token ${name}`].find(isOperatorName);
+  file.report('CH1121', node, `"${name.slice(0, 100)}" is no operator`, {
+    expected: '"token NAME", "uid N" or spiffe://TRUST-DOMAIN/NAME, as chancery log has them',
+    ...(nearest === undefined ? {} : { nearest }),
   });
 }

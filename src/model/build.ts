@@ -3,7 +3,7 @@ import { forkMap } from '../base/map-fork.ts';
 import { sameItems } from './changes.ts';
 import { claimsOf, findClashes } from './clashes.ts';
 import type { MeshDraft } from './mesh-file.ts';
-import { resolveOperators } from './operators-file.ts';
+import { checkGranting, resolveOperators } from './operators-file.ts';
 import { resolveRoles } from './roles.ts';
 import { buildService } from './service-build.ts';
 import type { ServiceDraft } from './service-file.ts';
@@ -47,6 +47,7 @@ export function buildIntent(
   const roles = keepRoles(before?.roles, resolved.roles);
   const guests = keepRoles(before?.guests, resolved.guests);
   const operators = keepMap(before?.operators, resolveOperators(mesh, drafts, reportMesh));
+  checkGranting(mesh, operators, reportMesh);
   const clashes =
     known !== undefined && claimsAreSame(known, changes) ? [] : findClashes(drafts.values());
   const services = forkMap(known?.services);
@@ -129,13 +130,17 @@ function staleDrafts(
     for (const name of new Set([...before.keys(), ...now[kind].keys()]))
       if (now[kind].get(name) !== before.get(name)) changedRoles.add(name);
   }
-  const reach = turned.size + removed.size + changedRoles.size;
+  const isMoved = known.mesh.trustDomain !== now.mesh.trustDomain;
+  const domains = isMoved ? [known.mesh.trustDomain] : [];
+  const reach = turned.size + removed.size + changedRoles.size + domains.length;
   if (reach === 0 && known.broken.length === 0) return changed;
   return [...drafts.values()].filter((draft) => {
     const before = known.services.get(draft.name);
     if (before?.draft !== draft || before.findings.length > 0) return true;
     return (
-      namesAny(draft, removed, changedRoles) || draft.calls.some((call) => turned.has(call.service))
+      namesAny(draft, removed, changedRoles) ||
+      [...draft.allow, ...draft.deny].some((rule) => comparesWith(rule.conditions, domains)) ||
+      draft.calls.some((call) => turned.has(call.service))
     );
   });
 }
@@ -149,10 +154,23 @@ function namesAny(
     text.startsWith('role:')
       ? roles.has(text.slice('role:'.length) as RoleName)
       : services.has(text as ServiceName);
+  const all = [...services, ...roles];
   return (
-    [...draft.allow, ...draft.deny].some((rule) => rule.from.some(({ text }) => names(text))) ||
-    draft.tests.some((test) => services.has(test.from))
+    [...draft.allow, ...draft.deny].some(
+      ({ from, conditions }) =>
+        from.some(({ text }) => names(text)) || comparesWith(conditions, all),
+    ) || draft.tests.some((test) => services.has(test.from))
   );
+}
+
+/** Whether a text of its `when` is one of these names, or an identity with that name. */
+function comparesWith(
+  conditions: ServiceDraft['allow'][number]['conditions'],
+  names: readonly string[],
+): boolean {
+  if (conditions?.when === undefined || names.length === 0) return false;
+  const texts = JSON.stringify(conditions.when.parsed.tree);
+  return names.some((name) => texts.includes(`${name}"`) || texts.includes(`://${name}/`));
 }
 
 const declared = new WeakMap<MeshDraft, string>();
@@ -163,7 +181,9 @@ function declarations(mesh: MeshDraft): string {
     declared.get(mesh) ??
     JSON.stringify([
       [...mesh.attributes].map(([name, { type }]) => [name, type]),
-      [...mesh.issuers.values()].map(({ name, issuer, audiences }) => [name, issuer, audiences]),
+      [...mesh.issuers.values()].map(({ name, issuer, audiences, personClaim }) => [
+        ...[name, issuer, audiences, personClaim],
+      ]),
       [...mesh.peers.keys()],
       mesh.defaults.decide,
     ]);

@@ -3,6 +3,7 @@ import { checkCel } from '../cel/check.ts';
 import { standardDeclarations } from '../cel/variables.ts';
 import { celTypes } from './attributes-file.ts';
 import type { ConditionsDraft, TokenDraft, WhenDraft } from './condition-file.ts';
+import { type KnownNames, unknownNames } from './condition-names.ts';
 import type { Conditions, TokenMatch, When } from './condition-types.ts';
 import type { MeshDraft } from './mesh-file.ts';
 import type { Report } from './roles.ts';
@@ -11,12 +12,12 @@ import { placeInText } from './yaml-file.ts';
 /** Resolves what conditions name. A part that does not resolve is a finding, and then the intent is not taken. */
 export function buildConditions(
   draft: ConditionsDraft,
-  mesh: MeshDraft,
+  known: KnownNames,
   report: Report,
 ): Conditions {
   const { headers, hosts } = draft;
-  const token = draft.token && buildToken(draft.token, mesh, report);
-  const when = draft.when && buildWhen(draft.when, mesh, report);
+  const token = draft.token && buildToken(draft.token, known.mesh, report);
+  const when = draft.when && buildWhen(draft.when, known, report);
   return {
     headers,
     hosts,
@@ -44,7 +45,8 @@ function buildToken(draft: TokenDraft, mesh: MeshDraft, report: Report): TokenMa
 
 const declarationsOf = new WeakMap<MeshDraft, ReturnType<typeof standardDeclarations>>();
 
-function buildWhen(draft: WhenDraft, mesh: MeshDraft, report: Report): When | undefined {
+function buildWhen(draft: WhenDraft, known: KnownNames, report: Report): When | undefined {
+  const { mesh } = known;
   const declarations = declarationsOf.get(mesh) ?? standardDeclarations(celTypes(mesh.attributes));
   declarationsOf.set(mesh, declarations);
   const { text, places, parsed } = draft;
@@ -70,6 +72,16 @@ function buildWhen(draft: WhenDraft, mesh: MeshDraft, report: Report): When | un
       message: constant ? 'the condition always holds' : 'the condition never holds',
       at: placeInText(places, 0, text.length),
       help: constant ? 'take `when` out' : 'take the rule out, or say what was meant',
+    });
+  }
+  for (const { at, length, name, expected, nearest } of unknownNames(expr, known)) {
+    report({
+      code: 'CH1143',
+      severity: 'warning',
+      message: `the condition compares with "${name}", which it never is`,
+      at: placeInText(places, at, length),
+      expected,
+      ...(nearest === undefined ? {} : { nearest }),
     });
   }
   return { text, expr };

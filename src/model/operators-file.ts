@@ -1,4 +1,5 @@
 import type { Position } from '../base/finding.ts';
+import { nearestName } from '../base/nearest.ts';
 import { operatorFields } from './fields.ts';
 import type { MeshDraft } from './mesh-file.ts';
 import { type Report, unknownService } from './roles.ts';
@@ -57,6 +58,31 @@ export function resolveOperators(
     found.set(id, role);
   }
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A SPIFFE ID grants beside Git only where it is an operator; whose tokens there are no file says. */
+export function checkGranting(
+  { breakglass }: Pick<MeshDraft, 'breakglass'>,
+  operators: ReadonlyMap<SpiffeId, OperatorRole>,
+  report: Report,
+): void {
+  const may = [...operators].filter(([, role]) => role !== 'viewer').map(([id]) => id);
+  for (const { name, at } of breakglass.who ?? []) {
+    if (!name.includes('://') || may.some((id) => id === name)) continue;
+    const nearest = nearestName(name, may);
+    const role = operators.get(name as SpiffeId);
+    report({
+      code: 'CH1123',
+      severity: 'warning',
+      message:
+        role === undefined
+          ? `${name} cannot grant access beside Git: it is no operator`
+          : `${name} cannot grant access beside Git: a ${role} only looks`,
+      at,
+      expected: 'an entry of `operators` in mesh.yaml, under `operators` or `admins`',
+      ...(nearest === undefined ? {} : { nearest }),
+    });
+  }
 }
 
 function serviceId(

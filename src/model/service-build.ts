@@ -41,8 +41,8 @@ interface Tree {
 export function buildService(draft: ServiceDraft, tree: Tree): Service {
   checkRuleIds(draft, tree.report);
   const versions = versionsOfService(draft);
-  const allow = draft.allow.map((rule) => buildRule(rule, tree));
-  const deny = draft.deny.map((rule) => buildRule(rule, tree));
+  const allow = draft.allow.map((rule) => buildRule(rule, draft.name, tree));
+  const deny = draft.deny.map((rule) => buildRule(rule, draft.name, tree));
   warnOfAskingAudits(deny, draft.decide ?? tree.mesh.defaults.decide, tree.report);
   if (draft.protocol === 'tcp') warnOfConnectingPeople([...allow, ...deny], tree.report);
   else warnOfNeverPeople([...allow, ...deny], tree.mesh.issuers, tree.report);
@@ -84,10 +84,11 @@ function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[],
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
-function buildRule(rule: RuleDraft, tree: Tree): Rule {
+function buildRule(rule: RuleDraft, callee: ServiceName, tree: Tree): Rule {
   const { id, at, effect, to, mode, description } = rule;
   const from = rule.from.flatMap((who) => buildPrincipal(who, tree) ?? []);
-  const conditions = rule.conditions && buildConditions(rule.conditions, tree.mesh, tree.report);
+  const known = { mesh: tree.mesh, services: tree.drafts, callee };
+  const conditions = rule.conditions && buildConditions(rule.conditions, known, tree.report);
   return { id, at, effect, from, to, conditions, mode, description };
 }
 

@@ -64,7 +64,12 @@ export interface BreakglassRules {
   /** Whether a grant must name one. */
   readonly ticket: 'required' | 'optional';
   /** Operators as they are authenticated, such as `token oncall`; undefined: any operator. */
-  readonly who: readonly string[] | undefined;
+  readonly who: readonly NamedOperator[] | undefined;
+}
+
+export interface NamedOperator {
+  readonly name: string;
+  readonly at: Position;
 }
 
 /** Each may do what those before it may. */

@@ -158,11 +158,11 @@ async function stepReply(
 }
 
 function notOneOf({ who }: BreakglassRules, by: string): ApiReply | undefined {
-  if (who === undefined || who.includes(by)) return undefined;
+  if (who === undefined || who.some(({ name }) => name === by)) return undefined;
   return refused(403, {
     code: 'CH4235',
     message: `${by} may not grant access beside Git`,
-    expected: `one of ${who.join(', ')} (\`breakglass\` in mesh.yaml)`,
+    expected: `one of ${who.map(({ name }) => name).join(', ')} (\`breakglass\` in mesh.yaml)`,
     found: by,
   });
 }
