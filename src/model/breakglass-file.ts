@@ -52,16 +52,8 @@ function readWho(file: YamlFile, node: YamlNode): readonly NamedOperator[] {
   for (const item of items) {
     const name = file.text(item, 'the name of an operator');
     if (name === undefined) continue;
-    const twin = found.get(name);
     if (!isOperatorName(name)) reportNoOperator(file, item, name);
-    else if (twin === undefined) found.set(name, { name, at: file.at(item) });
-    else {
-      file.report('CH1123', item, `"${name}" stands twice`, {
-        severity: 'warning',
-        related: [{ at: twin.at, message: 'first here' }],
-        help: 'take one of them out',
-      });
-    }
+    else if (!found.has(name)) found.set(name, { name, at: file.at(item) });
   }
   return [...found.values()];
 }

@@ -54,7 +54,9 @@ export function readConditions(
 
 /** The fields of `to` where it is a map. */
 export function readTarget(file: YamlFile, node: YamlNode): Fields | undefined {
-  return isMap(node) ? file.fields(node, targetFields, '`to`') : undefined;
+  if (!isMap(node)) return undefined;
+  file.filledMap(node);
+  return file.fields(node, targetFields, '`to`');
 }
 
 function readHeaders(file: YamlFile, node: YamlNode): readonly ValueMatch[] {
@@ -100,6 +102,7 @@ function readClaims(file: YamlFile, node: YamlNode): readonly ClaimMatch[] {
     file.wrongType(node, 'claims and their values, such as { department: finance }');
     return [];
   }
+  if (!file.filledMap(node)) return [];
   return file
     .entries(node)
     .map(({ key, value }) => ({

@@ -5,6 +5,8 @@ interface FieldSpec {
   readonly required?: true;
   /** Known to the design, not to this version: refused with that reason. */
   readonly later?: true;
+  /** Left out it means more than with any value, so that nothing behind its colon is a mistake. */
+  readonly narrows?: true;
   /** JSON Schema of the value. */
   readonly schema: Readonly<Record<string, unknown>>;
 }

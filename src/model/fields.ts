@@ -59,17 +59,20 @@ export const peerFields: FieldTable = {
     schema: { enum: ['https_web', 'https_spiffe'] },
   },
   endpoint_id: {
+    narrows: true,
     description: 'with https_spiffe: the SPIFFE ID that the endpoint must have',
     example: 'spiffe://partner.test/bundle',
     schema: { type: 'string', pattern: '^spiffe://[a-z0-9._-]+/.+$' },
   },
   bundle: {
+    narrows: true,
     description:
       'the bundle to begin with, as the partner publishes it; needed with https_spiffe, where the first fetch is checked with it',
     example: '|',
     schema: text,
   },
   ca: {
+    narrows: true,
     description:
       'with https_web: certificates (PEM) of a private CA that is taken in place of the public ones',
     example: '|',
@@ -108,21 +111,25 @@ export const operatorFields: FieldTable = {
 
 export const breakglassFields: FieldTable = {
   approvals: {
+    narrows: true,
     description: 'how many operators it takes to grant access beside Git: 1 or 2; 1 unless said',
     example: '2',
     schema: { enum: [1, 2] },
   },
   max: {
+    narrows: true,
     description: 'how long such a grant may last, at most 24h; 4h unless said',
     example: '4h',
     schema: duration,
   },
   ticket: {
+    narrows: true,
     description: 'required: no grant without the ticket that it is for; optional unless said',
     example: 'required',
     schema: { enum: ['required', 'optional'] },
   },
   who: {
+    narrows: true,
     description:
       'the operators who may grant and approve, as `chancery log` names them ("token NAME", "uid N" on the machine of the control plane, or a SPIFFE ID); any operator when left out',
     example: '["token oncall", spiffe://shop.test/platform]',
@@ -191,6 +198,7 @@ export const meshFields: FieldTable = {
     schema: object(() => operatorFields),
   },
   breakglass: {
+    narrows: true,
     description: 'access that operators grant beside Git, for a time',
     example: '{ approvals: 2, max: 4h }',
     schema: object(() => breakglassFields),
@@ -203,14 +211,16 @@ export const meshFields: FieldTable = {
 };
 
 export const matchFields: FieldTable = {
-  path: { description: 'a path pattern', example: '/v2/**', schema: text },
-  method: { description: 'an HTTP method', example: 'GET', schema: text },
+  path: { narrows: true, description: 'a path pattern', example: '/v2/**', schema: text },
+  method: { narrows: true, description: 'an HTTP method', example: 'GET', schema: text },
   header: {
+    narrows: true,
     description: 'headers and their exact values, "*" for any',
     example: '{ x-beta: "1" }',
     schema: textMap,
   },
   query: {
+    narrows: true,
     description: 'query parameters and their exact values, "*" for any',
     example: '{ beta: "1" }',
     schema: textMap,
@@ -240,6 +250,7 @@ export const retryFields: FieldTable = {
 export const routeFields: FieldTable = {
   id: { description: 'a stable name of the route', example: 'beta', schema: name },
   match: {
+    narrows: true,
     description: 'which requests; all when left out',
     example: '{ header: { x-beta: "1" } }',
     schema: object(() => matchFields),
@@ -339,6 +350,7 @@ export const serviceFields: FieldTable = {
     schema: text,
   },
   identity: {
+    narrows: true,
     description:
       'what a process must show to be this service (unix, systemd, container, cgroup, parent), and its host (host)',
     example: '{ unix: { user: payments } }',
@@ -361,6 +373,7 @@ export const serviceFields: FieldTable = {
     schema: { type: 'array', items: object(() => ruleFields), minItems: 1 },
   },
   deny: {
+    narrows: true,
     description: 'who may not, whatever allow says',
     example: '[{ from: "*", to: "* /internal/**" }]',
     schema: { type: 'array', items: object(() => ruleFields), minItems: 1 },

@@ -165,6 +165,62 @@ describe('intent', () => {
     assert.ok(intent !== undefined);
   });
 
+  it('an error behind any number of warnings refuses the tree, and is told', () => {
+    const callers = Array.from({ length: 1_200 }, () => 'reports').join(', ');
+    const files = {
+      ...base,
+      'services/checkout.yaml': `${base['services/checkout.yaml']}\nallow: [{ from: [${callers}] }]\n`,
+      'services/reports.yaml': `${base['services/reports.yaml']}\ndeny: [{ from: nobody }]\n`,
+    };
+    const { intent, findings } = parse(files);
+    assert.equal(findings.length, 1_000);
+    assert.deepEqual(
+      findings.filter(({ severity }) => severity === 'error').map(({ code }) => code),
+      ['CH1030'],
+    );
+    assert.equal(intent, undefined);
+  });
+
+  it('a field that narrows and has no value is an error at its key', () => {
+    for (const rule of [
+      'to:',
+      'to: { request: }',
+      'to: { request: GET /, headers: }',
+      'to: { host: }',
+      'token:',
+      'token: { scopes: }',
+      'when:',
+      'mode:',
+    ]) {
+      const text = `${base['services/checkout.yaml']}\nallow:\n  - from: reports\n    ${rule}\n`;
+      const { intent, findings } = parse({ ...base, 'services/checkout.yaml': text });
+      assert.deepEqual(
+        findings.map(({ code, severity }) => [code, severity]),
+        [['CH1124', 'error']],
+        rule,
+      );
+      assert.equal(intent, undefined);
+    }
+    for (const rule of ['to: {}', 'to: { headers: {} }', 'token: { claims: {} }']) {
+      const text = `${base['services/checkout.yaml']}\nallow:\n  - from: reports\n    ${rule}\n`;
+      const { findings } = parse({ ...base, 'services/checkout.yaml': text });
+      assert.deepEqual(
+        findings.map(({ code }) => code),
+        ['CH1033'],
+        rule,
+      );
+    }
+  });
+
+  it('what is as long as a file is told in short', () => {
+    const text = `${base['services/checkout.yaml']}\nallow: [{ from: ${'x'.repeat(100_000)} }]\n`;
+    const { findings } = parse({ ...base, 'services/checkout.yaml': text });
+    assert.deepEqual(
+      findings.map(({ code, message }) => [code, message.length < 500]),
+      [['CH1030', true]],
+    );
+  });
+
   it('mistakes of several files are found at once', () => {
     const files = {
       ...inPayments('v1: 90', 'v1: 80'),

@@ -51,6 +51,8 @@ const nothing: ParseMemory = {
 };
 const servicesMax = 10_000;
 const findingsMax = 1_000;
+/** Of each text of one. */
+const textMax = 400;
 const meshPath = 'mesh.yaml';
 
 /**
@@ -81,12 +83,48 @@ export function parseIntent(
   const ordered = [...readings, ...services.values()].flatMap((reading) =>
     inFile(reading, across.get(reading.path)),
   );
-  const findings = [...stray, ...ordered].slice(0, findingsMax);
+  const found = [...stray, ...ordered];
+  const findings = foremost(found).map(shortened);
   return {
-    intent: hasErrors(findings) ? undefined : built?.intent,
+    intent: hasErrors(found) ? undefined : built?.intent,
     findings,
     memory: { mesh, services, named, built: built ?? memory.built },
   };
+}
+
+/** Whatever is left out, no error is, as long as there are no more of them. */
+function foremost(findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length <= findingsMax) return findings;
+  let room = findingsMax - findings.filter(isError).length;
+  return findings
+    .filter((finding) => {
+      if (isError(finding)) return true;
+      room -= 1;
+      return room >= 0;
+    })
+    .slice(0, findingsMax);
+}
+
+function isError({ severity }: Finding): boolean {
+  return severity === 'error';
+}
+
+/** What a file says may be as long as the file; who reads the finding has it before him. */
+function shortened(finding: Finding): Finding {
+  const { message, found, expected } = finding;
+  if (![message, found, expected].some((text) => text !== undefined && text.length > textMax))
+    return finding;
+  return {
+    ...finding,
+    message: shortText(message),
+    ...(found === undefined ? {} : { found: shortText(found) }),
+    ...(expected === undefined ? {} : { expected: shortText(expected) }),
+  };
+}
+
+function shortText(text: string): string {
+  if (text.length <= textMax) return text;
+  return `${text.slice(0, textMax / 2)} … ${text.slice(-textMax / 4)}`;
 }
 
 interface Reread {

@@ -138,6 +138,7 @@ export function readValues(
     file.wrongType(node, 'names and values, such as { x-beta: "1" }');
     return [];
   }
+  if (!file.filledMap(node)) return [];
   return file.entries(node).flatMap(({ key, value }) => {
     const text = file.text(value, 'a value, or "*" for any');
     if (text === undefined) return [];

@@ -3,22 +3,26 @@ import { type FieldTable, name, object, oneOrMany, text, textMap } from './field
 
 export const tokenFields: FieldTable = {
   issuer: {
+    narrows: true,
     description:
       'who signed it: a name of `issuers` in mesh.yaml, or several; any of them when left out',
     example: 'acme-login',
     schema: oneOrMany(name),
   },
   audience: {
+    narrows: true,
     description: 'for whom it is: one of these is in `aud`; what the issuer says when left out',
     example: 'payments',
     schema: oneOrMany(text),
   },
   scopes: {
+    narrows: true,
     description: 'what it grants: all of these',
     example: '[charges.read]',
     schema: oneOrMany(text),
   },
   claims: {
+    narrows: true,
     description: 'claims and their values; of several values any one',
     example: '{ department: finance }',
     schema: {
@@ -30,16 +34,19 @@ export const tokenFields: FieldTable = {
 
 export const targetFields: FieldTable = {
   request: {
+    narrows: true,
     description: '"METHOD PATH", or "pkg.Service/Method" for gRPC; everything when left out',
     example: 'GET /v1/charges/*',
     schema: oneOrMany(text),
   },
   headers: {
+    narrows: true,
     description: 'headers and their exact values, "*" for any',
     example: '{ x-tenant: acme }',
     schema: textMap,
   },
   host: {
+    narrows: true,
     description: 'the name by which the service was called, or several',
     example: 'payments',
     schema: oneOrMany(text),
@@ -55,6 +62,7 @@ export const ruleFields: FieldTable = {
     schema: oneOrMany(text),
   },
   to: {
+    narrows: true,
     description:
       'what: "METHOD PATH" with * and **, "pkg.Service/Method" for gRPC, or a map that names headers and hosts, too; everything when left out',
     example: 'GET /v1/charges/*',
@@ -69,16 +77,19 @@ export const ruleFields: FieldTable = {
   },
   description: { description: 'why the rule is there', example: 'monthly report', schema: text },
   token: {
+    narrows: true,
     description: 'what the verified token of the request holds',
     example: '{ scopes: [charges.read] }',
     schema: object(() => tokenFields),
   },
   when: {
+    narrows: true,
     description: 'a condition in CEL over request, source, destination, token and time',
     example: 'source.team == destination.team',
     schema: text,
   },
   mode: {
+    narrows: true,
     description: 'enforce, or audit: the rule decides nothing and says what it would have done',
     example: 'enforce',
     schema: { enum: ['enforce', 'audit'] },

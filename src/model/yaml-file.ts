@@ -159,6 +159,10 @@ export class YamlFile {
       }
     }
     const fields = new Fields(node, entries);
+    for (const { key, keyNode } of entries) {
+      const isSaid = !Object.hasOwn(table, key) || fields.get(key) !== undefined;
+      if (!isSaid && table[key]?.narrows) this.#noValue(key, keyNode);
+    }
     for (const [name, field] of Object.entries(table)) {
       if (field.required === true && fields.get(name) === undefined) {
         this.report('CH1012', node, `${what} needs the field \`${name}\``, {
@@ -168,6 +172,12 @@ export class YamlFile {
       }
     }
     return fields;
+  }
+
+  #noValue(key: string, keyNode: YamlNode): void {
+    this.report('CH1124', keyNode, `\`${key}\` has no value`, {
+      help: 'say what is meant, or take the field out: without it nothing is narrowed',
+    });
   }
 
   #unknownField(key: string, keyNode: YamlNode, table: FieldTable, what: string): void {
@@ -199,7 +209,10 @@ export class YamlFile {
   /** The nodes of a list; a single value counts as a list of one where `orOne` says so. An empty list is an error. */
   list(node: YamlNode, what: string, orOne: boolean): readonly YamlNode[] | undefined {
     if (isSeq(node)) {
-      if (node.items.length > 0) return node.items as readonly YamlNode[];
+      if (node.items.length > 0) {
+        this.#warnOfTwins(node.items as readonly YamlNode[]);
+        return node.items as readonly YamlNode[];
+      }
       this.report('CH1033', node, `an empty list means nothing here: ${what}`, {
         help: 'leave the field out, or name at least one',
       });
@@ -208,6 +221,31 @@ export class YamlFile {
     if (orOne && node !== null && node !== undefined && !isAlias(node)) return [node];
     this.wrongType(node, `a list: ${what}`);
     return undefined;
+  }
+
+  #warnOfTwins(items: readonly YamlNode[]): void {
+    const first = new Map<unknown, YamlNode>();
+    for (const item of items) {
+      if (!isScalar(item)) continue;
+      const twin = first.get(item.value);
+      if (twin === undefined) first.set(item.value, item);
+      else {
+        this.report('CH1125', item, `${kindOf(item)} stands twice in one list`, {
+          severity: 'warning',
+          related: [{ at: this.at(twin), message: 'first here' }],
+          help: 'take one of them out',
+        });
+      }
+    }
+  }
+
+  /** An empty map is an error. */
+  filledMap(node: YAMLMap): boolean {
+    if (node.items.length > 0) return true;
+    this.report('CH1033', node, 'an empty map means nothing here', {
+      help: 'leave the field out, or name at least one',
+    });
+    return false;
   }
 
   wrongType(node: YamlNode, expected: string): void {
