@@ -1,3 +1,4 @@
+import type { Finding, Position } from '../base/finding.ts';
 import { nearestName } from '../base/nearest.ts';
 import { checkCel } from '../cel/check.ts';
 import { standardDeclarations } from '../cel/variables.ts';
@@ -15,7 +16,12 @@ export function buildConditions(
   known: KnownNames,
   report: Report,
 ): Conditions {
-  const { headers, hosts } = draft;
+  const { headers } = draft;
+  const hosts = draft.hosts.map(({ text }) => text);
+  for (const { text, at } of draft.hosts) {
+    // Its proxy answers 421 to any other name (CH4111).
+    if (text !== known.callee) report(neverHost(text, at, known.callee));
+  }
   const token = draft.token && buildToken(draft.token, known.mesh, report);
   const when = draft.when && buildWhen(draft.when, known, report);
   return {
@@ -23,6 +29,17 @@ export function buildConditions(
     hosts,
     ...(token === undefined ? {} : { token }),
     ...(when === undefined ? {} : { when }),
+  };
+}
+
+function neverHost(text: string, at: Position, callee: string): Finding {
+  return {
+    code: 'CH1143',
+    severity: 'warning',
+    message: `no request comes to ${callee} for the host "${text}"`,
+    at,
+    expected: `${callee}, the name by which it is called`,
+    nearest: callee,
   };
 }
 

@@ -16,9 +16,14 @@ import {
 /** The conditions of a rule as its file says them; what they name is looked up when the whole tree is known. */
 export interface ConditionsDraft {
   readonly headers: readonly ValueMatch[];
-  readonly hosts: readonly string[];
+  readonly hosts: readonly NamedHost[];
   readonly token: TokenDraft | undefined;
   readonly when: WhenDraft | undefined;
+}
+
+interface NamedHost {
+  readonly text: string;
+  readonly at: Position;
 }
 
 export interface TokenDraft {
@@ -70,10 +75,10 @@ function readHeaders(file: YamlFile, node: YamlNode): readonly ValueMatch[] {
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function readHosts(file: YamlFile, node: YamlNode): readonly string[] {
+function readHosts(file: YamlFile, node: YamlNode): readonly NamedHost[] {
   return readWords(file, node, 'the name of a host').flatMap(({ text, node: at }) => {
     const host = text.toLowerCase();
-    if (hostName.test(host)) return [host];
+    if (hostName.test(host)) return [{ text: host, at: file.at(at) }];
     file.report('CH1115', at, `"${text}" is no name of a host`, {
       expected: 'a name without port, such as payments or payments.acme.test',
     });

@@ -56,6 +56,30 @@ describe('names that a condition compares with', () => {
     }
   });
 
+  it('a host by which the service is not called, and an issuer of a test that nobody is, are told', () => {
+    const found = (rule: object) => {
+      const files = filesFor('request.host == "payment"');
+      files.set(
+        'services/desk.yaml',
+        JSON.stringify({ service: 'desk', owner: 'us', protocol: 'http', port: 7_050, ...rule }),
+      );
+      return parseIntent(files).findings.map(({ code, severity, nearest }) => {
+        return [code, severity, nearest];
+      });
+    };
+    const ofCondition = ['CH1143', 'warning', 'payments'];
+    assert.deepEqual(found({ allow: [{ from: 'web', to: { host: ['desk', 'desks'] } }] }), [
+      ['CH1143', 'warning', 'desk'],
+      ofCondition,
+    ]);
+    const test = { from: 'web', request: 'GET /', expect: 'deny' };
+    assert.deepEqual(found({ tests: [{ ...test, token: { issuer: 'logn' } }] }), [
+      ['CH1113', 'error', 'login'],
+      ofCondition,
+    ]);
+    assert.deepEqual(found({ tests: [{ ...test, token: {} }] }), [ofCondition]);
+  });
+
   it('say nothing where they may be', () => {
     for (const when of [
       '"support" in source.roles',

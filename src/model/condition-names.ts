@@ -72,6 +72,8 @@ function namesFor(read: string, known: KnownNames): Names | undefined {
       return { ...oneOf(mesh.roles.keys()), expected: 'a role of mesh.yaml' };
     case 'destination.service':
       return { ...oneOf([callee]), expected: `${callee}, whose rule it is` };
+    case 'request.host':
+      return { ...oneOf([callee]), expected: `${callee}, the name by which it is called` };
     case 'source.service':
       // Identities of a peer have names of their own.
       return mesh.peers.size > 0 ? undefined : serviceNames(known);

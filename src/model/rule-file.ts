@@ -114,7 +114,7 @@ function conditionWords({ headers, hosts, token, when }: ConditionsDraft): reado
   const issuers = token?.issuers.map(({ text }) => text) ?? [];
   return [
     ...headers.map(({ name, value }) => `${name}=${value.kind === 'exact' ? value.text : '*'}`),
-    ...hosts,
+    ...hosts.map(({ text }) => text),
     ...(token === undefined ? [] : ['token', ...issuers, ...token.audiences, ...token.scopes]),
     ...(token?.claims ?? []).map(({ name, values }) => `${name}=${values.join('|')}`),
     ...(when === undefined ? [] : ['when', when.text]),

@@ -1,3 +1,5 @@
+import type { Position } from '../base/finding.ts';
+import { nearestName } from '../base/nearest.ts';
 import { buildAttributes } from './attributes-file.ts';
 import { buildConditions } from './condition-build.ts';
 import type { Guest } from './condition-types.ts';
@@ -25,6 +27,7 @@ import type {
   Rule,
   Service,
   ServiceName,
+  TestToken,
   VersionName,
 } from './types.ts';
 
@@ -245,10 +248,30 @@ function buildCalls(draft: ServiceDraft, tree: Tree): readonly Call[] {
 }
 
 function buildTests(draft: ServiceDraft, tree: Tree): readonly IntentTest[] {
-  return draft.tests.map(({ fromAt, ...test }) => {
+  return draft.tests.map(({ fromAt, tokenAt, ...test }) => {
     if (!tree.drafts.has(test.from)) {
       tree.report(unknownService(fromAt, test.from, tree.drafts.keys()));
     }
+    if (test.token !== undefined && tokenAt !== undefined)
+      checkTestToken(test.token, tokenAt, tree);
     return { ...test, to: draft.name };
+  });
+}
+
+/** A token that nobody could have signed counts as none, and a test that expects a denial would hold for that reason. */
+function checkTestToken({ issuer }: TestToken, at: Position, { mesh, report }: Tree): void {
+  const { issuers } = mesh;
+  if (issuer === undefined ? issuers.size === 1 : issuers.has(issuer)) return;
+  const nearest = issuer === undefined ? undefined : nearestName(issuer, issuers.keys());
+  report({
+    code: 'CH1113',
+    severity: issuer === undefined ? 'warning' : 'error',
+    message:
+      issuer === undefined
+        ? `the token of a test does not say which of ${issuers.size} issuers signed it`
+        : `there is no issuer "${issuer}"`,
+    at,
+    expected: 'a name of `issuers` in mesh.yaml',
+    ...(nearest === undefined ? {} : { nearest }),
   });
 }

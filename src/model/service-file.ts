@@ -59,6 +59,7 @@ interface TestDraft {
   readonly path: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly token: TestToken | undefined;
+  readonly tokenAt: Position | undefined;
   readonly expect: 'allow' | 'deny';
 }
 
@@ -225,6 +226,7 @@ function readTest(file: YamlFile, node: YamlNode, protocol: Protocol): TestDraft
   if (from === undefined || expect === undefined || request === undefined) return undefined;
   const nameNode = fields.get('name');
   const name = nameNode === undefined ? undefined : file.text(nameNode, 'a text');
+  const tokenNode = fields.get('token');
   return {
     at: file.at(node),
     name: name ?? `${from}: ${text}`,
@@ -232,7 +234,8 @@ function readTest(file: YamlFile, node: YamlNode, protocol: Protocol): TestDraft
     fromAt: file.at(fromNode),
     ...request,
     headers: readTexts(file, fields.get('headers')),
-    token: readTestToken(file, fields.get('token')),
+    token: readTestToken(file, tokenNode),
+    tokenAt: tokenNode === undefined ? undefined : file.at(tokenNode),
     expect,
   };
 }
