@@ -72,6 +72,14 @@ function readHeaders(file: YamlFile, node: YamlNode): readonly ValueMatch[] {
       expected: 'letters, digits and hyphens; method, path and host have their own place in `to`',
     });
   }
+  for (const { name, value } of found) {
+    // As a request may carry it, and as rules see it (RFC 9110 section 5.5).
+    if (value.kind === 'present' || !/^\s|\s$|[\0-\x08\n-\x1f\x7f]/.test(value.text)) continue;
+    file.report('CH1143', node, `no header "${name}" has such a value`, {
+      severity: 'warning',
+      expected: 'a value without white space around it, line breaks and control characters',
+    });
+  }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -91,12 +99,22 @@ function readToken(file: YamlFile, node: YamlNode): TokenDraft | undefined {
   if (fields === undefined) return undefined;
   const texts = (name: string): readonly string[] =>
     readWords(file, fields.get(name), 'a text').map(({ text }) => text);
+  const scopes = readWords(file, fields.get('scopes'), 'a text');
+  for (const { text, node: at } of scopes) {
+    // RFC 6749 section 3.3: they are apart by spaces.
+    if (/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text)) continue;
+    const parts = text.split(' ').filter((part) => part !== '');
+    file.report('CH1143', at, `no token has the scope "${text}"`, {
+      severity: 'warning',
+      expected: parts.length > 1 ? `[${parts.join(', ')}]` : 'a scope without spaces',
+    });
+  }
   return {
     issuers: readWords(file, fields.get('issuer'), 'a name of `issuers`').map(
       ({ text, node: at }) => ({ text, at: file.at(at) }),
     ),
     audiences: texts('audience'),
-    scopes: texts('scopes'),
+    scopes: scopes.map(({ text }) => text),
     claims: readClaims(file, fields.get('claims')),
   };
 }

@@ -80,6 +80,28 @@ describe('names that a condition compares with', () => {
     assert.deepEqual(found({ tests: [{ ...test, token: {} }] }), [ofCondition]);
   });
 
+  it('a scope with a space and a header value with white space around it are told', () => {
+    for (const [rule, code] of [
+      [{ token: { scopes: 'read write' } }, 'CH1143'],
+      [{ token: { scopes: [''] } }, 'CH1143'],
+      [{ token: { scopes: ['https://a.test/x:read', 'charges.read'] } }, undefined],
+      [{ to: { headers: { 'x-a': ' acme' } } }, 'CH1143'],
+      [{ to: { headers: { 'x-a': 'a\nb' } } }, 'CH1143'],
+      [{ to: { headers: { 'x-a': 'a b\tc' } } }, undefined],
+    ] as const) {
+      const files = filesFor('true || has(token)');
+      const service = { service: 'desk', owner: 'us', protocol: 'http', port: 7_050 };
+      files.set(
+        'services/desk.yaml',
+        JSON.stringify({ ...service, allow: [{ from: 'web', ...rule }] }),
+      );
+      const codes = parseIntent(files).findings.flatMap(({ code: found, at }) =>
+        at?.file === 'services/desk.yaml' ? [found] : [],
+      );
+      assert.deepEqual(codes, code === undefined ? [] : [code], JSON.stringify(rule));
+    }
+  });
+
   it('say nothing where they may be', () => {
     for (const when of [
       '"support" in source.roles',
