@@ -241,6 +241,8 @@ export const worlds = {
     token('door', 'alice'),
     token('door', 'bob', { scopes: ['read'] }),
     token('login', 'alice', { audiences: ['special'], onlyForRules: true, scopes: ['read'] }),
+    token('login', 'alice', { audiences: ['shop', 'special'] }),
+    token('door', 'bob', { audiences: ['shop', 'special'], claims: { level: '1' } }),
   ],
   timeMs: [Date.UTC(2025, 6), Date.UTC(2026, 6)],
   address: ['10.0.0.1', '10.0.0.2'],

@@ -101,7 +101,7 @@ describe('a person', () => {
     );
     assert.equal(
       never(naming, from('person:ann', ', token: { audience: reports }')),
-      `${rule}ann: a token for reports alone names nobody`,
+      'the rule "a" holds for person:ann only by a token that is for reports and for shop',
     );
     assert.equal(never(naming, from('person:ann', ', token: { audience: shop }')), undefined);
     assert.equal(

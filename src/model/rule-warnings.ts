@@ -84,7 +84,7 @@ export function warnOfNeverPeople(
       report({
         code: 'CH1142',
         severity: 'warning',
-        message: `the rule "${id}" never holds for ${text}: ${whyNever(by, conditions?.token)}`,
+        message: `the rule "${id}" ${howSeldom(text, by, conditions?.token)}`,
         at,
         help: 'name an issuer with `person`, and an audience that it has in mesh.yaml',
       });
@@ -113,7 +113,7 @@ function guestsOf(who: Principal): readonly Guest[] {
   return who.kind === 'role' ? who.guests : [];
 }
 
-/** Whether a token of the issuer may name somebody and be one that the rule wants. */
+/** Whether a token of the issuer alone may name somebody and be one that the rule wants. */
 function mayCarry({ name, audiences }: TokenIssuer, wanted: TokenMatch | undefined): boolean {
   if (wanted === undefined) return true;
   const isIssuer = wanted.issuers.length === 0 || wanted.issuers.includes(name);
@@ -123,11 +123,19 @@ function mayCarry({ name, audiences }: TokenIssuer, wanted: TokenMatch | undefin
   return isIssuer && isFor;
 }
 
-function whyNever(by: readonly TokenIssuer[], wanted: TokenMatch | undefined): string {
-  if (by.length === 0) return 'no issuer says who somebody is';
+function howSeldom(
+  guest: Guest,
+  by: readonly TokenIssuer[],
+  wanted: TokenMatch | undefined,
+): string {
+  const never = `never holds for ${guest}`;
+  if (by.length === 0) return `${never}: no issuer says who somebody is`;
   const issuers = wanted?.issuers ?? [];
   const fitting = by.filter(({ name }) => issuers.length === 0 || issuers.includes(name));
-  return fitting.length === 0
-    ? `it wants a token of ${issuers.join(' or ')}, which does not say so`
-    : `a token for ${wanted?.audiences.join(' or ')} alone names nobody`;
+  if (fitting.length === 0)
+    return `${never}: it wants a token of ${issuers.join(' or ')}, which does not say so`;
+  // A token for an audience of one rule alone names nobody.
+  const own = [...new Set(fitting.flatMap(({ audiences }) => audiences))];
+  const both = `${wanted?.audiences.join(' or ')} and for ${own.join(' or ')}`;
+  return `holds for ${guest} only by a token that is for ${both}`;
 }

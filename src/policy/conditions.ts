@@ -39,23 +39,25 @@ export function compileConditions(conditions: Conditions, effect: 'allow' | 'den
       : [whenTest(compileCel(when.expr), (token?.audiences.length ?? 0) > 0)]),
   ];
   const [only] = tests;
-  return only !== undefined && tests.length === 1 ? only : allOf(tests);
+  return only !== undefined && tests.length === 1 ? only : allOf(tests, effect);
 }
 
-function allOf(tests: readonly Test[]): Test {
+function allOf(tests: readonly Test[], effect: 'allow' | 'deny'): Test {
   return (facts, read) => {
     let open: Held = holds;
     for (const test of tests) {
       const held = test(facts, read);
       if (held.kind === 'fails') return held;
-      if (held.kind !== 'holds') open = worse(open, held);
+      if (held.kind !== 'holds') open = worse(open, held, effect);
     }
     return open;
   };
 }
 
-/** What is not known may yet fail, so it outweighs a fault. */
-function worse(before: Held, held: Held): Held {
+/** Of a denial what is not known may yet fail, so it outweighs a fault; of an allow nothing makes up for a fault. */
+function worse(before: Held, held: Held, effect: 'allow' | 'deny'): Held {
+  const fault = [before, held].find(({ kind }) => kind === 'fault');
+  if (effect === 'allow' && fault !== undefined) return fault;
   if (held.kind === 'depends' && before.kind === 'depends') {
     return { kind: 'depends', on: [...new Set([...before.on, ...held.on])] };
   }

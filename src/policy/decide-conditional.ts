@@ -1,10 +1,12 @@
 import type { CelRead } from '../cel/value.ts';
+import type { Conditions } from '../model/condition-types.ts';
 import type { ConditionalRule, ConditionalRules } from './compiled-policy.ts';
 import type { Held } from './conditions.ts';
 import type { Allow, Decision, Deny, Depends, Noted, RuleFault, RuleRef } from './decision.ts';
 import { deniedBy, notAllowed } from './denials.ts';
 import { compareText } from './document.ts';
 import { unknown } from './facts.ts';
+import { denialFollows } from './implied.ts';
 import { mayMeetPeople } from './people-open.ts';
 import { conditionRead, type Question } from './question.ts';
 import { eachRule, findRule } from './rule-index.ts';
@@ -56,10 +58,26 @@ export function decideConditional(
     (holds?.isTold ? holds.rule.allow : undefined) ??
     (person && findRule(service.allow, person, wanted)) ??
     holds?.rule.allow;
-  const open = granted === undefined ? grants.open : denials.open;
+  const open = granted === undefined ? lettingIn(asked, grants.open, denials.open) : denials.open;
   const decided: Allow | Deny = granted ?? notAllowed(asked);
   const decision = open.length === 0 ? decided : depends(decided, open);
   return withNotes(peopleOpen(asked, read, decision), [denials, grants]);
+}
+
+/** What lets in only when it is refused lets nothing in. */
+function lettingIn(
+  { service }: Question,
+  grants: readonly Open[],
+  denials: readonly Open[],
+): readonly Open[] {
+  if (grants.length === 0 || denials.length === 0) return grants;
+  const conditionsOf = ({ rule }: Open): Conditions | undefined =>
+    service.policy.rules.find(({ id }) => id === rule.ref.id)?.conditions;
+  const denied = denials.map(conditionsOf);
+  return grants.filter((grant) => {
+    const conditions = conditionsOf(grant);
+    return !denied.some((denial) => denialFollows(conditions, denial));
+  });
 }
 
 const noGrants: Outcome = { holds: undefined, open: [], audits: [], faults: [] };
@@ -124,9 +142,11 @@ function depends(otherwise: Allow | Deny, open: readonly Open[]): Depends {
 function peopleOpen(asked: Question, read: CelRead, decision: Decision): Decision {
   const { facts, service, wanted } = asked;
   if (facts.token !== unknown || service.people === undefined) return decision;
+  // Nobody is behind a request without a token that verifies.
+  const withToken: CelRead = (name) => (name === 'token' ? true : read(name));
   const may = (effect: 'allow' | 'deny'): boolean =>
     mayMeetPeople(service, effect, wanted, ({ test }) => {
-      const { kind } = test(facts, read);
+      const { kind } = test(facts, withToken);
       return kind === 'holds' || kind === 'depends' || (kind === 'fault' && effect === 'deny');
     });
   if (decision.kind !== 'depends') {

@@ -34,17 +34,18 @@ const foreign = generateKeyPairSync('ed25519');
 
 const jwkOf = (key: KeyObject): object => createPublicKey(key).export({ format: 'jwk' });
 
-function bundleOf(roots: readonly Made[]): string {
-  const x509 = roots.map(({ der, key }) => ({
-    ...{ use: 'x509-svid', x5c: [Buffer.from(der).toString('base64')], ...jwkOf(key) },
-  }));
+function bundleOf({ der, key }: Made): string {
+  const x5c = [Buffer.from(der).toString('base64')];
+  const x509 = { use: 'x509-svid', x5c, ...jwkOf(key) };
   const jwt = { use: 'jwt-svid', kid: 'k', ...jwkOf(foreign.privateKey) };
-  return JSON.stringify({ spiffe_sequence: 1, keys: [...x509, jwt] });
+  return JSON.stringify({ spiffe_sequence: 1, keys: [x509, jwt] });
 }
 
 export function guestFiles({ partner, third, old, sly }: Partners): Record<string, string> {
-  const peer = (roots: readonly Made[]): object => ({
-    ...{ endpoint: 'https://127.0.0.1:9/', profile: 'https_web', bundle: bundleOf(roots) },
+  const peer = (name: string, root: Made): object => ({
+    [name]: {
+      ...{ endpoint: `https://127.0.0.1:9/${name}`, profile: 'https_web', bundle: bundleOf(root) },
+    },
   });
   const mesh = {
     ...{ mesh: 'siege', trust_domain: 'siege.test' },
@@ -56,10 +57,10 @@ export function guestFiles({ partner, third, old, sly }: Partners): Record<strin
       },
     },
     peers: {
-      'partner.test': peer([partner]),
-      'third.test': peer([third]),
-      'old.test': peer([old]),
-      'sly.test': peer([sly]),
+      ...peer('partner.test', partner),
+      ...peer('third.test', third),
+      ...peer('old.test', old),
+      ...peer('sly.test', sly),
     },
   };
   return {
