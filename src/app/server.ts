@@ -15,7 +15,6 @@ import type { XdsService } from '../serve/xds/service.ts';
 import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import { AbsentOperators } from './breakglass/absent-operators.ts';
 import type { Breakglass } from './breakglass/open-breakglass.ts';
 import type { CaController } from './ca-controller.ts';
 import { ClockNotice } from './clock-notice.ts';
@@ -240,9 +239,6 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const reports = new HostReports({ ...foundation, ...foundation.use, confirmations, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const silentAgents = new SilentAgents({ plane, fleet: revisions.fleet, clock });
-  const absentOperators = new AbsentOperators({
-    ...{ store, clock, who: () => plane.mesh?.breakglass.who },
-  });
   const notices = new Notices({
     sources: [
       () => source.findings ?? [],
@@ -250,7 +246,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => foundation.tracing.findings,
       () => [...ca.findings, ...foundation.use.shadows.findings],
       () => clockNotice.findings,
-      () => [...replica.findings, ...foundation.breakglass.findings, ...absentOperators.look()],
+      () => [...replica.findings, ...foundation.breakglass.findings],
       () => [...foundation.trouble.look(), ...silentAgents.look()],
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),

@@ -2,10 +2,13 @@ import type { Matrix } from '../explain/why-matrix.ts';
 import { table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-export function matrixText({ paths, methods, cells, isCut }: Matrix, terminal: Terminal): string {
-  if (paths.length === 0) return '  no rule and no test names a path';
+export function matrixText(
+  { patterns, methods, cells, isCut }: Matrix,
+  terminal: Terminal,
+): string {
+  if (patterns.length === 0) return '  no rule and no test names a path';
   const hue = { allow: 'green', deny: 'red', depends: 'yellow' } as const;
-  const rows = paths.map((path, row) => [
+  const rows = patterns.map((path, row) => [
     path,
     ...methods.map((_method, column) => {
       const verdict = cells[row * methods.length + column]?.verdict ?? 'deny';

@@ -41,8 +41,8 @@ describe('the matrix of why', () => {
       const facts = forgotten(random, randomSent(random, written.protocol).facts);
       for (const from of identities) {
         const question = { from, to: callee, facts };
-        const { paths, methods, cells } = whyMatrix(intent, question);
-        const patterns = paths.map(patternFor);
+        const { patterns: rows, methods, cells } = whyMatrix(intent, question);
+        const patterns = rows.map(patternFor);
         for (let at = 0; at < bySeed / identities.length; at += 1) {
           const { request } = randomSent(random, written.protocol);
           if (request === undefined || !methods.includes(request.method)) continue;

@@ -18,7 +18,7 @@ export interface MatrixCell {
 }
 
 export interface Matrix {
-  readonly paths: readonly string[];
+  readonly patterns: readonly string[];
   readonly methods: readonly string[];
   /** By path, then by method. */
   readonly cells: readonly MatrixCell[];
@@ -58,7 +58,7 @@ export function whyMatrix(
       return { method, path, verdict, rule };
     }),
   );
-  return { paths: rows.map(({ path }) => path), methods, cells, isCut };
+  return { patterns: rows.map(({ path }) => path), methods, cells, isCut };
 }
 
 function methodsOf(service: Service | undefined, rules: readonly Rule[]): readonly string[] {

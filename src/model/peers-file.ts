@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
-import { peerFields } from './fields.ts';
+import { peerFields } from './peer-fields.ts';
 import { readTrustDomain, readWord } from './scalars.ts';
 import { parseSpiffeId, pathOf, type SpiffeId, trustDomainOf } from './spiffe-id.ts';
 import type { TrustDomain, TrustPeer } from './types.ts';

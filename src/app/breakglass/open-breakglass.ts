@@ -2,7 +2,9 @@ import type { Finding } from '../../base/finding.ts';
 import { timeText } from '../../base/time-text.ts';
 import type { Grant } from '../../breakglass/grant.ts';
 import type { Store } from '../../store/store.ts';
+import type { ControlPlane } from '../control-plane.ts';
 import type { Replica } from '../replicas/replica.ts';
+import { AbsentOperators } from './absent-operators.ts';
 import { Grants, type GrantsParts, grantKind } from './grants.ts';
 import { GrantUses, type Use } from './uses.ts';
 
@@ -15,19 +17,27 @@ export interface Breakglass {
 }
 
 export async function openBreakglass(
-  parts: GrantsParts & { readonly store: Store; readonly replica: Replica },
+  parts: GrantsParts & {
+    readonly store: Store;
+    readonly replica: Replica;
+    readonly plane: Pick<ControlPlane, 'mesh'>;
+  },
 ): Promise<Breakglass> {
   const { store, replica, metrics } = parts;
   const grants = await Grants.open(parts);
   // A host may be quicker than the feed of this replica.
   const isKnown = async (grant: string): Promise<boolean> =>
     grants.get(grant) !== undefined || (await store.get(grantKind, grant)) !== undefined;
+  const absent = new AbsentOperators({
+    ...{ store, clock: parts.clock, who: () => parts.plane.mesh?.breakglass.who },
+  });
   const uses = await GrantUses.open({ store, feed: replica.feed, metrics, isKnown });
   return {
     grants,
     uses,
     get findings() {
-      return grants.open.map((grant) => grantFinding(grant, uses.of(grant.id)));
+      const open = grants.open.map((grant) => grantFinding(grant, uses.of(grant.id)));
+      return [...open, ...absent.look()];
     },
   };
 }

@@ -1,5 +1,4 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import type { Certificate } from '../../support/peer.ts';
 import { type Made, make } from '../../support/pki.ts';
 import { idle, victim } from './world.ts';
 
@@ -94,275 +93,91 @@ deny:
   };
 }
 
-type Sign = (uris: readonly string[], issuer?: Made) => Certificate;
+/** Whose root signs; `own` is the CA of the mesh. */
+export type Issuer = keyof Partners | 'own';
 
-/** Who comes, what for, and what becomes of it. Where the first of two is a name, it is of the issuer's partner. */
-export const guestAttacks: readonly (readonly [
-  name: string,
-  who: (sign: Sign, all: Partners) => Certificate,
+/** Of the issuer's own trust domain, what stands behind it; what is asked for, and what becomes of it. */
+const own: readonly (readonly [
+  issuer: keyof Partners,
+  rest: string,
   path: string,
-  verdict: string,
+  gets: string,
 ])[] = [
-  [
-    'a guest whom a rule names',
-    (s, p) => s(['spiffe://partner.test/desk'], p.partner),
-    '/guest',
-    'GET /guest',
-  ],
-  [
-    'a guest in a role',
-    (s, p) => s(['spiffe://partner.test/lead'], p.partner),
-    '/support',
-    'GET /support',
-  ],
-  [
-    'a guest where everybody may',
-    (s, p) => s(['spiffe://partner.test/desk'], p.partner),
-    '/open/x',
-    '403 CH2101',
-  ],
-  [
-    'a guest with more segments',
-    (s, p) => s(['spiffe://partner.test/ns/bot'], p.partner),
-    '/bot',
-    'GET /bot',
-  ],
-  [
-    'one that no rule names',
-    (s, p) => s(['spiffe://partner.test/other'], p.partner),
-    '/guest',
-    '403 CH2105',
-  ],
-  [
-    'one with the name of a service of ours',
-    (s, p) => s(['spiffe://partner.test/web'], p.partner),
-    '/web',
-    '403 CH2105',
-  ],
-  [
-    'a segment more',
-    (s, p) => s(['spiffe://partner.test/desk/x'], p.partner),
-    '/guest',
-    '403 CH2105',
-  ],
-  ['a segment less', (s, p) => s(['spiffe://partner.test/ns'], p.partner), '/bot', '403 CH2105'],
-  ['another case', (s, p) => s(['spiffe://partner.test/DESK'], p.partner), '/guest', '403 CH2105'],
-  [
-    'a final slash',
-    (s, p) => s(['spiffe://partner.test/desk/'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'a slash before',
-    (s, p) => s(['spiffe://partner.test//desk'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'an empty segment',
-    (s, p) => s(['spiffe://partner.test/ns//bot'], p.partner),
-    '/bot',
-    '403 CH2120',
-  ],
-  ['a dot', (s, p) => s(['spiffe://partner.test/ns/./bot'], p.partner), '/bot', '403 CH2120'],
-  ['two dots', (s, p) => s(['spiffe://partner.test/x/../desk'], p.partner), '/guest', '403 CH2120'],
-  [
-    'two dots out of the trust domain',
-    (s, p) => s(['spiffe://partner.test/../siege.test/web'], p.partner),
-    '/web',
-    '403 CH2120',
-  ],
-  [
-    'an escaped letter',
-    (s, p) => s(['spiffe://partner.test/%64esk'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'an escaped slash',
-    (s, p) => s(['spiffe://partner.test/ns%2Fbot'], p.partner),
-    '/bot',
-    '403 CH2120',
-  ],
-  [
-    'escaped dots',
-    (s, p) => s(['spiffe://partner.test/x/%2e%2e/desk'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'an escaped end',
-    (s, p) => s(['spiffe://partner.test/desk%00'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'an end in the middle',
-    (s, p) => s(['spiffe://partner.test/desk\0/x'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'a line break',
-    (s, p) => s(['spiffe://partner.test/desk\n'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'a space behind',
-    (s, p) => s(['spiffe://partner.test/desk '], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  ['a query', (s, p) => s(['spiffe://partner.test/desk?x'], p.partner), '/guest', '403 CH2120'],
-  ['a fragment', (s, p) => s(['spiffe://partner.test/desk#x'], p.partner), '/guest', '403 CH2120'],
-  [
-    'a comma and a service of ours',
-    (s, p) => s(['spiffe://partner.test/desk,spiffe://siege.test/web'], p.partner),
-    '/web',
-    '403 CH2120',
-  ],
-  [
-    'a semicolon, as XFCC has it',
-    (s, p) => s(['spiffe://partner.test/desk;URI=spiffe://siege.test/web'], p.partner),
-    '/web',
-    '403 CH2120',
-  ],
-  [
-    'a quote, as XFCC has it',
-    (s, p) => s(['spiffe://partner.test/desk";URI="spiffe://siege.test/web'], p.partner),
-    '/web',
-    '403 CH2120',
-  ],
-  ['a port', (s, p) => s(['spiffe://partner.test:443/desk'], p.partner), '/guest', 'closed'],
-  ['a user', (s, p) => s(['spiffe://siege.test@partner.test/desk'], p.partner), '/guest', 'closed'],
-  [
-    'capitals in the trust domain',
-    (s, p) => s(['spiffe://Partner.test/desk'], p.partner),
-    '/guest',
-    'closed',
-  ],
-  [
-    'a dot behind the trust domain',
-    (s, p) => s(['spiffe://partner.test./desk'], p.partner),
-    '/guest',
-    'closed',
-  ],
-  [
-    'a trust domain below',
-    (s, p) => s(['spiffe://x.partner.test/desk'], p.partner),
-    '/guest',
-    'closed',
-  ],
-  ['a trust domain alone', (s, p) => s(['spiffe://partner.test'], p.partner), '/guest', 'closed'],
-  [
-    'the name that stands for all',
-    (s, p) => s(['spiffe://third.test/**'], p.third),
-    '/third',
-    '403 CH2120',
-  ],
-  ['somebody of all', (s, p) => s(['spiffe://third.test/a/b/c'], p.third), '/third', 'GET /third'],
-  [
-    'one of all who is denied',
-    (s, p) => s(['spiffe://third.test/bad'], p.third),
-    '/third',
-    '403 CH2102',
-  ],
-  [
-    'who is denied, with a slash',
-    (s, p) => s(['spiffe://third.test/bad/'], p.third),
-    '/third',
-    '403 CH2120',
-  ],
-  [
-    'who is denied, by a detour',
-    (s, p) => s(['spiffe://third.test/x/../bad'], p.third),
-    '/third',
-    '403 CH2120',
-  ],
-  [
-    'who is denied, and another',
-    (s, p) => s(['spiffe://third.test/a', 'spiffe://third.test/bad'], p.third),
-    '/third',
-    '403 CH2120',
-  ],
-  [
-    'two names of the partner',
-    (s, p) => s(['spiffe://partner.test/desk', 'spiffe://partner.test/lead'], p.partner),
-    '/guest',
-    '403 CH2120',
-  ],
-  [
-    'a name of the partner, and one of ours',
-    (s, p) => s(['spiffe://partner.test/desk', 'spiffe://siege.test/web'], p.partner),
-    '/web',
-    '403 CH2120',
-  ],
-  [
-    'a name of ours by the partner',
-    (s, p) => s(['spiffe://siege.test/web'], p.partner),
-    '/web',
-    'closed',
-  ],
-  [
-    'a name of ours, and one of the partner',
-    (s, p) => s(['spiffe://siege.test/web', 'spiffe://partner.test/desk'], p.partner),
-    '/web',
-    'closed',
-  ],
-  [
-    'a name of another partner',
-    (s, p) => s(['spiffe://third.test/a'], p.partner),
-    '/third',
-    'closed',
-  ],
-  [
-    'a name of a partner by our own CA',
-    (s) => s(['spiffe://partner.test/desk']),
-    '/guest',
-    'closed',
-  ],
-  [
-    'a name of ours by who says that its root is ours',
-    (s, p) => s(['spiffe://siege.test/web'], p.sly),
-    '/web',
-    'closed',
-  ],
-  [
-    'who says that its root is ours, as itself',
-    (s, p) => s(['spiffe://sly.test/a'], p.sly),
-    '/third',
-    'GET /third',
-  ],
-  [
-    'a name of a partner whose root has run out',
-    (s, p) => s(['spiffe://old.test/a'], p.old),
-    '/third',
-    'closed',
-  ],
-  [
-    'a trust domain that nobody believes',
-    (s) =>
-      s(
-        ['spiffe://nobody.test/desk'],
-        make({ name: 'r', ca: true, notAfterMs: Date.now() + dayMs }),
-      ),
-    '/guest',
-    'closed',
-  ],
-  [
-    'a role that it has not',
-    (s, p) => s(['spiffe://partner.test/desk'], p.partner),
-    '/role',
-    '403 CH2101',
-  ],
-  [
-    'a trust domain that it has not',
-    (s, p) => s(['spiffe://partner.test/desk'], p.partner),
-    '/own',
-    '403 CH2101',
-  ],
+  ['partner', '/desk', '/guest', 'GET /guest'],
+  ['partner', '/lead', '/support', 'GET /support'],
+  ['partner', '/ns/bot', '/bot', 'GET /bot'],
+  // What is for everybody is for the mesh, and a role of one is no role of another.
+  ['partner', '/desk', '/open/x', '403 CH2101'],
+  ['partner', '/desk', '/support', '403 CH2101'],
+  ['partner', '/desk', '/role', '403 CH2101'],
+  ['partner', '/desk', '/own', '403 CH2101'],
+  // Nobody whom no rule names, also not by the name of a service of ours.
+  ['partner', '/other', '/guest', '403 CH2105'],
+  ['partner', '/web', '/web', '403 CH2105'],
+  ['partner', '/desk/x', '/guest', '403 CH2105'],
+  ['partner', '/ns', '/bot', '403 CH2105'],
+  ['partner', '/DESK', '/guest', '403 CH2105'],
+  // What is no SPIFFE ID is nobody's.
+  ['partner', '/desk/', '/guest', '403 CH2120'],
+  ['partner', '//desk', '/guest', '403 CH2120'],
+  ['partner', '/ns//bot', '/bot', '403 CH2120'],
+  ['partner', '/ns/./bot', '/bot', '403 CH2120'],
+  ['partner', '/x/../desk', '/guest', '403 CH2120'],
+  ['partner', '/../siege.test/web', '/web', '403 CH2120'],
+  ['partner', '/%64esk', '/guest', '403 CH2120'],
+  ['partner', '/ns%2Fbot', '/bot', '403 CH2120'],
+  ['partner', '/x/%2e%2e/desk', '/guest', '403 CH2120'],
+  ['partner', '/desk%00', '/guest', '403 CH2120'],
+  ['partner', '/desk\0/x', '/guest', '403 CH2120'],
+  ['partner', '/desk\n', '/guest', '403 CH2120'],
+  ['partner', '/desk ', '/guest', '403 CH2120'],
+  ['partner', '/desk?x', '/guest', '403 CH2120'],
+  ['partner', '/desk#x', '/guest', '403 CH2120'],
+  ['partner', '/desk,spiffe://siege.test/web', '/web', '403 CH2120'],
+  ['partner', '/desk;URI=spiffe://siege.test/web', '/web', '403 CH2120'],
+  ['partner', '/desk";URI="spiffe://siege.test/web', '/web', '403 CH2120'],
+  ['partner', '', '/guest', 'closed'],
+  ['partner', ':443/desk', '/guest', 'closed'],
+  ['partner', './desk', '/guest', 'closed'],
+  // All of a trust domain, and one of it who is denied.
+  ['third', '/a/b/c', '/third', 'GET /third'],
+  ['third', '/**', '/third', '403 CH2120'],
+  ['third', '/bad', '/third', '403 CH2102'],
+  ['third', '/bad/', '/third', '403 CH2120'],
+  ['third', '/x/../bad', '/third', '403 CH2120'],
+  ['third', '/BAD', '/third', 'GET /third'],
+  // What a root says of itself is not asked; what it has signed ends with it.
+  ['sly', '/a', '/third', 'GET /third'],
+  ['old', '/a', '/third', 'closed'],
+];
+
+/** Names that are not the issuer's, or several. */
+const others: readonly (readonly [issuer: Issuer, uris: string, path: string, gets: string])[] = [
+  ['partner', 'spiffe://Partner.test/desk', '/guest', 'closed'],
+  ['partner', 'spiffe://siege.test@partner.test/desk', '/guest', 'closed'],
+  ['partner', 'spiffe://x.partner.test/desk', '/guest', 'closed'],
+  ['partner', 'spiffe://siege.test/web', '/web', 'closed'],
+  ['partner', 'spiffe://third.test/a', '/third', 'closed'],
+  ['partner', 'spiffe://partner.test/desk spiffe://partner.test/lead', '/guest', '403 CH2120'],
+  ['partner', 'spiffe://partner.test/desk spiffe://siege.test/web', '/web', '403 CH2120'],
+  ['partner', 'spiffe://siege.test/web spiffe://partner.test/desk', '/web', 'closed'],
+  ['third', 'spiffe://third.test/a spiffe://third.test/bad', '/third', '403 CH2120'],
+  ['sly', 'spiffe://siege.test/web', '/web', 'closed'],
+  ['own', 'spiffe://partner.test/desk', '/guest', 'closed'],
+  ['own', 'spiffe://nobody.test/desk', '/guest', 'closed'],
+];
+
+/** Who signs which names for whom, what for, and what becomes of it. */
+export const guestAttacks: readonly {
+  readonly issuer: Issuer;
+  readonly uris: readonly string[];
+  readonly path: string;
+  readonly gets: string;
+}[] = [
+  ...own.map(([issuer, rest, path, gets]) => {
+    return { issuer, uris: [`spiffe://${issuer}.test${rest}`], path, gets };
+  }),
+  ...others.map(([issuer, uris, path, gets]) => ({ issuer, uris: uris.split(' '), path, gets })),
 ];
 
 const forged = 'URI=spiffe://siege.test/web';
@@ -392,69 +207,26 @@ export function token(by: 'login' | 'partner', claims: object, head: object = {}
 }
 
 const ours = { iss: 'https://login.test', aud: 'siege', sub: 'ann' };
+const svid = (sub: string) => ({ aud: 'siege', sub });
+const unsigned = `${token('login', ours).split('.').slice(0, 2).join('.')}.`;
 
-/** Of whom with which token, and what becomes of GET /person. */
+/** Of which guest with which token, and what becomes of GET /person. */
 export const guestTokens: readonly (readonly [
   name: string,
   who: string,
-  token: () => string,
-  verdict: string,
+  token: string,
+  gets: string,
 ])[] = [
-  [
-    'a person of ours behind a guest whom a rule names',
-    'desk',
-    () => token('login', ours),
-    'GET /person',
-  ],
-  [
-    'a person of ours behind one that no rule names',
-    'other',
-    () => token('login', ours),
-    '403 CH2105',
-  ],
-  ['our issuer, signed by the partner', 'desk', () => token('partner', ours), '403'],
-  [
-    'an SVID of the partner',
-    'desk',
-    () => token('partner', { sub: 'spiffe://partner.test/desk', aud: 'siege' }),
-    '403',
-  ],
-  [
-    'an SVID of the partner with a name of ours',
-    'desk',
-    () => token('partner', { sub: 'spiffe://siege.test/web', aud: 'siege' }),
-    '403',
-  ],
-  [
-    'the trust domain as the issuer',
-    'desk',
-    () => token('partner', { ...ours, iss: 'spiffe://partner.test' }),
-    '403',
-  ],
-  [
-    'our issuer in another case',
-    'desk',
-    () => token('login', { ...ours, iss: 'https://LOGIN.test' }),
-    '403',
-  ],
-  ['for another audience', 'desk', () => token('login', { ...ours, aud: 'partner' }), '403'],
-  [
-    'with a key of its own inside',
-    'desk',
-    () => token('partner', ours, { jwk: jwkOf(foreign.privateKey) }),
-    '403',
-  ],
-  [
-    'without a signature',
-    'desk',
-    () => `${token('login', ours).split('.').slice(0, 2).join('.')}.`,
-    '403',
-  ],
-  ['another person', 'desk', () => token('login', { ...ours, sub: 'bob' }), '403'],
-  [
-    'a person with an issuer in the name',
-    'desk',
-    () => token('login', { ...ours, sub: 'login/ann' }),
-    '403',
-  ],
+  ['a person of ours', 'desk', token('login', ours), 'GET /person'],
+  ['one behind whom no rule names', 'other', token('login', ours), '403 CH2105'],
+  ['our issuer, signed by the partner', 'desk', token('partner', ours), '403'],
+  ['an SVID', 'desk', token('partner', svid('spiffe://partner.test/desk')), '403'],
+  ['an SVID of ours', 'desk', token('partner', svid('spiffe://siege.test/web')), '403'],
+  ['another issuer', 'desk', token('partner', { ...ours, iss: 'spiffe://partner.test' }), '403'],
+  ['another case', 'desk', token('login', { ...ours, iss: 'https://LOGIN.test' }), '403'],
+  ['another audience', 'desk', token('login', { ...ours, aud: 'partner' }), '403'],
+  ['its own key', 'desk', token('partner', ours, { jwk: jwkOf(foreign.privateKey) }), '403'],
+  ['no signature', 'desk', unsigned, '403'],
+  ['another person', 'desk', token('login', { ...ours, sub: 'bob' }), '403'],
+  ['an issuer in the name', 'desk', token('login', { ...ours, sub: 'login/ann' }), '403'],
 ];
