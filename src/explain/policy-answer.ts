@@ -9,7 +9,7 @@ import { conditionTexts } from '../policy/condition-text.ts';
 import type { Action, RuleRef } from '../policy/decision.ts';
 import type { PolicyRule } from '../policy/document.ts';
 import { nothingKnown, type TokenStanding, unknown } from '../policy/facts.ts';
-import { type Principals, principalsOf } from '../policy/principals.ts';
+import { type Principals, principalsAt } from '../policy/principals.ts';
 import { conditionRead } from '../policy/question.ts';
 import { eachRule, findRule, rulesNaming } from '../policy/rule-index.ts';
 import { principalKey } from '../policy/rule-parts.ts';
@@ -56,7 +56,7 @@ const nobody: Standing = { signature: '-', answer: () => denied, isNamed: () => 
 export function standingOf(policy: CompiledPolicy, callee: string, who: Who): Standing {
   const service = policy.services.get(callee);
   const caller = callerOf(policy, who);
-  const principals = principalsOf(policy, caller, tokenOf(who.person));
+  const principals = service && principalsAt(policy, service, caller, tokenOf(who.person));
   if (service === undefined || principals === undefined) return nobody;
   const told = conditionsFor({ policy, service, caller, principals, isWhole: isWhole(who) });
   return {

@@ -4,7 +4,7 @@ import type { PolicyRequest } from '../policy/decide.ts';
 import type { Answer } from '../policy/decision.ts';
 import { nothingKnown } from '../policy/facts.ts';
 import { intentPolicy } from '../policy/intent-policy.ts';
-import { principalsOf } from '../policy/principals.ts';
+import { principalsAt } from '../policy/principals.ts';
 import { conditionRead } from '../policy/question.ts';
 
 /** A part of the `when` of a rule that keeps the whole from holding. */
@@ -29,8 +29,8 @@ export function whenReasons(
 ): ReadonlyMap<string, readonly WhenReason[]> {
   const { policy } = intentPolicy(intent);
   const service = policy.services.get(callee as ServiceName);
-  const principals = caller && principalsOf(policy, caller, facts.token);
   if (answer.kind !== 'deny' || service === undefined) return new Map();
+  const principals = principalsAt(policy, service, caller, facts.token);
   if (caller === undefined || principals === undefined) return new Map();
   const read = conditionRead({ policy, service, caller, principals, action, facts });
   const near = answer.closest.filter(({ clause }) => clause === 'when');

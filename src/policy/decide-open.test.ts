@@ -46,6 +46,7 @@ describe('a token of which nothing is known', () => {
   test('says nothing of the roles of its caller, which the person behind it does not change', () => {
     const rules = `allow:
   - { id: r1, from: "person:alice@acme.test", when: '"support" in source.roles' }
+  - { id: r2, from: role:support, to: GET /elsewhere }
 `;
     const asked = { token: valid, from: 'desk', trustDomain: 'partner.test' };
     assert.equal(brief(ask(rules, asked)), 'allow r1');

@@ -5,7 +5,7 @@ import { type Action, clip, type Decision, type Deny, deny } from './decision.ts
 import { deniedBy, notAllowed } from './denials.ts';
 import { nothingKnown, type RequestFacts } from './facts.ts';
 import { nearestService } from './nearest-service.ts';
-import { type Principals, principalsOf } from './principals.ts';
+import { type Principals, principalsAt } from './principals.ts';
 import { findRule } from './rule-index.ts';
 import { anyone } from './rule-parts.ts';
 import { anyText, wantedOf } from './texts.ts';
@@ -29,7 +29,7 @@ export function decide(policy: CompiledPolicy, request: PolicyRequest): Decision
   const { action, caller, facts = nothingKnown } = request;
   const service = policy.services.get(request.callee);
   if (service === undefined) return unknownService(policy, request.callee);
-  const principals = principalsOf(policy, caller, facts.token);
+  const principals = principalsAt(policy, service, caller, facts.token);
   if (caller === undefined) return unknownCaller(policy, caller);
   const wanted = wantedOf(policy.texts, action);
   const asked = {

@@ -1,5 +1,5 @@
 import type { Caller } from './canonical-principal.ts';
-import type { CompiledPolicy } from './compiled-policy.ts';
+import type { CompiledPolicy, CompiledService } from './compiled-policy.ts';
 import type { Known, TokenFacts, TokenStanding } from './facts.ts';
 import { unknown } from './facts.ts';
 import { anyone } from './rule-parts.ts';
@@ -44,6 +44,25 @@ export function principalsOf(
   ];
   const person = numbered(policy.texts, { allow: also, deny: also });
   return { ...numbered(policy.texts, { allow, deny }), parts: { own, person } };
+}
+
+/**
+ * As `principalsOf`, at one service: a caller of another trust domain is known where a rule names it, itself or by all of
+ * its trust domain or a role. Who is behind it makes nobody of it, and what other services' rules say is no matter.
+ */
+export function principalsAt(
+  policy: CompiledPolicy,
+  service: CompiledService,
+  caller: Caller | undefined,
+  token: Known<TokenStanding>,
+): Principals | undefined {
+  const principals = principalsOf(policy, caller, token);
+  if (principals === undefined || caller?.trustDomain === policy.trustDomain) return principals;
+  const { allow, deny, conditional } = service;
+  const indexes = [allow, deny, ...(conditional ? [conditional.allow, conditional.deny] : [])];
+  const own = principals.parts?.own ?? principals;
+  const isNamed = own.allow.some((key) => indexes.some((index) => index.principals.has(key)));
+  return isNamed ? principals : undefined;
 }
 
 /**

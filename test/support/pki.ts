@@ -66,6 +66,14 @@ export function newKey(kind: KeyKind = 'p256'): KeyObject {
 }
 
 export function make(wanted: Wanted): Made {
+  const { der, key } = makeUnread(wanted);
+  const read = readCertificate(der);
+  if (!read.ok) throw new Error(`the test made what cannot be read: ${read.error}`);
+  return { der, certificate: read.value, key };
+}
+
+/** Also what we would not read ourselves, for whoever reads it before us. */
+export function makeUnread(wanted: Wanted): Pick<Made, 'der' | 'key'> {
   const key = wanted.key ?? newKey();
   const signer = wanted.signer ?? wanted.issuer?.key ?? key;
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
@@ -88,10 +96,7 @@ export function make(wanted: Wanted): Made {
     write(contextTag(3, true), write(tag.sequence, ...extensionsOf(wanted, spki))),
   );
   const signature = signed(body, signer, wanted.pss === true);
-  const der = write(tag.sequence, body, algorithm, writeBitString(signature));
-  const read = readCertificate(der);
-  if (!read.ok) throw new Error(`the test made what cannot be read: ${read.error}`);
-  return { der, certificate: read.value, key };
+  return { der: write(tag.sequence, body, algorithm, writeBitString(signature)), key };
 }
 
 function named(name: string): Uint8Array {

@@ -7,7 +7,7 @@ import { toPem } from '../../../src/identity/pem.ts';
 import type { TrustDomain } from '../../../src/model/types.ts';
 import { intentFolder } from '../../support/intents.ts';
 import { type Certificate, capturedIssuer, pemOf } from '../../support/peer.ts';
-import { type Made, make, type Wanted } from '../../support/pki.ts';
+import { type Made, makeUnread, type Wanted } from '../../support/pki.ts';
 import { RunningMesh } from '../../support/running-mesh.ts';
 import { exchange } from './h2-frames.ts';
 
@@ -176,7 +176,7 @@ export class Siege {
 
   /** By the mesh's own CA unless another issuer is named: a good one but for what is wanted otherwise. */
   sign(wanted: Partial<Wanted>): Certificate {
-    const made = make({
+    const made = makeUnread({
       name: '',
       issuer: this.issuer,
       purposes: [oid.serverAuth, oid.clientAuth],
