@@ -74,7 +74,7 @@ describe('names that a condition compares with', () => {
     ]);
     const test = { from: 'web', request: 'GET /', expect: 'deny' };
     assert.deepEqual(found({ tests: [{ ...test, token: { issuer: 'logn' } }] }), [
-      ['CH1113', 'error', 'login'],
+      ['CH1113', 'warning', 'login'],
       ofCondition,
     ]);
     assert.deepEqual(found({ tests: [{ ...test, token: {} }] }), [ofCondition]);
