@@ -86,7 +86,8 @@ allow:
 deny:
   - { id: bad, from: spiffe://third.test/bad, to: "* /**" }
 `,
-    'services/web.yaml': idle('web', 15_962),
+    // What it says of guests is nothing to the vault.
+    'services/web.yaml': `${idle('web', 15_962)}allow: [{ id: all, from: spiffe://partner.test/** }]\n`,
     'services/wide.yaml': idle('wide', 15_963),
     'services/stranger.yaml': idle('stranger', 15_964),
     'victim.js': victim,
