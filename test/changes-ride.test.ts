@@ -8,6 +8,7 @@ import { deskFields } from '../src/model/desk-fields.ts';
 import type { FieldTable } from '../src/model/field-spec.ts';
 import * as tables from '../src/model/fields.ts';
 import { hostsFields } from '../src/model/hosts-fields.ts';
+import { peerFields } from '../src/model/peer-fields.ts';
 import * as rules from '../src/model/rule-fields.ts';
 import { issuer, jwkOf, type PairName } from '../src/tokens/token.fixture.ts';
 import {
@@ -221,7 +222,7 @@ const languages: Readonly<Record<string, FieldTable>> = {
   'mesh.issuers': rules.issuerFields,
   'mesh.operators': tables.operatorFields,
   'mesh.breakglass': tables.breakglassFields,
-  'mesh.peers': tables.peerFields,
+  'mesh.peers': peerFields,
   service: tables.serviceFields,
   rule: rules.ruleFields,
   'rule.to': rules.targetFields,
