@@ -126,6 +126,8 @@ async function ask(
   if (values['matrix'] === true) {
     if (ends.rest.length > 0) throw usageError('--matrix is about all requests', help);
     if (ends.from === '*') throw usageError('--matrix is about one caller', help);
+    if (state.intent.services.get(ends.to as ServiceName)?.protocol === 'tcp')
+      throw usageError(`${ends.to} speaks tcp: there are no requests to tell of`, help);
     return matrix(ends, state, facts, { terminal, json: values['json'] === true });
   }
   const { request } = requestOf(ends.rest, ends.to, state.intent, help);
