@@ -93,7 +93,7 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
     pathStage(allowIf, 'allow'),
   ];
   return {
-    guards: guards(document, [...deny, ...mustAsk, ...allow, ...allowIf], service.rules.length > 0),
+    guards: guards(document, [...deny, ...mustAsk, ...allow, ...allowIf]),
     stages: stages.flatMap((stage) => stage ?? []),
     fallback: unlessAllowed,
     audits: [pathStage(hear, 'deny'), pathStage(audit, 'deny')].flatMap((stage) => stage ?? []),
@@ -101,13 +101,9 @@ function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
   };
 }
 
-function guards(
-  document: PolicyDocument,
-  planned: readonly PlannedRule[],
-  hasRules: boolean,
-): Guard[] {
+function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
   // These have no one reading, whatever the rules look at; the access log is to tell of the first ones, whoever decides.
-  const found = hasRules ? [...overrideGuards, pathGuard] : [pathGuard];
+  const found = [...overrideGuards, pathGuard];
   if (planned.length > 0) found.push(hostGuard, credentialsGuard);
   // Only a rule for any method can cover an odd method.
   if (planned.some(({ operations }) => operations.some(({ method }) => method === '*'))) {
