@@ -32,7 +32,7 @@ const timeout = 'routes:\n  - { to: v1, timeout: 7s }\n';
 function planeOf() {
   const plane = new ControlPlane({
     ...{ clock, inventory: [workloadOf('a'), workloadOf('b')] },
-    ...{ onReady: () => {}, onAccepting: () => {}, onAccepted: () => {} },
+    ...{ onReady: () => {}, onAccepting: () => {}, onStayed: () => {}, onAccepted: () => {} },
     sink: { publish: () => {}, retire: () => {} },
   });
   const accept = (commit: string, of: ReturnType<typeof files>): void => {

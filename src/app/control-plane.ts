@@ -57,6 +57,7 @@ export class ControlPlane {
   readonly #onReady: () => void;
   readonly #onAccepting: () => void;
   readonly #onAccepted: (accepted: Accepted) => void;
+  readonly #onStayed: (commit: string) => void;
   #intent: IntentState = { kind: 'empty', refused: undefined };
   /** What ran before the commit that is on its way now. */
   #previous: (IntentState & { readonly kind: 'running' }) | undefined;
@@ -83,12 +84,15 @@ export class ControlPlane {
     readonly onAccepting: () => void;
     /** Leads what was accepted to all proxies. */
     readonly onAccepted: (accepted: Accepted) => void;
+    /** The folder is back at this one, which runs. */
+    readonly onStayed: (commit: string) => void;
   }) {
     this.#inventory = sortInventory(options.inventory);
     this.#hosts = Map.groupBy(options.inventory, (workload) => workload.host);
     this.#onReady = options.onReady;
     this.#onAccepting = options.onAccepting;
     this.#onAccepted = options.onAccepted;
+    this.#onStayed = options.onStayed;
     this.publisher = new Publisher({
       clock: options.clock,
       sink: options.sink,
@@ -150,7 +154,9 @@ export class ControlPlane {
 
   /** The folder is back at what runs: what was refused is no longer what it asks for. */
   stay(): void {
-    if (this.#intent.kind === 'running') this.#intent = { ...this.#intent, refused: undefined };
+    if (this.#intent.kind !== 'running') return;
+    this.#intent = { ...this.#intent, refused: undefined };
+    this.#onStayed(this.#intent.tree.commit);
   }
 
   /** What is wrong with a commit that was taken back once; undefined: it was not. */

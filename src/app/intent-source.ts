@@ -5,7 +5,7 @@ import { contentHash } from '../compile/content-hash.ts';
 import type { Carried } from '../git/carried.ts';
 import { type CommitId, parseCommitId } from '../git/commit.ts';
 import { commitUnreadable } from '../git/findings.ts';
-import { pushRefused, signingKeyMissing } from '../git/remote-findings.ts';
+import { noBranch, signingKeyMissing } from '../git/remote-findings.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
 import type { AllowedSigners } from '../git/signatures.ts';
 import type { TakeBack, TakenBack } from '../git/take-back.ts';
@@ -125,7 +125,7 @@ function workingTreeSource(dir: string, clock: Clock): IntentSource {
     }),
     carried: async () => undefined,
     watch: (onChange) => watchWorkingTree(dir, () => onChange(), { clock }),
-    takeBack: async () => err(pushRefused(dir, 'files are followed as they lie, not commits')),
+    takeBack: async () => err(noBranch(dir)),
   };
 }
 

@@ -67,6 +67,7 @@ export async function openPlane(parts: PlaneParts) {
     clock,
     onAccepting: () => revisions.rollouts.concede(),
     onAccepted: (accepted) => revisions.accepted(accepted),
+    onStayed: (commit) => revisions.rollouts.stayed(commit),
     sink: proxies.sink(xds),
     inventory: storedInventory(reports),
     onReady: start,

@@ -52,7 +52,8 @@ export async function openRemote(
   const { pollMs, allowRewind } = options;
   const follow = { pollMs, allowRewind, ...signing };
   const source = new RemoteIntent({ mirror: mirror.value, ...follow, clock, random, log });
-  if (webhook === undefined) return { source, webhook, stop: () => {} };
+  const { close } = mirror.value;
+  if (webhook === undefined) return { source, webhook, stop: close };
   const { secretFile, port } = webhook;
   const hook = gitWebhook({ secretFile, onPush, log });
   const calls = webhookCalls(hook, { clock, count: onWebhook });
@@ -61,6 +62,7 @@ export async function openRemote(
     source,
     webhook: calls,
     stop: () => {
+      close();
       server?.closeAllConnections();
       server?.close();
     },

@@ -210,6 +210,7 @@ export class RemoteIntent implements IntentSource {
       const { by, traceparent } = this.#cause;
       const startMs = clock.nowMs();
       const fetched = await this.#options.mirror.fetch();
+      if (this.#stopped) return;
       const span = { startMs, endMs: clock.nowMs() };
       this.#take(fetched, { by, atMs: startMs, fetched: span, traceparent });
     } while (this.#again);

@@ -174,7 +174,11 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   };
   await revisions.follower.catchUp();
   const unfollow = plane.events.follow((event) => {
-    if (event.kind === 'accepted' && replica.isLeading) void source.accepted?.(event.commit);
+    const isBack = event.kind === 'rollout' && event.rollout.state.kind === 'taken-back';
+    const { intent } = plane;
+    if (!replica.isLeading || intent.kind === 'empty') return;
+    // What was taken back need not be beneath what comes.
+    if (event.kind === 'accepted' || isBack) void source.accepted?.(intent.tree.commit);
   });
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));

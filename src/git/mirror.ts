@@ -17,7 +17,7 @@ import { readCommit } from './read-commit.ts';
 import { type RemoteCredentials, remoteAccess } from './remote-access.ts';
 import type { RemoteAddress } from './remote-address.ts';
 import { remoteFailure } from './remote-failure.ts';
-import { remoteUnreachable, repositoryTooLarge } from './remote-findings.ts';
+import { remoteLeft, remoteUnreachable, repositoryTooLarge } from './remote-findings.ts';
 import { type IntentFiles, readCommitTree } from './tree.ts';
 
 export interface MirrorOptions {
@@ -57,10 +57,13 @@ export interface Mirror {
   standsOn(later: CommitId, earlier: CommitId): Promise<Result<boolean, Finding>>;
   commit(id: CommitId): Promise<Result<Commit, Finding>>;
   readTree(commit: CommitId): Promise<Result<IntentFiles, readonly Finding[]>>;
-  /** For other work on the copy. `git` runs inside of it, `gitRemote` may speak to the remote as well. */
+  /** For other work on the copy. */
   readonly host: GitHost;
   readonly dir: string;
+  /** For what asks the remote or sends to it, and brings nothing here: no fetch waits for it. */
   gitRemote(args: readonly string[]): Promise<Result<GitOutput, Finding>>;
+  /** Ends what speaks to the remote now; nobody does any more. */
+  close(): void;
 }
 
 const headRef = 'refs/chancery/head';
@@ -91,6 +94,8 @@ export async function openMirror(options: MirrorOptions): Promise<Result<Mirror,
     if (made.value.status !== 0) return err(gitFailed('init', made.value.stderr));
   }
   const alone = oneAtATime();
+  let isClosed = false;
+  const open: OpenMirror = { ...options, isClosed: () => isClosed };
   const folders = { dir, prefix, gitDir: dir, commonDir: dir, hasWorkTree: false };
   return ok({
     url: options.address.url,
@@ -98,16 +103,26 @@ export async function openMirror(options: MirrorOptions): Promise<Result<Mirror,
     prefix,
     host,
     dir,
-    fetch: () => alone(() => fetchBranch(options)),
+    fetch: () => alone(() => fetchBranch(open)),
     head: () => readRef(options, headRef),
     accepted: () => readRef(options, acceptedRef),
     accept: (commit) => writeRef(options, acceptedRef, commit),
     contains: (later, earlier) => contains(options, later, earlier),
-    standsOn: (later, earlier) => alone(() => standsOn(options, later, earlier)),
+    standsOn: (later, earlier) => alone(() => standsOn(open, later, earlier)),
     commit: (id) => readCommit(folders, host, id),
     readTree: (commit) => readCommitTree({ host, gitDir: dir, prefix }, commit),
-    gitRemote: (args) => alone(() => runRemote(options, args)),
+    gitRemote: async (args) => {
+      const run = await runRemote(open, args);
+      return run.ok ? run : err(asRemote(run.error, options.address.url));
+    },
+    close: () => {
+      isClosed = true;
+    },
   });
+}
+
+interface OpenMirror extends MirrorOptions {
+  readonly isClosed: () => boolean;
 }
 
 /** A fetch tidies up what an ended one has left, so two of them would take away each other's packs. */
@@ -140,7 +155,7 @@ function runLocal(
 }
 
 async function runRemote(
-  options: MirrorOptions,
+  options: OpenMirror,
   args: readonly string[],
 ): Promise<Result<GitOutput, Finding>> {
   const { address, credentials, env, dir } = options;
@@ -151,13 +166,13 @@ async function runRemote(
     ...{ dir, args, outputBytesMax: gitErrorBytesMax },
     settings: [...fetchSettings, ...access.value.settings, `remote.origin.url=${address.url}`],
     host: { ...host, vars: { ...host.vars, ...access.value.vars } },
-    stopWhen: () => tooLarge(options),
+    stopWhen: () => (options.isClosed() ? remoteLeft(address.url) : tooLarge(options)),
   };
   return runGit(run);
 }
 
 /** The first time only the newest commit; after that every commit that came since, so that each can be judged. */
-async function fetchBranch(options: MirrorOptions): Promise<Result<CommitId, Finding>> {
+async function fetchBranch(options: OpenMirror): Promise<Result<CommitId, Finding>> {
   const { address, branch } = options;
   const before = await readRef(options, headRef);
   if (!before.ok) return before;
@@ -183,7 +198,7 @@ async function fetchBranch(options: MirrorOptions): Promise<Result<CommitId, Fin
 }
 
 function runFetch(
-  options: MirrorOptions,
+  options: OpenMirror,
   depth: readonly string[],
 ): Promise<Result<GitOutput, Finding>> {
   const from = options.branch === undefined ? 'HEAD' : `refs/heads/${options.branch}`;
@@ -203,7 +218,7 @@ const furtherBack: readonly string[] = ['--deepen=50', '--deepen=2000', '--unsha
  * whether one stands on the other.
  */
 async function standsOn(
-  options: MirrorOptions,
+  options: OpenMirror,
   later: CommitId,
   earlier: CommitId,
 ): Promise<Result<boolean, Finding>> {

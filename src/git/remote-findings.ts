@@ -36,6 +36,11 @@ export function remoteUnreachable(url: string, found: string): Finding {
   });
 }
 
+/** Nobody waits for the answer any more. */
+export function remoteLeft(url: string): Finding {
+  return error('CH5316', `the repository ${url} had not answered when the control plane ended`);
+}
+
 export function credentialsRefused(url: string, found: string): Finding {
   return error('CH5317', `${url} does not take the credentials`, {
     found,
@@ -154,7 +159,14 @@ export function intentMovedOn(from: string, head: string): Finding {
 export function pushRefused(where: string, found: string): Finding {
   return error('CH5331', `the commit that takes a change back could not be put on ${where}`, {
     found,
-    help: 'revert by hand and push, or let these credentials push to the branch; what runs is not touched by this',
+    help: 'let these credentials push to the branch, or revert by hand and push; it is tried again, and what runs is not touched by this',
+  });
+}
+
+export function noBranch(dir: string): Finding {
+  return error('CH5336', `there is no branch of ${dir} to take a change back on`, {
+    found: 'files are followed as they lie, not commits',
+    help: 'mend the files; what was taken back is not tried again as it is',
   });
 }
 

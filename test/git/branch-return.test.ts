@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { BranchState } from '../../src/rollout/rollout.ts';
 import { callApi } from '../../src/serve/api/client.ts';
-import { paths } from '../../src/serve/api/wire.ts';
+import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
 import { meshFile, serviceFile } from '../support/gate-world.ts';
 import { type Origin, origin } from '../support/mirrored.ts';
 import { rememberProxy, repoServer } from '../support/repo-server.ts';
@@ -129,26 +129,94 @@ test('a commit that changed the intent meanwhile stays, and it is said that a pe
   await plane.until('status says so', ({ commit, warnings }) =>
     Boolean(commit === from.good && warnings.some(({ code }) => code === 'CH5330')),
   );
+  from.work.git(['reset', '-q', '--hard', from.good]);
+  await branchIs(plane, id, 'as before');
+  await plane.until('nothing is said any more', isCalm);
 });
 
-test('a remote that refuses the push: the mesh stays on the good commit, also after a restart', async (t) => {
+/** The branch holds the bad one, which is tried again, and `status` says so. */
+async function isRefused(plane: Plane, bad: string): Promise<void> {
+  await plane.until('status says so', ({ warnings }) =>
+    warnings.some(({ code }) => code === 'CH5331'),
+  );
+  assert.equal((await branchOf(plane, bad))?.kind, 'open');
+}
+
+/** A remote elsewhere that holds what was taken back and lets nobody of ours push; `hook` runs at each push. */
+async function refusing(t: TestContext, hook: string) {
   const from = goodOrigin(t);
   from.home.write('state/.keep', '');
   const repo = ['--repo', from.hub, '--branch', 'main', '--poll', '1s'];
   const plane = await repoServer(t, join(from.home.dir, 'state'), [...repo, ...watch]);
   const { id } = await takenBack(from, plane, from.hub);
   await plane.until('the bad commit runs', ({ commit }) => commit === id);
-  const hook = '#!/bin/sh\necho nobody may push >&2\nexit 1\n';
-  writeFileSync(join(from.hub, 'hooks', 'pre-receive'), hook, { mode: 0o755 });
+  const hookFile = join(from.hub, 'hooks', 'pre-receive');
+  writeFileSync(hookFile, `#!/bin/sh\n${hook}\n`, { mode: 0o755 });
   await rollBack(plane);
-  await branchIs(plane, id, 'left');
-  const isSaid = (): Promise<unknown> =>
-    plane.until('status says so', ({ commit, warnings }) =>
-      Boolean(commit === from.good && warnings.some(({ code }) => code === 'CH5331')),
-    );
-  await isSaid();
+  await plane.until('the good commit runs', ({ commit }) => commit === from.good);
+  return { from, plane, id, hookFile };
+}
+
+const isCalm = ({ warnings, refused }: StatusReply): boolean =>
+  refused === undefined && warnings.every(({ code }) => !/^CH53/.test(code));
+
+/** As a server that lets people push, and not us. */
+const ofOurs = 'read old new ref; [ "$(git log -1 --format=%an $new)" = chancery ]';
+
+test('a remote that refuses the push: the mesh stays on the good commit, also after a restart', async (t) => {
+  const { from, plane, id } = await refusing(t, 'echo nobody may push >&2; exit 1');
+  await isRefused(plane, id);
   await plane.kill();
   plane.start();
-  await isSaid();
+  await isRefused(plane, id);
+  await plane.until('the good commit runs', ({ commit }) => commit === from.good);
   assert.equal(from.home.git(['rev-parse', 'main'], from.hub), id);
+});
+
+test('a remote that refuses the push and takes it later: the branch is brought back by itself', async (t) => {
+  const { from, plane, id, hookFile } = await refusing(t, 'echo nobody may push >&2; exit 1');
+  await isRefused(plane, id);
+  rmSync(hookFile);
+  const back = await branchIs(plane, id, 'written');
+  const head = from.home.git(['rev-parse', 'main'], from.hub);
+  assert.equal(back?.kind === 'written' && back.commit, head);
+  await plane.until('it runs, and nothing is said any more', (status) =>
+    Boolean(status.commit === head && isCalm(status)),
+  );
+});
+
+test('a branch that people put back to what runs by force is nothing to approve, and nothing to warn of', async (t) => {
+  const { from, plane, id } = await refusing(t, `${ofOurs} && exit 1; exit 0`);
+  await isRefused(plane, id);
+  from.work.git(['reset', '-q', '--hard', from.good]);
+  from.work.git(['push', '-q', '--force', from.hub, 'HEAD:refs/heads/main']);
+  await branchIs(plane, id, 'as before');
+  await plane.until('nothing is said any more', (status) =>
+    Boolean(status.commit === from.good && isCalm(status)),
+  );
+  from.work.write('services/payments.yaml', `${serviceFile('payments')}# mended\n`);
+  const mended = from.push('Mended');
+  await plane.until('what comes on top runs', (status) =>
+    Boolean(status.commit === mended && isCalm(status)),
+  );
+});
+
+test('a commit without what was taken back stands on what runs, although the branch was forced to it', async (t) => {
+  const { from, plane, id } = await refusing(t, `${ofOurs} && exit 1; exit 0`);
+  await isRefused(plane, id);
+  from.work.git(['reset', '-q', '--hard', from.good]);
+  from.work.write('services/payments.yaml', `${serviceFile('payments')}# mended\n`);
+  const mended = from.push('Mended', '--force');
+  await plane.until('it runs', (status) => Boolean(status.commit === mended && isCalm(status)));
+});
+
+test('a push that hangs keeps nobody from hearing of newer commits, nor the server from ending', async (t) => {
+  const { from, plane, id } = await refusing(t, `${ofOurs} && exec sleep 600; exit 0`);
+  await new Promise((wake) => setTimeout(wake, 1_500));
+  from.work.write('services/payments.yaml', `${serviceFile('payments')}# mended\n`);
+  const mended = from.push('Mended');
+  await plane.until('the newer commit runs', ({ commit }) => commit === mended);
+  assert.equal((await branchOf(plane, id))?.kind, 'open');
+  const tookMs = await plane.end();
+  assert.ok(tookMs < 8_000, `${tookMs} ms`);
 });

@@ -97,6 +97,7 @@ export async function gateWorld(
     inventory,
     onReady: () => {},
     onAccepting: () => {},
+    onStayed: () => {},
     onAccepted: ({ tree, intent }) => {
       plane.publisher.propose(intent, { id: tree.commit, subject: tree.subject });
       if (settles) plane.settle();

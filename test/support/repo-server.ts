@@ -43,13 +43,17 @@ export async function repoServer(t: TestContext, dir: string, flags: readonly st
       said += chunk.toString('utf8');
     });
   };
-  const kill = async (): Promise<void> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  /** Resolves with how long it took. */
+  const end = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return 0;
+    const beganMs = performance.now();
     const gone = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
+    return performance.now() - beganMs;
   };
-  t.after(kill);
+  const kill = (): Promise<number> => end('SIGKILL');
+  t.after(async () => void (await kill()));
   const get = (path: string): Promise<unknown> => callApi(controlSocket, { method: 'GET', path });
   const until = (what: string, fits: (reply: StatusReply) => boolean): Promise<unknown> =>
     eventually(
@@ -61,5 +65,5 @@ export async function repoServer(t: TestContext, dir: string, flags: readonly st
       () => `${what}:\n${said}`,
     );
   const revisions = async () => ((await get(paths.revisions)) as RevisionsReply).revisions;
-  return { dir, start, kill, get, until, revisions, controlSocket, said: () => said };
+  return { dir, start, kill, end, get, until, revisions, controlSocket, said: () => said };
 }

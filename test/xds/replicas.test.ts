@@ -30,7 +30,7 @@ async function replica(store: Store, fenced: FencedStore) {
   const fixture = await Fixture.open();
   const published = new Map<string, ReadonlyMap<string, unknown>>();
   const plane: ControlPlane = new ControlPlane({
-    ...{ clock, inventory, onReady: () => {}, onAccepting: () => {} },
+    ...{ clock, inventory, onReady: () => {}, onAccepting: () => {}, onStayed: () => {} },
     sink: {
       publish: (proxy, snapshot) => {
         published.set(proxy, snapshot);

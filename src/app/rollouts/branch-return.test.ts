@@ -74,13 +74,28 @@ describe('the branch after a revision was taken back', () => {
   });
 
   it('what does not pass is not tried again', async () => {
-    for (const code of ['CH5330', 'CH5331', 'CH5334'] as const) {
+    for (const code of ['CH5330', 'CH5334', 'CH5336'] as const) {
       const { branch, asked, said, pass } = fixture(err(problem(code)));
       branch.begin(takenBack());
       await pass(4_000);
       assert.equal(asked.length, 1);
       assert.deepEqual(said, [`bad left ${code}`]);
     }
+  });
+
+  it('a push that is refused is tried again, and at once when the branch is found elsewhere', async () => {
+    const refused = err(problem('CH5331'));
+    const { branch, asked, said, pass } = fixture(refused, refused, refused, refused, written);
+    branch.begin(takenBack());
+    await pass(8);
+    assert.deepEqual([asked.length, said], [4, ['bad open CH5331']]);
+    branch.hurry();
+    branch.hurry();
+    await pass(0);
+    assert.deepEqual([asked.length, said], [5, ['bad open CH5331', 'bad written mended']]);
+    branch.hurry();
+    await pass(4_000);
+    assert.equal(asked.length, 5);
   });
 
   it('after an hour of tries it is left to a person', async () => {

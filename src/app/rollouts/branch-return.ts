@@ -19,10 +19,10 @@ const triesMax = 20;
 const pauseFirstMs = 1_000;
 const pauseLongestMs = 300_000;
 /**
- * The intent was changed since, nobody lets us write, or there is no key to sign with: none of it goes away by waiting.
- * Everything else may: a remote that is away, a rebase, others who push.
+ * The intent was changed since, there is no key to sign with, or no branch: none of it goes away by waiting. Everything else
+ * may: a remote that is away, or takes nothing now, a rebase, others who push.
  */
-const lasting: readonly Code[] = ['CH5330', 'CH5331', 'CH5334'];
+const lasting: readonly Code[] = ['CH5330', 'CH5334', 'CH5336'];
 
 /**
  * Brings the branch back to what runs, by a commit, after a revision was taken back. The mesh is on the old one already:
@@ -49,6 +49,14 @@ export class BranchReturn {
     if (work.kind !== 'waiting') return;
     work.cancel();
     this.#options.onState(work.commit, { kind: 'left', problem: work.problem });
+  }
+
+  /** The branch is not where it was at the last try: the next one comes now. */
+  hurry(): void {
+    const work = this.#work;
+    if (work.kind !== 'waiting') return;
+    work.cancel();
+    work.again();
   }
 
   /** A try that was not told is made again after a restart. */
@@ -83,7 +91,7 @@ export class BranchReturn {
     const again = (): void => void this.#try({ request, tries: tries + 1, last: state });
     const pauseMs = Math.min(pauseLongestMs, pauseFirstMs * 2 ** tries);
     const cancel = this.#options.clock.after(pauseMs, again);
-    this.#work = { kind: 'waiting', commit: request.from, problem: state.problem, cancel };
+    this.#work = { kind: 'waiting', commit: request.from, problem: state.problem, cancel, again };
   }
 }
 
@@ -95,6 +103,7 @@ type Work =
       readonly commit: string;
       readonly problem: Finding;
       readonly cancel: () => void;
+      readonly again: () => void;
     };
 
 interface Attempt {

@@ -200,6 +200,15 @@ export class Rollouts {
     void this.#keep(active);
   }
 
+  /** The branch is at what runs, by whoever put it there: what was taken back is not on it any more. */
+  stayed(commit: string): void {
+    const last = this.#lastTakenBack;
+    if (last?.state.kind !== 'taken-back') return;
+    if (last.state.branch.kind === 'open') this.#branch.hurry();
+    if (last.state.branch.kind === 'left')
+      this.#returned(last.commit, { kind: 'as before', commit });
+  }
+
   /** Undefined where another one came since, as when the branch followed. */
   get #lastTakenBack(): Rollout | undefined {
     const last = this.#history.at(-1);
