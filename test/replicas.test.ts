@@ -12,7 +12,7 @@ import {
   type StatusReply,
 } from '../src/serve/api/wire.ts';
 import type { BreakglassReply, BreakglassStepReply } from '../src/serve/api/wire-breakglass.ts';
-import type { CommitVerdict } from '../src/serve/api/wire-gate.ts';
+import type { CommitReply, CommitVerdict } from '../src/serve/api/wire-gate.ts';
 import type { IntentReply } from '../src/serve/api/wire-intent.ts';
 import { LoneAgent } from './support/control-plane.ts';
 import { noPostgres } from './support/postgres.ts';
@@ -67,6 +67,24 @@ describe('control planes on one PostgreSQL, without proxies', {
       20_000,
       () => `web-1 is not connected, as ${at.name} says:\n${agent?.output}`,
     );
+
+  it('of a commit that nobody read, one that follows says the same as the one that leads', async () => {
+    mesh.git('commit', '--quiet', '--allow-empty', '-m', 'never the newest');
+    const between = mesh.git('rev-parse', 'HEAD').trim();
+    const newest = mesh.push('services/payments.yaml', (text) => `${text}# more\n`);
+    for (const one of [leader, follower]) {
+      let last: CommitReply | undefined;
+      await eventually(
+        async () => {
+          last = await ask<CommitReply>(one, `${paths.verdicts}/${between}`);
+          return last.running?.commit === newest && last.carried === 'contained';
+        },
+        10_000,
+        () => JSON.stringify(last),
+      );
+      assert.equal(last?.place?.standing, 'beneath');
+    }
+  });
 
   it('a step of the CA that is asked for at one that follows is taken by the one that leads, and all know it', async () => {
     const step = { step: 'prepare', what: 'intermediate', driven: 'hand', by: 'ann' };

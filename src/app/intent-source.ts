@@ -76,6 +76,8 @@ export interface IntentSource {
   approve?(commit: string, by: string): Promise<TreeReading | undefined>;
   /** Somebody says that there is something newer, and maybe in which W3C trace: it is looked for at once. */
   pushed?(traceparent: string | undefined): void;
+  /** Where nobody watches it here, as at a replica that follows: brings its copy up to date for whoever asks of commits. */
+  keepUp?(): Promise<void>;
   /** What keeps it from being up to date now, while what was accepted goes on. */
   readonly findings?: readonly Finding[];
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 import type { Finding } from '../base/finding.ts';
 import { findingFields, type Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -41,6 +41,9 @@ const jitterShare = 0.2;
 /** Webhooks that come in a row are one fetch. */
 const fetchGapMs = 250;
 
+/** Whoever asks a replica that follows is not kept longer by a remote that does not answer. */
+const keepUpMs = 3_000;
+
 /** Why it is asked now. */
 interface Cause {
   readonly by: 'poll' | 'webhook';
@@ -68,7 +71,7 @@ export class RemoteIntent implements IntentSource {
   #rewound: CommitId | undefined;
   #approved: CommitId | undefined;
   #resumed = false;
-  #stopped = false;
+  #isWatched = false;
   #cancel = (): void => {};
 
   constructor(options: RemoteIntentOptions) {
@@ -102,6 +105,7 @@ export class RemoteIntent implements IntentSource {
   }
 
   async place(commit: string): Promise<CommitPlace> {
+    await this.keepUp();
     const { mirror, pollMs } = this.#options;
     const branch = mirror.branch ?? 'HEAD';
     const follows = `${branch} of ${mirror.url} (asked every ${pollMs / 1_000} s)`;
@@ -114,8 +118,17 @@ export class RemoteIntent implements IntentSource {
     return { follows, standing, head };
   }
 
-  carried(commit: string, newer: string): Promise<Carried | undefined> {
+  async carried(commit: string, newer: string): Promise<Carried | undefined> {
+    const known = await this.#carried(commit, newer);
+    if (known !== undefined || this.#isWatched) return known;
+    await this.keepUp();
     return this.#carried(commit, newer);
+  }
+
+  async keepUp(): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#isWatched || clock.monotonicMs() - this.#lastMs < this.#restMs) return;
+    await Promise.race([this.refresh(), sleep(clock, keepUpMs)]);
   }
 
   async #readAt(commit: string): Promise<TreeReading> {
@@ -131,11 +144,12 @@ export class RemoteIntent implements IntentSource {
   }
 
   watch(onChange: (noticed: Noticed) => void): () => void {
-    this.#stopped = false;
+    this.#isWatched = true;
     this.#onChange = onChange;
     void this.refresh();
     return () => {
-      this.#stopped = true;
+      this.#isWatched = false;
+      this.#problem = undefined;
       this.#onChange = () => {};
       this.#cancel();
     };
@@ -205,12 +219,10 @@ export class RemoteIntent implements IntentSource {
       this.#again = false;
       const restMs = this.#lastMs + fetchGapMs - clock.monotonicMs();
       if (restMs > 0) await new Promise<void>((resolve) => clock.after(restMs, resolve));
-      if (this.#stopped) return;
       this.#lastMs = clock.monotonicMs();
       const { by, traceparent } = this.#cause;
       const startMs = clock.nowMs();
       const fetched = await this.#options.mirror.fetch();
-      if (this.#stopped) return;
       const span = { startMs, endMs: clock.nowMs() };
       this.#take(fetched, { by, atMs: startMs, fetched: span, traceparent });
     } while (this.#again);
@@ -233,6 +245,8 @@ export class RemoteIntent implements IntentSource {
 
   #fail(problem: Finding): void {
     this.#failures += 1;
+    // Whoever leads tells of the remote.
+    if (!this.#isWatched) return;
     const isNew = JSON.stringify(this.#problem) !== JSON.stringify(problem);
     this.#problem = problem;
     if (!isNew) return;
@@ -240,11 +254,15 @@ export class RemoteIntent implements IntentSource {
   }
 
   #schedule(): void {
-    if (this.#stopped) return;
-    const { clock, random, pollMs } = this.#options;
-    const waitMs = Math.max(pollMs, Math.min(backOffMsMax, pollMs * 2 ** this.#failures));
+    if (!this.#isWatched) return;
+    const { clock, random } = this.#options;
     const shareOf = 1 + jitterShare * (random.fraction() - 0.5);
-    this.#cancel = clock.after(waitMs * shareOf, () => void this.refresh());
+    this.#cancel = clock.after(this.#restMs * shareOf, () => void this.refresh());
+  }
+
+  get #restMs(): number {
+    const { pollMs } = this.#options;
+    return Math.max(pollMs, Math.min(backOffMsMax, pollMs * 2 ** this.#failures));
   }
 
   /** What was accepted is asked afresh: between two looks another commit may have been. */

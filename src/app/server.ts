@@ -182,6 +182,8 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   });
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
+  // What it never fetched says nothing of commits that nobody read.
+  if (!replica.isLeading) void source.keepUp?.();
   await ready;
   const stop = await serve({
     ...{ ...parts, options, kek, grpc, signals, revisions, door, use, trouble, tracing },

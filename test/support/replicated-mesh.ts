@@ -19,6 +19,7 @@ import {
 import { readIntent } from '../../src/app/read-intent.ts';
 import { appSpec, proxySpec } from '../../src/app/workload-processes.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
+import type { WorkloadId } from '../../src/compile/inventory.ts';
 import { resolveEnvoy } from '../../src/envoy/resolve.ts';
 import { readWorkingTree } from '../../src/git/working-tree.ts';
 import type { Intent } from '../../src/model/types.ts';
@@ -119,13 +120,18 @@ export class ReplicaProcess {
   }
 }
 
-/** The shop on one machine, with several control planes on one real PostgreSQL; intent comes from a repository that all follow. */
+/** A mesh on one machine, the shop if not told otherwise, with several control planes on one real PostgreSQL; intent comes from a repository that all follow. */
 export class ReplicatedMesh {
   readonly dir = mkdtempSync(join(tmpdir(), 'replicas-'));
   readonly postgres = new PostgresServer();
   replicas: readonly ReplicaProcess[] = [];
   #children: Child[] = [];
   #egress = new Map<string, number>();
+  readonly #source: string;
+
+  constructor(source = 'examples/shop') {
+    this.#source = source;
+  }
 
   /** `own`: flags of each one by itself. */
   async start(
@@ -137,7 +143,7 @@ export class ReplicatedMesh {
     const store = await this.postgres.database();
     this.#makeRepository();
     const flags = [
-      ...['--repo', join(this.dir, 'hub.git'), '--branch', 'main', '--poll', '1s'],
+      ...['--repo', this.hub, '--branch', 'main', '--poll', '1s'],
       ...['--store', store, '--kek', `file:${join(this.dir, 'kek')}`, '--watch', '0s', ...more],
     ];
     const ports = async () => ({ port: await freePort(), agentPort: await freePort() });
@@ -214,12 +220,26 @@ export class ReplicatedMesh {
   }
 
   /** Commits a change and pushes it; resolves with its id. */
-  push(file: string, change: (text: string) => string): string {
+  push(file: string, change: (text: string) => string, message: string = `change ${file}`): string {
     const path = join(this.#work, file);
     writeFileSync(path, change(readFileSync(path, 'utf8')));
-    this.git('commit', '--quiet', '--all', '-m', `change ${file}`);
+    this.git('commit', '--quiet', '--all', '-m', message);
     this.git('push', '--quiet', 'origin', 'HEAD:refs/heads/main');
     return this.git('rev-parse', 'HEAD').trim();
+  }
+
+  /** The repository that all follow. */
+  get hub(): string {
+    return join(this.dir, 'hub.git');
+  }
+
+  /** The lines of a proxy's access log. */
+  log(workload: string): readonly Record<string, unknown>[] {
+    const file = accessLog(layoutOf(this.#work, process.env), workload as WorkloadId);
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   /** Resolves when a commit is live everywhere, as this control plane says. */
@@ -276,15 +296,15 @@ export class ReplicatedMesh {
   }
 
   #makeRepository(): void {
-    cpSync('examples/shop', this.#work, {
+    cpSync(this.#source, this.#work, {
       recursive: true,
       filter: (path) => !path.includes('.chancery') && !path.endsWith('.test.ts'),
     });
-    execFileSync('git', ['init', '--quiet', '--bare', '-b', 'main', join(this.dir, 'hub.git')]);
+    execFileSync('git', ['init', '--quiet', '--bare', '-b', 'main', this.hub]);
     this.git('init', '--quiet', '-b', 'main');
     this.git('add', '--all');
     this.git('commit', '--quiet', '-m', 'the shop');
-    this.git('remote', 'add', 'origin', join(this.dir, 'hub.git'));
+    this.git('remote', 'add', 'origin', this.hub);
     this.git('push', '--quiet', 'origin', 'HEAD:refs/heads/main');
   }
 }

@@ -80,6 +80,24 @@ describe('rollouts', () => {
     }
   });
 
+  it('nor is it for one that only saw how it was taken back, and leads then', async () => {
+    const { begin, serve, rollouts, clock } = fixture(20);
+    await serve(10);
+    const startedMs = clock.nowMs();
+    await serve(20, { errors: 10, all: true });
+    rollouts.observe({
+      ...{ commit: 'c1', subject: '', base: 'c0', startedMs, waves: [] },
+      state: {
+        ...{ kind: 'taken-back', sinceMs: clock.nowMs(), reason: 'it hurts' },
+        branch: { kind: 'open', problem: undefined },
+      },
+    });
+    await serve(2);
+    await begin();
+    await serve(4, { errors: 10 });
+    assert.equal(kindOf(rollouts.all[0]), 'taken-back');
+  });
+
   it('a wave of which too little is reported is looked at three times as long, and no longer', async () => {
     const { clock, begin, serve, have } = fixture(20);
     await serve(10);

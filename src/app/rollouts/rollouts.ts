@@ -151,9 +151,15 @@ export class Rollouts {
   observe(rollout: Rollout): void {
     const last = this.#history.at(-1);
     const isSame = last?.commit === rollout.commit && last.startedMs === rollout.startedMs;
+    if (rollout.state.kind === 'taken-back') this.#strike(rollout, rollout.state.sinceMs);
     if (isSame) this.#history.pop();
     this.#history.push(rollout);
     if (this.#history.length > historyMax) this.#history.shift();
+  }
+
+  /** Whoever leads next holds nothing against it, either. */
+  #strike(rollout: Rollout, untilMs: number): void {
+    this.#options.signals.strike({ fromMs: calmUntil(rollout), toMs: untilMs + takenBackMs });
   }
 
   /**
@@ -307,7 +313,7 @@ export class Rollouts {
   }
 
   #became(active: Active, rollout: Rollout, isSettled: boolean): void {
-    const { plane, signals, clock } = this.#options;
+    const { plane, clock } = this.#options;
     const { commit, state } = rollout;
     switch (state.kind) {
       case 'pushing':
@@ -316,7 +322,7 @@ export class Rollouts {
         break;
       case 'taken-back':
         this.#active = undefined;
-        signals.strike({ fromMs: calmUntil(rollout), toMs: clock.nowMs() + takenBackMs });
+        this.#strike(rollout, clock.nowMs());
         plane.withdraw(commit, state.reason);
         this.#branch.begin(rollout);
         break;
