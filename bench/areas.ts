@@ -79,6 +79,22 @@ export const areas: Readonly<Record<AreaName, Area>> = {
     environment: { NEIGHBOURS_CYCLES: 'how often the cases take turns; 4 unless said', ...tools() },
     load: () => import('./neighbours.ts'),
   },
+  soak: {
+    ...plain,
+    text: [
+      'Commits, canaries, applications that are replaced or crash, versions that come and go, on a mesh of ten proxies',
+      'under load: what failed, and what has grown since a third of the time.',
+    ],
+    options: {
+      seconds: {
+        value: 'SECONDS',
+        text: 'how long it is changed',
+        unlessSaid: '20',
+        problem: (text) => (/^[1-9]\d*$/.test(text) ? undefined : 'is a number of seconds'),
+      },
+    },
+    load: () => import('./soak.ts'),
+  },
   xds: {
     ...plain,
     text: [

@@ -28,6 +28,11 @@ export const metrics = {
     ...['slow_reader_p99_ratio', 'slow_reader_cpu_ratio', 'slow_reader_said_after_ms'],
     ...['refusing_p99_ratio', 'refusing_cpu_ratio', 'refusing_said_after_ms'],
   ],
+  soak: [
+    ...['requests', 'failed_requests', 'changes', 'server_rss_mb', 'agent_rss_mb', 'up_rss_mb'],
+    ...['server_descriptors', 'agent_descriptors', 'up_descriptors', 'ledger_rows_per_change'],
+    ...['document_rows', 'resource_rows', 'temporary_files', 'processes'],
+  ],
   xds: [
     ...['endpoint_1000_last_ratio', 'endpoint_1000_cpu_ratio', 'endpoint_24_last_ratio'],
     ...['endpoint_24_cpu_ratio', 'commit_1000_last_ratio', 'commit_1000_cpu_ratio'],

@@ -40,7 +40,7 @@ export class RunningMesh {
   }
 
   get layout(): ReturnType<typeof layoutOf> {
-    return layoutOf(this.dir, process.env);
+    return layoutOf(this.dir, { ...process.env, ...this.env });
   }
 
   git(...args: readonly string[]): string {

@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { next } from '../../src/cli/wait-step.ts';
+import type { CommitReply } from '../../src/client/gen/api.ts';
+import type { Rollout } from '../../src/rollout/rollout.ts';
+import { callApi } from '../../src/serve/api/client.ts';
+import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
+import { intentFolder } from '../support/intents.ts';
+import { noPostgres } from '../support/postgres.ts';
+import { type ReplicaProcess, ReplicatedMesh } from '../support/replicated-mesh.ts';
+import { eventually, startLoad } from '../support/running-mesh.ts';
+
+const versions = ['v1', 'v2', 'v3'];
+const app =
+  "require('node:http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1');\n";
+const service = (name: string, port: number, rest: string): string =>
+  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
+const api = 'services/api.yaml';
+const files = {
+  'mesh.yaml': 'mesh: twins\ntrust_domain: twins.test\n',
+  [api]: service(
+    'api',
+    15_991,
+    `allow:\n  - { id: web, from: web, to: GET /** }\nroutes:\n  - split: { v1: 34, v2: 33, v3: 33 }\nrun:\n${versions.map((one) => `  ${one}: node app.js\n`).join('')}`,
+  ),
+  'services/web.yaml': service('web', 15_992, 'run: node app.js\n'),
+  'app.js': app,
+};
+const denyAll = 'deny:\n  - { from: "*" }\n';
+
+const leaderOf = ({ replicas }: StatusReply): string | undefined =>
+  replicas.find(({ leadsSinceMs }) => leadsSinceMs !== undefined)?.name;
+
+describe('commits while control planes die, under load', { skip: noPostgres() ?? false }, () => {
+  let mesh: ReplicatedMesh;
+  let removeFolder = (): void => {};
+  let load: ReturnType<typeof startLoad>;
+  let count = 0;
+  before(async () => {
+    const [dir, remove] = intentFolder(files);
+    removeFolder = remove;
+    mesh = new ReplicatedMesh(dir);
+    await mesh.start(2, ['--watch', '2s']);
+    await bothThere();
+    await mesh.startWorkloads();
+    await allGreen();
+    load = startLoad({
+      ...{ everyMs: 15, requestsMax: 100_000, key: () => 'api' },
+      send: () => mesh.ask('web-v1', 'api', 'GET', '/'),
+    });
+    // What commits are held against.
+    await delay(6_000);
+  });
+  after(async () => {
+    await load?.stop();
+    await mesh.stop();
+    removeFolder();
+  });
+  afterEach(async () => {
+    for (const one of mesh.replicas) if ((await one.status()) === undefined) one.start();
+    await bothThere();
+    await allGreen();
+    await delay(1_500);
+  });
+
+  const bothThere = async (): Promise<void> => {
+    for (const one of mesh.replicas) {
+      await mesh.until(one, 'both there and led', (status) => {
+        const up = status.replicas.filter(({ state }) => state !== 'silent');
+        return up.length === 2 && leaderOf(status) !== undefined;
+      });
+    }
+  };
+  const allGreen = async (): Promise<void> => {
+    for (const one of mesh.replicas) {
+      await mesh.until(
+        one,
+        'green',
+        ({ workloads }) =>
+          workloads.length === 4 &&
+          workloads.every((two) => two.proxy === 'converged' && two.workload.state === 'ready'),
+      );
+    }
+  };
+  const roles = async (): Promise<{ leader: ReplicaProcess; other: ReplicaProcess }> => {
+    const [one = assert.fail(), two = assert.fail()] = mesh.replicas;
+    const name = leaderOf((await one.status()) ?? assert.fail());
+    return name === one.name ? { leader: one, other: two } : { leader: two, other: one };
+  };
+  const get = <Reply>(at: ReplicaProcess, path: string): Promise<Reply> =>
+    callApi(at.layout.controlSocket, { method: 'GET', path }) as Promise<Reply>;
+  const revision = async (at: ReplicaProcess, id: string): Promise<Rollout | undefined> =>
+    (await get<RevisionsReply>(at, paths.revisions)).revisions.find((one) => one.commit === id);
+  const becomes = async (
+    at: ReplicaProcess,
+    id: string,
+    is: (rollout: Rollout) => boolean,
+  ): Promise<void> => {
+    let last: Rollout | undefined;
+    await eventually(
+      async () => {
+        last = await revision(at, id).catch(() => undefined);
+        return last !== undefined && is(last);
+      },
+      30_000,
+      () => `${id}: ${JSON.stringify(last)}\n${at.output.slice(-4_000)}`,
+    );
+  };
+  const bad = (): string => mesh.push(api, (text) => text + denyAll, 'deny api');
+  const good = (message?: string): string => {
+    count += 1;
+    const more = `allow:\n  - { id: more-${count}, from: web, to: POST /more-${count} }\n`;
+    return mesh.push(api, (text) => text.replace('allow:\n', more), message ?? `permit ${count}`);
+  };
+  const hubHead = (): string => mesh.git('ls-remote', 'origin', 'main').split('\t')[0] ?? '';
+  const follow = (): void => {
+    mesh.git('fetch', '--quiet', 'origin', 'main');
+    mesh.git('reset', '--quiet', '--hard', 'FETCH_HEAD');
+  };
+  const denials = (): ReadonlyMap<string, number> =>
+    new Map(
+      versions.map((one) => [
+        one,
+        mesh.log(`api-${one}`).filter(({ status }) => String(status) === '403').length,
+      ]),
+    );
+  const denied = async (run: () => Promise<void>): Promise<readonly string[]> => {
+    const earlier = denials();
+    await run();
+    await delay(1_200);
+    return [...denials()].flatMap(([one, now]) => (now > (earlier.get(one) ?? 0) ? [one] : []));
+  };
+  /** What the branch holds runs everywhere, and denies nobody. */
+  const isGoodAgain = async (at: ReplicaProcess): Promise<void> => {
+    let last = '';
+    await eventually(
+      async () => {
+        const status = await at.status();
+        const [newest] = (await get<RevisionsReply>(at, paths.revisions)).revisions;
+        last = JSON.stringify({ commit: status?.commit, warnings: status?.warnings, newest });
+        const isCalm = newest?.state.kind === 'live' && status?.commit === hubHead();
+        return isCalm && status.workloads.every(({ proxy }) => proxy === 'converged');
+      },
+      30_000,
+      () => `the good state does not come back: ${last}\n${at.output.slice(-4_000)}`,
+    );
+    follow();
+    assert.doesNotMatch(mesh.git('show', `HEAD:${api}`), /deny/);
+    for (let request = 0; request < 12; request += 1) {
+      assert.equal((await mesh.ask('web-v1', 'api', 'GET', '/')).status, 200);
+    }
+  };
+  const waited = async (at: ReplicaProcess, id: string): Promise<number> => {
+    const endMs = performance.now() + 20_000;
+    for (;;) {
+      const step = next(await get<CommitReply>(at, `${paths.verdicts}/${id}`), id);
+      const end = 'end' in step ? step : step.inAMoment;
+      if (end !== undefined) return 'end' in end ? end.code : 1;
+      if (performance.now() > endMs) assert.fail(`${id}: ${JSON.stringify(step)}`);
+      await delay(50);
+    }
+  };
+  const isTakenBack = ({ state }: Rollout): boolean => state.kind === 'taken-back';
+
+  for (const afterMs of [0, 700, 1_400]) {
+    it(`the leader dies ${afterMs} ms after the first proxy got a bad one: that is taken back`, async () => {
+      const { leader, other } = await roles();
+      const who = await denied(async () => {
+        const id = bad();
+        await becomes(leader, id, () => true);
+        await delay(afterMs);
+        await leader.end('SIGKILL');
+        await becomes(other, id, isTakenBack);
+        await isGoodAgain(other);
+        assert.equal(await waited(other, id), 2);
+      });
+      assert.ok(who.length <= 1, who.join());
+    });
+  }
+
+  it('the leader dies with a good one on top of a bad one: both go back', async () => {
+    const { leader, other } = await roles();
+    const who = await denied(async () => {
+      const first = bad();
+      await becomes(leader, first, () => true);
+      const second = good();
+      await becomes(leader, second, () => true).catch(() => {});
+      await leader.end('SIGKILL');
+      await eventually(
+        async () => hubHead() !== second,
+        30_000,
+        () => `the branch does not follow\n${other.output.slice(-4_000)}`,
+      );
+      await isGoodAgain(other);
+      assert.equal(await waited(other, first), 2);
+      assert.equal(await waited(other, second), 2);
+    });
+    assert.ok(who.length <= 1, who.join());
+  });
+
+  it('the leader dies while it pushes what takes a bad one back: one commit does so', async () => {
+    const { leader, other } = await roles();
+    const [hook, mark] = [join(mesh.hub, 'hooks/pre-receive'), join(mesh.dir, 'pushing')];
+    const ofOurs = 'read old new ref\n[ "$(git log -1 --format=%an $new)" = chancery ] || exit 0';
+    writeFileSync(hook, `#!/bin/sh\n${ofOurs}\ntouch ${mark}; sleep 10\n`, { mode: 0o755 });
+    const who = await denied(async () => {
+      const id = bad();
+      await eventually(
+        () => existsSync(mark),
+        20_000,
+        () => `nothing is pushed\n${leader.output.slice(-4_000)}`,
+      );
+      await leader.end('SIGKILL');
+      await eventually(
+        () => hubHead() !== id,
+        40_000,
+        () => `the branch does not follow\n${other.output.slice(-4_000)}`,
+      );
+      rmSync(hook);
+      await isGoodAgain(other);
+      assert.equal(await waited(other, id), 2);
+      assert.equal(mesh.git('rev-list', '--count', `${id}..HEAD`).trim(), '1');
+    });
+    assert.ok(who.length <= 1, who.join());
+  });
+
+  it('the leader dies in the last wave of a good one: it is live all the same, and no request fails', async () => {
+    const { leader, other } = await roles();
+    const before = denials();
+    const id = good();
+    await becomes(leader, id, ({ state }) => 'wave' in state && state.wave === 1);
+    await leader.end('SIGKILL');
+    await becomes(other, id, ({ state }) => state.kind === 'live');
+    await isGoodAgain(other);
+    assert.equal(await waited(other, id), 0);
+    assert.deepEqual(denials(), before);
+  });
+
+  it('an urgent mend of a bad one is everywhere although the leader dies with it', async () => {
+    const { leader, other } = await roles();
+    let mend = '';
+    const who = await denied(async () => {
+      const id = bad();
+      await becomes(leader, id, () => true);
+      mend = mesh.push(
+        api,
+        (text) => `${text.replace(denyAll, '')}# mended ${id}\n`,
+        'mend\n\nChancery: urgent',
+      );
+      await delay(700);
+      await leader.end('SIGKILL');
+      await becomes(other, mend, ({ state }) => state.kind === 'live');
+      await isGoodAgain(other);
+      assert.equal(await waited(other, mend), 0);
+    });
+    assert.ok(who.length <= 1, who.join());
+  });
+
+  it('pushes on top of a taking back, one after the other, are live at both', async () => {
+    const { leader, other } = await roles();
+    const id = bad();
+    await becomes(
+      other,
+      id,
+      ({ state }) => state.kind === 'taken-back' && state.branch.kind === 'written',
+    );
+    follow();
+    const ids = [good(), good(), good()];
+    for (const at of [leader, other]) {
+      for (const one of ids) assert.equal(await waited(at, one), 0);
+      assert.equal(await waited(at, id), 2);
+    }
+    await isGoodAgain(leader);
+  });
+});
