@@ -86,6 +86,19 @@ describe('the commit of a policy', () => {
     assert.deepEqual([ahead?.commit, ahead?.proxies], ['c2', ['a-v1']]);
   });
 
+  it('of a proxy whose commit another one takes the place of is what runs, until that one comes to it', () => {
+    const { plane, accept, told, subscribe } = planeOf();
+    accept('c1', files('/x'));
+    accept('c2', files('/y'));
+    plane.reach(new Set(['a-v1' as WorkloadId]));
+    accept('c3', files('/z'));
+    // It is not durable yet.
+    subscribe();
+    assert.deepEqual([told.at(-1)?.origin, told.at(-1)?.ahead], [{ commit: 'c1' }, undefined]);
+    plane.reach(new Set(['a-v1' as WorkloadId]));
+    assert.deepEqual(told.at(-1)?.ahead?.commit, 'c3');
+  });
+
   it('is in the line of each decision, by the proxy that asked', async (t) => {
     const dir = folder(t);
     const desk = new PolicyDesk({

@@ -183,6 +183,8 @@ export class ControlPlane {
     this.#policies.follow({ intent, commit });
     this.#forgetPolicies();
     if (before.kind === 'running') {
+      // Who had what was on its way has nothing of this one before that is durable.
+      this.#ahead = new Set();
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
       this.#moved();

@@ -73,6 +73,39 @@ it('what was compiled of the same intent for equal workloads is taken as it is, 
   assert.equal(publisher.snapshots.get(id), compiled.snapshots.get(id));
 });
 
+it('who had what another commit took the place of has nothing of that one until its wave comes', () => {
+  const published = new Map<string, string>();
+  const publisher = new Publisher({
+    clock,
+    emit: () => assert.fail('nobody has the second one'),
+    sink: {
+      publish: (proxy, _snapshot, _onDemand, commit) => void published.set(proxy, commit),
+      retire: () => {},
+    },
+  });
+  const permitting = (rule: string) =>
+    intentOf({
+      'mesh.yaml': meshFile,
+      'services/a.yaml': serviceFile('a', `allow:\n  - { from: b, to: GET /${rule} }\n`),
+      'services/b.yaml': serviceFile('b'),
+    });
+  const second = { ...workloadOf('a'), id: 'a-v2' as never, ingressPort: 15_102 };
+  const inventory = [workloadOf('a'), second];
+  const all = new Set(inventory.map(({ id }) => id));
+  publisher.start(permitting('one'), inventory, { id: 'one', subject: '' });
+  publisher.propose(permitting('two'), { id: 'two', subject: '' });
+  publisher.reach(all);
+  assert.deepEqual([...published.values()], ['two', 'two']);
+  publisher.propose(permitting('three'), { id: 'three', subject: '' });
+  // Before its first wave is durable an endpoint comes, and proxies tell that they have what they were sent.
+  publisher.update([...inventory, workloadOf('b')]);
+  publisher.update([workloadOf('a'), { ...second, ingressPort: 15_103 }, workloadOf('b')]);
+  for (const proxy of all) publisher.converged(proxy);
+  assert.ok(![...published.values()].includes('three'), [...published].join('; '));
+  publisher.reach(new Set([second.id]));
+  assert.deepEqual([published.get('a-v1'), published.get('a-v2')], ['one', 'three']);
+});
+
 it('what is granted beside Git goes to its proxies at once, and no commit is held against it', () => {
   const published: (readonly [string, Snapshot])[] = [];
   const publisher = new Publisher({

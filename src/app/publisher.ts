@@ -89,11 +89,13 @@ export class Publisher {
   }
 
   /**
-   * Compiles what is to run, or takes what a gate compiled of it; nobody gets it yet. Whom it changes something for.
+   * Compiles what is to run, or takes what a gate compiled of it; nobody gets it yet. Whoever had what was on its way before
+   * goes back with the next thing that is sent. Whom it changes something for.
    */
   propose(intent: Intent, commit: Commit, compiled?: Compiled): readonly TouchedProxy[] {
     const next = this.#taken(intent, commit, compiled) ?? this.#compile(intent, commit, this.#base);
     this.#next = next;
+    this.#reached = nobody;
     const touched = new Map<WorkloadId, readonly string[]>();
     for (const proxy of next.snapshots.keys()) {
       const [before, after] = [publishedOf(this.#base, proxy), publishedOf(next, proxy)];

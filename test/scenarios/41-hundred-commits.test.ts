@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { next } from '../../src/cli/wait-step.ts';
+import type { CommitReply } from '../../src/client/gen/api.ts';
+import { callApi } from '../../src/serve/api/client.ts';
+import type { LedgerReply } from '../../src/serve/api/ledger-wire.ts';
+import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
+import { intentFolder } from '../support/intents.ts';
+import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
+
+const versions = ['v1', 'v2', 'v3'];
+const app =
+  "require('node:http').createServer((q, s) => setTimeout(() => s.end(), 15)).listen(process.env.PORT, '127.0.0.1');\n";
+const service = (name: string, port: number, rest: string): string =>
+  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
+const run = (those: readonly string[], command = 'node app.js'): string =>
+  `run:\n${those.map((one) => `  ${one}: ${command}\n`).join('')}`;
+
+/** What is wrong with `api`, if anything. */
+type Wrong = 'denies' | 'times out' | 'unreadable' | 'wrong port' | undefined;
+const wrongs = ['denies', 'times out', 'unreadable', 'wrong port'] as const;
+
+/** `api` after so many changes; each replaces the rule of the one before. */
+function apiFile(change: number, wrong: Wrong): string {
+  const split = 'split: { v1: 34, v2: 33, v3: 33 }';
+  return service(
+    'api',
+    15_981,
+    [
+      ...(wrong === 'denies' ? [`deny:\n  - { id: bad-${change}, from: "*" }`] : []),
+      'allow:\n  - { id: web, from: web, to: GET /** }',
+      `  - { id: step-${change}, from: web, to: POST /step-${change} }`,
+      'routes:',
+      ...(wrong === 'unreadable' ? [`  - { match: { path: ${'/*'.repeat(450)} }, to: v1 }`] : []),
+      `  - ${split}\n    timeout: ${wrong === 'times out' ? '1ms' : '2s'}`,
+      run(
+        versions,
+        wrong === 'wrong port' ? '{ command: node app.js, env: { PORT: "1" } }' : undefined,
+      ),
+    ].join('\n'),
+  );
+}
+const files = {
+  'mesh.yaml': 'mesh: hundred\ntrust_domain: hundred.test\n',
+  'services/api.yaml': apiFile(0, undefined),
+  'services/web.yaml': service(
+    'web',
+    15_982,
+    `routes:\n  - split: { v1: 50, v2: 50 }\n${run(['v1', 'v2'])}`,
+  ),
+  'app.js': app,
+};
+const paceMs = 100;
+const watchMs = 2_000;
+
+const told = ({ verdict, carried, running, successor }: CommitReply): string =>
+  JSON.stringify({ verdict: verdict?.verdict, carried, running, successor: successor?.verdict });
+
+/** What one commit of a sequence is. */
+interface Made {
+  readonly id: string;
+  readonly wrong: Wrong;
+  /** What it changed was taken out again by the commit after it. */
+  readonly reverted: boolean;
+}
+
+describe('a hundred commits in ten seconds, some of them bad, under load', () => {
+  let mesh: RunningMesh;
+  let removeFolder = (): void => {};
+  let loads: readonly ReturnType<typeof startLoad>[] = [];
+  let change = 0;
+  before(async () => {
+    const [dir, remove] = intentFolder(files);
+    removeFolder = remove;
+    mesh = new RunningMesh(dir);
+    await mesh.up('--watch', `${watchMs}ms`);
+    loads = ['web-v1', 'web-v2'].map((caller) =>
+      startLoad({
+        ...{ everyMs: 15, requestsMax: 100_000, key: () => caller },
+        send: () => mesh.ask(caller, 'api', 'GET', '/'),
+      }),
+    );
+    // What commits are held against.
+    await delay(6_000);
+  });
+  after(async () => {
+    await Promise.all(loads.map((load) => load.stop()));
+    await mesh.remove();
+    removeFolder();
+  });
+
+  const head = (): string => mesh.git('rev-parse', 'HEAD').trim();
+  const get = <Reply>(path: string): Promise<Reply> =>
+    callApi(mesh.layout.controlSocket, { method: 'GET', path }) as Promise<Reply>;
+  /** The control plane may be writing to the branch at this moment. */
+  const commit = async (text: string, message: string): Promise<string> => {
+    let problem: unknown;
+    for (let tries = 0; tries < 20; tries += 1) {
+      try {
+        writeFileSync(join(mesh.dir, 'services/api.yaml'), text);
+        mesh.commit(message);
+        return head();
+      } catch (error) {
+        problem = error;
+        await delay(20);
+      }
+    }
+    throw problem;
+  };
+  const good = (): Promise<string> => {
+    change += 1;
+    return commit(apiFile(change, undefined), `step ${change}`);
+  };
+  const bad = (wrong: Wrong): Promise<string> => {
+    change += 1;
+    return commit(apiFile(change, wrong), `step ${change}, which ${wrong}`);
+  };
+  /** One each `paceMs`, as far as this machine can. */
+  async function paced(count: number, make: (index: number) => Promise<Made>): Promise<Made[]> {
+    const made: Made[] = [];
+    const startMs = performance.now();
+    for (let index = 0; index < count; index += 1) {
+      made.push(await make(index));
+      await delay(Math.max(0, startMs + (index + 1) * paceMs - performance.now()));
+    }
+    return made;
+  }
+  const atRest = async (): Promise<StatusReply> => {
+    let last = '';
+    let status: StatusReply | undefined;
+    await eventually(
+      async () => {
+        status = await get<StatusReply>(paths.status);
+        const [newest] = (await get<RevisionsReply>(paths.revisions)).revisions;
+        const { verdict } = await get<CommitReply>(`${paths.verdicts}/${head()}`);
+        last = JSON.stringify({ commit: status.commit, newest, head: head(), verdict });
+        const kind = newest?.state.kind;
+        const isOver =
+          kind === 'live' ||
+          (newest?.state.kind === 'taken-back' && newest.state.branch.kind !== 'open');
+        return (
+          isOver &&
+          verdict !== undefined &&
+          verdict.verdict.kind !== 'checking' &&
+          (status.commit === head() || verdict.verdict.kind === 'refused') &&
+          status.workloads.every(
+            ({ proxy, workload }) => proxy === 'converged' && workload.state === 'ready',
+          )
+        );
+      },
+      60_000,
+      () => `it does not come to rest: ${last}`,
+    );
+    return status as StatusReply;
+  };
+  /** As `chancery wait` would end. */
+  const waited = async (id: string): Promise<{ code: number; said: string }> => {
+    const endMs = performance.now() + 20_000;
+    for (;;) {
+      const reply = await get<CommitReply>(`${paths.verdicts}/${id}`);
+      const step = next(reply, id);
+      const end = 'end' in step ? step : step.inAMoment;
+      if (end !== undefined) return { code: 'end' in end ? end.code : 1, said: told(reply) };
+      if (performance.now() > endMs) return { code: 99, said: JSON.stringify(step) };
+      await delay(50);
+    }
+  };
+  /** Commits that take back others, with the one that they go back to. */
+  const takeBacks = (): readonly { id: string; to: string }[] =>
+    mesh
+      .git('log', '--format=%H %(trailers:key=Intent-Of,valueonly,separator=%x20)')
+      .split('\n')
+      .flatMap((line) => {
+        const [id = '', to = ''] = line.trim().split(' ');
+        return to === '' ? [] : [{ id, to }];
+      });
+  const isBeneath = (older: string, newer: string): boolean => {
+    try {
+      mesh.git('merge-base', '--is-ancestor', older, newer);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const expectedCode = ({ id, wrong, reverted }: Made): number => {
+    const isOut = takeBacks().some((one) => isBeneath(id, one.id) && !isBeneath(id, one.to));
+    return isOut || reverted || wrong !== undefined ? 2 : 0;
+  };
+  async function everyoneEnds(made: readonly Made[]): Promise<void> {
+    const wrongEnds: string[] = [];
+    for (const one of made) {
+      const { code, said } = await waited(one.id);
+      if (code !== expectedCode(one)) {
+        wrongEnds.push(`${one.id.slice(0, 12)} (${one.wrong}): ${code} ${said}`);
+      }
+    }
+    assert.deepEqual(wrongEnds, []);
+  }
+  /** Each rule of a bad commit that denied something, and where. */
+  const denied = (): ReadonlyMap<string, ReadonlySet<string>> => {
+    const found = new Map<string, Set<string>>();
+    for (const version of versions) {
+      const proxy = `api-${version}`;
+      for (const line of mesh.log(proxy)) {
+        const [rule] = /bad-\d+/.exec(JSON.stringify(line)) ?? [];
+        if (rule !== undefined) found.set(rule, (found.get(rule) ?? new Set()).add(proxy));
+      }
+    }
+    return found;
+  };
+  /** The last wave that each commit came to. */
+  const wavesSince = async (sinceMs: number): Promise<ReadonlyMap<string, number>> => {
+    const path = `${paths.ledger}?kind=rollout-pushing&since=${sinceMs}&limit=1000`;
+    const { entries } = await get<LedgerReply>(path);
+    const waves = new Map<string, number>();
+    for (const { subject, facts } of entries) {
+      waves.set(subject, Math.max(waves.get(subject) ?? 0, Number(facts['wave'])));
+    }
+    return waves;
+  };
+  async function noneWentFurther(made: readonly Made[], sinceMs: number): Promise<void> {
+    const waves = await wavesSince(sinceMs);
+    for (const { id, wrong } of made) {
+      if (wrong !== undefined) assert.ok((waves.get(id) ?? 0) <= 1, `${id} (${wrong})`);
+    }
+    for (const [rule, proxies] of denied()) {
+      assert.ok(proxies.size <= 1, `${rule} at ${[...proxies].join()}`);
+    }
+  }
+  async function proxiesHave(rule: string): Promise<void> {
+    for (const version of versions) {
+      const dump = await mesh.admin(`api-${version}`, '/config_dump');
+      assert.doesNotMatch(dump, /bad-\d/);
+      assert.ok(dump.includes(rule), `${rule} is not at api-${version}`);
+    }
+    for (const caller of ['web-v1', 'web-v2']) {
+      assert.doesNotMatch(await mesh.admin(caller, '/config_dump'), /0\.001s/);
+      const { status } = await mesh.ask(caller, 'api', 'GET', '/');
+      assert.equal(status, 200);
+    }
+  }
+
+  it('each bad one is mended by the next: the last good one is what all have', async () => {
+    const sinceMs = Date.now();
+    let last = apiFile(0, undefined);
+    let number = 0;
+    const made = await paced(101, async (index) => {
+      const isBad = index % 10 === 9;
+      if (isBad) {
+        const wrong = wrongs[Math.floor(index / 10) % wrongs.length];
+        return { id: await bad(wrong), wrong, reverted: true };
+      }
+      if (index > 0 && index % 10 === 0) {
+        const message = `Revert step ${change}\n\nThis reverts commit ${head()}.`;
+        return { id: await commit(last, message), wrong: undefined, reverted: false };
+      }
+      const id = await good();
+      number = change;
+      last = apiFile(change, undefined);
+      return { id, wrong: undefined, reverted: false };
+    });
+    const status = await atRest();
+    assert.equal(status.commit, head());
+    assert.equal(mesh.git('show', 'HEAD:services/api.yaml'), last);
+    await proxiesHave(`step-${number}`);
+    await everyoneEnds(made);
+    await noneWentFurther(made, sinceMs);
+  });
+
+  it('a bad one that stays beneath takes all on top of it back', async () => {
+    const sinceMs = Date.now();
+    const base = mesh.git('show', 'HEAD:services/api.yaml');
+    const [rule = ''] = /step-\d+/.exec(base) ?? [];
+    const made = await paced(40, async (index) => {
+      if (index === 10) return { id: await bad('denies'), wrong: 'denies', reverted: false };
+      if (index < 10) return { id: await good(), wrong: undefined, reverted: false };
+      change += 1;
+      const text = apiFile(change, 'denies').replace(`bad-${change}`, 'bad-0');
+      return { id: await commit(text, 'on top'), wrong: 'denies', reverted: false };
+    });
+    await atRest();
+    assert.equal(mesh.git('show', 'HEAD:services/api.yaml'), base);
+    await proxiesHave(rule);
+    await everyoneEnds(made);
+    await noneWentFurther(made, sinceMs);
+  });
+});
