@@ -44,10 +44,13 @@ const changes: readonly (readonly [kind: string, change: Change])[] = [
   ['rule', (state) => ({ ...state, rule: state.rule + 1 })],
 ];
 
-/** An application ends at once, as one that has run out of memory does; `up` starts it again. */
+/**
+ * An application ends at once, as one that has run out of memory does, and `up` starts it again. One that gets no requests:
+ * of a version with one instance those that are sent to it meanwhile fail, whoever runs it.
+ */
 function crash(state: SoakState, mesh: RunningMesh): SoakState {
   const pid = processesOf(mesh.dir)
-    .filter((text) => text.includes('app.js api'))
+    .filter((text) => text.includes('app.js web'))
     .map((text) => Number.parseInt(text.trim(), 10))
     .find((one) => versionOf(one) === 'v3');
   if (pid !== undefined) process.kill(pid, 'SIGKILL');
@@ -68,8 +71,10 @@ function versionOf(pid: number): string | undefined {
 export async function run({ seconds = '' }: OptionValues): Promise<void> {
   const [dir, removeDir] = intentFolder(soakFiles(firstState));
   const temporary = mkdtempSync(join(tmpdir(), 'soak-'));
+  const runDir = mkdtempSync(join(tmpdir(), 'run-'));
   const mesh = new RunningMesh(dir);
   mesh.env['TMPDIR'] = temporary;
+  mesh.env['XDG_RUNTIME_DIR'] = runDir;
   try {
     await mesh.up('--watch', watch);
     const load = new SoakLoad(mesh);
@@ -77,12 +82,12 @@ export async function run({ seconds = '' }: OptionValues): Promise<void> {
     const { first, made } = await soak({ mesh, temporary, load, forMs: Number(seconds) * 1_000 });
     await atRest(mesh);
     await load.stop();
-    if (load.counts.failed > 0) progress(load.failures.join('\n'));
+    tellFailures(load);
     report(first, gaugesOf(mesh, temporary), made, load);
   } finally {
     await mesh.remove();
     removeDir();
-    rmSync(temporary, { recursive: true, force: true });
+    for (const one of [temporary, runDir]) rmSync(one, { recursive: true, force: true });
   }
 }
 
@@ -99,6 +104,7 @@ async function soak(parts: {
   let first: Gauges | undefined;
   while (performance.now() < startMs + forMs) {
     const [kind, change] = changes[made % changes.length] ?? ['', (same) => same];
+    load.during = `${kind} ${made}`;
     state = change(state, mesh);
     for (const [file, text] of Object.entries(soakFiles(state))) {
       writeFileSync(join(mesh.dir, file), text);
@@ -117,6 +123,10 @@ async function soak(parts: {
     }
   }
   return { first: first ?? gaugesOf(mesh, temporary), made };
+}
+
+function tellFailures({ failures }: SoakLoad): void {
+  for (const [text, count] of failures) progress(`${count} times during ${text}`);
 }
 
 /** The newest commit is what all have, and nobody complains. */

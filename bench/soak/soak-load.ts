@@ -9,7 +9,7 @@ const everyMs = 40;
 /** A mesh that hangs must not make the load grow without end. */
 const openMax = 300;
 /** Enough to see what they have in common. */
-const failuresShown = 20;
+const failuresMax = 40;
 
 /** Every caller to every callee that it has, at a steady pace. */
 const streams: readonly (readonly [caller: string, callee: string])[] = [
@@ -20,7 +20,10 @@ const streams: readonly (readonly [caller: string, callee: string])[] = [
 ];
 
 export class SoakLoad {
-  readonly failures: string[] = [];
+  /** The change that was made last. */
+  during = 'nothing';
+  /** How often each kind of failure was met. */
+  readonly failures = new Map<string, number>();
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #open = new Set<Promise<void>>();
   #counts: SoakCounts = { sent: 0, failed: 0 };
@@ -51,8 +54,10 @@ export class SoakLoad {
         this.#open.delete(done);
         if (problem === undefined) return;
         this.#counts = { ...this.#counts, failed: this.#counts.failed + 1 };
-        const text = `${new Date().toISOString()} ${caller} to ${callee}: ${problem.slice(0, 300)}`;
-        if (this.failures.length < failuresShown) this.failures.push(text);
+        const text = `${this.during}: ${caller} to ${callee}: ${problem.slice(0, 200)}`;
+        const known = this.failures.get(text);
+        if (known === undefined && this.failures.size >= failuresMax) return;
+        this.failures.set(text, (known ?? 0) + 1);
       });
     this.#open.add(done);
   }
