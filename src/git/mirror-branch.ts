@@ -11,6 +11,7 @@ export function mirrorBranch(mirror: Mirror, signingKey: string | undefined): Br
   return {
     ...{ name: url, gitDir: dir, prefix, host, signingKey },
     newest: () => mirror.fetch(),
+    reach: (later, earlier) => mirror.standsOn(later, earlier),
     advance: (_base, next) => push(mirror, next),
   };
 }

@@ -27,6 +27,8 @@ export interface Branch extends CommitPlace {
   readonly prefix: string;
   /** The newest commit, asked afresh. */
   newest(): Promise<Result<CommitId, Finding>>;
+  /** Brings what lies between the two, where this copy does not go back so far. */
+  reach?(later: CommitId, earlier: CommitId): Promise<Result<unknown, Finding>>;
   /** Puts `next` on top of `base`; `moved` when the branch has another newest commit. */
   advance(
     base: CommitId,
@@ -49,6 +51,8 @@ export async function takeBack(
   for (let tries = 0; tries < triesMax; tries += 1) {
     const head = await branch.newest();
     if (!head.ok) return head;
+    const reached = await branch.reach?.(head.value, order.to);
+    if (reached?.ok === false) return reached;
     const next = await compose(branch, order, head.value);
     if (!next.ok) return next;
     if (next.value === undefined) return ok({ kind: 'nothing', commit: head.value });

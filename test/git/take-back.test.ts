@@ -127,6 +127,22 @@ test('remote: pushed on top of what others have pushed meanwhile, in a sub-folde
   assert.equal(git(['show', 'main:elsewhere'], from.hub), 'x');
 });
 
+test('remote: a copy that begins at the newest commit goes back as far as it takes', async (t) => {
+  const from = origin(t);
+  const good = from.work.git(['rev-parse', 'HEAD']) as CommitId;
+  from.work.write('mesh.yaml', 'mesh: bad\n');
+  const bad = from.push('Bad') as CommitId;
+  from.work.write('elsewhere', 'x');
+  from.push('Not about intent');
+  const url = `file://${from.hub}`;
+  const mirror = await mirrorOf(from, { url });
+  const done = value(
+    await takeBack(mirrorBranch(mirror, undefined), { from: bad, to: good, reason }),
+  );
+  assert.equal(from.home.git(['rev-parse', 'main'], from.hub), done.commit);
+  assert.equal(done.kind, 'taken back');
+});
+
 test('remote: over https with a token, signed with our key', async (t) => {
   const from = origin(t);
   const good = from.work.git(['rev-parse', 'HEAD']) as CommitId;
