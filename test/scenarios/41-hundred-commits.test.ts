@@ -110,6 +110,20 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
     }
     throw problem;
   };
+  const resetTo = async (id: string): Promise<void> => {
+    await eventually(
+      () => {
+        try {
+          mesh.git('reset', '--quiet', '--hard', id);
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      5_000,
+      () => `the branch does not go to ${id}`,
+    );
+  };
   const good = (): Promise<string> => {
     change += 1;
     return commit(apiFile(change, undefined), `step ${change}`);
@@ -286,5 +300,33 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
     await proxiesHave(rule);
     await everyoneEnds(made);
     await noneWentFurther(made, sinceMs);
+  });
+
+  it('a branch that is put back and forth between a good one and a bad one ends where it was put last', async () => {
+    const sinceMs = Date.now();
+    const first = head();
+    const [rule = ''] = /step-\d+/.exec(mesh.git('show', 'HEAD:services/api.yaml')) ?? [];
+    const second = await bad('denies');
+    for (let turn = 0; turn < 8; turn += 1) {
+      await delay(turn % 3 === 2 ? 900 : 250);
+      await resetTo(turn % 2 === 0 ? first : second);
+    }
+    await delay(600);
+    await resetTo(first);
+    let last = '';
+    await eventually(
+      async () => {
+        const { warnings, refused, commit: running } = await atRest();
+        const odd = warnings.filter(({ code }) => /^CH(42|53)/.test(code));
+        last = JSON.stringify({ running, refused, odd });
+        return running === first && refused === undefined && odd.length === 0;
+      },
+      10_000,
+      () => `nothing is to be said any more: ${last}`,
+    );
+    await proxiesHave(rule);
+    assert.equal((await waited(first)).code, 0);
+    assert.equal((await waited(second)).code, 2);
+    await noneWentFurther([{ id: second, wrong: 'denies', reverted: false }], sinceMs);
   });
 });
