@@ -257,7 +257,7 @@ async function codesOf(after: Files): Promise<readonly string[]> {
 function touchedBy(after: Files): readonly string[] {
   const plane = new ControlPlane({
     ...{ clock, inventory, sink: { publish: () => {}, retire: () => {} } },
-    ...{ onReady: () => {}, onAccepting: () => {}, onAccepted: () => {} },
+    ...{ onReady: () => {}, onAccepting: () => {}, onAccepted: () => {}, onStayed: () => {} },
   });
   const accept = (commit: string, files: Files): void => {
     const more = { warnings: [], approved: false, compiled: undefined };

@@ -134,6 +134,18 @@ interface Foundation {
   readonly tracing: Tracing;
 }
 
+/** What comes must stand on what was accepted, and need not on what was taken back. */
+function tellSource(source: IntentSource, plane: ControlPlane, replica: Replica): () => void {
+  // A copy that begins later than a commit cannot tell of it.
+  if (!replica.isLeading) void source.keepUp?.();
+  return plane.events.follow((event) => {
+    const { intent } = plane;
+    if (!replica.isLeading || intent.kind === 'empty') return;
+    const isBack = event.kind === 'rollout' && event.rollout.state.kind === 'taken-back';
+    if (event.kind === 'accepted' || isBack) void source.accepted?.(intent.tree.commit);
+  });
+}
+
 /** The control plane as one process. Resolves with what stops it. */
 export async function startServer(given: ServerOptions): Promise<() => Promise<void>> {
   const metrics = newMetrics();
@@ -173,17 +185,9 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     watched?.close();
   };
   await revisions.follower.catchUp();
-  const unfollow = plane.events.follow((event) => {
-    const isBack = event.kind === 'rollout' && event.rollout.state.kind === 'taken-back';
-    const { intent } = plane;
-    if (!replica.isLeading || intent.kind === 'empty') return;
-    // What was taken back need not be beneath what comes.
-    if (event.kind === 'accepted' || isBack) void source.accepted?.(intent.tree.commit);
-  });
+  const unfollow = tellSource(source, plane, replica);
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
-  // What it never fetched says nothing of commits that nobody read.
-  if (!replica.isLeading) void source.keepUp?.();
   await ready;
   const stop = await serve({
     ...{ ...parts, options, kek, grpc, signals, revisions, door, use, trouble, tracing },
