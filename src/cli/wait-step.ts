@@ -190,6 +190,10 @@ function placeStep(reply: CommitReply, commit: string, place: CommitPlace): Step
       if (isThere || (standing === 'beneath' && reply.successor !== undefined)) {
         return replacedStep(reply, name, undefined);
       }
+      // The newest, which contains it, is in line to be read; one that follows may hear of it later than of the branch.
+      if (standing === 'beneath') {
+        return { waitsFor: `${name} is beneath what is about to be read: ${follows}${at}` };
+      }
       return {
         waitsFor: `${name} is not the newest: ${follows}${at}`,
         inAMoment: neverComes(name, place),
@@ -198,18 +202,12 @@ function placeStep(reply: CommitReply, commit: string, place: CommitPlace): Step
   }
 }
 
-function neverComes(name: string, { standing, follows, head }: CommitPlace): Refusal {
+function neverComes(name: string, { follows, head }: CommitPlace): Refusal {
   return {
     code: 'CH4213',
-    message:
-      standing === 'beneath'
-        ? `${name} does not come by itself: newer commits were there before it was read`
-        : `${name} does not come: it is not in what the control plane follows`,
+    message: `${name} does not come: it is not in what the control plane follows`,
     expected: `the newest commit of ${follows}`,
     ...(head === undefined ? {} : { found: `the newest is ${shortCommit(head)}` }),
-    help:
-      standing === 'beneath'
-        ? `wait for the newest, which contains it: chancery wait ${head === undefined ? 'HEAD' : shortCommit(head)}`
-        : 'put it on the branch that is followed, then wait again',
+    help: 'put it on the branch that is followed, then wait again',
   };
 }
