@@ -85,8 +85,8 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
           await revisions.keepTree(tree);
           if (plane.revision === undefined) await write(first(tree));
           // One that is just being taken back is not what this one comes on top of.
-          await rollouts.written();
-          return true;
+          if (await rollouts.written()) return true;
+          await sleep(clock, retryMs);
         } catch (error) {
           if (error instanceof ChanceryError && error.code === 'CH5450') return false;
           const { commit } = tree;

@@ -34,7 +34,7 @@ async function ride(seed: number): Promise<void> {
     assert.ok(!isBad || have() <= 1, `a bad one is at ${have()}: ${told()}`);
   };
   const commit = async (): Promise<void> => {
-    await rollouts.written();
+    if (!(await rollouts.written())) return;
     rollouts.concede();
     check();
     commits += 1;

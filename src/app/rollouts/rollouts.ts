@@ -221,9 +221,12 @@ export class Rollouts {
     return last?.state.kind === 'taken-back' ? last : undefined;
   }
 
-  /** What was decided of the one under way is durable and in effect, or the store is away. */
-  written(): Promise<void> {
-    return this.#keeping;
+  /** False: what was decided of the one under way is not durable and in effect, as the store does not take it. */
+  async written(): Promise<boolean> {
+    const active = this.#active;
+    if (active === undefined || active.isKept) await this.#keeping;
+    else await this.#keep(active);
+    return this.#active?.isKept !== false;
   }
 
   /** A person's step, durable when it resolves. Errors: why it cannot come. */
