@@ -30,7 +30,7 @@ function apiFile(change: number, wrong: Wrong): string {
     'api',
     15_981,
     [
-      ...(wrong === 'denies' ? [`deny:\n  - { id: bad-${change}, from: "*" }`] : []),
+      ...(wrong === 'denies' ? [`deny:\n  - { id: harm-${change}, from: "*" }`] : []),
       'allow:\n  - { id: web, from: web, to: GET /** }',
       `  - { id: step-${change}, from: web, to: POST /step-${change} }`,
       'routes:',
@@ -218,7 +218,7 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
     for (const version of versions) {
       const proxy = `api-${version}`;
       for (const line of mesh.log(proxy)) {
-        const [rule] = /bad-\d+/.exec(JSON.stringify(line)) ?? [];
+        const [rule] = /harm-\d+/.exec(JSON.stringify(line)) ?? [];
         if (rule !== undefined) found.set(rule, (found.get(rule) ?? new Set()).add(proxy));
       }
     }
@@ -246,7 +246,7 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
   async function proxiesHave(rule: string): Promise<void> {
     for (const version of versions) {
       const dump = await mesh.admin(`api-${version}`, '/config_dump');
-      assert.doesNotMatch(dump, /bad-\d/);
+      assert.doesNotMatch(dump, /harm-\d/);
       assert.ok(dump.includes(rule), `${rule} is not at api-${version}`);
     }
     for (const caller of ['web-v1', 'web-v2']) {
@@ -291,7 +291,7 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
       if (index === 10) return { id: await bad('denies'), wrong: 'denies', reverted: false };
       if (index < 10) return { id: await good(), wrong: undefined, reverted: false };
       change += 1;
-      const text = apiFile(change, 'denies').replace(`bad-${change}`, 'bad-0');
+      const text = apiFile(change, 'denies').replace(`harm-${change}`, 'harm-0');
       return { id: await commit(text, 'on top'), wrong: 'denies', reverted: false };
     });
     await atRest();

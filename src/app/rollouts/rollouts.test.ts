@@ -98,6 +98,33 @@ describe('rollouts', () => {
     assert.equal(kindOf(rollouts.all[0]), 'taken-back');
   });
 
+  it('nor what one did that was halted, until another took its place', async () => {
+    const { begin, serve, rollouts } = fixture(1);
+    await serve(10);
+    await begin('c2');
+    await rollouts.step({ kind: 'halt', by: 'ann' });
+    await serve(40, { errors: 10 });
+    await begin('c3');
+    await serve(20);
+    assert.equal(kindOf(rollouts.all[0]), 'live');
+    await begin('c4');
+    await serve(4, { errors: 10 });
+    assert.equal(kindOf(rollouts.all[0]), 'taken-back');
+  });
+
+  it('what is decided of one that is on its way is written before another one comes on top', async () => {
+    const { begin, serve, rollouts, store, said } = fixture(5);
+    await serve(10);
+    await begin();
+    store.isAway = true;
+    await serve(4, { errors: 10 });
+    assert.deepEqual([kindOf(rollouts.all[0]), said], ['taken-back', []]);
+    assert.equal(await rollouts.written(), false);
+    store.isAway = false;
+    assert.equal(await rollouts.written(), true);
+    assert.match(said[0] ?? '', /^c2 withdrawn/);
+  });
+
   it('a wave of which too little is reported is looked at three times as long, and no longer', async () => {
     const { clock, begin, serve, have } = fixture(20);
     await serve(10);

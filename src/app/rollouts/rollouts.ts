@@ -174,7 +174,13 @@ export class Rollouts {
     if (isUnderWay(active.rollout.state) && this.#step(active, { kind: 'watched' }).ok) {
       this.#tell(active.rollout);
     }
+    this.#settle(active.rollout);
+  }
+
+  /** Nobody was found to do well with what it took the place of. */
+  #settle(rollout: Rollout): void {
     this.#active = undefined;
+    if (rollout.calmUntilMs !== undefined) this.#strike(rollout, rollout.startedMs);
     this.#options.plane.settle();
   }
 
@@ -331,8 +337,7 @@ export class Rollouts {
         break;
       case 'live':
         if (!isSettled) break;
-        this.#active = undefined;
-        plane.settle();
+        this.#settle(rollout);
         return;
       case 'watching':
         break;

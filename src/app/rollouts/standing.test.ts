@@ -24,7 +24,7 @@ const files = (path: string): Files => ({
 function world(watchers: number) {
   const plane = new ControlPlane({
     ...{ clock, inventory: [workloadOf('a'), workloadOf('b')] },
-    ...{ onReady: () => {}, onAccepting: () => {}, onAccepted: () => {} },
+    ...{ onReady: () => {}, onAccepting: () => {}, onAccepted: () => {}, onStayed: () => {} },
     sink: { publish: () => {}, retire: () => {} },
   });
   const accept = (commit: string, of: Files): void =>
