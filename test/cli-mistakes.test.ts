@@ -64,7 +64,7 @@ describe('a mistaken command', () => {
     [['identity', 'list', '.', 'x'], /CH5003.*identity takes one folder/],
     [['host', 'ban'], /CH5003.*host ban needs the name of a host/],
     [['token', 'crate', 'a'], /CH5003.*token is followed by create, list or revoke/],
-    [['ca', '--json', 'rekey'], /CH5003.*ca is followed by .*, import or rekey/],
+    [['ca', '--step', 'x', 'rekey'], /CH5003.*ca is followed by .*, import or rekey/],
     [['why', 'checkout', '*', 'GET', '/'], /CH1030/],
     [['why', 'checkout', 'payments', 'GET', '/', '--address', '1.2.3'], /--address is an IP/],
     [['why', 'checkout', 'payments', 'GET', '/', '--header', 'Host=x'], /said by --host/],

@@ -200,7 +200,14 @@ describe('chancery why --decision', () => {
     writeFileSync(log, `not JSON d-77\n${JSON.stringify(line)}\n`);
     const written: string[] = [];
     const take = (text: string): void => void written.push(text);
-    const terminal = { color: false, width: 120, out: take, err: take, findings: () => {} };
+    const terminal = {
+      color: false,
+      json: false,
+      width: 120,
+      out: take,
+      err: take,
+      findings: () => {},
+    };
     const args = ['--in', repository.dir, '--decision'];
     assert.equal(await whyCommand([...args, 'd-77', '--log', log], terminal), 0);
     const text = written.join('\n');

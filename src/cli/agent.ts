@@ -1,5 +1,5 @@
 import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,7 +30,7 @@ export const agentOptions = { ...joinFlags, socket: { type: 'string' } } as cons
 export async function agent(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, agentOptions, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   if (parsed.positionals.length > 0) throw usageError('agent takes flags only', usage);

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { type Help, parseArguments, usageError } from './arguments.ts';
 import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
@@ -21,7 +21,7 @@ const usage: Help = {
 export async function approve(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { ...targetOptions, json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [name, dir, ...more] = parsed.positionals;

@@ -1,6 +1,6 @@
 import type { DeskAddress } from '../agent/desk-pool.ts';
 import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
@@ -31,7 +31,7 @@ export const authzOptions = { ...joinFlags, listen: { type: 'string' } } as cons
 export async function authz(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, authzOptions, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   if (parsed.positionals.length > 0) throw usageError('authz takes flags only', usage);

@@ -6,7 +6,7 @@ import { fitted } from '../base/wrap.ts';
 import { type BackupFacts, backupSqlite, restoreSqlite } from '../store/backup.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
 import { folderNamed } from './folder.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -84,7 +84,7 @@ function read(
   const { [other]: _, ...mine } = options;
   const { help, positionals, values } = parseArguments(args, mine, usage);
   if (help !== undefined) {
-    terminal.out(helpText(help, terminal.width));
+    terminal.out(helpFor(help, terminal));
     return undefined;
   }
   const [dir, ...more] = positionals;

@@ -10,7 +10,7 @@ import {
 } from './arguments.ts';
 import { listText, showText, stepText } from './breakglass-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
@@ -78,7 +78,7 @@ const verbs = {
 export async function breakglass(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { values } = parsed;

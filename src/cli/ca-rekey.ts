@@ -12,7 +12,7 @@ import { openStore } from '../store/open.ts';
 import { rekey } from '../store/rekey.ts';
 import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { folderNamed } from './folder.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -60,7 +60,7 @@ export async function caRekey(args: readonly string[], terminal: Terminal): Prom
   } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [dir = '.', ...more] = parsed.positionals;

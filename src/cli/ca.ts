@@ -5,7 +5,7 @@ import { importCa, requestCa } from './ca-import.ts';
 import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
@@ -92,7 +92,7 @@ export async function ca(args: readonly string[], terminal: Terminal): Promise<E
   if (args[0] === 'rekey') return (await import('./ca-rekey.ts')).caRekey(args.slice(1), terminal);
   const parsed = parseArguments(args, flags, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { verb, dir } = subjectOf(parsed.positionals, verbs, usage);

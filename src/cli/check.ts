@@ -2,7 +2,7 @@ import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -18,7 +18,7 @@ const usage: Help = {
 export async function check(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

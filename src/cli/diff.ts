@@ -3,7 +3,7 @@ import { type Help, parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { commitPair, diffCommits } from './diff-commits.ts';
 import { diffProxies } from './diff-proxies.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,7 +30,7 @@ export async function diff(args: readonly string[], terminal: Terminal): Promise
   const options = { ...targetOptions, json: { type: 'boolean' } } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [a, b, dir, ...more] = parsed.positionals;

@@ -1,6 +1,6 @@
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -13,7 +13,7 @@ const usage: Help = {
 export async function envoy(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   if (parsed.positionals[0] !== 'path') throw usageError('the word after envoy is `path`', usage);

@@ -5,7 +5,7 @@ import type { FederationReply } from '../client/gen/api.ts';
 import { type Help, parseArguments, subjectOf } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
@@ -47,7 +47,7 @@ export async function federation(args: readonly string[], terminal: Terminal): P
   } as const;
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { verb, name, dir } = subjectOf(parsed.positionals, verbs, usage);

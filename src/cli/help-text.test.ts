@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { textWidth } from '../base/text-width.ts';
 import type { Help } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor, helpText } from './help-text.ts';
 
 const example = `printf '%s\\n' --operation "GET /v1/charges/**" --reason 'INC-211: refunds are stuck' --for 30m`;
 const help: Help = {
@@ -65,5 +65,9 @@ describe('the text of a help', () => {
       assert.equal(said(broken), said(example), shown);
       assert.equal(broken.trim().split('\n').length > 1, textWidth(`  ${example}`) > width);
     }
+  });
+
+  it('with --json it is data', () => {
+    assert.deepEqual(JSON.parse(helpFor(help, { json: true, width: 40 })), help);
   });
 });

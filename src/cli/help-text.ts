@@ -1,6 +1,7 @@
 import { padText, textWidth } from '../base/text-width.ts';
 import { flowed } from '../base/wrap.ts';
 import type { Help, HelpLine } from './arguments.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Narrower terminals break lines by themselves: a column of words would be no easier to read. */
 const widthMin = 40;
@@ -18,7 +19,11 @@ export function proseColumns(width: number): number {
   return Math.min(widthMax, Math.max(widthMin, width));
 }
 
-/** What --help prints. */
+/** What --help prints; with --json what it is made of. */
+export function helpFor(help: Help, terminal: Pick<Terminal, 'json' | 'width'>): string {
+  return terminal.json ? JSON.stringify(help) : helpText(help, terminal.width);
+}
+
 export function helpText({ usage, text, examples }: Help, width: number): string {
   const columns = proseColumns(width);
   return [

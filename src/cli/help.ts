@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ChanceryError } from '../base/error.ts';
 import { type Help, parseArguments } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { pageText } from './page-text.ts';
 import type { Terminal } from './terminal.ts';
@@ -19,7 +19,7 @@ const usage: Help = {
 export async function help(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [word = '', ...more] = parsed.positionals;

@@ -10,6 +10,7 @@ function recorder(): { readonly terminal: Terminal; readonly text: () => string 
   const terminal: Terminal = {
     color: false,
     width: 120,
+    json: false,
     out: (text) => void lines.push(text),
     err: (text) => void lines.push(text),
     findings: () => {},

@@ -7,7 +7,7 @@ import { fitted } from '../base/wrap.ts';
 import { ekHash, readTpmPublic } from '../identity/hosts/tpm-public.ts';
 import { parseHostName } from '../model/scalars.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -33,7 +33,7 @@ export async function hostEk(args: readonly string[], terminal: Terminal): Promi
     usage,
   );
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   if (parsed.positionals.length > 0) throw usageError('host ek takes no more words', usage);

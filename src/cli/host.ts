@@ -15,7 +15,7 @@ import {
 } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { folderNamed } from './folder.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
@@ -95,7 +95,7 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
   if (args[0] === 'ek') return hostEk(args.slice(1), terminal);
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { values } = parsed;

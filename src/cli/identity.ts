@@ -11,7 +11,7 @@ import { type EntryMatch, insteadOf, matchEntries } from '../identity/match-entr
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
 
 import { type Help, parseArguments, subjectOf, usageError, type Values } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import { intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
@@ -47,7 +47,7 @@ export async function identity(args: readonly string[], terminal: Terminal): Pro
     usage,
   );
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { verb, dir = '.' } = subjectOf(parsed.positionals, verbs, usage);

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChanceryError } from '../base/error.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
-import { commandText, helpText } from './help-text.ts';
+import { commandText, helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -45,7 +45,7 @@ run: python3 -m http.server 8080 --bind 127.0.0.1
 export async function init(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

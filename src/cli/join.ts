@@ -16,10 +16,10 @@ import { type HostKeyKind, hostKeyKinds, type TpmSealer } from '../agent/host-ke
 import { keepMemorySmall } from '../agent/process-memory.ts';
 import { tpmSealer } from '../agent/tpm-seal.ts';
 import { systemClock } from '../base/clock.ts';
-import { jsonLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { HelpLine } from './arguments.ts';
 import { type Help, usageError, type Values } from './arguments.ts';
+import { serviceLog } from './service-log.ts';
 import { untilSignal } from './signals.ts';
 
 /** What a machine is told that comes into a mesh, as agent of a host or as a desk of the pool. */
@@ -87,7 +87,7 @@ export async function runJoined(
   const only = sealKindOf(values['seal-with'] ?? env['CHANCERY_SEAL_WITH'], usage);
   const allowRate = shareOf(values['log-allows'] ?? env['CHANCERY_LOG_ALLOWS'], usage);
   const hostFile = hostFileOf(values, usage, how);
-  const log = jsonLog(how.component, systemClock, (line) => void process.stderr.write(line));
+  const log = serviceLog(how.component);
   const random = systemRandom;
   const proof = proofIn(hostFile);
   const keyOptions = { outlivesReboot: !canProveAgain(proof), tpm: sealerOf(proof, only) };

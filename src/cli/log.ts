@@ -1,7 +1,7 @@
 import { timeText } from '../base/time-text.ts';
 import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import { logText } from './log-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
@@ -36,7 +36,7 @@ export async function log(args: readonly string[], terminal: Terminal): Promise<
   };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

@@ -1,10 +1,11 @@
 import { flushCompileCache } from 'node:module';
-import { systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
-import { findingFields, jsonLog } from '../base/log.ts';
+import { findingFields } from '../base/log.ts';
 import { nearestName } from '../base/nearest.ts';
 import { wrapped } from '../base/wrap.ts';
 import { proseColumns } from './help-text.ts';
+import { outliveOwnReaders } from './outputs.ts';
+import { serviceLog } from './service-log.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
 /** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied: scripts rely on these. */
@@ -135,13 +136,19 @@ export const verbs: Readonly<Record<string, Verb>> = {
 };
 
 export async function main(args: readonly string[]): Promise<number> {
-  const terminal = processTerminal();
+  outliveOwnReaders();
+  const terminal = processTerminal(args.includes('--json'));
+  const code = await runVerb(args, terminal);
+  terminal.end();
+  return code;
+}
+
+async function runVerb(args: readonly string[], terminal: Terminal): Promise<number> {
   const [name = 'help', ...rest] = args;
   const isOverview =
     name === '--help' || name === '-h' || (name === 'help' && rest.every(isAboutAll));
   if (isOverview) {
-    const json = rest.includes('--json');
-    terminal.out(json ? JSON.stringify({ commands: summaries() }) : overview(terminal));
+    terminal.out(terminal.json ? JSON.stringify({ commands: summaries() }) : overview(terminal));
     return 0;
   }
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
@@ -155,7 +162,8 @@ export async function main(args: readonly string[]): Promise<number> {
     ]);
     return 1;
   }
-  if (name === 'help' && Object.hasOwn(verbs, rest[0] ?? '')) return main([...rest, '--help']);
+  if (name === 'help' && Object.hasOwn(verbs, rest[0] ?? ''))
+    return runVerb([...rest, '--help'], terminal);
   try {
     const run = await verb.load();
     // Now, not at the end: what runs for months must not end before its code is kept.
@@ -188,8 +196,7 @@ function sayFailure(name: string, error: ChanceryError, terminal: Terminal): voi
     terminal.findings([error.finding]);
     return;
   }
-  const log = jsonLog(name, systemClock, (line) => void process.stderr.write(line));
-  log.error('the service ended', findingFields(error.finding));
+  serviceLog(name).error('the service ended', findingFields(error.finding));
 }
 
 function isAboutAll(word: string): boolean {
@@ -219,7 +226,7 @@ function overview(terminal: Terminal): string {
     ...lines,
     '',
     ...[
-      'chancery COMMAND --help shows what it takes, with an example; with --json each says what it found as JSON.',
+      'chancery COMMAND --help shows what it takes, with an example; with --json each says what it found as JSON, and what went wrong as {"ok":false,"findings":[…]}.',
       'Exit codes: 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied.',
       'A first try: chancery up examples/shop',
     ].flatMap((line) => wrapped(line, columns)),

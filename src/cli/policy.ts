@@ -1,6 +1,6 @@
 import { type Help, parseArguments, usageError } from './arguments.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { policyDiff } from './policy-diff.ts';
 import { policySuggest } from './policy-suggest.ts';
@@ -54,7 +54,7 @@ const options = {
 export async function policy(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, policyHelp);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [verb, ...words] = parsed.positionals;

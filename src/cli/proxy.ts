@@ -6,7 +6,7 @@ import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import { span } from './host-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
@@ -29,7 +29,7 @@ export async function proxy(args: readonly string[], terminal: Terminal): Promis
   const options = { ...targetOptions, ...own };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [name, dir, ...more] = parsed.positionals;

@@ -5,7 +5,7 @@ import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { type Help, parseArguments, subjectOf, usageError } from './arguments.ts';
 import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { type Revision, revisionTable, waveText } from './revision-text.ts';
@@ -61,7 +61,7 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
   const options = { ...targetOptions, ...own };
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { verb, name: commit, dir } = subjectOf(parsed.positionals, verbs, usage);

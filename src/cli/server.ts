@@ -7,8 +7,6 @@ import type { MetricsAddress } from '../app/operators/metrics-listener.ts';
 import type { OperatorApiOptions } from '../app/operators/operator-api.ts';
 import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
-import { systemClock } from '../base/clock.ts';
-import { jsonLog } from '../base/log.ts';
 import {
   durationMsOf,
   type Help,
@@ -19,7 +17,7 @@ import {
   watchFlag,
 } from './arguments.ts';
 import { folderNamed } from './folder.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import {
   remoteFlags,
@@ -29,6 +27,7 @@ import {
   signingHelp,
   signingOf,
 } from './server-intent.ts';
+import { serviceLog } from './service-log.ts';
 import { untilSignal } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -117,7 +116,7 @@ export const serverOptions = {
 export async function server(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, serverOptions, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   noMore(parsed.positionals, usage);
@@ -129,7 +128,7 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   const listen = text(parsed.values['listen']) ?? '127.0.0.1';
   const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } =
     parsed.values;
-  const log = jsonLog('server', systemClock, (line) => void process.stderr.write(line));
+  const log = serviceLog('server');
   for (const [flag, file] of missingFiles(parsed.values)) {
     log.warn('a file that a flag names is not there', { flag: `--${flag}`, file });
   }

@@ -14,7 +14,7 @@ import {
   usageError,
 } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { repositoryFor } from './repository-for.ts';
 import { agreementText, shadowText } from './shadow-text.ts';
@@ -66,7 +66,7 @@ interface Call {
 export async function shadow(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const { values, positionals, help } = parseArguments(args, options, usage);
   if (help !== undefined) {
-    terminal.out(helpText(help, terminal.width));
+    terminal.out(helpFor(help, terminal));
     return 0;
   }
   const [name, dir, ...more] = positionals;

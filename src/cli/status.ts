@@ -1,7 +1,7 @@
 import type { StatusReply } from '../client/gen/api.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
@@ -34,7 +34,7 @@ const options = {
 export async function status(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

@@ -1,4 +1,4 @@
-import type { Finding } from '../base/finding.ts';
+import { type Finding, hasErrors } from '../base/finding.ts';
 import { renderFindings } from '../base/finding-text.ts';
 import { fitted } from '../base/wrap.ts';
 
@@ -7,27 +7,65 @@ export interface Terminal {
   readonly color: boolean;
   /** Columns of `out`; without end where it is no terminal. */
   readonly width: number;
+  /** A program reads what comes to `out`: results, and findings too. */
+  readonly json: boolean;
   out(text: string): void;
   err(text: string): void;
   findings(findings: readonly Finding[], sources?: ReadonlyMap<string, string>): void;
 }
 
-export function processTerminal(): Terminal {
+export interface ProcessTerminal extends Terminal {
+  /** When nothing more comes. */
+  end(): void;
+}
+
+export function processTerminal(json: boolean): ProcessTerminal {
   const mayColor = process.env['NO_COLOR'] === undefined;
   const color = mayColor && process.stdout.isTTY === true;
   // One of the two may go into a file.
   const colorErr = mayColor && process.stderr.isTTY === true;
   const widthErr = process.stderr.columns ?? Number.POSITIVE_INFINITY;
-  return {
+  const out = (text: string) => void process.stdout.write(`${harmless(text, color)}\n`);
+  const text: ProcessTerminal = {
     color,
     // What a pipe or a file gets is searched and cut by others: nothing is left out of it.
     width: process.stdout.columns ?? Number.POSITIVE_INFINITY,
-    out: (text) => void process.stdout.write(`${harmless(text, color)}\n`),
-    err: (text) => void process.stderr.write(`${fitted(harmless(text, colorErr), widthErr)}\n`),
+    json: false,
+    out,
+    err: (line) => void process.stderr.write(`${fitted(harmless(line, colorErr), widthErr)}\n`),
     findings: (findings, sources = new Map()) => {
-      const text = renderFindings(findings, { sources, color: colorErr, width: widthErr });
-      process.stderr.write(`${harmless(text, colorErr)}\n`);
+      const rendered = renderFindings(findings, { sources, color: colorErr, width: widthErr });
+      process.stderr.write(`${harmless(rendered, colorErr)}\n`);
     },
+    end: () => {},
+  };
+  return json ? { ...text, ...jsonOutput(out) } : text;
+}
+
+/**
+ * Findings for a program: one document, whatever a command finds one after the other, so that what reads one document gets
+ * one. What follows in lines (`up`) comes after it.
+ */
+export function jsonOutput(
+  write: (text: string) => void,
+): Pick<ProcessTerminal, 'json' | 'out' | 'findings' | 'end'> {
+  let found: readonly Finding[] = [];
+  const end = (): void => {
+    if (found.length === 0) return;
+    const document = { ok: !hasErrors(found), findings: found };
+    found = [];
+    write(JSON.stringify(document));
+  };
+  return {
+    json: true,
+    out: (text) => {
+      end();
+      write(text);
+    },
+    findings: (more) => {
+      found = [...found, ...more];
+    },
+    end,
   };
 }
 

@@ -3,7 +3,7 @@ import { decideTest } from '../app/intent-tests.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { parseIntent } from '../model/parse.ts';
 import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -20,7 +20,7 @@ const usage: Help = {
 export async function test(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

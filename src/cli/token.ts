@@ -13,7 +13,7 @@ import {
   type Values,
 } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { spare, table } from './table.ts';
@@ -72,7 +72,7 @@ const verbs = {
 export async function token(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { values } = parsed;

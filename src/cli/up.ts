@@ -20,7 +20,7 @@ import {
   watchFlag,
 } from './arguments.ts';
 import { folderNamed } from './folder.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
@@ -64,7 +64,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
     usage,
   );
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [dir, ...more] = parsed.positionals;

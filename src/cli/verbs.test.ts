@@ -29,7 +29,7 @@ async function saidAt(
   const [name = '', ...more] = words;
   const lines: string[] = [];
   const terminal: Terminal = {
-    ...{ color: false, width },
+    ...{ color: false, width, json: false },
     out: (text) => void lines.push(text),
     err: () => {},
     findings: () => {},

@@ -12,7 +12,7 @@ import {
 import { commitNamed } from './commit-name.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { repositoryFor } from './repository-for.ts';
 import { paint, type Terminal } from './terminal.ts';
@@ -46,7 +46,7 @@ const options = {
 export async function wait(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const parsed = parseArguments(args, options, usage);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const [name, dir, ...more] = parsed.positionals;

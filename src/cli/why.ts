@@ -7,7 +7,7 @@ import { whyMatrix } from '../explain/why-matrix.ts';
 import type { Intent, ServiceName } from '../model/types.ts';
 import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
-import { helpText } from './help-text.ts';
+import { helpFor } from './help-text.ts';
 import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
@@ -96,7 +96,7 @@ async function ask(
 ): Promise<ExitCode> {
   const parsed = parseArguments(args, options, help);
   if (parsed.help !== undefined) {
-    terminal.out(helpText(parsed.help, terminal.width));
+    terminal.out(helpFor(parsed.help, terminal));
     return 0;
   }
   const { decision, in: at } = parsed.values;

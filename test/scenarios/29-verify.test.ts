@@ -90,7 +90,7 @@ describe('why --verify', { timeout: 240_000 }, () => {
     const written: string[] = [];
     const take = (text: string): void => void written.push(text);
     const findings = (all: readonly object[]): void => take(JSON.stringify(all));
-    const terminal = { color: false, width: 200, out: take, err: take, findings };
+    const terminal = { color: false, json: false, width: 200, out: take, err: take, findings };
     const code = await whyCommand([...args, '--verify', '--in', dir, '--dev'], terminal);
     return [code, written.join('\n')];
   }
