@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { type MetricName, metricTable } from '../src/app/operators/metric-table.ts';
+import { newMetrics } from '../src/app/operators/operations.ts';
+import { meshEventCounter } from '../src/app/operators/self-metrics.ts';
 import { createMetrics } from '../src/base/metrics.ts';
+import type { MeshEvent } from '../src/serve/api/wire.ts';
 import { LoneControlPlane } from './support/control-plane.ts';
 import { freePort } from './support/free-port.ts';
 import { readPrometheusText } from './support/prometheus-text.ts';
@@ -10,6 +13,7 @@ import { eventually } from './support/running-mesh.ts';
 
 const table = {
   seen_total: { kind: 'counter', help: 'Seen.', labels: ['what'] },
+  known_total: { kind: 'counter', help: 'Known.', labels: ['why'], known: [{ why: 'a' }] },
   bare_total: { kind: 'counter', help: 'Bare.', labels: [] },
   took_seconds: { kind: 'histogram', help: 'Took.', labels: [], buckets: [0.1, 1] },
 } as const;
@@ -30,6 +34,62 @@ describe('metrics', () => {
       ['took_seconds_sum', 7.65],
       ['took_seconds_count', 4],
     ]);
+  });
+
+  it('what is known to come is there from the start, so that its first is an increase', () => {
+    const metrics = createMetrics<keyof typeof table>(table);
+    const shown = () =>
+      readPrometheusText(metrics.text())
+        .get('known_total')
+        ?.samples.map(({ labels, value }) => [labels['why'], value]);
+    assert.deepEqual(shown(), [['a', 0]]);
+    metrics.count('known_total', { why: 'a' });
+    metrics.count('known_total', { why: 'b' });
+    assert.deepEqual(shown(), [
+      ['a', 1],
+      ['b', 1],
+    ]);
+  });
+
+  it('what is watched for its first time has a series before that', () => {
+    const read = readPrometheusText(newMetrics().text());
+    const watched: Readonly<Record<string, readonly string[]>> = {
+      chancery_xds_nacks_total: ['Cluster', 'Listener', 'RouteConfiguration', 'Secret'],
+      chancery_xds_quarantined_total: ['Listener'],
+      chancery_xds_stuck_total: ['Listener'],
+      chancery_store_errors_total: ['put', 'get'],
+      chancery_trace_spans_lost_total: ['queue', 'export'],
+      chancery_git_webhooks_total: ['taken', 'refused', 'late', 'failed'],
+      chancery_intent_commits_total: ['accepted', 'refused'],
+      chancery_intent_rollouts_total: ['live', 'taken_back'],
+      chancery_api_requests_total: ['401', '404', '405'],
+    };
+    for (const [name, values] of Object.entries(watched)) {
+      const samples = read.get(name)?.samples ?? [];
+      const there = samples.flatMap(({ labels, value }) =>
+        value === 0 ? Object.values(labels) : [],
+      );
+      for (const value of values) assert.ok(there.includes(value), `${name} ${value}`);
+    }
+  });
+
+  it('a commit that is taken back counts once, however often it is said', () => {
+    const metrics = newMetrics();
+    const count = meshEventCounter(metrics);
+    const rollout = (commit: string, kind: string) =>
+      count({ kind: 'rollout', rollout: { commit, state: { kind } } } as unknown as MeshEvent);
+    for (const kind of ['pushing', 'watching', 'taken-back', 'taken-back']) rollout('c1', kind);
+    rollout('c2', 'live');
+    const samples = readPrometheusText(metrics.text()).get(
+      'chancery_intent_rollouts_total',
+    )?.samples;
+    assert.deepEqual(
+      samples?.map(({ labels, value }) => [labels['outcome'], value]),
+      [
+        ['live', 1],
+        ['taken_back', 1],
+      ],
+    );
   });
 
   it('labels that never end do not fill the memory', () => {
@@ -107,5 +167,6 @@ describe('a control plane that is watched', () => {
   it('nothing else is served there', async () => {
     assert.equal((await get('/v1/status')).status, 404);
     assert.equal((await get('/v1/tokens')).status, 404);
+    assert.match((await get('/')).text, /there is no GET \/ here/);
   });
 });

@@ -6,7 +6,7 @@ import type { Authority } from '../identity/authority.ts';
 import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
-import { guarded } from '../serve/api/guard.ts';
+import { type ApiUse, guarded } from '../serve/api/guard.ts';
 import { createHostApiServer } from '../serve/api/host-server.ts';
 import type { RawCall } from '../serve/api/operator-server.ts';
 import type { ApiHandler } from '../serve/api/server.ts';
@@ -355,10 +355,11 @@ function handlers(foundation: Foundation, trust: TrustParts) {
     handler: async (request) => pushes.ordered(request) ?? all(request),
   });
   pushes.through(orders);
-  const control = guarded(orders.handle, (use) => {
+  const onUse = (use: ApiUse): void => {
     operations.onUse(use);
     audit(use);
-  });
+  };
+  const control = guarded(orders.handle, onUse, operations.onUnserved);
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
   return { control, operators, hosts: hostApi(parts, attestors.remote) };

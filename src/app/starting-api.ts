@@ -21,18 +21,22 @@ interface StartingApiParts extends GateApiParts, LedgerApiParts {
 /** What the control plane can tell before it serves: what became of the first commit, and what is missing. */
 export function startingApi(parts: StartingApiParts): ApiHandler {
   const { source, operations } = parts;
-  const known = guarded(async (request) => {
-    const { method, path } = request;
-    const notices = { current: source.findings ?? [] };
-    if (method === 'GET' && path === paths.events) return events(parts);
-    const about =
-      (await rolloutApi(parts, request)) ??
-      (await statusApi({ ...parts, notices }, request)) ??
-      (await gateApi(parts, request)) ??
-      (await operationsApi(operations, request)) ??
-      (await ledgerApi(parts, request));
-    return about ?? notYet(parts.plane);
-  }, operations.onUse);
+  const known = guarded(
+    async (request) => {
+      const { method, path } = request;
+      const notices = { current: source.findings ?? [] };
+      if (method === 'GET' && path === paths.events) return events(parts);
+      const about =
+        (await rolloutApi(parts, request)) ??
+        (await statusApi({ ...parts, notices }, request)) ??
+        (await gateApi(parts, request)) ??
+        (await operationsApi(operations, request)) ??
+        (await ledgerApi(parts, request));
+      return about ?? notYet(parts.plane);
+    },
+    operations.onUse,
+    operations.onUnserved,
+  );
   // A host that joins is to come again; that its way in is not there would be news of another kind.
   return async (request) =>
     request.path.startsWith(hostPaths) ? notYet(parts.plane) : known(request);

@@ -4,6 +4,11 @@ export type MetricSpec =
       readonly kind: 'counter' | 'gauge';
       readonly help: string;
       readonly labels: readonly string[];
+      /**
+       * Series that are there from the start, at 0. A series that begins with its first count shows no increase, and what is
+       * watched for the first of something does not hear of it.
+       */
+      readonly known?: readonly LabelValues[];
     }
   | {
       readonly kind: 'histogram';
@@ -13,7 +18,7 @@ export type MetricSpec =
       readonly buckets: readonly number[];
     };
 
-type LabelValues = Readonly<Record<string, string>>;
+export type LabelValues = Readonly<Record<string, string>>;
 
 export interface Metrics<Name extends string> {
   /** Adds to a counter; 1 when left out. */
@@ -53,6 +58,10 @@ export function createMetrics<Name extends string>(
     known.set(text, fresh);
     return fresh;
   };
+  for (const name of Object.keys(table) as Name[]) {
+    const spec = table[name];
+    for (const labels of spec.kind === 'histogram' ? [] : (spec.known ?? [])) series(name, labels);
+  }
   return {
     count: (name, labels = {}, by = 1) => {
       const one = series(name, labels);

@@ -15,8 +15,8 @@ import type { Notices } from '../notices.ts';
 import type { Fleet } from '../replicas/fleet.ts';
 import type { Replica } from '../replicas/replica.ts';
 import { type Probe, readiness, storeProbe } from './health.ts';
-import { type MetricName, metricTable } from './metric-table.ts';
-import { countMeshEvent, processMetrics } from './self-metrics.ts';
+import { type MetricName, metricTable, noRoute } from './metric-table.ts';
+import { meshEventCounter, processMetrics } from './self-metrics.ts';
 import { setXdsCounters } from './xds-metrics.ts';
 
 /** What there is from the start. */
@@ -44,6 +44,8 @@ export interface Operations {
   ready(): Promise<ReadyReply>;
   metricsText(): Promise<string>;
   readonly onUse: (use: ApiUse) => void;
+  /** A call of nobody who is known, or of nothing that is there. */
+  readonly onUnserved: (status: number) => void;
 }
 
 export function newMetrics(): Metrics<MetricName> {
@@ -54,7 +56,7 @@ export function createOperations(parts: OperationsParts): Operations {
   const { plane, metrics, store, clock } = parts;
   let late: ServingParts | undefined;
   const look = processMetrics(metrics, clock);
-  plane.events.follow((event) => countMeshEvent(metrics, event));
+  plane.events.follow(meshEventCounter(metrics));
   const probes: Readonly<Record<string, Probe>> = {
     intent: () => {
       const { intent } = plane;
@@ -85,6 +87,8 @@ export function createOperations(parts: OperationsParts): Operations {
         route: `${route.method} ${route.path}`,
         status: String(status),
       }),
+    onUnserved: (status) =>
+      metrics.count('chancery_api_requests_total', { route: noRoute, status: String(status) }),
   };
 }
 

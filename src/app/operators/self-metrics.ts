@@ -3,9 +3,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import { shortType } from '../../compile/resource.ts';
+import type { Rollout } from '../../rollout/rollout.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { XdsEvent } from '../../serve/xds/events.ts';
-import type { MetricName } from './metric-table.ts';
+import type { MetricName, rolloutOutcomes } from './metric-table.ts';
 
 type SelfMetrics = Metrics<MetricName>;
 
@@ -75,7 +76,30 @@ export function countXdsEvent(metrics: SelfMetrics, event: XdsEvent): void {
   }
 }
 
-export function countMeshEvent(metrics: SelfMetrics, event: MeshEvent): void {
-  if (event.kind !== 'accepted' && event.kind !== 'refused') return;
-  metrics.count('chancery_intent_commits_total', { verdict: event.kind });
+/** Counts what becomes of commits. That a commit was taken back is said again when the branch follows. */
+export function meshEventCounter(metrics: SelfMetrics): (event: MeshEvent) => void {
+  let counted = '';
+  return (event) => {
+    switch (event.kind) {
+      case 'accepted':
+      case 'refused':
+        metrics.count('chancery_intent_commits_total', { verdict: event.kind });
+        return;
+      case 'rollout': {
+        const { commit, state } = event.rollout;
+        const outcome = outcomeOf(state);
+        const what = `${commit} ${outcome}`;
+        if (outcome === undefined || counted === what) return;
+        counted = what;
+        metrics.count('chancery_intent_rollouts_total', { outcome });
+        return;
+      }
+      default:
+    }
+  };
+}
+
+function outcomeOf({ kind }: Rollout['state']): (typeof rolloutOutcomes)[number] | undefined {
+  if (kind === 'live') return 'live';
+  return kind === 'taken-back' ? 'taken_back' : undefined;
 }

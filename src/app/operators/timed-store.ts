@@ -2,11 +2,9 @@ import type { Clock } from '../../base/clock.ts';
 import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { Store } from '../../store/store.ts';
-import type { MetricName } from './metric-table.ts';
+import { type MetricName, timedOperations } from './metric-table.ts';
 
-const timed: readonly PropertyKey[] = [
-  ...['get', 'list', 'put', 'remove', 'flush', 'ledger', 'versions', 'lease', 'putLease'],
-];
+const timed: readonly PropertyKey[] = timedOperations;
 
 /** The same store, with what its calls took and what was recorded counted. */
 export function timedStore(store: Store, metrics: Metrics<MetricName>, clock: Clock): Store {

@@ -192,4 +192,35 @@ describe('the guard of the operators API', () => {
     }
     assert.deepEqual(seen, []);
   });
+
+  it('says as HTTP wants it what a caller may do next, and counts who was not served', async () => {
+    const unserved: number[] = [];
+    const asked: string[] = [];
+    const api = guarded(
+      async ({ method }) => {
+        asked.push(method);
+        return { kind: 'json', body: {} };
+      },
+      () => {},
+      (status) => unserved.push(status),
+    );
+    const call = (peer: ApiPeer, method: string, path: string) =>
+      api({ method, path, body: undefined, peer, query: new URLSearchParams() });
+    const headers = async (...args: Parameters<typeof call>) => {
+      const reply = await call(...args);
+      return reply.kind === 'refused' ? [reply.status, reply.headers] : reply.kind;
+    };
+    const stranger: ApiPeer = { kind: 'anonymous', reason: 'none' };
+    assert.deepEqual(await headers(stranger, 'GET', paths.status), [
+      ...[401, { 'www-authenticate': 'Bearer' }],
+    ]);
+    assert.deepEqual(await headers(caller('admin'), 'DELETE', paths.apiTokens), [
+      ...[405, { allow: 'GET, POST' }],
+    ]);
+    assert.deepEqual(await headers(caller('admin'), 'HEAD', paths.events), [405, { allow: 'GET' }]);
+    assert.deepEqual(await headers(caller('admin'), 'GET', '/none'), [404, undefined]);
+    assert.equal(await headers(caller('viewer'), 'HEAD', paths.status), 'json');
+    assert.deepEqual(asked, ['GET']);
+    assert.deepEqual(unserved, [401, 405, 405, 404]);
+  });
 });

@@ -39,15 +39,29 @@ interface Caller {
  * Lets through only calls of the route table, from who has the role, with a body of the right shape. The handler behind it
  * sees in `by` who asks.
  */
-export function guarded(handler: ApiHandler, onUse: (use: ApiUse) => void): ApiHandler {
-  return async (request) => {
+export function guarded(
+  handler: ApiHandler,
+  onUse: (use: ApiUse) => void,
+  /** Calls of strangers and of what is not there are counted, and no more: they cost whoever makes them nothing. */
+  onUnserved: (status: number) => void = () => {},
+): ApiHandler {
+  const unserved = (reply: RefusedReply): ApiReply => {
+    onUnserved(reply.status);
+    return reply;
+  };
+  return async (asked) => {
+    // Node leaves the body out.
+    const request = { ...asked, method: asked.method === 'HEAD' ? 'GET' : asked.method };
     const found = isReadable(request.path)
       ? findRoute(request.method, request.path)
       : ({ kind: 'none' } as const);
     const who = callerOf(request.peer);
     // Strangers do not learn what is there.
-    if (who === undefined) return notKnown(request.peer);
-    if (found.kind !== 'route') return notThere(request, found);
+    if (who === undefined) return unserved(notKnown(request.peer));
+    if (found.kind !== 'route') return unserved(notThere(asked, found));
+    if (asked.method === 'HEAD' && isStream(found.route)) {
+      return unserved(notThere(asked, { kind: 'other method', methods: [found.route.method] }));
+    }
     const { route } = found;
     const ends = (reply: ApiReply, body?: unknown): ApiReply => {
       onUse({ route, path: request.path, ...useOf(who, route, body), ...outcomeOf(reply) });
@@ -135,14 +149,23 @@ function wrongParameter(route: Route, { method, path, query }: ApiRequest): ApiR
   return checked.ok ? undefined : refused(400, { code: 'CH5471', message, ...checked.error });
 }
 
-function notKnown(peer: ApiPeer): ApiReply {
+type RefusedReply = Extract<ApiReply, { readonly kind: 'refused' }>;
+
+function notKnown(peer: ApiPeer): RefusedReply {
   const reason = peer.kind === 'anonymous' ? peer.reason : 'a host is no operator';
-  return refused(401, {
+  const reply = refused(401, {
     code: 'CH5432',
     message: `the control plane does not know who asks: ${reason}`,
     expected: 'a token, or a certificate of this mesh that `operators` in mesh.yaml names',
     help: 'chancery token create NAME --role viewer, on the machine of the control plane, makes a token',
   });
+  // RFC 9110, 15.5.2.
+  return { ...reply, headers: { 'www-authenticate': 'Bearer' } };
+}
+
+/** What lasts until either side ends it has no head to be shown. */
+function isStream({ reply }: Route): boolean {
+  return reply.startsWith('lines of ');
 }
 
 function notAllowed(who: Caller, route: Route): ApiReply {
@@ -157,10 +180,12 @@ function notAllowed(who: Caller, route: Route): ApiReply {
 function notThere(
   { method, path }: ApiRequest,
   found: Exclude<ReturnType<typeof findRoute>, { kind: 'route' }>,
-): ApiReply {
+): RefusedReply {
   const message = `there is no ${method} ${path}`;
   if (found.kind === 'none') return refused(404, { code: 'CH5405', message });
-  return refused(405, { code: 'CH5405', message, expected: found.methods.join(' or ') });
+  const reply = refused(405, { code: 'CH5405', message, expected: found.methods.join(' or ') });
+  // RFC 9110, 15.5.6.
+  return { ...reply, headers: { allow: found.methods.join(', ') } };
 }
 
 /** What cannot be decoded is the name of nothing, and no handler is to trip over it. */

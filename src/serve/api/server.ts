@@ -30,7 +30,12 @@ export type ApiPeer =
 export type ApiReply =
   | { readonly kind: 'json'; readonly body: unknown; readonly status?: number }
   | { readonly kind: 'text'; readonly contentType: string; readonly text: string }
-  | { readonly kind: 'refused'; readonly status: number; readonly finding: Finding }
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly finding: Finding;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'stream'; readonly open: (send: Send, end: () => void) => () => void };
 
 /** Sends one line; false when the reader is too slow and was cut off (it connects again and gets the whole state). */
@@ -112,6 +117,9 @@ async function handle(
     case 'text':
       return sendBytes(response, 200, reply.contentType, Buffer.from(reply.text, 'utf8'));
     case 'refused':
+      for (const [name, value] of Object.entries(reply.headers ?? {})) {
+        response.setHeader(name, value);
+      }
       return sendJson(response, reply.status, { error: reply.finding });
     case 'stream':
       return streamLines(response, reply.open);
@@ -257,6 +265,9 @@ function sendJson(response: ServerResponse, status: number, body: unknown): Prom
   return sendBytes(response, status, 'application/json', bytes);
 }
 
-export function refused(status: number, finding: Omit<Finding, 'severity'>): ApiReply {
+export function refused(
+  status: number,
+  finding: Omit<Finding, 'severity'>,
+): Extract<ApiReply, { readonly kind: 'refused' }> {
   return { kind: 'refused', status, finding: { severity: 'error', ...finding } };
 }
