@@ -88,4 +88,28 @@ describe('what is asked of a past time', () => {
     const [entry] = await json<readonly { service: string }[]>(...list);
     assert.equal(entry?.service, 'pay');
   });
+
+  it('revisions: how far each was then, also after the control plane is started anew', async () => {
+    const list = ['revision', 'list', plane.intentDir] as const;
+    type Revisions = readonly {
+      readonly commit: string;
+      readonly rollout?: { readonly state: { readonly kind: string } };
+    }[];
+    const states = async (...words: readonly string[]) =>
+      (await json<Revisions>(...list, ...words)).map(({ rollout }) => rollout?.state.kind);
+    const beforeMs = Date.now();
+    plane.write('services/new.yaml', 'service: new\nowner: team\nprotocol: http\nport: 8083\n');
+    await eventually(
+      async () => (await states())[0] === 'live',
+      10_000,
+      () => 'the change is not live',
+    );
+    const here = await states();
+    await plane.kill();
+    await plane.start();
+    assert.deepEqual(await states(), here);
+    assert.deepEqual(await states('--at', '0s ago'), here);
+    assert.equal((await states('--at', new Date(beforeMs).toISOString())).length, here.length - 1);
+    assert.match(await plane.chancery(...list), / {2}live +/);
+  });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ApiTokensReply } from '../serve/api/operator-wire.ts';
+import type { RevisionsReply } from '../serve/api/wire.ts';
 import type { VerdictsReply } from '../serve/api/wire-gate.ts';
 import { openStore } from '../store/open.ts';
 import { pastApi } from './past-api.ts';
@@ -57,6 +58,49 @@ describe('what was, from the ledger', () => {
     assert.deepEqual(
       (await at(5)).map(({ verdict }) => verdict.kind),
       ['refused', 'accepted'],
+    );
+  });
+
+  it('how far each commit was by then, and who was in its waves', async () => {
+    const plan = { subject: 's', base: 'z', who: 'a,b\nc' };
+    const happened: readonly Recorded[] = [
+      [1, 'rollout-pushing', 'old', { wave: 1, waves: 1 }],
+      [2, 'rollout-pushing', 'x', { ...plan, wave: 1, waves: 2 }],
+      [3, 'rollout-watching', 'x', { wave: 1, waves: 2 }],
+      [4, 'rollout-halted', 'x', { wave: 1, waves: 2, by: 'ann' }],
+      [5, 'rollout-taken-back', 'x', { reason: 'hurts', evidence: 'e\nf', branch: 'open' }],
+      [6, 'rollout-taken-back', 'x', { reason: 'hurts', branch: 'written', branchCommit: 'y' }],
+      [7, 'rollout-pushing', 'y', { ...plan, base: 'z', who: '', wave: 1, waves: 0 }],
+      [8, 'rollout-live', 'y', {}],
+    ];
+    const at = async (atMs: number) =>
+      ((await asked('/v1/revisions', atMs, ...happened)) as RevisionsReply).revisions;
+    // What ran before it is not known of an entry of an earlier version.
+    assert.deepEqual(await at(1), []);
+    const begun = {
+      commit: 'x',
+      subject: 's',
+      base: 'z',
+      startedMs: 2,
+      waves: [['a', 'b'], ['c']],
+    };
+    const states = [
+      [2, { kind: 'pushing', wave: 0, sinceMs: 2 }],
+      [3, { kind: 'watching', wave: 0, sinceMs: 3 }],
+      [4, { kind: 'halted', wave: 0, sinceMs: 4, by: 'ann' }],
+    ] as const;
+    for (const [atMs, state] of states) assert.deepEqual(await at(atMs), [{ ...begun, state }]);
+    const [open] = (await at(5)).map(({ state }) => state);
+    assert.deepEqual(open, {
+      ...{ kind: 'taken-back', sinceMs: 5, reason: 'hurts', evidence: ['e', 'f'] },
+      branch: { kind: 'open', problem: undefined },
+    });
+    assert.deepEqual(
+      (await at(8)).map(({ commit, waves, state }) => [commit, waves.length, state.kind]),
+      [
+        ['y', 0, 'live'],
+        ['x', 2, 'taken-back'],
+      ],
     );
   });
 

@@ -1,3 +1,4 @@
+import { rolloutKinds, rolloutsAt } from '../explain/rollouts-at.ts';
 import { tokenKinds, tokensAt } from '../explain/tokens-at.ts';
 import { type VerdictAt, verdictKinds, verdictsAt } from '../explain/verdicts-at.ts';
 import type { OperatorRole } from '../model/types.ts';
@@ -5,7 +6,7 @@ import type { ApiTokensReply } from '../serve/api/operator-wire.ts';
 import { numberOf } from '../serve/api/query-shape.ts';
 import { ledgerPageMax } from '../serve/api/routes.ts';
 import type { ApiReply, ApiRequest } from '../serve/api/server.ts';
-import { paths } from '../serve/api/wire.ts';
+import { paths, type RevisionsReply } from '../serve/api/wire.ts';
 import type { CommitVerdict, Verdict, VerdictsReply } from '../serve/api/wire-gate.ts';
 import type { Store } from '../store/store.ts';
 import { caAt } from './ca-history.ts';
@@ -22,6 +23,7 @@ export async function pastApi(
   if (path === paths.ca) return caAt(store, atMs);
   if (path === paths.apiTokens) return tokens(store, atMs);
   if (path === paths.verdicts) return verdicts(store, atMs);
+  if (path === paths.revisions) return revisions(store, atMs);
   if (path === paths.federation) return federationAt(store, atMs);
   if (path === paths.hosts) return hostsAt(store, atMs, '');
   if (path.startsWith(`${paths.hosts}/`)) {
@@ -42,6 +44,12 @@ async function tokens(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiRe
 async function verdicts(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiReply> {
   const entries = await store.ledger({ kind: verdictKinds, untilMs: atMs, limit: ledgerPageMax });
   const body: VerdictsReply = { verdicts: verdictsAt(entries).map(commitVerdict) };
+  return { kind: 'json', body };
+}
+
+async function revisions(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiReply> {
+  const entries = await store.ledger({ kind: rolloutKinds, untilMs: atMs, limit: ledgerPageMax });
+  const body: RevisionsReply = { revisions: rolloutsAt(entries) };
   return { kind: 'json', body };
 }
 

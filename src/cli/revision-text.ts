@@ -6,7 +6,7 @@ import { shortCommit } from './commit-text.ts';
 import { prose, spare, table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
 
-/** What the gates said to a commit, and how it went on to proxies since the control plane started. */
+/** What the gates said to a commit, and how it went on to proxies. */
 export interface Revision extends CommitVerdict {
   readonly rollout: Rollout | undefined;
 }

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
@@ -28,7 +29,7 @@ const usage: Help = {
     ],
     [
       '  --at TIME',
-      'list and show: as it was then; gates and waves of then: chancery log --subject COMMIT',
+      'list and show: as it was then, and how far each was; what its gates took is not recorded',
     ],
     ['revision halt|resume [DIR]', 'nobody else gets the one that is under way, until you say'],
     [
@@ -36,7 +37,7 @@ const usage: Help = {
       'everybody gets what ran before it; the same commit is not tried again',
     ],
     '',
-    'Each takes --json.',
+    'Each takes --json. halt, resume and rollback show all as list does; 0: it is done.',
     ...targetHelp,
   ],
   examples: ['chancery revision rollback /srv/intent'],
@@ -84,7 +85,9 @@ export async function revision(args: readonly string[], terminal: Terminal): Pro
       await look.api.post('/v1/revisions/steps', {
         body: { step: verb, by: userInfo().username },
       });
-      return list(look);
+      await list(look);
+      // That it stands halted is what was asked for.
+      return 0;
   }
 }
 
@@ -108,7 +111,7 @@ function limitOf(text: string): number {
 async function list({ api, json, limit, at, terminal }: Look): Promise<ExitCode> {
   const query = at === undefined ? {} : { at };
   const { verdicts } = await api.get('/v1/verdicts', { query });
-  const rollouts = at === undefined ? (await api.get('/v1/revisions')).revisions : [];
+  const rollouts = await rolloutsOf(api, at);
   const shown = verdicts.slice(0, limit).map((one) => joined(one, rollouts));
   if (json) terminal.out(JSON.stringify(shown));
   else terminal.out(shown.length === 0 ? 'no commit came yet' : revisionTable(shown, terminal));
@@ -125,7 +128,7 @@ async function show(commit: string, look: Look): Promise<ExitCode> {
       help: 'chancery revision list shows those that it has',
     });
   }
-  const rollouts = at === undefined ? (await api.get('/v1/revisions')).revisions : [];
+  const rollouts = await rolloutsOf(api, at);
   const found = joined(verdict, rollouts);
   if (json) terminal.out(JSON.stringify(found));
   else {
@@ -142,6 +145,16 @@ async function verdictOf(commit: string, { api, at }: Look): Promise<CommitVerdi
   }
   const { verdicts } = await api.get('/v1/verdicts', { query: { at } });
   return verdicts.find((one) => one.commit.startsWith(commit));
+}
+
+/** Of those before its start, and of a time, the control plane knows from the ledger. */
+async function rolloutsOf(api: ApiClient, at: number | undefined): Promise<readonly Rollout[]> {
+  const query = { at: at ?? systemClock.nowMs() };
+  const then = (await api.get('/v1/revisions', { query })).revisions;
+  if (at !== undefined) return then;
+  const { revisions: now } = await api.get('/v1/revisions');
+  const known = new Set(now.map(({ commit }) => commit));
+  return [...now, ...then.filter(({ commit }) => !known.has(commit))];
 }
 
 function joined(verdict: CommitVerdict, rollouts: readonly Rollout[]): Revision {

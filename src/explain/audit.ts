@@ -75,7 +75,8 @@ function verdictText({ verdict, codes, by, approvedBy }: LedgerEntry['facts']): 
 function takenBackText({ reason, branch, branchCommit, code }: LedgerEntry['facts']): string {
   const at = branchCommit === undefined ? '' : ` (${String(branchCommit).slice(0, 12)})`;
   const problem = code === undefined ? '' : `, ${code}`;
-  return `taken back: ${reason}; the branch: ${branch}${at}${problem}`;
+  const why = String(reason).startsWith('taken back') ? reason : `taken back: ${reason}`;
+  return `${why}; the branch: ${branch}${at}${problem}`;
 }
 
 function waveOf({ wave, waves }: LedgerEntry['facts']): string {

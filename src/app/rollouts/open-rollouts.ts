@@ -3,6 +3,7 @@ import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Log } from '../../base/log.ts';
 import { placeText } from '../../base/place-text.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
+import { planFacts } from '../../explain/rollouts-at.ts';
 import type { BranchState, Rollout } from '../../rollout/rollout.ts';
 import type { Store } from '../../store/store.ts';
 import type { Accepted, ControlPlane } from '../control-plane.ts';
@@ -81,8 +82,10 @@ function revisionOf({ isSettled, ...kept }: KeptRollout): StoredRevision {
   return { ...kept, running: base, next: state.kind === 'taken-back' ? undefined : commit };
 }
 
-function factsOf({ state, waves }: Rollout): NewLedgerEntry['facts'] {
+function factsOf(rollout: Rollout): NewLedgerEntry['facts'] {
+  const { state, waves } = rollout;
   return {
+    ...(state.kind === 'pushing' && state.wave === 0 ? planFacts(rollout) : {}),
     ...('wave' in state ? { wave: state.wave + 1, waves: waves.length } : {}),
     ...('reason' in state ? { reason: state.reason } : {}),
     ...('evidence' in state ? { evidence: state.evidence?.join('\n') ?? '' } : {}),

@@ -533,7 +533,7 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * revisions and their waves, newest first
+         * revisions and their waves since the control plane started, newest first; with `at` those of the ledger
          * @description For the role viewer and above.
          */
         readonly get: operations["getRevisions"];
@@ -3180,14 +3180,17 @@ export interface operations {
     };
     readonly getRevisions: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description as it was then, as far as the ledger holds it; milliseconds since the epoch */
+                readonly at?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description revisions and their waves, newest first */
+            /** @description revisions and their waves since the control plane started, newest first; with `at` those of the ledger */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;

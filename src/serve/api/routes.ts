@@ -141,7 +141,13 @@ export const routes: readonly Route[] = [
     at,
   ),
   get(paths.events, 'viewer', 'lines of MeshEvent', 'what happens from now on, one JSON a line'),
-  get(paths.revisions, 'viewer', 'RevisionsReply', 'revisions and their waves, newest first'),
+  get(
+    paths.revisions,
+    'viewer',
+    'RevisionsReply',
+    'revisions and their waves since the control plane started, newest first; with `at` those of the ledger',
+    at,
+  ),
   post(
     paths.revisionSteps,
     'operator',
