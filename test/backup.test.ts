@@ -33,7 +33,7 @@ describe('a backup', () => {
         // In this order: a state in which the second is ahead never was.
         await store.put('pair', 'a', value, undefined);
         await store.put('pair', 'b', value, undefined);
-        store.record({ atMs: n, kind: 'k', subject: 's', facts: {} });
+        store.record({ atMs: n, kind: 'healed', subject: 's', facts: {} });
         if (n % 50 === 0) await new Promise((turn) => setImmediate(turn));
       }
     })();

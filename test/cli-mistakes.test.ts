@@ -57,6 +57,10 @@ describe('a mistaken command', () => {
     [['policy', 'diff', 'main..nosuch', '.'], /CH5003.*policy diff: "nosuch" is no commit/],
     [['policy', 'diff', 'main...main', '.'], /CH5003.*takes A\.\.B/],
     [['why', '*', 'payments', '--matrix'], /CH5003.*--matrix is about one caller/],
+    [
+      ['log', '.', '--kind', 'rolout-live'],
+      /CH5003.*"rolout-live".*\n.*did you mean `rollout-live`/,
+    ],
     [['federation'], /CH5003.*federation is followed by list, show or refresh/],
     [['federation', 'refresh'], /CH5003.*federation refresh needs the trust domain of a peer/],
     [['revision', 'undo'], /CH5003.*revision is followed by list, show, halt, resume or rollback/],

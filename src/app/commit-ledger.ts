@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { LedgerKind } from '../base/ledger.ts';
 import { contentHash } from '../compile/content-hash.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
 import type { Store } from '../store/store.ts';
@@ -23,7 +24,7 @@ export function recordCommits(
 ): void {
   let files: ReadonlyMap<string, string> = new Map();
   plane.events.follow((event) => {
-    const record = (kind: string, facts: Readonly<Record<string, string | number>>): void => {
+    const record = (kind: LedgerKind, facts: Readonly<Record<string, string | number>>): void => {
       if (!('commit' in event) || !isLeading()) return;
       store.record({ atMs: clock.nowMs(), kind, subject: event.commit, facts });
     };

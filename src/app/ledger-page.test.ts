@@ -29,7 +29,7 @@ describe('a page of the ledger', () => {
   it('says where to go on when it has looked through enough without finding', async () => {
     const store = await openStore(':memory:');
     for (let atMs = 0; atMs < 51_000; atMs += 1) {
-      store.record({ atMs, kind: 'k', subject: 'x', facts: {} });
+      store.record({ atMs, kind: 'healed', subject: 'x', facts: {} });
     }
     const page = await ledgerPage(store, new URLSearchParams({ by: 'ann' }));
     assert.deepEqual([page.entries.length, page.next?.beforeMs], [0, 1_000]);

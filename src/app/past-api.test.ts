@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { LedgerKind } from '../base/ledger.ts';
 import type { ApiTokensReply } from '../serve/api/operator-wire.ts';
 import type { RevisionsReply } from '../serve/api/wire.ts';
 import type { VerdictsReply } from '../serve/api/wire-gate.ts';
 import { openStore } from '../store/open.ts';
 import { pastApi } from './past-api.ts';
 
-type Recorded = readonly [atMs: number, kind: string, subject: string, facts: object];
+type Recorded = readonly [atMs: number, kind: LedgerKind, subject: string, facts: object];
 
 async function asked(path: string, atMs: number, ...happened: readonly Recorded[]) {
   const store = await openStore(':memory:');

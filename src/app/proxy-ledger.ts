@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { LedgerKind } from '../base/ledger.ts';
 import { type MadeResource, resourceId } from '../base/ledger.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
 import { type Resource, type Snapshot, shortType, type TypeUrl } from '../compile/resource.ts';
@@ -172,7 +173,7 @@ export class ProxyLedger {
     else types.set(type, held);
   }
 
-  #record(kind: string, subject: string, facts: Facts): void {
+  #record(kind: LedgerKind, subject: string, facts: Facts): void {
     const { store, clock } = this.#options;
     store.record({ atMs: clock.nowMs(), kind, subject, facts });
   }

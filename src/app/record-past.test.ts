@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gateWorld, silent, workloadOf } from '../../test/support/gate-world.ts';
 import { FakeClock } from '../../test/xds/fake-clock.ts';
-import type { NewLedgerEntry } from '../base/ledger.ts';
+import type { LedgerKind, NewLedgerEntry } from '../base/ledger.ts';
 import { ok } from '../base/result.ts';
 import { type Draw, drawFrom } from '../compile/random-mesh.fixture.ts';
 import type { HostRecord } from '../identity/hosts/host-record.ts';
@@ -104,7 +104,7 @@ class EachSecond {
     }
   }
 
-  #put(kind: string, subject: string, facts: NewLedgerEntry['facts']): void {
+  #put(kind: LedgerKind, subject: string, facts: NewLedgerEntry['facts']): void {
     this.entries.push({ atMs: this.#clock.nowMs(), kind, subject, facts });
   }
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { LedgerKind } from '../base/ledger.ts';
 import type { StatusReply } from '../serve/api/wire.ts';
 import { openStore } from '../store/open.ts';
 import { statusAt } from './status-at.ts';
 
-type Recorded = readonly [atMs: number, kind: string, subject: string, facts: object];
+type Recorded = readonly [atMs: number, kind: LedgerKind, subject: string, facts: object];
 
 async function at(atMs: number, happened: readonly Recorded[]): Promise<StatusReply> {
   const store = await openStore(':memory:');

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { LedgerKind } from '../base/ledger.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
 import { shortType } from '../compile/resource.ts';
 import type { XdsEvent } from '../serve/xds/events.ts';
@@ -16,8 +17,11 @@ export function xdsEventSink(options: {
   readonly refuses: (proxy: string) => boolean;
 }): (event: XdsEvent) => void {
   const { plane, store, clock, proxies, refuses } = options;
-  const record = (kind: string, subject: string, facts: Record<string, string | number>): void =>
-    store.record({ atMs: clock.nowMs(), kind, subject, facts });
+  const record = (
+    kind: LedgerKind,
+    subject: string,
+    facts: Record<string, string | number>,
+  ): void => store.record({ atMs: clock.nowMs(), kind, subject, facts });
   return (event) => {
     switch (event.kind) {
       case 'connected':

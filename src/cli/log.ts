@@ -1,3 +1,6 @@
+import { ChanceryError } from '../base/error.ts';
+import { isLedgerKind, ledgerKinds } from '../base/ledger.ts';
+import { nearestName } from '../base/nearest.ts';
 import { timeText } from '../base/time-text.ts';
 import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
@@ -14,6 +17,9 @@ const usage: Help = {
     'The ledger in words, newest last: commits, what proxies took and refused, endpoints, certificates, hosts, the CA, and who did it.',
     'S is a proxy, a commit, a host or a SPIFFE ID; --kind may be given more than once; --at TIME ends with what was known then.',
     'WHO is a person, a token or a program that did something; --kind api-call is every change that was asked for, and its outcome.',
+    '',
+    'Kinds:',
+    ...Object.entries(ledgerKinds),
     ...targetHelp,
   ],
   examples: ['chancery log examples/shop --subject payments-v1 --since "1h ago"'],
@@ -53,9 +59,6 @@ export async function log(args: readonly string[], terminal: Terminal): Promise<
     terminal.err(paint(terminal, 'dim', older));
   }
   terminal.out(entries.length === 0 ? 'nothing of that' : logText(oldestFirst, terminal.width));
-  if (entries.length === 0 && parsed.values['kind'] !== undefined) {
-    terminal.err(paint(terminal, 'dim', 'kinds are what chancery log shows, such as rollout-live'));
-  }
   return 0;
 }
 
@@ -69,10 +72,22 @@ function queryOf(values: Values) {
   const until = momentOf(values['at'], '--at', usage);
   return {
     limit,
-    ...(kind === undefined ? {} : { kind: [kind].flat().map(String) }),
+    ...(kind === undefined ? {} : { kind: [kind].flat().map(kindOf) }),
     ...(typeof subject === 'string' ? { subject } : {}),
     ...(typeof by === 'string' ? { by } : {}),
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
   };
+}
+
+/** A word that no entry has would find nothing, and nobody would see why. */
+function kindOf(word: unknown): string {
+  const kind = String(word);
+  if (isLedgerKind(kind)) return kind;
+  const nearest = nearestName(kind, Object.keys(ledgerKinds));
+  throw new ChanceryError({
+    code: 'CH5003',
+    message: `the ledger has no entries of the kind "${kind}"`,
+    ...(nearest === undefined ? { help: 'chancery log --help lists them' } : { nearest }),
+  });
 }

@@ -1,4 +1,4 @@
-import type { LedgerEntry } from '../base/ledger.ts';
+import { isLedgerKind, type LedgerEntry, ledgerKinds } from '../base/ledger.ts';
 import { timeText } from '../base/time-text.ts';
 import { readLines } from './held.ts';
 
@@ -123,12 +123,13 @@ function factText(name: string, value: string | number): string {
 /** What is shorter is a length of time. */
 const yearMs = 365 * 86_400_000;
 
-/** Kinds that other parts record: who, then each fact by its name. */
+/** Kinds that other parts record: who, what they did, then each fact by its name. */
 function otherText({ kind, facts }: LedgerEntry): string {
   const { by, reason, ...others } = facts;
+  const what = isLedgerKind(kind) ? ledgerKinds[kind] : kind;
   const words = Object.entries(others).map(([name, value]) => factText(name, value));
   return [
-    by === undefined ? kind : `${by}: ${kind}`,
+    by === undefined ? what : `${by} ${what}`,
     ...(reason === undefined ? [] : [`because ${reason}`]),
     ...words,
   ].join(', ');

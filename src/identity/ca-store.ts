@@ -1,4 +1,5 @@
 import { ChanceryError } from '../base/error.ts';
+import type { LedgerKind } from '../base/ledger.ts';
 import type { Random } from '../base/random.ts';
 import type { CaLifetimes, TrustDomain } from '../model/types.ts';
 import { privateKeyFromPkcs8 } from './ca.ts';
@@ -34,7 +35,7 @@ export interface AuthorityStore {
   ): Promise<number | undefined>;
   record(entry: {
     readonly atMs: number;
-    readonly kind: string;
+    readonly kind: LedgerKind;
     readonly subject: string;
     readonly facts: Readonly<Record<string, string | number>>;
   }): void;

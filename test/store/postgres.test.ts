@@ -26,7 +26,7 @@ describe('the store in PostgreSQL', { skip: noPostgres() ?? false }, () => {
     const store = await openPostgresStore(await server.database());
     for (let n = 0; n < 50; n += 1) await store.put('k', `${n}`, Uint8Array.of(n), 0);
     await server.kill();
-    store.record({ atMs: 1, kind: 'k', subject: 'recorded while it was away', facts: {} });
+    store.record({ atMs: 1, kind: 'healed', subject: 'recorded while it was away', facts: {} });
     await assert.rejects(() => store.flush());
     await assert.rejects(() => store.get('k', '1'));
     await server.start();
@@ -62,7 +62,7 @@ describe('the store in PostgreSQL', { skip: noPostgres() ?? false }, () => {
   it('what the ledger holds cannot be changed, whatever holds the database', async () => {
     const url = await server.database();
     const store = await openPostgresStore(url);
-    store.record({ atMs: 1, kind: 'k', subject: 's', facts: {} });
+    store.record({ atMs: 1, kind: 'healed', subject: 's', facts: {} });
     await store.close();
     const client = new pg.Client(url);
     await client.connect();

@@ -29,7 +29,7 @@ describe('the store in SQLite', () => {
   it('what the ledger holds cannot be changed, whatever holds the database', async () => {
     const path = join(dir, 'append.db');
     const store = openSqliteStore(path);
-    store.record({ atMs: 1, kind: 'k', subject: 's', facts: {} });
+    store.record({ atMs: 1, kind: 'healed', subject: 's', facts: {} });
     await store.close();
     using db = new DatabaseSync(path);
     assert.throws(() => db.exec("UPDATE ledger SET subject = 'other'"), /only ever added to/);
@@ -42,7 +42,7 @@ describe('the store in SQLite', () => {
       const { openSqliteStore } = await import(${JSON.stringify(new URL('../../src/store/sqlite.ts', import.meta.url).href)});
       const store = openSqliteStore(process.argv[1]);
       const facts = { text: 'x'.repeat(400_000) };
-      store.record({ atMs: 1, kind: 'k', subject: 's', facts });
+      store.record({ atMs: 1, kind: 'healed', subject: 's', facts });
       await store.flush().then(() => console.log('written'), (error) => console.log(error.message));
       const small = await store.put('kind', 'id', Buffer.from('x'), undefined).catch((error) => error.message);
       console.log(small);

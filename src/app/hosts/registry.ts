@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { LedgerKind } from '../../base/ledger.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import {
   banned,
@@ -145,7 +146,7 @@ export class HostRegistry {
     }
   }
 
-  async #cut(host: HostName, kind: string, by: string, reason: string): Promise<void> {
+  async #cut(host: HostName, kind: LedgerKind, by: string, reason: string): Promise<void> {
     const { store, clock } = this.#options;
     for (const listener of this.#listeners) listener(host);
     store.record({ atMs: clock.nowMs(), kind, subject: host, facts: { by, reason } });
