@@ -1,16 +1,19 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type IntentTree, openIntentSource } from '../app/intent-source.ts';
-import { layoutOf, makeLayout } from '../app/layout.ts';
+import { type Layout, layoutOf, makeLayout } from '../app/layout.ts';
 import { LocalMesh } from '../app/local-mesh.ts';
 import { takeLock } from '../app/lock.ts';
 import { beOnlyServer } from '../app/one-server.ts';
 import { freePortFinder, preflight } from '../app/preflight.ts';
 import { readIntent } from '../app/read-intent.ts';
+import { runningTree } from '../app/replicas/revision-store.ts';
 import { searchPath } from '../app/workload-processes.ts';
 import { systemClock } from '../base/clock.ts';
-import { hasErrors } from '../base/finding.ts';
+import { type Finding, hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
+import { openStore } from '../store/open.ts';
 import {
   durationMsOf,
   type Help,
@@ -19,6 +22,7 @@ import {
   type Values,
   watchFlag,
 } from './arguments.ts';
+import { shortCommit } from './commit-text.ts';
 import { folderNamed } from './folder.ts';
 import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
@@ -73,14 +77,20 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
   const check = parsed.values['check'] === true;
   const federationPort = portText(parsed.values['federation-port']);
   const startedMs = systemClock.monotonicMs();
-  const first = await readFirst(dir, dev, terminal);
-  if (first === undefined) return 1;
+  const newest = await readFirst(dir, dev);
   const layout = layoutOf(folderNamed(dir), process.env);
+  // What cannot go on with anything leaves nothing behind.
+  if (newest.kind === 'refused' && (check || !hasRunBefore(layout))) {
+    terminal.findings(newest.findings, newest.sources);
+    return 1;
+  }
   makeLayout(layout);
   const release = takeLock(layout.lockFile);
   try {
     // Its own control plane takes it; one that runs here without `up` is said before anything is started.
     beOnlyServer(layout, undefined)();
+    const first = await firstOf(newest, layout, terminal);
+    if (first === undefined) return 1;
     const envoy = await resolveEnvoy({
       env: process.env,
       onProgress: (text) => terminal.err(paint(terminal, 'dim', text)),
@@ -130,21 +140,58 @@ export interface FirstIntent {
   readonly intent: Intent;
 }
 
-/** A folder that does not hold a mesh is refused before anything is started. */
-async function readFirst(
-  dir: string,
-  dev: boolean,
-  terminal: Terminal,
-): Promise<FirstIntent | undefined> {
+interface Refused {
+  readonly kind: 'refused';
+  readonly findings: readonly Finding[];
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+type Newest = Refused | ({ readonly kind: 'holds' } & FirstIntent & Omit<Refused, 'kind'>);
+
+async function readFirst(dir: string, dev: boolean): Promise<Newest> {
   const source = await openIntentSource({ dir, dev, clock: systemClock });
   const reading = await source.read();
   if (reading.kind === 'unreadable') {
-    terminal.findings(reading.findings);
-    return undefined;
+    return { kind: 'refused', findings: reading.findings, sources: new Map() };
   }
-  const { intent, findings } = readIntent(reading.tree.files, systemClock.nowMs());
-  if (findings.length > 0) terminal.findings(findings, sourcesOf(dir, reading.tree));
-  return intent === undefined ? undefined : { tree: reading.tree, intent };
+  const { tree } = reading;
+  const { intent, findings } = readIntent(tree.files, systemClock.nowMs());
+  const told = { findings, sources: sourcesOf(dir, tree) };
+  return intent === undefined
+    ? { kind: 'refused', ...told }
+    : { kind: 'holds', tree, intent, ...told };
+}
+
+/**
+ * A machine that is started anew comes up with what ran, as a control plane does, whatever was committed meanwhile. A folder
+ * that never held a mesh is refused before anything is started. Undefined: why was said.
+ */
+async function firstOf(
+  newest: Newest,
+  layout: Layout,
+  terminal: Terminal,
+): Promise<FirstIntent | undefined> {
+  const { findings, sources } = newest;
+  if (findings.length > 0) terminal.findings(findings, sources);
+  if (newest.kind === 'holds') return newest;
+  const tree = await lastAccepted(layout);
+  const intent = tree && readIntent(tree.files, systemClock.nowMs()).intent;
+  if (tree === undefined || intent === undefined) return undefined;
+  terminal.err(`the last good commit goes on: ${shortCommit(tree.commit)} ${tree.subject}`);
+  return { tree, intent };
+}
+
+function hasRunBefore(layout: Layout): boolean {
+  return process.env['CHANCERY_STORE'] !== undefined || existsSync(layout.database);
+}
+
+async function lastAccepted(layout: Layout): Promise<IntentTree | undefined> {
+  const store = await openStore(process.env['CHANCERY_STORE'] ?? layout.database);
+  try {
+    return await runningTree(store);
+  } finally {
+    await store.close();
+  }
 }
 
 function sourcesOf(dir: string, tree: IntentTree): ReadonlyMap<string, string> {

@@ -71,4 +71,24 @@ describe('a first start whose commit a gate refuses', () => {
     await mesh.said(/green in/);
     assert.equal((await mesh.ask('api-v1', 'web', 'GET', '/')).body, 'here');
   });
+
+  it('a machine that is started anew comes up with what ran, whatever was committed meanwhile', async () => {
+    await mesh.end();
+    mesh.output.length = 0;
+    mesh.edit('services/web.yaml', (text) => `${text}nonsense: true\n`);
+    mesh.commit('nonsense');
+    const check = await chancery('up', mesh.dir, '--check');
+    assert.equal(check.code, 1);
+    await mesh.up();
+    assert.match(
+      mesh.output.join(''),
+      /error\[CH1010\].*the last good commit goes on: [0-9a-f]{12} mended/s,
+    );
+    assert.equal((await mesh.ask('api-v1', 'web', 'GET', '/')).body, 'here');
+    const status = await chancery('status', mesh.dir);
+    assert.match(status.out, /refused: [0-9a-f]{12} \(CH1010\)/);
+    mesh.edit('services/web.yaml', (text) => text.replace('nonsense: true\n', ''));
+    mesh.commit('mended again');
+    await mesh.said(/live +[0-9a-f]{12}/);
+  });
 });

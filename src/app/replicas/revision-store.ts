@@ -37,6 +37,29 @@ interface StoredTree {
   readonly trailers: readonly (readonly [string, readonly string[]])[];
 }
 
+type Readable = Pick<Store, 'get'>;
+
+async function readRevision(store: Readable): Promise<ReadRevision | undefined> {
+  const stored = await store.get(revisionKind, currentId);
+  if (stored === undefined) return undefined;
+  const value = JSON.parse(Buffer.from(stored.value).toString('utf8')) as StoredRevision;
+  return { ...value, version: stored.version };
+}
+
+async function readTree(store: Readable, commit: string): Promise<IntentTree | undefined> {
+  const stored = await store.get(treeKind, commit);
+  if (stored === undefined) return undefined;
+  const text = (await decompress(stored.value)).toString('utf8');
+  const { subject, files, trailers } = JSON.parse(text) as StoredTree;
+  return { commit, subject, files: new Map(files), trailers: new Map(trailers) };
+}
+
+/** What a control plane of this store comes back with. Undefined: nothing was ever accepted. */
+export async function runningTree(store: Readable): Promise<IntentTree | undefined> {
+  const revision = await readRevision(store);
+  return revision && readTree(store, revision.running);
+}
+
 /** The accepted intent in the store: each tree once, compressed, and one small document that says which of them runs. */
 export class RevisionStore {
   readonly #store: Pick<Store, 'get' | 'versions'>;
@@ -50,19 +73,12 @@ export class RevisionStore {
   }
 
   /** Undefined: nothing was ever accepted. */
-  async read(): Promise<ReadRevision | undefined> {
-    const stored = await this.#store.get(revisionKind, currentId);
-    if (stored === undefined) return undefined;
-    const value = JSON.parse(Buffer.from(stored.value).toString('utf8')) as StoredRevision;
-    return { ...value, version: stored.version };
+  read(): Promise<ReadRevision | undefined> {
+    return readRevision(this.#store);
   }
 
-  async tree(commit: string): Promise<IntentTree | undefined> {
-    const stored = await this.#store.get(treeKind, commit);
-    if (stored === undefined) return undefined;
-    const text = (await decompress(stored.value)).toString('utf8');
-    const { subject, files, trailers } = JSON.parse(text) as StoredTree;
-    return { commit, subject, files: new Map(files), trailers: new Map(trailers) };
+  tree(commit: string): Promise<IntentTree | undefined> {
+    return readTree(this.#store, commit);
   }
 
   /** Durable when it resolves. Errors: CH5450. */
