@@ -23,7 +23,7 @@ function webhook(t: TestContext, secrets = 'old secret\nnew secret\n') {
   const handler = gitWebhook({ secretFile, onPush, log: silentLog });
   const call = async (headers: Record<string, string>) =>
     (await handler.handle({ headers, body })).status;
-  return { call, secretFile, pushes: () => pushes };
+  return { call, handler, secretFile, pushes: () => pushes };
 }
 
 function hex(secret: string, data: Uint8Array = body): string {
@@ -78,4 +78,21 @@ test('without a secret that is one, nothing is taken', async (t) => {
   assert.equal(await open.call({ 'x-gitlab-token': 'old secret' }), 503);
   rmSync(open.secretFile);
   assert.equal(await open.call({ 'x-gitlab-token': 'old secret' }), 503);
+});
+
+test('a secret that cannot be used is known before a call comes, and no caller learns which file it is', async (t) => {
+  const { handler, secretFile, call } = webhook(t);
+  await handler.look();
+  assert.deepEqual(handler.findings, []);
+  chmodSync(secretFile, 0o644);
+  await handler.look();
+  assert.deepEqual(
+    handler.findings.map(({ code, found }) => [code, found]),
+    [['CH5328', 'mode 0644']],
+  );
+  const answer = await handler.handle({ headers: {}, body });
+  assert.doesNotMatch(JSON.stringify(answer), /secret\b|0644|\/tmp/);
+  chmodSync(secretFile, 0o600);
+  assert.equal(await call({ 'x-gitlab-token': 'old secret' }), 202);
+  assert.deepEqual(handler.findings, []);
 });

@@ -18,6 +18,10 @@ type WebhookAnswer =
 export interface GitWebhook {
   /** POST /v1/git/webhook. */
   handle(call: WebhookCall): Promise<WebhookAnswer>;
+  /** Whether calls can be checked, before one comes. */
+  look(): Promise<void>;
+  /** Why none can be checked, as it was when it was looked at last. */
+  readonly findings: readonly Finding[];
 }
 
 /** The largest that GitHub sends. */
@@ -37,25 +41,41 @@ export function gitWebhook(options: {
   readonly log: Log;
 }): GitWebhook {
   const { secretFile, onPush, log } = options;
+  let problem: Finding | undefined;
+  const read = async (): Promise<readonly string[] | undefined> => {
+    const secrets = await readSecretFile(secretFile);
+    problem = secrets.ok ? undefined : secrets.error;
+    if (problem !== undefined) log.error('webhooks cannot be checked', findingFields(problem));
+    return secrets.ok ? secrets.value : undefined;
+  };
   return {
+    look: async () => void (await read()),
+    get findings() {
+      return problem === undefined ? [] : [problem];
+    },
     handle: async (call) => {
-      const secrets = await readSecretFile(secretFile);
-      if (!secrets.ok) {
-        log.error('webhooks cannot be checked', findingFields(secrets.error));
-        return { status: 503, finding: secrets.error };
-      }
-      const problem = refusalOf(call, secrets.value);
-      if (problem === undefined) {
+      const secrets = await read();
+      if (secrets === undefined) return { status: 503, finding: cannotBeChecked };
+      const refusal = refusalOf(call, secrets);
+      if (refusal === undefined) {
         const { traceparent } = call.headers;
         onPush(typeof traceparent === 'string' ? traceparent : undefined);
         return { status: 202 };
       }
-      const finding = webhookRefused(problem);
+      const finding = webhookRefused(refusal);
       log.warn('a webhook was refused', findingFields(finding));
       return { status: 401, finding };
     },
   };
 }
+
+/** Whoever calls is a stranger, and learns nothing of our files. */
+const cannotBeChecked: Finding = {
+  code: 'CH5328',
+  severity: 'error',
+  message: 'webhooks cannot be checked now',
+  help: 'chancery status, and the log of the control plane, say why',
+};
 
 /** Each proof that came must be right: a wrong one beside a right one is no mistake of a Git server. */
 function refusalOf({ headers, body }: WebhookCall, secrets: readonly string[]): string | undefined {

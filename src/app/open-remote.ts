@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
+import type { Finding } from '../base/finding.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { openMirror } from '../git/mirror.ts';
@@ -27,6 +28,8 @@ export interface RemoteOptions {
 export interface OpenRemote {
   readonly source: RemoteIntent;
   readonly webhook: RawCall | undefined;
+  /** What keeps webhooks from being taken. */
+  readonly webhookFindings: () => readonly Finding[];
   readonly stop: () => void;
 }
 
@@ -53,14 +56,18 @@ export async function openRemote(
   const follow = { pollMs, allowRewind, ...signing };
   const source = new RemoteIntent({ mirror: mirror.value, ...follow, clock, random, log });
   const { close } = mirror.value;
-  if (webhook === undefined) return { source, webhook, stop: close };
+  if (webhook === undefined) {
+    return { source, webhook, webhookFindings: () => [], stop: close };
+  }
   const { secretFile, port } = webhook;
   const hook = gitWebhook({ secretFile, onPush, log });
+  await hook.look();
   const calls = webhookCalls(hook, { clock, count: onWebhook });
   const server = port === undefined ? undefined : await listenForWebhooks(calls, port);
   return {
     source,
     webhook: calls,
+    webhookFindings: () => hook.findings,
     stop: () => {
       close();
       server?.closeAllConnections();

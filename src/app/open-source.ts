@@ -42,5 +42,5 @@ export async function openSource(
     return { ...opened, pushes };
   }
   const source = await openIntentSource({ dir: intentDir, dev, clock, signing });
-  return { source, webhook: undefined, pushes, stop: () => {} };
+  return { source, webhook: undefined, webhookFindings: () => [], pushes, stop: () => {} };
 }

@@ -130,6 +130,7 @@ interface Foundation {
     readonly shadows: Shadows;
   };
   readonly webhook: RawCall | undefined;
+  readonly webhookFindings: () => readonly Finding[];
   readonly pushes: PushHints;
   readonly tracing: Tracing;
 }
@@ -160,7 +161,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
   const opened = await openSource(options, metrics, replica);
-  const { source, webhook, pushes } = opened;
+  const { source, webhook, webhookFindings, pushes } = opened;
   const { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass } =
     await openPlane({
       ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
@@ -191,7 +192,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   await ready;
   const stop = await serve({
     ...{ ...parts, options, kek, grpc, signals, revisions, door, use, trouble, tracing },
-    ...{ breakglass, webhook, pushes },
+    ...{ breakglass, webhook, webhookFindings, pushes },
   }).catch((error: unknown) => {
     // Whoever opened doors that lead nowhere would keep the process from ending.
     closeDoors();
@@ -251,7 +252,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const silentAgents = new SilentAgents({ plane, fleet: revisions.fleet, clock });
   const notices = new Notices({
     sources: [
-      () => source.findings ?? [],
+      () => [...(source.findings ?? []), ...foundation.webhookFindings()],
       () => [...revisions.rollouts.findings, ...revisions.desks.findings],
       () => foundation.tracing.findings,
       () => [...ca.findings, ...foundation.use.shadows.findings],

@@ -25,7 +25,7 @@ export type WebhookOutcome = 'taken' | 'refused' | 'late' | 'failed';
  * much is turned away before its body is read: the next poll brings the same.
  */
 export function webhookCalls(
-  webhook: GitWebhook,
+  webhook: Pick<GitWebhook, 'handle'>,
   options: { readonly clock: Clock; readonly count: (outcome: WebhookOutcome) => void },
 ): RawCall {
   const { clock, count } = options;
@@ -82,7 +82,7 @@ function rateLimit(clock: Clock): () => boolean {
 }
 
 async function serve(
-  webhook: GitWebhook,
+  webhook: Pick<GitWebhook, 'handle'>,
   request: IncomingMessage,
   response: ServerResponse,
   count: (outcome: WebhookOutcome) => void,
