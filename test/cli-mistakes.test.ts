@@ -67,6 +67,7 @@ describe('a mistaken command', () => {
     [['revision', 'show'], /CH5003.*revision show needs a commit/],
     [['identity', 'list', '.', 'x'], /CH5003.*identity takes one folder/],
     [['host', 'ban'], /CH5003.*host ban needs the name of a host/],
+    [['host', 'health', '.'], /CH5402.*no agent answers on .*agent\.sock\n.*--state names/],
     [['token', 'crate', 'a'], /CH5003.*token is followed by create, list or revoke/],
     [['ca', '--step', 'x', 'rekey'], /CH5003.*ca is followed by .*, import or rekey/],
     [['why', 'checkout', '*', 'GET', '/'], /CH1030/],

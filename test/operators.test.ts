@@ -35,6 +35,13 @@ describe('the operators API over TCP', () => {
   });
   after(() => plane.remove());
 
+  it('a mistyped name is answered with the one that was meant', async () => {
+    await assert.rejects(
+      plane.chancery('token', 'revoke', 'viwer', plane.intentDir),
+      /CH5437.*did you mean `viewer`/s,
+    );
+  });
+
   it('a token that is written to a file is for its owner only, and not shown', async () => {
     const said = await make('other', 'viewer');
     assert.ok(!said.includes(readFileSync(file('other'), 'utf8').trim()));

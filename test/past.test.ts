@@ -37,6 +37,10 @@ describe('what is asked of a past time', () => {
     const agent = await plane.join('one');
     await becomes([['one', 1]]);
     const hereMs = Date.now();
+    await assert.rejects(
+      plane.chancery('host', 'show', 'onne', plane.intentDir),
+      /CH3110.*did you mean `one`/s,
+    );
     await agent.kill();
     await becomes([['one', 0]]);
     const awayMs = Date.now();

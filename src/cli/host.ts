@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { layoutOf } from '../app/layout.ts';
 import { systemClock } from '../base/clock.ts';
+import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import { callApi } from '../serve/api/client.ts';
 import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
@@ -159,15 +160,24 @@ async function health(dir: string, values: Values, terminal: Terminal): Promise<
     typeof state === 'string'
       ? join(state, 'agent.sock')
       : layoutOf(folderNamed(dir), process.env).agentSocket;
-  const reply = (await callApi(socket, {
-    method: 'GET',
-    path: paths.agentHealth,
+  const asked = callApi(socket, { method: 'GET', path: paths.agentHealth });
+  const reply = (await asked.catch((error: unknown) => {
+    throw agentIsAway(error, socket);
   })) as AgentHealthReply;
   const nowMs = systemClock.nowMs();
   terminal.out(
     values['json'] === true ? JSON.stringify(reply) : healthText(reply, nowMs, terminal),
   );
   return reply.canRenew ? 0 : 2;
+}
+
+/** What is known of the control plane is no help: nobody asked it. */
+function agentIsAway(error: unknown, socket: string): unknown {
+  if (!(error instanceof ChanceryError) || error.code !== 'CH5402') return error;
+  const message = `no agent answers on ${socket}`;
+  const help =
+    'chancery up DIR starts one; of an agent that was started with --server, --state names the folder';
+  return new ChanceryError({ ...error.finding, message, help }, { cause: error });
 }
 
 const ttlUnlessSaid = '1h';

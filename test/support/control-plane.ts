@@ -73,7 +73,7 @@ export class LoneControlPlane {
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
       if (code === 2) return stdout;
-      throw new Error(stderr);
+      throw new Error(`${stderr}${stdout}`);
     }
   }
 

@@ -55,8 +55,12 @@ export async function hostAdmin(
 
 function hosts(parts: HostAdminParts, name: string): ApiReply {
   const found = hostReplies(parts).filter((host) => name === '' || host.name === name);
-  if (name !== '' && found.length === 0) return noSuchHost(name);
+  if (name !== '' && found.length === 0) return noSuchHost(name, namesOf(parts));
   return { kind: 'json', body: { hosts: found } };
+}
+
+function namesOf({ registry }: HostAdminParts): readonly string[] {
+  return registry.all.map(({ name }) => name);
 }
 
 export type HostReplyParts = Pick<HostAdminParts, 'registry' | 'reports' | 'plane' | 'fleet'>;
@@ -97,7 +101,7 @@ async function hostStep(
 ): Promise<ApiReply> {
   const { registry } = parts;
   const result = await registry[step](host, by, reason);
-  if (!result.ok) return noSuchHost(host);
+  if (!result.ok) return noSuchHost(host, namesOf(parts));
   const workloads = parts.plane.inventory.filter((one) => one.host === host);
   return { kind: 'json', body: { hosts: [hostReply(result.value, parts, workloads)] } };
 }

@@ -145,7 +145,7 @@ export async function hostsAt(
   const hosts = [...states.values()].flatMap((text) =>
     text === gone ? [] : [JSON.parse(text) as HostReply],
   );
-  if (name !== '' && hosts.length === 0) return noSuchHost(name);
+  if (name !== '' && hosts.length === 0) return noSuchHost(name, []);
   hosts.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { kind: 'json', body: { hosts } };
 }

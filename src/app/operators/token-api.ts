@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { nearestName } from '../../base/nearest.ts';
 import type { Random } from '../../base/random.ts';
 import { apiTokens, createApiToken, revokeApiToken } from '../../identity/api-token.ts';
 import type { Authority } from '../../identity/authority.ts';
@@ -103,9 +104,12 @@ async function revoke(
 ): Promise<ApiReply> {
   const { store, clock } = parts;
   if (!(await revokeApiToken(store, name))) {
+    const known = (await apiTokens(store)).map((one) => one.name);
+    const nearest = nearestName(name, known);
     return refused(404, {
       code: 'CH5437',
       message: `there is no token "${name.slice(0, 100)}"`,
+      ...(nearest === undefined ? {} : { nearest }),
       help: 'chancery token list shows all',
     });
   }

@@ -113,9 +113,12 @@ function open(target: ApiTarget, call: Call): Promise<IncomingMessage> {
   });
 }
 
+const localHelp =
+  'start it with: chancery up DIR; where it is a service, systemctl status chancery-server';
+
 function unreachableTarget(target: ApiTarget, cause: Error) {
   return typeof target === 'string'
-    ? unreachable(target, cause, 'start it with: chancery up DIR')
+    ? unreachable(target, cause, localHelp)
     : unreachable(
         `${target.host}:${target.port}`,
         cause,
