@@ -39,4 +39,14 @@ describe('chancery proxy', () => {
     const text = proxyText(reply, { color: false, width: 120 });
     assert.match(text, /payments.yaml:27 +a{12} +01234567\n/);
   });
+
+  it('a resource of several places says of how many more', () => {
+    const from = ['reports', 'payments', 'ledger'].map((name) => ({
+      file: `services/${name}.yaml`,
+      line: 1,
+    }));
+    const made = { ...reply, resources: [resource('RouteConfiguration', 'egress', { from })] };
+    const text = proxyText(made, { color: false, width: 80 });
+    assert.match(text, /services\/reports.yaml:1 \+2 +a{12}/);
+  });
 });

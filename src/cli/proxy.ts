@@ -16,7 +16,7 @@ import { paint, type Terminal } from './terminal.ts';
 const usage: Help = {
   usage: 'proxy PROXY [DIR] [--at TIME] [--json]',
   text: [
-    'What a proxy runs, or ran at a time, and the lines and the commit that made it.',
+    'What a proxy runs, or ran at a time, and the lines and the commit that made it: the first line, and as +N how many others had a part in it (--json has all).',
     '0: it has taken all that is meant for it; 2: it refused something, waits for something, or is away.',
     'TIME: 14:02, "yesterday 14:02", "10m ago", 2026-03-01T14:02:00Z.',
     ...targetHelp,
@@ -64,7 +64,7 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
       `  ${one.name}`,
       paint(terminal, one.state === 'accepted' ? 'green' : 'red', one.state),
       one.sinceMs === undefined ? '' : span(atMs - one.sinceMs),
-      one.from[0] === undefined ? '' : placeText(one.from[0]),
+      placesText(one),
       shortCommit(one.commit ?? ''),
       one.version.slice(0, 8),
     ]),
@@ -85,6 +85,12 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
     ].join('\n'),
     terminal.width,
   );
+}
+
+/** The most specific place, and how many others had a part in it; --json has all. */
+function placesText({ from: [first, ...others] }: ProxyResource): string {
+  if (first === undefined) return '';
+  return others.length === 0 ? placeText(first) : `${placeText(first)} +${others.length}`;
 }
 
 function keyOf({ type, name, state }: ProxyResource): string {
