@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -29,7 +29,35 @@ describe('docs/operate.md', () => {
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 
+describe('variables', () => {
+  it('each that is read is in docs/operate.md', () => {
+    const sources = globSync('src/**/*.ts').filter((file) => !/\.(test|fixture)\.ts$/.test(file));
+    const name =
+      /'((?:CHANCERY|XDG|TPM2TOOLS|SSH|NO)_[A-Z0-9_]+)'|\.((?:CHANCERY|XDG)_[A-Z0-9_]+)/g;
+    const read = sources.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(name)].map(([, quoted, named]) => quoted ?? named),
+    );
+    const missing = [...new Set(read)].filter((one) => !page.includes(`\`${one}\``));
+    assert.deepEqual(missing, []);
+  });
+});
+
 describe('packaging', () => {
+  it('the control plane may write where its state and the commits of its branch go, and keep an Envoy', () => {
+    const unit = readFileSync('packaging/chancery-server.service', 'utf8');
+    const [, dir] = /--dir (\S+)/.exec(unit) ?? [];
+    assert.ok(unit.includes(`ReadWritePaths=${dir}\n`));
+    const [, cache] = /^CacheDirectory=(\S+)$/m.exec(unit) ?? [];
+    assert.ok(unit.includes(`Environment=XDG_CACHE_HOME=/var/cache/${cache}\n`));
+  });
+
+  it('the image has what repositories by https and ssh, and signatures, need', () => {
+    const image = readFileSync('packaging/Containerfile', 'utf8');
+    for (const one of ['ca-certificates', 'git', 'gnupg', 'openssh-client']) {
+      assert.match(image, new RegExp(`install .* ${one}\\b`));
+    }
+  });
+
   for (const [name, options] of [
     ['chancery-server', serverOptions],
     ['chancery-agent', agentOptions],
