@@ -104,4 +104,8 @@ describe('chancery status', () => {
     assert.match(lines[0] ?? '', /, at 2026-11-24T03:00:00Z$/);
     for (const line of lines.slice(2)) assert.ok(line.length <= 80, line);
   });
+
+  it('without proxies there is one empty line, not three', () => {
+    assert.doesNotMatch(text({ workloads: [] }).join('\n'), /\n\n\n|\n$/);
+  });
 });

@@ -45,8 +45,8 @@ export function statusText(
       ...withheldLines(reply, look),
       ...workloads.flatMap((one) => troubleLines(one, reply, dir, look)),
       ...replicaLines(reply, look),
-      '',
-      ...workloadLines(workloads, all, reply, look),
+      // Without any, what follows has its own empty line.
+      ...(workloads.length === 0 ? [] : ['', ...workloadLines(workloads, all, reply, look)]),
       ...countsLines(reply, look),
     ].join('\n'),
     look.width,
