@@ -1145,7 +1145,7 @@ export interface components {
             readonly name: string;
             readonly sinceMs?: number;
             /** @enum {unknown} */
-            readonly state: "rejected" | "quarantined" | "to be sent" | "sent" | "accepted";
+            readonly state: "quarantined" | "rejected" | "to be sent" | "sent" | "accepted";
             readonly type: string;
             readonly version: string;
         };
@@ -1177,7 +1177,7 @@ export interface components {
             readonly resource: string;
             readonly sinceMs: number;
             /** @enum {unknown} */
-            readonly state: "rejected" | "quarantined";
+            readonly state: "quarantined" | "rejected";
             readonly version: string;
         };
         readonly ReplicaStatus: {
