@@ -129,9 +129,7 @@ function secondFault(fn: string, second: CelExpr): LiteralFault | undefined {
   if (fn === 'matches') return patternFault(second);
   if (second.k !== 'string') return undefined;
   if (fn === 'inCidr')
-    return parseNetwork(second.v) === undefined
-      ? { message: noNetwork(second.v).message }
-      : undefined;
+    return parseNetwork(second.v) === undefined ? { message: noNetwork.message } : undefined;
   const isZone = fn.startsWith('get') && zoneOffset(second.v, 0) === undefined;
   return isZone ? zoneFault(second.v) : undefined;
 }

@@ -3,6 +3,9 @@ import { type CelCode, celError, isFailure, merged } from './frame.ts';
 import { isList, isMap, kindOf, noOverload } from './kind.ts';
 import { absent, type CelFailure, type CelMap, type CelValue } from './value.ts';
 
+/** No more of one than a line holds. */
+const keyCharactersMax = 64;
+
 export function readCode(name: string, at: number): CelCode {
   const missing = celError(`${name} is not there`, at);
   return (read) => {
@@ -31,30 +34,34 @@ export function hasKeyCode(of: CelCode, key: string, at: number): CelCode {
   };
 }
 
-export function getCode(of: CelCode, keyCode: CelCode, at: number): CelCode {
+/** `name`: the key as the condition has it written down; one that is made of a request is in no message. */
+export function getCode(
+  of: CelCode,
+  keyCode: CelCode,
+  { at, name }: { readonly at: number; readonly name: string | undefined },
+): CelCode {
   return (read, frame) => {
     const container = of(read, frame);
     const key = keyCode(read, frame);
     if (isFailure(container)) return isFailure(key) ? merged(container, key) : container;
     if (isFailure(key)) return key;
-    if (isMap(container)) return valueAt(container, key, at);
+    if (isMap(container)) return valueAt(container, key, { at, name });
     return isList(container)
       ? elementAt(container, key, at)
       : celError(noOverload('[]', container, key).message, at);
   };
 }
 
-function valueAt(map: CelMap, key: CelValue, at: number): CelValue | CelFailure {
+function valueAt(
+  map: CelMap,
+  key: CelValue,
+  { at, name }: { readonly at: number; readonly name: string | undefined },
+): CelValue | CelFailure {
+  const shown = name === undefined ? 'such key' : `\`${name.slice(0, keyCharactersMax)}\``;
   const entry = entryOf(map, key);
-  if (entry === undefined) return celError(`there is no ${keyText(key)}`, at);
+  if (entry === undefined) return celError(`there is no ${shown}`, at);
   if (isValue(entry)) return entry;
-  return entry.kind === 'fault' ? celError(`${keyText(key)}: ${entry.message}`, at) : entry;
-}
-
-/** Keys come from requests, too: no more of one than a line holds. */
-export function keyText(key: CelValue): string {
-  const plain = plainKey(key);
-  return typeof plain === 'string' ? `\`${plain.slice(0, 64)}\`` : `key ${String(plain)}`;
+  return entry.kind === 'fault' ? celError(`${shown}: ${entry.message}`, at) : entry;
 }
 
 function elementAt(list: readonly CelValue[], key: CelValue, at: number): CelValue | CelFailure {

@@ -1,5 +1,4 @@
 import { plainKey } from './compare.ts';
-import { keyText } from './compile-access.ts';
 import { type CelCode, celError, isFailure, merged } from './frame.ts';
 import { isList, kindOf } from './kind.ts';
 import type { CelFailure, CelKey, CelValue } from './value.ts';
@@ -33,7 +32,7 @@ function mapOf(parts: readonly CelValue[], at: number): CelValue | CelFailure {
     const key = parts[index] ?? null;
     const plain = plainKey(key);
     if (plain === undefined) return celError(`a ${kindOf(key)} can not be a key`, at);
-    if (entries.has(plain)) return celError(`${keyText(key)} comes twice`, at);
+    if (entries.has(plain)) return celError('a key comes twice', at);
     entries.set(plain, parts[index + 1] ?? null);
     keys.push(key as CelKey);
   }

@@ -32,6 +32,32 @@ describe('what a condition reads', () => {
     assert.equal(ran('request.headers.exists(h, h.startsWith("x-t"))', given), true);
   });
 
+  it('no error says what a request holds: it goes to logs', () => {
+    const given = {
+      'request.headers': new Map([['x-a', 'geheim']]),
+      'token.claims': celFromJson({ level: 'geheim', key: ['geheim'] }),
+    };
+    for (const text of [
+      ...['int', 'uint', 'double', 'bool', 'timestamp', 'duration'].map(
+        (to) => `string(${to}(token.claims.level)) == "1"`,
+      ),
+      ...['int(request.headers["x-a"]) > 1', 'inCidr(request.headers["x-a"], "10.0.0.0/8")'],
+      'inCidr("10.0.0.1", request.headers["x-a"])',
+      'timestamp(request.headers["x-a"]) < timestamp("2026-01-01T00:00:00Z")',
+      'timestamp("2026-01-01T00:00:00Z").getHours(request.headers["x-a"]) == 1',
+      '{"a": true}[request.headers["x-a"]]',
+      'request.headers[request.headers["x-a"]] == "b"',
+      '{request.headers["x-a"]: 1, request.headers["x-a"]: 2}.size() == 2',
+      'token.claims.level && true',
+      'token.claims.level < 1',
+      'token.claims.key[token.claims.level] == 1',
+    ]) {
+      const outcome = run(text, given);
+      if (outcome.kind === 'value') continue;
+      assert.doesNotMatch(JSON.stringify(outcome), /geheim/, text);
+    }
+  });
+
   it('a faulty variable is an error, and is there', () => {
     const given = { 'source.team': celFault('two sources disagree') };
     assert.equal(ran('source.team == "a"', given), 'source.team: two sources disagree at 0');
@@ -65,7 +91,7 @@ describe('what a condition reads', () => {
     assert.equal(computed('[7, 8][1]'), 8);
     assert.equal(computed('[7, 8][2]'), 'a list of 2 has no element 2');
     assert.equal(computed('[7, 8][-1]'), 'a list of 2 has no element -1');
-    assert.equal(computed('{"a": 1, "a": 2}'), '`a` comes twice');
+    assert.equal(computed('{"a": 1, "a": 2}'), 'a key comes twice');
   });
 });
 

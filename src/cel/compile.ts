@@ -101,7 +101,9 @@ function compileNode(expr: CelExpr, compile: CompileCel): CompiledCel {
     case 'hasKey':
       return around([expr.of], ([of = none]) => hasKeyCode(of, expr.key, expr.at));
     case 'get':
-      return around([expr.of, expr.key], ([of = none, key = none]) => getCode(of, key, expr.at));
+      return around([expr.of, expr.key], ([of = none, key = none]) =>
+        getCode(of, key, { at: expr.at, name: expr.key.k === 'string' ? expr.key.v : undefined }),
+      );
     case 'and':
     case 'or':
       return around(expr.terms, (terms) => settledCode(expr.k === 'or', terms, expr.terms));

@@ -14,17 +14,13 @@ import { type CelFault, type CelUint, type CelValue, celDouble } from './value.t
 /** Digits of 64 bits, and room for zeros before them. */
 const digitsMax = 64;
 
-/** What can not be converted is a fault, never a guess. */
+/** What can not be converted is a fault, never a guess. It does not say the value: faults go to logs, and values may be secret. */
 export function convert(to: CelConversion, value: CelValue): CelAnswer {
-  return converted(to, value) ?? fault(`${shown(value)} can not be converted to ${to}`);
+  return converted(to, value) ?? fault(`this ${kindOf(value)} can not be converted to ${to}`);
 }
 
 function fault(message: string): CelFault {
   return { kind: 'fault', message };
-}
-
-function shown(value: CelValue): string {
-  return typeof value === 'string' ? `\`${value.slice(0, 64)}\`` : `this ${kindOf(value)}`;
 }
 
 function converted(to: CelConversion, value: CelValue): CelAnswer | undefined {

@@ -13,7 +13,7 @@ export function timePart(part: CelTimePart, time: CelValue, zone: CelValue | und
   if (typeof zone !== 'string') return noOverload(part, time, zone);
   const offset = zoneOffset(zone, time.seconds);
   if (offset !== undefined) return ofTimestamp(part, time, offset);
-  return { kind: 'fault', message: `\`${zone.slice(0, 64)}\` is no time zone` };
+  return { kind: 'fault', message: 'this is no time zone' };
 }
 
 /** Hours, minutes and seconds are of the whole duration; milliseconds are those within its second. */

@@ -37,12 +37,12 @@ describe('ints', () => {
 
   it('are converted from text only when all of it is a number', () => {
     for (const text of ['', ' 1', '0x1f', '1e3', '1.0', '１', '9223372036854775808'])
-      gives(`int(dyn("${text}"))`, `\`${text}\` can not be converted to int`);
+      gives(`int(dyn("${text}"))`, 'this string can not be converted to int');
     gives('int("+7")', 7);
-    gives('uint("-1")', '`-1` can not be converted to uint');
+    gives('uint("-1")', 'this string can not be converted to uint');
     gives('int(9.9e18)', 'this double can not be converted to int');
     gives('int(-1.9)', -1);
-    gives('bool("yes")', '`yes` can not be converted to bool');
+    gives('bool("yes")', 'this string can not be converted to bool');
   });
 });
 
@@ -110,7 +110,7 @@ describe('times', () => {
       '2026-01-01T00:00:00',
       '2026-01-01 00:00:00Z',
     ])
-      gives(`timestamp(dyn("${text}"))`, `\`${text}\` is no time like 2026-01-31T09:00:00Z`);
+      gives(`timestamp(dyn("${text}"))`, 'this is no time like 2026-01-31T09:00:00Z');
     gives('timestamp(dyn("0001-01-01T00:00:00+00:01"))', 'the time is not within years 1 to 9999');
     gives(
       'timestamp("9999-12-31T23:59:59Z") + duration("1s")',
@@ -122,7 +122,7 @@ describe('times', () => {
   it('durations keep every nanosecond', () => {
     gives('string(duration("1h2m3.000000004s"))', '3723.000000004s');
     gives('string(duration("-1.5ms"))', '-0.001500s');
-    gives('duration(dyn("1h 2m"))', '`1h 2m` is no duration like 1h30m or 1.5s');
+    gives('duration(dyn("1h 2m"))', 'this is no duration like 1h30m or 1.5s');
     gives('duration(dyn("10000000h"))', 'the duration does not fit into 64 bits');
     gives('duration("1.9s").getSeconds()', 1);
     gives('duration("90m").getHours()', 1);
@@ -138,7 +138,7 @@ describe('times', () => {
     gives('timestamp("2026-01-31T00:00:00Z").getDate()', 31);
     gives('timestamp("2026-01-31T00:00:00Z").getDayOfMonth()', 30);
     gives('timestamp("2026-01-31T00:00:00Z").getMonth()', 0);
-    gives('timestamp(0).getHours(dyn("Mars/Olympus"))', '`Mars/Olympus` is no time zone');
+    gives('timestamp(0).getHours(dyn("Mars/Olympus"))', 'this is no time zone');
   });
 
   it('offsets of zones are the same asked for once and asked for each time', () => {
@@ -245,6 +245,6 @@ describe('addresses', () => {
   });
 
   it('an address that is none is an error', () => {
-    assert.match(String(inside('unknown', '10.0.0.0/8')), /`unknown` is no IP address/);
+    assert.match(String(inside('unknown', '10.0.0.0/8')), /this is no IP address/);
   });
 });
