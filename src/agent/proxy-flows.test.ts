@@ -58,6 +58,8 @@ describe('a flow of a line of the access log', () => {
     assert.equal(flowOf(line({ kind: 'handshake' })), undefined);
     assert.equal(flowOf(line({ path: '/a%2fb' })), undefined);
     assert.equal(flowOf(line({ rule: undefined })), undefined);
+    const ofQuery = { rule: 'ask/unusual-path', decision: { kind: 'deny', code: 'CH2121' } };
+    assert.equal(flowOf(line(ofQuery)), undefined, 'refused for its query, which no log holds');
     assert.equal(flowOf('{"side":"ingress"'), undefined);
   });
 });

@@ -39,11 +39,14 @@ export function seenIn(line: string): SeenRequest | undefined {
   const method = textOf(fields['method']);
   const path = canonicalPath(textOf(fields['path']));
   if (!path.ok || !methodShape.test(method)) return undefined;
+  const verdict = verdictOf(fields);
+  // No log holds the query for which the desk refused it.
+  if (verdict?.code === 'CH2121') return undefined;
   return {
     ...{ timeMs, caller, method, path: path.value, host: textOf(fields['host']) },
     requestId: textOf(fields['request_id']) || undefined,
     desk: decisionIn(fields) !== undefined,
-    verdict: verdictOf(fields),
+    verdict,
   };
 }
 

@@ -71,7 +71,8 @@ const requestFields: JsonObject = {
   trace: `%REQ(TRACEPARENT):${idCharactersMax}%`,
   method: '%REQ(:METHOD)%',
   host: '%REQ(:AUTHORITY)%',
-  path: '%REQ(:PATH)%',
+  // Without the query, which may hold a secret.
+  path: '%PATH(NQ:PATH)%',
   protocol: '%PROTOCOL%',
   status: '%RESPONSE_CODE%',
   grpc_status: '%GRPC_STATUS(SNAKE_STRING)%',

@@ -26,6 +26,8 @@ import {
 import { forMore, leftOf, Siege, verdictOf } from './attacks/world.ts';
 
 const shown = (text: string): string => JSON.stringify(text.slice(0, 80));
+const secretLines =
+  'cookie: a=geheim\r\nauthorization: Bearer geheim\r\nreferer: http://a/?geheim\r\nx-tenant: geheim\r\n';
 /** A request that Envoy refuses over HTTP/2 gets no answer; sooner than that a good one has its own. */
 const refusedMs = 150;
 
@@ -305,11 +307,16 @@ describe('what else a compromised caller tries', () => {
     }
   });
 
-  it('every line of the logs can be read, whatever was sent', async () => {
+  it('every line of the logs can be read, whatever was sent, and holds no query or header', async () => {
     const lines =
       'x-request-id: \xff\xfe"},{"a\\\r\nuser-agent: \xc0\x80\r\ntraceparent: \xed\xa0\x80\r\n';
     await siege.http1('web', get('/plain', lines));
     await siege.http1('web', get('/nothing', lines));
+    for (const target of ['/plain', '/admin', '/nothing', '/query', '/public/..;/x;']) {
+      const query = '?key=geheim&a=geheim';
+      await siege.http1('web', get(`${target}${query}`, secretLines));
+      await siege.egress('web', get(`${target}${query}`, secretLines));
+    }
     const { stateDir } = siege.mesh.layout;
     const files = [join(stateDir, 'logs', 'decisions.jsonl')].concat(
       ...['vault-v1', 'hall-v1', 'web-v1'].map((one) =>
@@ -321,6 +328,7 @@ describe('what else a compromised caller tries', () => {
     for (const file of files) {
       const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
       for (const line of text.split('\n').slice(0, -1)) JSON.parse(line);
+      assert.doesNotMatch(text, /geheim/, `${file} holds what may be secret`);
     }
   });
 });
