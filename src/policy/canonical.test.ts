@@ -278,6 +278,23 @@ describe('other readings of a request', () => {
     ['fold slashes of old code pages', { path: '/a/b%E2%88%95..%E2%88%95..%E2%88%95c' }, 'GET /c'],
     ['leave a fraction alone', { path: '/%C2%BD' }, 'GET /1\u20442'],
     ['are none for letters that fold to themselves', { path: '/m%C3%BCnchen' }, ''],
+    ['pass over what is not shown', { path: '/ad%C2%ADm%E2%80%8Bin%EF%BB%BF' }, 'GET /admin'],
+    ['pass over it between dots', { path: '/a/.%E2%80%8D./admin' }, 'GET /admin'],
+    [
+      'end a segment at a parameter',
+      { path: '/admin%EF%BC%9Bx/y' },
+      'GET /admin;x/y, GET /admin/y',
+    ],
+    ['end one at a Greek question mark', { path: '/admin%CD%BEx' }, 'GET /admin;x, GET /admin'],
+    ['end one at an encoded query', { path: '/admin%3Fx' }, 'GET /admin'],
+    ['end one at an encoded fragment', { path: '/admin%23x/y' }, 'GET /admin/y'],
+    ['end none that begins so', { path: '/a/%23%3F/%3Fb' }, ''],
+    [
+      'decode escapes of full-width signs',
+      { path: '/a/%EF%BC%852e%EF%BC%852e/admin' },
+      'GET /a/%2e%2e/admin, GET /admin',
+    ],
+    ['leave a full-width percent sign alone', { path: '/100%EF%BC%85' }, 'GET /100%'],
     [
       'combine a method and a path',
       {

@@ -38,7 +38,11 @@ const methodLengthMax = 32;
 /** Upper case only: methods are case-sensitive (RFC 9110 section 9.1), but some applications fold them. */
 const methodShape = /^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/;
 const origin = /^https?:\/\/[^/?]*/i;
-const beyondAscii = /[^\0-\x7f]/;
+const readOtherwise = /[^\0-\x7f]|[?#]/;
+/** Soft hyphens, joiners, marks of direction and of byte order. */
+const notShown = /\p{Default_Ignorable_Code_Point}/gu;
+/** A segment as far as whoever reads a URL in it takes it for one; with nothing before it, all of it is a name. */
+const behindName = /([^/;?#])[;?#][^/]*/g;
 /** Windows maps these to a slash or a backslash in its older code pages; NFKC leaves them. */
 const slashLike = /[\u2044\u2215\u29f8\u2216\u29f5\u29f9]/g;
 
@@ -106,12 +110,32 @@ function nameOf(name: string): string | undefined {
 
 /**
  * Full-width dots, slashes and letters are plain ones after compatibility normalisation (NFKC), which file systems and
- * some frameworks apply after the path was checked.
+ * some frameworks apply after the path was checked; some file systems pass over what is not shown (CVE-2014-9390). Whoever
+ * builds a URL of a decoded path anew sees where a parameter, a query or a fragment begins, or decodes it again.
  */
 function foldedPaths(path: string): readonly string[] {
-  if (!beyondAscii.test(path)) return [];
-  const folded = path.replace(slashLike, '/').normalize('NFKC').replaceAll('\\', '/');
-  if (folded === path) return [];
+  if (!readOtherwise.test(path)) return [];
+  const folded = path
+    .replace(notShown, '')
+    .replace(slashLike, '/')
+    .normalize('NFKC')
+    .replaceAll('\\', '/');
+  const texts = [folded, folded.replace(behindName, '$1'), decodedAgain(folded)];
   // A URL loses its dots first (RFC 3986), a file name its empty segments.
-  return [...new Set([resolveSegments(folded), resolveSegments(folded.replace(/\/+/g, '/'))])];
+  return [
+    ...new Set(
+      texts
+        .filter((text) => text !== path)
+        .flatMap((text) => [resolveSegments(text), resolveSegments(text.replace(/\/+/g, '/'))]),
+    ),
+  ].filter((text) => text !== path);
+}
+
+/** What a fold makes an escape; what is none is left as it is. */
+function decodedAgain(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
