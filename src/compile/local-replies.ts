@@ -2,6 +2,7 @@ import {
   type AccessLogFilterSchema,
   ComparisonFilter_Op,
 } from '../gen/envoy/config/accesslog/v3/accesslog_pb.js';
+import type { SubstitutionFormatStringSchema } from '../gen/envoy/config/core/v3/substitution_format_string_pb.js';
 import type {
   LocalReplyConfigSchema,
   ResponseMapperSchema,
@@ -96,9 +97,15 @@ export function localReplyConfig(side: Side, service: string): Init<typeof Local
 
 /** The name of the matched policy is in the details only: its metadata is written after this answer. */
 const isDenied = `response.code_details.startsWith('rbac_access_denied_matched_policy[deny/')`;
-const isGrpc = `'content-type' in request.headers && request.headers['content-type'].startsWith('application/grpc')`;
+const contentType = `request.headers['content-type']`;
+const isSaid = `'content-type' in request.headers`;
+const isGrpc = `${isSaid} && (${contentType} == 'application/grpc' || ${contentType}.startsWith('application/grpc+'))`;
+const isGrpcWeb = `${isSaid} && ${contentType}.startsWith('application/grpc-web')`;
 const deniedBy = `%CEL(re.capture(response.code_details, '.*deny/([^]]*)]'))%`;
 const requestId = '%REQ(X-REQUEST-ID)%';
+
+/** google.rpc.Code */
+const permissionDenied = '7';
 
 /** A deny rule that the proxy holds by itself: as the desk answers, but for what only the desk knows. */
 function deniedInProxy(service: string): readonly Mapper[] {
@@ -121,12 +128,18 @@ function deniedInProxy(service: string): readonly Mapper[] {
       // Envoy turns the body into grpc-message.
       filter: celFilter(`${isDenied} && ${isGrpc}`),
       headersToAdd,
-      bodyFormatOverride: {
-        format: {
-          case: 'textFormatSource',
-          value: { specifier: { case: 'inlineString', value: text } },
-        },
-      },
+      bodyFormatOverride: plain(text),
+    },
+    {
+      // An answer of gRPC-Web without messages may have its trailers among the headers.
+      filter: celFilter(`${isDenied} && ${isGrpcWeb}`),
+      statusCode: 200,
+      headersToAdd: [
+        ...headersToAdd,
+        { header: { key: 'grpc-status', value: permissionDenied } },
+        { header: { key: 'grpc-message', value: text } },
+      ],
+      bodyFormatOverride: plain(''),
     },
     {
       filter: celFilter(isDenied),
@@ -137,6 +150,11 @@ function deniedInProxy(service: string): readonly Mapper[] {
       },
     },
   ];
+}
+
+function plain(text: string): Init<typeof SubstitutionFormatStringSchema> {
+  const source = { specifier: { case: 'inlineString' as const, value: text } };
+  return { format: { case: 'textFormatSource', value: source } };
 }
 
 function mapper(reply: LocalReply, side: Side, service: string): Mapper {

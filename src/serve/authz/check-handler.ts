@@ -219,10 +219,10 @@ function answer(policy: CompiledPolicy, { id, service }: Asked, outcome: Outcome
   if (decision.kind === 'allow') {
     return { kind: 'ok', headersToRemove: ownHeaders(facts), metadata };
   }
-  const isGrpc = headerOf(facts?.http, 'content-type')?.startsWith('application/grpc') ?? false;
+  const contentType = headerOf(facts?.http, 'content-type') ?? '';
   const challenge = bearerChallenge({ policy, service, decision, token, isMember });
   return denialAnswer({
-    ...{ decision, id, side: sideOf(facts), isGrpc, isMember, challenge, metadata },
+    ...{ decision, id, side: sideOf(facts), contentType, isMember, challenge, metadata },
   });
 }
 

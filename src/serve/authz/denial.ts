@@ -1,9 +1,13 @@
 import type { Code } from '../../base/finding.ts';
 import { placeText } from '../../base/place-text.ts';
 import { type Deny, deny } from '../../policy/decision.ts';
+import { encodeMessage, type GrpcCode, grpcStatus } from '../grpc/status.ts';
 import type { CheckAnswer, Metadata } from './check-response.ts';
 
 export type Side = 'ingress' | 'egress';
+
+/** As Envoy tells gRPC, for it is Envoy that turns an answer into gRPC: exactly that, or with a kind of message behind it. */
+const grpc = /^application\/grpc(?:\+.*)?$/;
 
 /**
  * What the asking application gets to see. Rules, and what would help, are for members of the mesh: a caller that was not
@@ -13,28 +17,54 @@ export function denialAnswer(options: {
   readonly decision: Deny;
   readonly id: string;
   readonly side: Side | undefined;
-  readonly isGrpc: boolean;
+  /** The content type of the request: who speaks gRPC is told in gRPC. */
+  readonly contentType: string;
   readonly isMember: boolean;
   /** `www-authenticate`, where a token would help. */
   readonly challenge: string | undefined;
   readonly metadata: Metadata;
 }): CheckAnswer {
-  const { decision, id, side, isGrpc, isMember, challenge, metadata } = options;
+  const { decision, id, side, contentType, isMember, challenge, metadata } = options;
   const shown = isMember ? decision : withoutRules(decision);
   const common: readonly (readonly [string, string])[] = [
     ['x-chancery-decision', id],
     ['x-chancery-code', decision.code],
     ...(challenge === undefined ? [] : [['www-authenticate', challenge] as const]),
   ];
-  return {
-    kind: 'denied',
-    httpStatus: httpStatus(decision, side),
-    // Envoy turns the body of a denial into grpc-message and sets status and content type of gRPC itself.
-    headers: isGrpc ? common : [...common, ['content-type', 'application/json']],
-    body: isGrpc ? `${shown.code}: ${shown.reason} (${id})` : jsonBody(shown, id),
-    message: `${decision.code} ${id}`,
-    metadata,
-  };
+  const answer = { kind: 'denied', message: `${decision.code} ${id}`, metadata } as const;
+  const status = httpStatus(decision, side);
+  const text = `${shown.code}: ${shown.reason} (${id})`;
+  // Envoy turns the body of a denial into grpc-message and sets status and content type of gRPC itself.
+  if (grpc.test(contentType)) return { ...answer, httpStatus: status, headers: common, body: text };
+  if (!contentType.startsWith('application/grpc-web')) {
+    const headers = [...common, ['content-type', 'application/json'] as const];
+    return { ...answer, httpStatus: status, headers, body: jsonBody(shown, id) };
+  }
+  // An answer of gRPC-Web without messages may have its trailers among the headers, and its status is 200 as in gRPC.
+  const headers: CheckHeaders = [
+    ...common,
+    ['grpc-status', String(grpcStatusOf(status))],
+    ['grpc-message', encodeMessage(text)],
+  ];
+  return { ...answer, httpStatus: 200, headers, body: '' };
+}
+
+type CheckHeaders = (CheckAnswer & { readonly kind: 'denied' })['headers'];
+
+/** As the specification of gRPC maps HTTP to gRPC. */
+function grpcStatusOf(httpStatus: number): GrpcCode {
+  switch (httpStatus) {
+    case 401:
+      return grpcStatus.unauthenticated;
+    case 403:
+      return grpcStatus.permissionDenied;
+    case 404:
+      return grpcStatus.unimplemented;
+    case 502:
+      return grpcStatus.unavailable;
+    default:
+      return grpcStatus.unknown;
+  }
 }
 
 /** Reasons that name no rule, for the codes whose own do. */
