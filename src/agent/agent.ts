@@ -233,7 +233,8 @@ export class Agent {
   }
 
   #take(update: AgentUpdate): void {
-    this.#saveSoon();
+    // What time it is is nothing to keep.
+    if (update.kind !== 'time') this.#saveSoon();
     switch (update.kind) {
       case 'trust':
         this.#takeTrust(update);
@@ -244,6 +245,9 @@ export class Agent {
         break;
       case 'policy':
         this.#desk.take(update);
+        break;
+      case 'time':
+        this.#desk.hearTime(update.nowMs);
         break;
       case 'look':
         // What follows is held against what was until now.

@@ -14,6 +14,7 @@ import {
 import { decisionIds } from '../serve/authz/decision-id.ts';
 import type { DecisionRecord } from '../serve/authz/decision-record.ts';
 import { DecisionLog, type DecisionSink, type LoggedDecision } from './decision-log.ts';
+import { MeshClock } from './mesh-clock.ts';
 import { otlpLogsTarget } from './otlp-environment.ts';
 import { OtlpLogs } from './otlp-logs.ts';
 import { ShadowDesk } from './shadow-desk.ts';
@@ -46,6 +47,7 @@ export class PolicyDesk {
   readonly #decisions: DecisionLog;
   readonly #sink: DecisionSink | undefined;
   readonly #counters = newDeskCounters();
+  readonly #time: MeshClock;
   readonly #uses: UseLog;
   readonly #onNews: () => void;
   #policies: Policies | undefined;
@@ -60,9 +62,10 @@ export class PolicyDesk {
     this.#decisions = new DecisionLog({ dir, allowRate, clock, random, sink: this.#sink });
     this.#uses = new UseLog({ dir, clock, log, onUse: options.onNews });
     this.shadow = new ShadowDesk({ clock, log, live: (asker) => this.#policyOf(asker) });
+    this.#time = new MeshClock(clock, log);
     this.check = checkHandler({
       policy: (asker) => this.#policyOf(asker),
-      clock,
+      clock: this.#time,
       nextId: decisionIds(clock, random),
       onDecision: (record) => this.#decisions.write(this.#logged(record)),
       onUse: (record) => this.#uses.write(this.#logged(record)),
@@ -99,6 +102,11 @@ export class PolicyDesk {
     const { sampledOut, lost } = this.#decisions.counts;
     const notKept = lost + unrecorded + (this.#sink?.lost ?? 0);
     return { allowed, denied, faults, unavailable, sampledOut, lost: notKept };
+  }
+
+  /** What time it is at the control plane. */
+  hearTime(nowMs: number): void {
+    this.#time.hear(nowMs);
   }
 
   take(update: PolicyUpdate): void {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { BreakglassReply, BreakglassStepReply } from '../../src/serve/api/wire-breakglass.ts';
 import { entry } from '../support/repo-server.ts';
 import { eventually, RunningMesh } from '../support/running-mesh.ts';
@@ -167,4 +169,37 @@ describe('access beside Git, with real proxies, while the repository is gone', (
     assert.match((await run('breakglass', 'approve', made, mesh.dir)).err, /CH4233/);
     assert.ok(await denied());
   });
+});
+
+describe('access beside Git on a host whose clock is another', () => {
+  const minuteMs = 60_000;
+  for (const [what, skewMs, time, end] of [
+    ['ahead of its whole time', 40 * minuteMs, '30m', undefined],
+    ['behind', -10 * minuteMs, '4s', 4_000],
+  ] as const) {
+    it(`that is ${what}, it is live when it is said to be, and ends when it is to end`, async () => {
+      const mesh = new RunningMesh('examples/shop');
+      const preload = resolve('test/support/skewed-clock.ts');
+      Object.assign(mesh.env, { NODE_OPTIONS: `--import=${preload}`, SKEW_MS: `${skewMs}` });
+      const read = async () =>
+        (await mesh.ask('storefront-v1', 'payments', 'GET', '/v1/charges')).status;
+      try {
+        await mesh.up();
+        const args = [entry, 'breakglass', 'grant', mesh.dir, ...wanted, '--for', time];
+        const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+        assert.match(stdout, /live on 1 of 1 hosts/);
+        assert.equal(await read(), 200);
+        if (end === undefined) return;
+        // By itself: no control plane takes it back.
+        const controlPlane = mesh.pidOf('chancery.js server');
+        process.kill(controlPlane, 'SIGSTOP');
+        await sleep(end);
+        const status = await read();
+        process.kill(controlPlane, 'SIGCONT');
+        assert.equal(status, 403);
+      } finally {
+        await mesh.remove();
+      }
+    });
+  }
 });

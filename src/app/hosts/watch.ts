@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts';
 import type { TrustNews } from '../../identity/authority.ts';
 import { entriesFor } from '../../identity/entries.ts';
 import { hostSelectors } from '../../identity/hosts/host-record.ts';
@@ -5,6 +6,9 @@ import type { TrustBundle } from '../../identity/trust.ts';
 import type { ApiReply } from '../../serve/api/server.ts';
 import type { AgentUpdate } from '../../serve/api/wire.ts';
 import type { HostApiParts, HostCall } from './host-api.ts';
+
+/** A host that slept, or heard late, hears soon what time it is. */
+const tellTimeMs = 15_000;
 
 type Entries = AgentUpdate & { readonly kind: 'entries' };
 
@@ -19,7 +23,10 @@ export function watch(
     kind: 'stream',
     open: (send, end) => {
       let lastEntries = '';
+      const tellTime = (): void => void send({ kind: 'time', nowMs: clock.nowMs() });
       const tell = (update: AgentUpdate): void => {
+        // A grant in it ends by the clock of the control plane.
+        if (update.kind === 'policy') tellTime();
         if (update.kind !== 'entries') return void send(update);
         const own = entriesOf(update, shown);
         const text = own === update ? '' : JSON.stringify(own);
@@ -34,15 +41,29 @@ export function watch(
       // A stream ends with the certificate that it was opened with.
       const cancel = clock.after(Math.max(0, notAfterMs - clock.nowMs()), end);
       const ended = watches.opened(record.name, end);
+      const cancelTime = every(clock, tellTimeMs, tellTime);
       return () => {
         ended();
         cancel();
+        cancelTime();
         unsubscribe();
         unfollowShadow();
         unfollow();
       };
     },
   };
+}
+
+function every(clock: Clock, ms: number, run: () => void): () => void {
+  let cancel = (): void => {};
+  const plan = (): void => {
+    cancel = clock.after(ms, () => {
+      run();
+      plan();
+    });
+  };
+  plan();
+  return () => cancel();
 }
 
 function entriesOf(update: Entries, shown: Parameters<typeof entriesFor>[1]): Entries {

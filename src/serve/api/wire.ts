@@ -273,6 +273,8 @@ export type AgentUpdate =
       /** Not in the version: a commit that leaves the policy as it is sends nothing. */
       readonly origin?: PolicyOrigin;
     }
+  /** What time it is at the control plane; before each policy, and again and again. */
+  | { readonly kind: 'time'; readonly nowMs: number }
   /** How often to tell what proxies count; 0: not at all. */
   | { readonly kind: 'look'; readonly everyMs: number }
   /** Without one: none rides along any more. */
