@@ -233,7 +233,6 @@ export class Agent {
   }
 
   #take(update: AgentUpdate): void {
-    // What time it is is nothing to keep.
     if (update.kind !== 'time') this.#saveSoon();
     switch (update.kind) {
       case 'trust':
@@ -244,10 +243,8 @@ export class Agent {
         this.#identities.setEntries(update.entries);
         break;
       case 'policy':
-        this.#desk.take(update);
-        break;
       case 'time':
-        this.#desk.hearTime(update.nowMs);
+        this.#desk.take(update);
         break;
       case 'look':
         // What follows is held against what was until now.

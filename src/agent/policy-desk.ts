@@ -21,6 +21,7 @@ import { ShadowDesk } from './shadow-desk.ts';
 import { UseLog } from './use-log.ts';
 
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
+type TimeUpdate = AgentUpdate & { readonly kind: 'time' };
 
 interface PolicyDeskOptions {
   /** Where the log of its decisions lies. */
@@ -104,12 +105,11 @@ export class PolicyDesk {
     return { allowed, denied, faults, unavailable, sampledOut, lost: notKept };
   }
 
-  /** What time it is at the control plane. */
-  hearTime(nowMs: number): void {
-    this.#time.hear(nowMs);
-  }
-
-  take(update: PolicyUpdate): void {
+  take(update: PolicyUpdate | TimeUpdate): void {
+    if (update.kind === 'time') {
+      this.#time.hear(update.nowMs);
+      return;
+    }
     if (update.version === this.#update?.version) {
       // What could not be read was taken back.
       if (this.#refused !== undefined) this.#onNews();

@@ -204,29 +204,6 @@ describe('at ingress', () => {
     assert.equal(found.headers.has('content-type'), false);
   });
 
-  test('a caller of gRPC-Web gets status and sentence as it looks for them', () => {
-    for (const type of [
-      ...['application/grpc-web', 'application/grpc-web+proto'],
-      'application/grpc-web-text; charset=utf-8',
-    ]) {
-      const headers = [['content-type', type]] as const;
-      const found = check(desk(), bytesOf({ principal: 'spiffe://acme/cart', headers }));
-      assert.equal(found.httpStatus, 200);
-      assert.equal(found.body, '');
-      assert.equal(found.headers.get('grpc-status'), '7');
-      assert.match(found.headers.get('grpc-message') ?? '', /^CH2101: cart may not POST .*/);
-    }
-  });
-
-  test('what only looks like gRPC gets JSON, as Envoy leaves it', () => {
-    for (const type of ['application/grpcx', 'application/grpc; a=b', 'text/application/grpc']) {
-      const headers = [['content-type', type]] as const;
-      const found = check(desk(), bytesOf({ principal: 'spiffe://acme/cart', headers }));
-      assert.equal(errorOf(found.body).code, 'CH2101');
-      assert.equal(found.headers.get('content-type'), 'application/json');
-    }
-  });
-
   test('a path that has two readings is denied before any rule is looked at', () => {
     const found = check(desk(), bytesOf({ http: { path: '/v1/charges;x=1' } }));
     assert.equal(found.headers.get('x-chancery-code'), 'CH2125');
