@@ -264,6 +264,63 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
       `HEAD /plain HTTP/1.1\r\nhost: vault\r\n\r\n${smuggled}`,
       'HEAD /plain: 200 CH2102',
     ],
+    [
+      'a second transfer-encoding in trailers',
+      post('transfer-encoding: chunked\r\n', `0\r\ntransfer-encoding: chunked\r\n\r\n${smuggled}`),
+      'POST /plain: 200 CH2102',
+    ],
+    [
+      'a chunk extension that quotes a request',
+      post('transfer-encoding: chunked\r\n', `3;a="\r\n0\r\n\r\n${smuggled}"\r\nabc\r\n0\r\n\r\n`),
+      'POST /plain: 400 CH4110',
+    ],
+    [
+      'a last chunk with a request in the place of its trailers',
+      post('transfer-encoding: chunked\r\n', `0\r\n${smuggled}`),
+      'POST /plain: 400 CH4110',
+    ],
+    [
+      'a length with zeros',
+      post('content-length: 00003\r\n', `abc${smuggled}`),
+      'POST /plain: 200 CH2102',
+    ],
+    [
+      'a folded length',
+      post('content-length:\r\n 3\r\n', `abc${smuggled}`),
+      'POST /plain: 200 CH2102',
+    ],
+    [
+      'a list with an empty coding',
+      post('transfer-encoding: ,chunked\r\n', '0\r\n\r\n'),
+      '501 CH4110',
+    ],
+    [
+      'a coding with a parameter',
+      post('transfer-encoding: chunked;q=1\r\n', '0\r\n\r\n'),
+      '501 CH4110',
+    ],
+    ['a header of PROXY', `PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n${get('/plain')}`, '400 CH4110'],
+    [
+      'an answer in the place of a request',
+      `HTTP/1.1 100 Continue\r\n\r\n${get('/plain')}`,
+      '400 CH4110',
+    ],
+    ['LF CR', 'GET /plain HTTP/1.1\n\rhost: vault\n\r\n\r', '400 CH4110'],
+    [
+      'CR CR LF at the end',
+      `GET /plain HTTP/1.1\r\nhost: vault\r\n\r\r\n${smuggled}`,
+      '400 CH4110',
+    ],
+    [
+      'a form feed in the request line',
+      'GET /plain\x0cHTTP/1.1\r\nhost: vault\r\n\r\n',
+      '400 CH4110',
+    ],
+    [
+      'a folded line before any header',
+      'GET /plain HTTP/1.1\r\n host: vault\r\n\r\n',
+      '400 CH4110',
+    ],
     ['half a head', 'GET /public/half HTTP/1.1\r\nhost: va', 'closed'],
     ['half a body', post('content-length: 10\r\n', 'abc'), 'POST /plain: closed'],
     [

@@ -17,6 +17,18 @@ export const harmlessTargets: readonly string[] = [
   '/public/x?url=https://a.test//b/../c?d=e&f=%2F..%2f%5c',
   '/public/x?filter[name]={"a":"b|c"}^`<d>\\',
   '/public/x?q=%00%0d%0a%C0%AE%zz%',
+  '/public/%E4%BD%95%EF%BC%9F%E3%80%8C%E3%80%8D',
+  '/public/%D9%85%DB%8C%E2%80%8C%D8%AE%D9%88',
+  '/public/%F0%9F%91%A9%E2%80%8D%F0%9F%92%BB/%E2%9D%A4%EF%B8%8F',
+  '/public/what%3F/a%23b/c',
+  '/public/50%25/100%EF%BC%85',
+  '/public/~user/@scope/pkg@1.2.3/:id/(a)/*',
+  '/public/a=b,c=d/-/_/0/a.b.c',
+  '/public/x??a=?b',
+  '/public/x?a=/../../admin&b=/internal/x',
+  '/public/x?redirect=http%3A%2F%2Fvault%2Fadmin%3Fa%23b',
+  '/public/x?_method=GET&access_token=a.b.c&sig=%2B%2F%3D',
+  "/public/x?q='a'&r=<b>&s=%u0041&t=%FF",
   `/public/x?${'a=0123456789&'.repeat(1_000)}`,
   `/public/${'0123456789/'.repeat(500)}x`,
 ];
@@ -40,7 +52,32 @@ export const harmlessHeaders: readonly (readonly [lines: string, left?: string])
   ['forwarded: for=192.0.2.1;proto=https;by=203.0.113.43'],
   ['origin: https://shop.test\r\nreferer: https://shop.test/a?b'],
   ['expect: 100-continue', ''],
+  ['accept-encoding: br, zstd;q=0.9, *;q=0'],
+  ['cache-control: no-cache, no-store\r\npragma: no-cache\r\ndnt: 1'],
+  ['content-type: multipart/form-data; boundary="a, b"'],
+  ['if-match: *\r\nif-range: "a"'],
+  ['idempotency-key: "8e03978e-40d5-43dd-bc93-6894a57f9324"'],
+  ['priority: u=1, i\r\nprefer: return=minimal, wait=10'],
+  ['sec-ch-ua: "A";v="1", "B\\"";v="2"\r\nsec-fetch-mode: cors\r\nupgrade-insecure-requests: 1'],
+  [
+    'signature-input: sig1=("@method" "@path" "host");created=1;keyid="a"\r\nsignature: sig1=:AAA=:',
+  ],
+  ['content-digest: sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:'],
+  ['link: <https://a.test/b>; rel="preload"; title*=UTF-8\'\'%e2%82%ac'],
+  ['b3: 80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1\r\nx-b3-sampled: 1'],
+  [
+    'x-forwarded-host: shop.test\r\nx-forwarded-port: 443\r\nx-forwarded-prefix: /a\r\nx-real-ip: 10.0.0.1',
+  ],
+  ['early-data: 1\r\nmax-forwards: 10\r\nvia: 1.1 a, 1.0 b'],
+  ['x-http-method: PUT\r\nx-original-url: /public/y?z=1'],
+  ['x-a: \r\nx-a: b\r\nx-a: b, c'],
+  ['destination: http://vault/public/y\r\ndepth: infinity\r\noverwrite: F'],
+  ['x-long: '.padEnd(8_000, 'a')],
+  [Array.from({ length: 60 }, (_, at) => `x-${at}: ${at}`).join('\r\n')],
   ['te: trailers'],
 ];
 
-export const harmlessMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+export const harmlessMethods = [
+  ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'],
+  ...['PROPFIND', 'REPORT', 'MKCOL', 'LOCK', 'PURGE', 'SEARCH', 'COPY', 'MERGE'],
+];

@@ -39,6 +39,94 @@ export const http2Attacks: readonly (readonly [name: string, frames: Buffer, ver
   ['a method that few know', request(to('/plain', 'PURGE')), 'PURGE /plain'],
   ['a method in lower case', request(to('/plain', 'get')), '403 CH2126'],
   ['a method in mixed case', request(to('/plain', 'Get')), '403 CH2126'],
+  ['a method in escapes', request(to('/plain', '%47ET')), '403 CH2126'],
+  ['an absolute path', request(to('http://vault/admin')), 'closed'],
+  ['a path without its slash', request(to('plain')), 'closed'],
+  ['an empty path', request(to('')), 'closed'],
+  [
+    'two overriding paths',
+    request([...to('/plain'), ['x-original-url', '/plain'], ['x-rewrite-url', '/admin']]),
+    '403 CH2130',
+  ],
+  [
+    'white space around an overriding method',
+    request([...to('/items/1'), ['x-http-method-override', '\tDELETE ']]),
+    '403 CH2130',
+  ],
+  ['an empty overriding path', request([...to('/plain'), ['x-original-url', '']]), '403 CH2130'],
+  [
+    'a WebSocket that asks for another path',
+    request([...to('/ws/x', 'CONNECT'), [':protocol', 'websocket'], ['x-original-url', '/admin']], {
+      open: true,
+    }),
+    '403 CH2130',
+  ],
+  [
+    'a WebSocket with dots',
+    request([...to('/ws/../admin/x', 'CONNECT'), [':protocol', 'websocket']], { open: true }),
+    '403 CH2102',
+  ],
+  [
+    'padding longer than the frame',
+    frame(1, 0x0d, 1, Buffer.concat([Buffer.of(255), fieldBlock(to('/plain'))])),
+    'closed',
+  ],
+  [
+    'a head that goes on on another stream',
+    Buffer.concat([
+      frame(1, 1, 1, fieldBlock(to('/plain')).subarray(0, 9)),
+      frame(9, 4, 3, fieldBlock(to('/plain')).subarray(9)),
+    ]),
+    'closed',
+  ],
+  [
+    'a second path in a continuation',
+    Buffer.concat([
+      frame(1, 1, 1, fieldBlock(to('/plain'))),
+      frame(9, 4, 1, fieldBlock([[':path', '/internal/x']])),
+    ]),
+    'closed',
+  ],
+  [
+    'an index that is none',
+    frame(1, 5, 1, Buffer.concat([fieldBlock(to('/plain')), Buffer.of(0x80)])),
+    'closed',
+  ],
+  [
+    'an index past every table',
+    frame(1, 5, 1, Buffer.concat([fieldBlock(to('/plain')), Buffer.of(0xff, 0xff, 0x01)])),
+    'closed',
+  ],
+  [
+    'an index without end',
+    frame(1, 5, 1, Buffer.concat([fieldBlock(to('/plain')), Buffer.alloc(7, 0xff)])),
+    'closed',
+  ],
+  [
+    'a new size of the table behind fields',
+    frame(1, 5, 1, Buffer.concat([fieldBlock(to('/plain')), Buffer.of(0x3f, 0xe1, 0x1f)])),
+    'closed',
+  ],
+  [
+    'a setting that is none',
+    Buffer.concat([frame(4, 0, 0, Buffer.of(0, 2, 0, 0, 0, 9)), request(to('/plain'))]),
+    'closed',
+  ],
+  [
+    'frames of later protocols',
+    Buffer.concat([
+      frame(10, 0, 1, Buffer.from('\0\0h2=":1"')),
+      frame(0xfa, 0, 0, Buffer.from('x')),
+      frame(0x10, 0, 0, Buffer.from('\0\0\0\x01u=1')),
+      request(to('/plain')),
+    ]),
+    'GET /plain',
+  ],
+  [
+    'a padded head',
+    frame(1, 0x0d, 1, Buffer.concat([Buffer.of(3), fieldBlock(to('/plain')), Buffer.alloc(3)])),
+    'GET /plain',
+  ],
   ['no method', request(to('/plain', '')), 'closed'],
   [
     'a request line in the method',
