@@ -103,6 +103,12 @@ describe('a mistaken command', () => {
     assert.equal(other.status, 2);
   });
 
+  it('an arrow between the two ends is no flag', () => {
+    for (const ends of [['checkout', '->', 'payments'], ['checkout -> payments']]) {
+      assert.equal(chancery(['why', ...ends, 'POST', '/v1/charges']).status, 0);
+    }
+  });
+
   it('help of a command is its --help', () => {
     assert.equal(chancery(['help', 'why']).out, chancery(['why', '--help']).out);
   });

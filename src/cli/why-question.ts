@@ -49,8 +49,7 @@ export function endsOf(words: readonly string[], help: Help): Ends {
   const [first = '', ...others] = words;
   const joined = /^(\S+)\s*->\s*(\S+)$/.exec(first);
   if (joined !== null) return { from: joined[1] ?? '', to: joined[2] ?? '', rest: others };
-  const [second, ...more] = others;
-  const [to, rest] = second === '->' ? [more[0], more.slice(1)] : [second, more];
+  const [to, ...rest] = others;
   if (to === '-') {
     // An arrow without quotes: the shell took `> B` for the file to write to.
     throw usageError(

@@ -94,7 +94,9 @@ async function ask(
   terminal: Terminal,
   help: typeof usage,
 ): Promise<ExitCode> {
-  const parsed = parseArguments(args, options, help);
+  // An arrow between the two is no flag.
+  const words = args.filter((arg) => arg !== '->');
+  const parsed = parseArguments(words, options, help);
   if (parsed.help !== undefined) {
     terminal.out(helpFor(parsed.help, terminal));
     return 0;

@@ -198,9 +198,9 @@ describe('reasons', () => {
     const decision = denied(ask('cart', 'payments', 'GET', `/${'a'.repeat(5_000)}`));
     assert.ok(decision.reason.length < 400);
   });
-  test('a path with quotes or spaces is a quoted YAML text', () => {
-    const { help } = denied(ask('cart', 'payments', 'GET', '/a "b": #c'));
-    assert.ok(help?.endsWith('      to: "GET /a \\"b\\": #c"'));
+  test('a path with quotes or colons is a quoted YAML text, and what no rule can name any segment', () => {
+    const { help } = denied(ask('cart', 'payments', 'GET', `/a'b':,c/"d": #e`));
+    assert.ok(help?.endsWith(`      to: "GET /a'b':,c/*"`), help);
   });
   test('an action is one text', () => {
     assert.equal(actionText({ kind: 'connect' }), 'connect');

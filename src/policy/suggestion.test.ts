@@ -15,6 +15,8 @@ function suggested(
 
 test('what is suggested names the request, as a rule can say it', () => {
   assert.match(suggested('http', 'GET', '/a/7') ?? '', /to: GET \/a\/\*$/);
+  assert.match(suggested('http', 'GET', '/wiki/m\u00fcnchen/a') ?? '', /to: GET \/wiki\/\*\/a$/);
+  assert.match(suggested('http', 'GET', '/admin?x') ?? '', /to: GET \/\*$/);
   assert.match(suggested('grpc', 'POST', '/a.B/C') ?? '', /to: a\.B\/C$/);
 });
 

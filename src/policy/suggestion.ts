@@ -1,3 +1,4 @@
+import { parsePathPattern } from '../model/path-pattern.ts';
 import { type Action, clip } from './decision.ts';
 import type { ServicePolicy } from './document.ts';
 import { pathTemplate } from './path-template.ts';
@@ -30,8 +31,10 @@ function operationText(
     return isOne ? clip(action.path.slice(1)) : undefined;
   }
   if (!httpMethod.test(action.method)) return undefined;
-  const path = pathTemplate(action.path);
-  return `${action.method} ${clip(path)}`;
+  // What a request holds need not be what a rule can name.
+  const segments = pathTemplate(action.path).slice(1).split('/');
+  const path = `/${segments.map((one) => (parsePathPattern(`/${one}`).ok ? one : '*')).join('/')}`;
+  return parsePathPattern(path).ok ? `${action.method} ${clip(path)}` : undefined;
 }
 
 /** A JSON string is a YAML double-quoted scalar. */
