@@ -52,6 +52,7 @@ export function whyText(
     ...routeLines(answer),
     ...ruleLines(answer),
     ...(answer.decided === undefined ? [] : [['decided', decidedText(answer.decided), '']]),
+    ...openRouteLines(answer),
     ...openLines(answer),
     ...(settled.kind === 'deny'
       ? settled.closest.flatMap((miss) => [nearLine(miss), ...reasonLines(answer, miss)])
@@ -115,6 +116,14 @@ function ruleLines({ decision, callee, rules }: WhyAnswer): string[][] {
     ['rule', text, ruleAt(settled.rule)],
     ...(description === undefined ? [] : [['', description, '']]),
   ];
+}
+
+/** What becomes of it while nobody can be asked. */
+function openRouteLines({ decided, route }: WhyAnswer): string[][] {
+  const isOpen = route?.route.deskAway === 'open' && route.maybe.length === 0;
+  if (decided?.by !== 'desk' || !isOpen) return [];
+  const text = `while no desk answers it is let in, unless a denial may be about it: the route ${route.route.id} is open`;
+  return [['', text, placeOf(route.route.at)]];
 }
 
 function openLines({ open }: WhyAnswer): string[][] {

@@ -101,6 +101,8 @@ const ingressFields: JsonObject = {
   caller_serial: '%DOWNSTREAM_PEER_SERIAL%',
   callee: '%DOWNSTREAM_LOCAL_URI_SAN%',
   rule: `%DYNAMIC_METADATA(${rbacFilter}:enforced_effective_policy_id)%`,
+  // No desk answered, and a route is open then.
+  desk_away: '%REQ(X-ENVOY-AUTH-FAILURE-MODE-ALLOWED)%',
   // A deny rule in audit that would have refused it.
   audit: `%DYNAMIC_METADATA(${rbacFilter}:shadow_effective_policy_id)%`,
   decision: `%DYNAMIC_METADATA(envoy.filters.http.ext_authz)%`,

@@ -20,7 +20,7 @@ describe('the desk at ingress', () => {
 
   test('is asked about whatever is not known to be allowed, also where nothing is known', () => {
     assert.equal(disabled, false);
-    assert.equal(matchers[0]?.predicate?.matchType.case, 'notMatcher');
+    assert.equal(matchers[1]?.predicate?.matchType.case, 'notMatcher');
   });
 
   function askingOf(index: number) {
@@ -37,16 +37,24 @@ describe('the desk at ingress', () => {
   }
 
   test('stands inside the action: Envoy lets through what names a chain that is not there', () => {
-    const asking = askingOf(0);
+    const asking = askingOf(1);
     assert.equal(asking?.failureModeAllow, false);
     assert.equal(asking.statusOnError?.code, 503);
     assert.equal(asking.filterEnabled, undefined);
   });
 
+  test('is not waited for by what a route opens, which says so', () => {
+    assert.equal(matchers[0]?.predicate?.matchType.case, 'singlePredicate');
+    const opened = askingOf(0);
+    assert.equal(opened?.failureModeAllow, true);
+    assert.equal(opened.failureModeAllowHeaderAdd, true);
+    assert.equal(opened.statPrefix, 'open');
+  });
+
   test('is not waited for by what is allowed and only to be heard', () => {
-    assert.equal(matchers.length, 2);
-    assert.equal(matchers[1]?.predicate?.matchType.case, 'singlePredicate');
-    const hearing = askingOf(1);
+    assert.equal(matchers.length, 3);
+    assert.equal(matchers[2]?.predicate?.matchType.case, 'singlePredicate');
+    const hearing = askingOf(2);
     assert.equal(hearing?.failureModeAllow, true);
     assert.equal(hearing.statPrefix, 'hear');
   });

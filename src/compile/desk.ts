@@ -13,19 +13,24 @@ import { DynamicMetadataInputSchema } from '../gen/envoy/extensions/matching/com
 import { MetadataSchema } from '../gen/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.js';
 import type { Matcher_OnMatchSchema } from '../gen/xds/type/matcher/v3/matcher_pb.js';
 import type { DeskPlace } from '../model/types.ts';
+import { openRoute } from '../policy/rbac-plan.ts';
 import { deskServices } from './desk-service.ts';
 import type { HttpFilter } from './http.ts';
 import { authzFilter, rbacFilter } from './names.ts';
 import { any, type Init } from './pack.ts';
 import { notPredicate, type Predicate } from './rbac-predicates.ts';
 
-/** Asks the policy desk. Unreachable is 503, never a 403; `open`: what was allowed already goes on, and is counted. */
-function asking(place: DeskPlace, unreachable: 'closed' | 'open' = 'closed') {
+/**
+ * Asks the policy desk. Unreachable is 503, never a 403. `hear`: what was allowed already goes on. `open`: so does what a
+ * route opens, and says so to the log and the application. Both are counted under their name.
+ */
+function asking(place: DeskPlace, unreachable: 'closed' | 'hear' | 'open' = 'closed') {
   return any(ExtAuthzSchema, {
     transportApiVersion: ApiVersion.V3,
     services: { case: 'grpcService', value: deskServices[place] },
-    failureModeAllow: unreachable === 'open',
-    ...(unreachable === 'open' ? { statPrefix: 'hear' } : { statusOnError: { code: 503 } }),
+    failureModeAllow: unreachable !== 'closed',
+    failureModeAllowHeaderAdd: unreachable === 'open',
+    ...(unreachable === 'closed' ? { statusOnError: { code: 503 } } : { statPrefix: unreachable }),
     encodeRawHeaders: true,
     metadataContextNamespaces: [rbacFilter],
   });
@@ -81,6 +86,7 @@ function policySaid(key: string, prefix: string): Predicate {
  */
 function unlessAllowed(place: DeskPlace): HttpFilter {
   const isAllowed = policySaid('enforced_effective_policy_id', 'allow/');
+  const isOpen = policySaid('enforced_effective_policy_id', `ask/${openRoute}`);
   const isHeard = policySaid('shadow_effective_policy_id', 'ask/');
   return {
     name: authzFilter,
@@ -92,9 +98,10 @@ function unlessAllowed(place: DeskPlace): HttpFilter {
             case: 'matcherList',
             value: {
               matchers: [
+                { predicate: isOpen, onMatch: execute('open', asking(place, 'open')) },
                 // Negated, so that missing metadata asks rather than lets through.
                 { predicate: notPredicate(isAllowed), onMatch: execute('ask', asking(place)) },
-                { predicate: isHeard, onMatch: execute('hear', asking(place, 'open')) },
+                { predicate: isHeard, onMatch: execute('hear', asking(place, 'hear')) },
               ],
             },
           },

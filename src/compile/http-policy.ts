@@ -27,7 +27,8 @@ export function httpPolicy(
   document: PolicyDocument,
   service: Service,
 ): Resource {
-  const plan = rbacPlan(document, service.name, service.decide ?? mesh.defaults.decide);
+  const decides = service.decide ?? mesh.defaults.decide;
+  const plan = rbacPlan(document, service.name, { decides, routes: service.routes });
   const rbac = plan === undefined ? [askAlways().value] : rbacConfig(plan);
   return encodedResource({
     typeUrl: typeUrls.extension,

@@ -198,7 +198,7 @@ function decidedAt(
     };
   }
   const decides = service.decide ?? intent.mesh.defaults.decide;
-  const plan = rbacPlan(intentPolicy(intent).document, service.name, decides);
+  const plan = rbacPlan(intentPolicy(intent).document, service.name, { decides });
   const [rule] = decision.kind === 'depends' ? decision.rules : [decision.rule];
   const kept = plan?.kept.find((one) => one.rule === rule?.id);
   if (kept !== undefined) return { by: 'desk', because: kept.reason };

@@ -54,9 +54,11 @@ function ruledAnew(
         return false;
     }
   };
-  const isRuled = ({ allow, deny }: Service): boolean =>
+  // An open route is open to every service, and to nobody else.
+  const isRuled = ({ allow, deny, routes }: Service): boolean =>
     allow.some((rule) => rule.from.some(isTouched)) ||
-    deny.some((rule) => rule.from.some(isTouched));
+    deny.some((rule) => rule.from.some(isTouched)) ||
+    (names.size > 0 && routes.some(({ deskAway }) => deskAway === 'open'));
   for (const service of after.services.values()) if (isRuled(service)) ruled.add(service.name);
   return ruled;
 }

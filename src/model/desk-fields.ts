@@ -8,3 +8,11 @@ export const deskFields: FieldTable = {
     schema: { type: 'object', additionalProperties: text, minProperties: 1 },
   },
 };
+
+/** Of a route. */
+export const deskAway: FieldTable[string] = {
+  description:
+    'closed, or open: while no policy desk answers, what of this route only a desk can decide is let in',
+  example: 'closed',
+  schema: { enum: ['closed', 'open'] },
+};

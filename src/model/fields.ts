@@ -3,7 +3,7 @@
  * Schemas for editors are made from the same tables.
  */
 
-import { deskFields } from './desk-fields.ts';
+import { deskAway, deskFields } from './desk-fields.ts';
 import {
   duration,
   type FieldTable,
@@ -232,6 +232,7 @@ export const routeFields: FieldTable = {
     example: '{ attempts: 2 }',
     schema: object(() => retryFields),
   },
+  desk_away: deskAway,
   failover: later('where to go when no instance is near'),
 };
 

@@ -20,6 +20,7 @@ export interface RouteDraft {
   readonly split: readonly (WeightedVersion & { readonly at: Position })[];
   readonly timeoutMs: number | undefined;
   readonly retry: Retry | undefined;
+  readonly deskAway: 'closed' | 'open';
 }
 
 export const matchesAll: RouteMatch = {
@@ -58,7 +59,20 @@ function readRoute(file: YamlFile, node: YamlNode): RouteDraft | undefined {
     split: readTarget(file, fields),
     timeoutMs: readDurationMs(file, fields.get('timeout')),
     retry: retryNode === undefined ? undefined : readRetry(file, retryNode),
+    deskAway: readDeskAway(file, fields.get('desk_away'), match),
   };
+}
+
+/** The proxy opens it by path and method. */
+function readDeskAway(file: YamlFile, node: YamlNode, match: RouteMatch): 'closed' | 'open' {
+  const word = readWord(file, node, ['closed', 'open']) ?? 'closed';
+  if (word === 'open' && match.headers.length + match.query.length > 0) {
+    file.report('CH1144', node, 'a route with headers or a query cannot be open', {
+      expected: 'a match of `path` and `method` alone',
+      help: 'make it a route of its own, or leave `desk_away` out',
+    });
+  }
+  return word;
 }
 
 function readTarget(file: YamlFile, fields: Fields): RouteDraft['split'] {

@@ -172,6 +172,7 @@ function buildRoutes(
     split: [{ version: only, weight: 100 }],
     timeoutMs: undefined,
     retry: undefined,
+    deskAway: 'closed',
   };
   return [...routes, rest];
 }

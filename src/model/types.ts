@@ -275,6 +275,8 @@ export interface Route {
   readonly split: readonly WeightedVersion[];
   readonly timeoutMs: number | undefined;
   readonly retry: Retry | undefined;
+  /** `open`: what of it only a desk can decide is let in while none answers. Its match is of path and method alone then. */
+  readonly deskAway: 'closed' | 'open';
 }
 
 export interface RouteMatch {

@@ -200,7 +200,7 @@ describe('reasons', () => {
   });
   test('a path with quotes or colons is a quoted YAML text, and what no rule can name any segment', () => {
     const { help } = denied(ask('cart', 'payments', 'GET', `/a'b':,c/"d": #e`));
-    assert.ok(help?.endsWith(`      to: "GET /a'b':,c/*"`), help);
+    assert.ok(help?.endsWith(`      to: "GET /a'b':,c/*"`), `${help}`);
   });
   test('an action is one text', () => {
     assert.equal(actionText({ kind: 'connect' }), 'connect');

@@ -20,7 +20,7 @@ roles:
   support: [reports, "person:alice@acme.test"]
 `;
 
-function planOf(rules: string, decides?: 'proxy' | 'desk'): RbacPlan {
+function planOf(rules: string, decides: 'proxy' | 'desk' = 'proxy'): RbacPlan {
   const service = (name: string, port: number, more = ''): [string, string] => [
     `services/${name}.yaml`,
     `service: ${name}\nowner: us\nprotocol: http\nport: ${port}\n${more}`,
@@ -34,7 +34,10 @@ function planOf(rules: string, decides?: 'proxy' | 'desk'): RbacPlan {
     ]),
   );
   assert.ok(intent, JSON.stringify(findings, null, 1));
-  const plan = rbacPlan(policyDocument(intent), 'payments', decides);
+  const plan = rbacPlan(policyDocument(intent), 'payments', {
+    decides,
+    routes: [...intent.services.values()].find(({ name }) => name === 'payments')?.routes ?? [],
+  });
   assert.ok(plan);
   return plan;
 }
@@ -232,4 +235,53 @@ test('with `decide: desk` everything is asked about', () => {
   const overridden = { ...sent, headers: [['x-original-url', '/b']] as const };
   assert.equal(evaluatePlan(plan, overridden).id, 'several-readings');
   assert.equal(plan.kept.length, 2);
+});
+
+describe('a route that is open while no desk answers', () => {
+  const rules = `allow:
+  - { id: plain, from: cart, to: GET /plain }
+  - { id: by-token, from: cart, to: "GET /catalog/**", token: { issuer: login } }
+deny:
+  - { id: d, from: "*", to: "* /catalog/internal/**" }
+  - { id: maybe, from: "*", to: "* /catalog/own/**", when: source.service != "reports" }
+routes:
+  - { id: shut, match: { path: "/catalog/orders/**" }, to: v1 }
+  - { id: beta, match: { path: "/catalog/beta", header: { x-beta: "1" } }, to: v1 }
+  - { id: catalog, match: { path: "/catalog/**", method: GET }, to: v1, desk_away: open }
+  - { to: v1 }
+`;
+  const open = 'ask/open-route/catalog';
+  const cases: readonly (readonly [string, Partial<PlannedRequest>, string])[] = [
+    ['opens what only a desk can decide', { path: '/catalog/7' }, open],
+    ['opens it to any service', { path: '/catalog', caller: 'spiffe://acme/reports' }, open],
+    [
+      'opens it to no stranger',
+      { path: '/catalog/7', caller: 'spiffe://x/y' },
+      'ask/unknown-caller',
+    ],
+    ['opens no other method', { path: '/catalog/7', method: 'PUT' }, 'ask/default'],
+    ['opens no other path', { path: '/catalogs' }, 'ask/default'],
+    ['opens nothing that a route before it takes', { path: '/catalog/orders/7' }, 'ask/default'],
+    ['opens nothing that one before it may take', { path: '/catalog/beta' }, 'ask/default'],
+    ['opens nothing that is denied', { path: '/catalog/internal/x' }, 'deny/d'],
+    ['opens nothing that a denial may be about', { path: '/catalog/own/x' }, 'ask/maybe'],
+    ['opens no path with several readings', { path: '/catalog/..;/x' }, 'ask/unusual-path'],
+    ['takes nothing from what is allowed', { path: '/plain' }, 'allow/plain'],
+  ];
+  for (const [what, more, verdict] of cases) {
+    test(what, () => assert.equal(ask(rules, more), verdict));
+  }
+
+  test('opens nothing that a denial may be about where the desk decides all', () => {
+    const plan = planOf(rules, 'desk');
+    for (const [path, id] of [
+      ['/catalog/7', 'open-route/catalog'],
+      ['/catalog/internal/x', 'desk-decides'],
+      ['/catalog/own/x', 'desk-decides'],
+      ['/catalog/orders/7', 'default'],
+      ['/plain', 'desk-decides'],
+    ] as const) {
+      assert.deepEqual(evaluatePlan(plan, { ...sent, path }), { kind: 'ask', id });
+    }
+  });
 });

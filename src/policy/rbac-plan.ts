@@ -1,4 +1,5 @@
 import { escapeRegex } from '../base/escape-regex.ts';
+import type { Route } from '../model/types.ts';
 import { compareText, type PolicyDocument, type ServicePolicy } from './document.ts';
 import { askedForReadings, overridingHeaders } from './other-readings.ts';
 import { type PathStage, pathStage } from './path-stage.ts';
@@ -41,6 +42,18 @@ export type Guard =
   | { readonly input: PlanInput; readonly unless: string; readonly verdict: Verdict }
   | { readonly input: PlanInput; readonly when: TextMatch; readonly verdict: Verdict };
 
+/** A route of the callee, as far as a proxy opens it while no desk answers. */
+export type PlannedRoute = Pick<Route, 'id' | 'deskAway'> & {
+  readonly match: Pick<Route['match'], 'method' | 'path'>;
+};
+
+/** With the id of the route behind it: what is asked for its sake goes on when nobody answers. */
+export const openRoute = 'open-route/';
+
+function opensRoute({ kind, id }: Verdict): boolean {
+  return kind === 'ask' && id.startsWith(openRoute);
+}
+
 /** The same objects in every plan: what is derived of a verdict is derived once. */
 const unlessAllowed: Verdict = { kind: 'ask', id: 'default' };
 const deskDecides: Verdict = { kind: 'ask', id: 'desk-decides' };
@@ -66,39 +79,94 @@ const overrideGuards: readonly Guard[] = [...overridingHeaders.keys()].map((name
   verdict: severalReadings,
 }));
 
-/** Undefined for a service that is not in the document. `decides`: `desk` has every request asked about. */
+export interface PlanOptions {
+  /** `desk` has every request asked about. */
+  readonly decides?: 'proxy' | 'desk';
+  /** In their order: the first that may take a request counts. */
+  readonly routes?: readonly PlannedRoute[];
+}
+
+/** Undefined for a service that is not in the document. */
 export function rbacPlan(
   document: PolicyDocument,
   name: string,
-  decides: 'proxy' | 'desk' = 'proxy',
+  { decides = 'proxy', routes = [] }: PlanOptions = {},
 ): RbacPlan | undefined {
   const service = lookup(document).services.get(name);
   if (service === undefined) return undefined;
-  return decides === 'desk' ? askedPlan(service) : proxyPlan(document, service);
+  const open = plannedRoutes(routes);
+  return decides === 'desk'
+    ? askedPlan(document, service, open)
+    : proxyPlan(document, service, open);
 }
 
-function askedPlan({ rules }: ServicePolicy): RbacPlan {
+function askedPlan(
+  document: PolicyDocument,
+  service: ServicePolicy,
+  open: readonly PlannedRule[],
+): RbacPlan {
   const reason = 'the service has every request decided at the desk';
-  const kept = rules.map(({ id }) => ({ rule: id, reason }));
+  const kept = service.rules.map(({ id }) => ({ rule: id, reason }));
+  const asked = { fallback: deskDecides, audits: [], kept };
   // The access log is to tell of those, whoever decides.
-  return { guards: overrideGuards, stages: [], fallback: deskDecides, audits: [], kept };
+  if (open.length === 0) return { guards: overrideGuards, stages: [], ...asked };
+  // What a denial may be about is open to nobody.
+  const { deny, mustAsk } = plannedRules(document, service);
+  const denied = [...deny, ...mustAsk].map((rule) => ({ ...rule, verdict: deskDecides }));
+  return {
+    guards: guards(document, [...denied, ...open]),
+    stages: stagesOf([[denied, 'deny'], ...routeStages(open)]),
+    ...asked,
+  };
 }
 
-function proxyPlan(document: PolicyDocument, service: ServicePolicy): RbacPlan {
+function proxyPlan(
+  document: PolicyDocument,
+  service: ServicePolicy,
+  open: readonly PlannedRule[],
+): RbacPlan {
   const { deny, mustAsk, allow, allowIf, hear, audit, kept } = plannedRules(document, service);
-  const stages = [
-    pathStage(deny, 'deny'),
-    pathStage(mustAsk, 'deny'),
-    pathStage(allow, 'allow'),
-    pathStage(allowIf, 'allow'),
-  ];
   return {
-    guards: guards(document, [...deny, ...mustAsk, ...allow, ...allowIf]),
-    stages: stages.flatMap((stage) => stage ?? []),
+    guards: guards(document, [...deny, ...mustAsk, ...allow, ...allowIf, ...open]),
+    stages: stagesOf([
+      ...([
+        [deny, 'deny'],
+        [mustAsk, 'deny'],
+        [allow, 'allow'],
+        [allowIf, 'allow'],
+      ] as const),
+      ...routeStages(open),
+    ]),
     fallback: unlessAllowed,
-    audits: [pathStage(hear, 'deny'), pathStage(audit, 'deny')].flatMap((stage) => stage ?? []),
+    audits: stagesOf([
+      [hear, 'deny'],
+      [audit, 'deny'],
+    ]),
     kept,
   };
+}
+
+type RulesOfStage = readonly [rules: readonly PlannedRule[], effect: 'allow' | 'deny'];
+
+function stagesOf(all: readonly RulesOfStage[]): readonly PathStage[] {
+  return all.flatMap(([rules, effect]) => pathStage(rules, effect) ?? []);
+}
+
+/** One stage each, so that their order counts. */
+function routeStages(open: readonly PlannedRule[]): readonly RulesOfStage[] {
+  return open.map((route) => [[route], 'allow']);
+}
+
+/** Up to the last that is open. One that looks at headers may take a request, and then it is closed. */
+function plannedRoutes(routes: readonly PlannedRoute[]): readonly PlannedRule[] {
+  const last = routes.findLastIndex(({ deskAway }) => deskAway === 'open');
+  return routes.slice(0, last + 1).map(({ id, deskAway, match: { method, path } }) => ({
+    verdict: deskAway === 'open' ? { kind: 'ask', id: `${openRoute}${id}` } : unlessAllowed,
+    operations: [{ method: method ?? '*', segments: path?.segments ?? ['**'] }],
+    callers: [],
+    isForAnyone: true,
+    when: [],
+  }));
 }
 
 function guards(document: PolicyDocument, planned: readonly PlannedRule[]): Guard[] {
@@ -122,7 +190,8 @@ function callerShape(
 ): string | undefined {
   const forAnyone = planned.filter(({ isForAnyone }) => isForAnyone);
   const own = `spiffe://${escapeRegex(document.trustDomain)}/`;
-  if (forAnyone.some(({ verdict }) => verdict.kind === 'allow')) {
+  // An open route is open to services of the mesh.
+  if (forAnyone.some(({ verdict }) => verdict.kind === 'allow' || opensRoute(verdict))) {
     return `${own}(?:${anyService(document)})`;
   }
   // A denial for everybody need not know who is still there, and so does not change with every service that comes.

@@ -187,7 +187,7 @@ describe(`the rules read plainly, the engine, the desk, the plan and Envoy over 
   async function onePolicy(seed: number): Promise<void> {
     const random = seeded(seed);
     const forms = formsOf(randomPairPolicy(random, `p${seed}-`));
-    const plan = rbacPlan(forms.document, callee, forms.policy.decide);
+    const plan = rbacPlan(forms.document, callee, { decides: forms.policy.decide });
     assert.ok(plan !== undefined);
     await world.take(forms);
     const check = deskOf(() => forms.received);

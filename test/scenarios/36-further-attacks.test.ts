@@ -274,6 +274,12 @@ describe('what else a compromised caller tries', () => {
     });
   });
 
+  it('an open route is as closed as any while the desk answers', async () => {
+    assert.equal(verdictOf(await siege.http1('web', get('/news/1'))), '401 CH2108');
+    const forged = 'x-envoy-auth-failure-mode-allowed: true\r\n';
+    assert.equal(verdictOf(await siege.http1('web', get('/news/1', forged))), '401 CH2108');
+  });
+
   describe('while the desk does not answer', () => {
     const asked = '503 CH2190';
     const attacks: readonly (readonly [what: string, bytes: () => string, verdict: string])[] = [
@@ -284,6 +290,10 @@ describe('what else a compromised caller tries', () => {
       ['a second reading is not let in', () => get('/plain', 'x-original-url: /admin\r\n'), asked],
       ['nor are two credentials', () => get('/plain', `${bearerLine()}${bearerLine()}`), asked],
       ['nor a path that reads in two ways', () => get('/public/..;/x;'), asked],
+      ['an open route lets in what only a desk can decide', () => get('/news/1'), 'GET /news/1'],
+      ['but by no other method', () => post('content-length: 0\r\n', '', '/news/1'), asked],
+      ['nor what a denial may be about', () => get('/news/shut'), asked],
+      ['nor two readings', () => get('/news/1', 'x-original-url: /admin\r\n'), asked],
     ];
     for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
       describe(`after ${signal}`, () => {
@@ -297,6 +307,20 @@ describe('what else a compromised caller tries', () => {
             10_000,
             () => 'the desk does not come back',
           );
+        });
+        it('what an open route let in is counted, and in the log', async () => {
+          const { reached } = await siege.http1('web', get('/news/2'));
+          const header = 'x-envoy-auth-failure-mode-allowed';
+          assert.ok(
+            reached[0]?.headers.some(([name, value]) => name === header && value === 'true'),
+          );
+          await eventually(
+            () => siege.mesh.log('vault-v1').some((line) => line['desk_away'] === 'true'),
+            15_000,
+            () => 'the log does not say it',
+          );
+          const counted = await siege.mesh.stats('vault-v1', 'ext_authz.open.failure_mode_allowed');
+          assert.ok([...counted.values()].some((count) => count > 0));
         });
         for (const [what, bytes, verdict] of signal === 'SIGSTOP' ? attacks : attacks.slice(0, 4)) {
           it(what, async () => {

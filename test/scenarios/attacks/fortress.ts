@@ -47,6 +47,7 @@ allow:
   - { from: web, to: [GET /plain, POST /plain, "* /public/**", "GET /ws/**"] }
   - { from: wide, to: "* /**" }
   - { id: by-tenant, from: web, to: { request: GET /tenant, headers: { x-tenant: acme } } }
+  - { id: news, from: web, to: GET /news/**, token: { issuer: login } }
   - { id: by-token, from: web, to: GET /token, token: { issuer: login, scopes: [read] } }
   - { id: by-person, from: "person:alice@acme.test", to: GET /person }
   - { id: by-query, from: web, to: GET /query, when: '"a" in request.query && request.query["a"] == "open"' }
@@ -55,6 +56,10 @@ deny:
   - { from: "*", to: ["* /admin/**", "* /internal/**"] }
   - { id: mode, from: "*", to: { request: "GET /public/mode", headers: { x-mode: banned } } }
   - { id: step, from: "*", to: "GET /public/step", when: '"x-step" in request.headers && request.headers["x-step"] == "down"' }
+  - { id: shut, from: "*", to: "GET /news/shut", when: source.service != "wide" }
+routes:
+  - { match: { path: "/news/**", method: GET }, to: v1, desk_away: open }
+  - { to: v1 }
 `,
   'services/hall.yaml': `
 service: hall
