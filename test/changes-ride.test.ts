@@ -55,7 +55,7 @@ deny:
   - { id: internal, from: "*", to: GET /internal }
 routes:
   - { id: r, match: { path: /a, method: PUT, header: { x-b: "1" }, query: { q: "1" } }, to: v1, timeout: 2s, retry: { attempts: 2, per_try_timeout: 600ms, on: always } }
-  - { split: { v1: 100, v2: 0 } }
+  - { split: { v1: 100, v2: 0 }, desk_away: closed }
 run:
   v1: { command: node a.js, env: { LOG: info } }
   v2: node b.js
@@ -194,6 +194,7 @@ const changes: Readonly<Record<string, readonly Change[]>> = {
   'route.to': [['api', 'to: v1, timeout', 'to: v2, timeout', 'waves']],
   'route.split': [['api', '{ v1: 100, v2: 0 }', '{ v1: 99, v2: 1 }', 'waves']],
   'route.timeout': [['api', 'timeout: 2s', 'timeout: 3s', 'waves']],
+  'route.desk_away': [['api', 'desk_away: closed', 'desk_away: open', 'waves']],
   'route.retry': [['api', /, retry: \{.*?\}/, '', 'waves']],
   'route.retry.attempts': [['api', 'attempts: 2', 'attempts: 1', 'waves']],
   'route.retry.per_try_timeout': [['api', '600ms', '700ms', 'waves']],
