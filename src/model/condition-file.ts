@@ -142,6 +142,12 @@ function readClaims(file: YamlFile, node: YamlNode): readonly ClaimMatch[] {
 function readWhen(file: YamlFile, node: YamlNode): WhenDraft | undefined {
   const text = node === undefined ? undefined : file.text(node, 'a condition in CEL');
   if (text === undefined) return undefined;
+  if (text.trim() === '') {
+    file.report('CH1110', node, 'the condition is empty', {
+      help: 'leave `when` out, or say what is to hold',
+    });
+    return undefined;
+  }
   const places = file.places(node, text);
   const parsed = parseCel(text);
   if (parsed.ok) return { text, places, parsed: parsed.value };
