@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { watchClock } from '../base/clock-watch.ts';
@@ -13,6 +12,7 @@ import {
   type JwtSvidReply,
   paths,
 } from '../serve/api/wire.ts';
+import type { KeptSocket } from '../serve/grpc/kept-socket.ts';
 import { ControlFeed } from './control-feed.ts';
 import { ControlLink } from './control-link.ts';
 import { type DeskAddress, DeskPool } from './desk-pool.ts';
@@ -69,7 +69,7 @@ export class Agent {
   #cancelSave: (() => void) | undefined;
   #applications: HostFile['applications'];
   #listening: string | undefined;
-  #healthServer: Promise<Server> | undefined;
+  #healthSocket: Promise<KeptSocket> | undefined;
   #jumpedAtMs: number | undefined;
   #lookMs = 0;
   #cancelLook = (): void => {};
@@ -128,7 +128,7 @@ export class Agent {
     this.#reporter.stop();
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
     await this.#identities.close();
-    (await this.#healthServer?.catch(() => undefined))?.close();
+    (await this.#healthSocket?.catch(() => undefined))?.close();
     await this.#pool?.close();
     await this.#desk.close();
   }
@@ -182,9 +182,9 @@ export class Agent {
   }
 
   #listenForHealth(path: string): void {
-    if (this.#healthServer !== undefined) return;
-    this.#healthServer = listenAgentApi(path, () => this.#health());
-    this.#healthServer.catch((error: unknown) =>
+    if (this.#healthSocket !== undefined) return;
+    this.#healthSocket = listenAgentApi(path, () => this.#health(), this.#options);
+    this.#healthSocket.catch((error: unknown) =>
       this.#options.log.error("the agent's own socket cannot be opened", {
         path,
         ...problemFields(error),

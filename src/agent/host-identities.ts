@@ -7,6 +7,7 @@ import type { IdentityEntry } from '../identity/entry.ts';
 import { closestMiss, EntryIndex } from '../identity/match-entry.ts';
 import type { Trust } from '../identity/trust.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
+import { type KeptSocket, keepSocket } from '../serve/grpc/kept-socket.ts';
 import type { Peer } from '../serve/grpc/peer.ts';
 import { reflectionMethods } from '../serve/grpc/reflection.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
@@ -16,9 +17,9 @@ import { type AttestorParts, attest } from './attest/attest.ts';
 import { FileHashes } from './attest/file-hash.ts';
 import { IdentitySource } from './identity-source.ts';
 import type { JwtCache } from './jwt-cache.ts';
-import { makePublicFolder } from './public-folder.ts';
 import { SdsPeers } from './sds-peers.ts';
 import { sdsSotwMethods } from './sds-sotw.ts';
+import { makePublicFolder } from './socket-folder.ts';
 import type { Svid } from './svid-keeper.ts';
 import { SvidPool } from './svid-pool.ts';
 
@@ -46,10 +47,12 @@ export function attestorParts(): AttestorParts {
 
 /** The host-wide socket: any process may ask, and gets what the mesh's entries say that it is. */
 export class HostIdentities {
+  readonly #options: HostIdentitiesOptions;
   readonly #attestor = attestorParts();
   readonly #source: IdentitySource;
   readonly #server: GrpcServer;
   readonly pool: SvidPool;
+  #socket: KeptSocket | undefined;
   #index: EntryIndex | undefined;
   #trust: Trust | undefined;
   /** Programs are hashed only where an entry asks for it. */
@@ -57,6 +60,7 @@ export class HostIdentities {
 
   constructor(options: HostIdentitiesOptions) {
     const { clock, random, log, jwts, requestSvid, kept, onSvid } = options;
+    this.#options = options;
     this.pool = new SvidPool({
       ...{ clock, random, log, kept },
       request: requestSvid,
@@ -90,8 +94,18 @@ export class HostIdentities {
 
   /** Errors: CH3021 (others may change the folder of the socket). */
   async listen(path: string): Promise<void> {
-    makePublicFolder(dirname(path));
-    await this.#server.listenHostUnix(path);
+    const { clock, log } = this.#options;
+    const makeFolder = (): void => makePublicFolder(dirname(path));
+    makeFolder();
+    this.#socket = await keepSocket({
+      ...{ socket: path, of: 'the host-wide socket', makeFolder, clock, log },
+      listen: () => this.#server.listenHostUnix(path),
+    });
+  }
+
+  /** Why nobody reaches its socket; undefined: it is there, or was never wanted. */
+  get socketProblem(): string | undefined {
+    return this.#socket?.problem;
   }
 
   setEntries(entries: readonly IdentityEntry[]): void {
@@ -111,6 +125,7 @@ export class HostIdentities {
 
   async close(): Promise<void> {
     this.pool.stop();
+    this.#socket?.close();
     await this.#server.close();
   }
 

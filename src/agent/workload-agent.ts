@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -10,6 +11,7 @@ import type { ProxyCounters } from '../rollout/signals.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 import type { CheckHandler } from '../serve/authz/check-handler.ts';
 import { checkMethod } from '../serve/authz/check-method.ts';
+import { type KeptSocket, keepSocket } from '../serve/grpc/kept-socket.ts';
 import { createGrpcServer, type GrpcServer } from '../serve/grpc/server.ts';
 import { GrpcError, grpcStatus } from '../serve/grpc/status.ts';
 import { workloadApiMethods } from '../serve/workload/methods.ts';
@@ -23,8 +25,10 @@ import { presentedSerial } from './presented.ts';
 import { proxyCounters } from './proxy-counters.ts';
 import { FlowRecorder } from './proxy-flows.ts';
 import { ProxyTraffic } from './proxy-traffic.ts';
+import { type ProxyStanding, watchProxy } from './proxy-watch.ts';
 import { secretsSnapshot } from './secrets.ts';
 import type { ShadowDesk } from './shadow-desk.ts';
+import { makePrivateFolder } from './socket-folder.ts';
 import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
 
 interface WorkloadAgentOptions {
@@ -42,8 +46,6 @@ interface WorkloadAgentOptions {
   readonly onChange: () => void;
 }
 
-const proxyProbeFastMs = 100;
-const proxyProbeSteadyMs = 2_000;
 const proxyProbeTimeoutMs = 1_000;
 /** Certificates whose issuer is remembered; a proxy presents the newest or the one before. */
 const issuersMax = 8;
@@ -67,10 +69,12 @@ export class WorkloadAgent {
   readonly #issuers = new Map<string, string>();
   #entry: HostWorkload;
   #health: Health = { kind: 'unknown', reason: 'not probed yet' };
-  #proxyReady = false;
+  #proxy: ProxyStanding = { ready: false, trouble: undefined };
   #svid: Svid | undefined;
   #trust: Trust | undefined;
   #confirmedSequence = 0;
+  #socket: KeptSocket | undefined;
+  #isStopped = false;
   #stopHealth = (): void => {};
   #stopProxy = (): void => {};
 
@@ -107,7 +111,7 @@ export class WorkloadAgent {
 
   /** As the control plane is to see it. */
   get workload(): Workload {
-    const ready = this.#health.kind === 'healthy' && this.#proxyReady && this.#svid !== undefined;
+    const ready = this.#health.kind === 'healthy' && this.#proxy.ready && this.#svid !== undefined;
     return { ...this.#entry.workload, state: ready ? 'ready' : 'unhealthy' };
   }
 
@@ -129,17 +133,45 @@ export class WorkloadAgent {
   /** Who signed what the workload presents. `look`: ask its proxy, not only what it was given. */
   async presentedIssuer(look: boolean): Promise<string | undefined> {
     const svid = this.#svid;
-    if (svid === undefined || !look || !this.#proxyReady) return svid?.issuerKeyId;
+    if (svid === undefined || !look || !this.#proxy.ready) return svid?.issuerKeyId;
     const { address, ingressPort } = this.#options.entry.workload;
     const serial = await presentedSerial(address, ingressPort, svid);
     return serial === undefined ? svid.issuerKeyId : this.#issuers.get(serial);
   }
 
+  /** Whether its proxy serves with a certificate that it got here. */
+  async #presentsOwn(): Promise<boolean> {
+    const svid = this.#svid;
+    if (svid === undefined) return false;
+    const { address, ingressPort } = this.#options.entry.workload;
+    const serial = await presentedSerial(address, ingressPort, svid);
+    return serial !== undefined && this.#issuers.has(serial);
+  }
+
   async start(): Promise<void> {
-    await this.#server.listenUnix(this.#entry.agentSocket, 0o600);
+    await this.#listen();
     this.#keeper.start();
     this.#watchHealth();
-    this.#stopProxy = this.#watchProxy();
+    const { clock, onChange } = this.#options;
+    this.#stopProxy = watchProxy({
+      ...{ admin: this.#admin, presents: () => this.#presentsOwn(), clock },
+      onChange: (standing) => {
+        this.#proxy = standing;
+        onChange();
+      },
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const { clock, log, entry } = this.#options;
+    const { agentSocket: socket } = entry;
+    const makeFolder = (): void => makePrivateFolder(dirname(socket));
+    makeFolder();
+    this.#socket = await keepSocket({
+      ...{ socket, of: "a workload's socket", makeFolder, clock, log },
+      listen: () => this.#server.listenUnix(socket, 0o600),
+    });
+    if (this.#isStopped) this.#socket.close();
   }
 
   /** Its application listens elsewhere, or is asked otherwise; it counts as healthy for as long as it did not fail there. */
@@ -180,6 +212,8 @@ export class WorkloadAgent {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#socket?.close();
     this.#stopHealth();
     this.#stopProxy();
     this.#keeper.stop();
@@ -257,31 +291,6 @@ export class WorkloadAgent {
     };
     this.#sds.publish(this.#options.entry.workload.id, secretsSnapshot(view));
     this.#source.refresh();
-  }
-
-  /** A proxy is ready when it has all it needs to serve: not when its process runs. */
-  #watchProxy(): () => void {
-    const { clock, onChange } = this.#options;
-    const admin = this.#admin;
-    let stopped = false;
-    let cancel = (): void => {};
-    const round = async (): Promise<void> => {
-      const state = await admin.ready();
-      if (stopped) return;
-      const isUnasked = !state.ok && state.error.kind === 'unasked';
-      const ready = isUnasked ? this.#proxyReady : state.ok && state.value.ready;
-      if (ready !== this.#proxyReady) {
-        this.#proxyReady = ready;
-        onChange();
-      }
-      const delayMs = ready ? proxyProbeSteadyMs : proxyProbeFastMs;
-      cancel = clock.after(delayMs, () => void round());
-    };
-    void round();
-    return () => {
-      stopped = true;
-      cancel();
-    };
   }
 }
 

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { keepAdminSockets } from '../app/admin-sockets.ts';
 import { RunFollower } from '../app/applications/run-follower.ts';
 import { whyEnded } from '../app/applications/telling-line.ts';
 import { runCheck, testsOf } from '../app/checks.ts';
@@ -64,15 +65,16 @@ export class UpSession {
   async run(mesh: LocalMesh, { check, json }: UpOptions): Promise<ExitCode> {
     this.#json = json;
     const first = this.#first;
-    let stopRotation = (): void => {};
+    const stops: (() => void)[] = [];
     const onSignal = (): void => this.#ended.abort();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
     try {
       this.#note(`starting ${first.intent.mesh.name} at ${shortCommit(first.tree.commit)}`);
       mesh.start({ intent: first.intent, commit: first.tree.commit });
-      stopRotation = rotateAccessLogs(this.#layout, systemClock, () =>
-        mesh.planned.map((planned) => planned.workload.id),
-      );
+      const workloads = (): string[] => mesh.planned.map(({ workload }) => workload.id);
+      for (const keep of [rotateAccessLogs, keepAdminSockets]) {
+        stops.push(keep(this.#layout, systemClock, workloads));
+      }
       const green = await this.#waitForGreen(mesh, check);
       if (!green) return 1;
       if (check) return await this.#check(mesh, this.#first);
@@ -80,7 +82,7 @@ export class UpSession {
       return 0;
     } finally {
       this.#phase = 'stopping';
-      stopRotation();
+      for (const stop of stops) stop();
       await mesh.stop();
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
       this.#note('stopped; nothing is left running');

@@ -85,9 +85,9 @@ describe('the admin of a real Envoy', () => {
 });
 
 describe('an admin that fails', () => {
-  it('is unreachable when its socket is not there', async () => {
+  it('is absent when its socket is not there', async () => {
     const found = await new EnvoyAdmin({ kind: 'socket', path: join(dir, 'none') }).ready();
-    assert.ok(!found.ok && found.error.kind === 'unreachable');
+    assert.ok(!found.ok && found.error.kind === 'absent');
     assert.match(found.error.reason, /ENOENT/);
   });
 
@@ -103,7 +103,7 @@ describe('an admin that fails', () => {
     const admin = await fake(() => {}, 30);
     assert.deepEqual(await admin.ready(), {
       ok: false,
-      error: { kind: 'unreachable', reason: 'no answer within 30 ms' },
+      error: { kind: 'silent', reason: 'no answer within 30 ms' },
     });
   });
 
@@ -114,7 +114,7 @@ describe('an admin that fails', () => {
     }, 60);
     assert.deepEqual(await admin.configDump(), {
       ok: false,
-      error: { kind: 'unreachable', reason: 'no answer within 60 ms' },
+      error: { kind: 'silent', reason: 'no answer within 60 ms' },
     });
   });
 

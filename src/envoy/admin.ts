@@ -14,9 +14,14 @@ type AdminAddress =
   | { readonly kind: 'socket'; readonly path: string }
   | { readonly kind: 'loopback'; readonly port: number };
 
-/** `unasked`: for want of descriptors or memory here; it says nothing of the Envoy. */
+/**
+ * `unasked`: for want of descriptors or memory here; it says nothing of the Envoy. `absent`: there is no such socket file.
+ * `silent`: its process lets others connect, or holds them in its queue, and does not answer.
+ */
 type AdminFailure =
   | { readonly kind: 'unasked'; readonly reason: string }
+  | { readonly kind: 'absent'; readonly reason: string }
+  | { readonly kind: 'silent'; readonly reason: string }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'refused'; readonly status: number; readonly text: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
@@ -159,7 +164,7 @@ function ask(
     const signal = AbortSignal.timeout(timeoutMs);
     const fail = (error: Error): void => {
       const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error);
-      resolve(err({ kind: isShortage(error) ? 'unasked' : 'unreachable', reason }));
+      resolve(err({ kind: signal.aborted ? 'silent' : kindOf(error), reason }));
     };
     const call = request({ ...target, method, path, signal, agent: false });
     call.once('error', fail);
@@ -179,6 +184,13 @@ function ask(
     });
     call.end();
   });
+}
+
+function kindOf(error: NodeJS.ErrnoException): 'unasked' | 'absent' | 'silent' | 'unreachable' {
+  if (isShortage(error)) return 'unasked';
+  if (error.code === 'ENOENT') return 'absent';
+  // unix(7): the queue of a socket whose process takes nobody is full.
+  return error.code === 'EAGAIN' ? 'silent' : 'unreachable';
 }
 
 /** Lines of `name: 12`, or of a histogram: `name: B0.5(0,0) B1(0,3)`, in brackets since the last flush and since the start. */

@@ -7,12 +7,18 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { ListenOptions, Socket } from 'node:net';
+import {
+  createServer as createNetServer,
+  type ListenOptions,
+  type Server,
+  type Socket,
+} from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { CallStream } from './call.ts';
 import { Crowd } from './crowd.ts';
 import { freshHandshakes } from './fresh-handshakes.ts';
 import { keepAlive } from './keepalive.ts';
+import type { SocketListener } from './kept-socket.ts';
 import type { Method } from './method.ts';
 import { attestedPeer, type Peer, releasePeer, tlsPeer, unixPeer } from './peer.ts';
 import { type GrpcCode, GrpcError, grpcStatus } from './status.ts';
@@ -42,9 +48,9 @@ export interface TlsMaterial {
 
 export interface GrpcServer {
   /** A socket that a dead process left at `path` is replaced; anything else there is left alone. */
-  listenUnix(path: string, mode: number): Promise<void>;
+  listenUnix(path: string, mode: number): Promise<SocketListener>;
   /** A socket open to every user: who calls is attested by its process, which is held while it is connected. */
-  listenHostUnix(path: string): Promise<void>;
+  listenHostUnix(path: string): Promise<SocketListener>;
   /** Mutual TLS 1.3. Resolves with the port. */
   listenTls(address: string, port: number, tls: TlsMaterial): Promise<number>;
   /** New handshakes use the new material; open connections stay. */
@@ -79,7 +85,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 class NodeGrpcServer implements GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #methods: ReadonlyMap<string, Method>;
-  readonly #servers: (Http2Server | Http2SecureServer)[] = [];
+  /** What listens. */
+  readonly #servers = new Set<Server>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #calls = new Set<CallStream>();
   #secure: Http2SecureServer | undefined;
@@ -89,14 +96,19 @@ class NodeGrpcServer implements GrpcServer {
     this.#methods = new Map(options.methods.map((method) => [method.path, method]));
   }
 
-  listenUnix(path: string, mode: number): Promise<void> {
+  listenUnix(path: string, mode: number): Promise<SocketListener> {
     return this.#listenUnix(path, mode, unixPeer);
   }
 
-  async listenHostUnix(path: string): Promise<void> {
+  async listenHostUnix(path: string): Promise<SocketListener> {
     const { connectionsPerUser = connectionsPerUserMax, idleMs = idleMsDefault } = this.#options;
     const crowd = new Crowd({ connectionsPerUser, idleMs });
-    await this.#listenUnix(path, 0o777, attestedPeer, crowd);
+    try {
+      return await this.#listenUnix(path, 0o777, attestedPeer, crowd);
+    } catch (error) {
+      crowd.stop();
+      throw error;
+    }
   }
 
   async #listenUnix(
@@ -104,12 +116,17 @@ class NodeGrpcServer implements GrpcServer {
     mode: number,
     readPeer: (socket: Socket) => Peer,
     crowd?: Crowd,
-  ): Promise<void> {
+  ): Promise<SocketListener> {
     if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
     const server = createServer({ settings: { maxConcurrentStreams: concurrentStreamsMax } });
-    server.once('close', () => crowd?.stop());
-    await this.#listen(server, { path }, readPeer, crowd);
+    this.#followAll(server, readPeer, crowd);
+    // One of its own: a server of HTTP/2 that closes tells who is connected to go.
+    const door = createNetServer((socket) => server.emit('connection', socket));
+    door.once('close', () => crowd?.stop());
+    await this.#listen(door, { path });
     chmodSync(path, mode);
+    const leave = (gone: () => void): void => void door.close(gone);
+    return { leave, close: () => leave(() => {}) };
   }
 
   async listenTls(address: string, port: number, tls: TlsMaterial): Promise<number> {
@@ -123,7 +140,8 @@ class NodeGrpcServer implements GrpcServer {
       settings: { maxConcurrentStreams: concurrentStreamsMax },
     });
     this.#secure = server;
-    await this.#listen(server, { host: address, port }, (socket) => tlsPeer(socket as TLSSocket));
+    this.#followAll(server, (socket) => tlsPeer(socket as TLSSocket));
+    await this.#listen(server, { host: address, port });
     const bound = server.address();
     return typeof bound === 'object' && bound !== null ? bound.port : port;
   }
@@ -134,7 +152,7 @@ class NodeGrpcServer implements GrpcServer {
 
   async close(): Promise<void> {
     for (const call of this.#calls) call.end(grpcStatus.unavailable, 'the server is going down');
-    const closed = this.#servers.map(
+    const closed = [...this.#servers].map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
     for (const session of this.#sessions) session.close();
@@ -145,16 +163,8 @@ class NodeGrpcServer implements GrpcServer {
     clearTimeout(cut);
   }
 
-  async #listen(
-    server: Http2Server | Http2SecureServer,
-    at: ListenOptions,
-    readPeer: (socket: Socket) => Peer,
-    crowd?: Crowd,
-  ): Promise<void> {
+  async #listen(server: Server, at: ListenOptions): Promise<void> {
     server.maxConnections = connectionsMax;
-    // A client that breaks off a handshake is its own business; the access log of its proxy says why.
-    server.on('sessionError', () => {});
-    server.on('session', (session: ServerHttp2Session) => this.#follow(session, readPeer, crowd));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(at, () => {
@@ -162,7 +172,18 @@ class NodeGrpcServer implements GrpcServer {
         resolve();
       });
     });
-    this.#servers.push(server);
+    this.#servers.add(server);
+    server.once('close', () => this.#servers.delete(server));
+  }
+
+  #followAll(
+    server: Http2Server | Http2SecureServer,
+    readPeer: (socket: Socket) => Peer,
+    crowd?: Crowd,
+  ): void {
+    // A client that breaks off a handshake is its own business; the access log of its proxy says why.
+    server.on('sessionError', () => {});
+    server.on('session', (session: ServerHttp2Session) => this.#follow(session, readPeer, crowd));
   }
 
   #follow(
