@@ -8,11 +8,12 @@ import {
   type AgentHealthReply,
   type AgentUpdate,
   type HostReport,
+  type HostTrouble,
   hostHolder,
   type JwtSvidReply,
   paths,
 } from '../serve/api/wire.ts';
-import type { KeptSocket } from '../serve/grpc/kept-socket.ts';
+import { AgentSockets } from './agent-sockets.ts';
 import { ControlFeed } from './control-feed.ts';
 import { ControlLink } from './control-link.ts';
 import { type DeskAddress, DeskPool } from './desk-pool.ts';
@@ -20,9 +21,9 @@ import type { HostCache, Kept } from './host-cache.ts';
 import { agentKeyOf, type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
 import { agentHealth, type HealthParts, hostHealth } from './host-health.ts';
 import { HostIdentities } from './host-identities.ts';
+import { hostTroubles } from './host-troubles.ts';
 import { JwtCache } from './jwt-cache.ts';
 import type { HostIdentity, LinkState } from './link-state.ts';
-import { listenAgentApi } from './local-api.ts';
 import { PolicyDesk } from './policy-desk.ts';
 import { Reporter } from './reporter.ts';
 import type { Svid } from './svid-keeper.ts';
@@ -45,6 +46,7 @@ interface AgentOptions {
 
 /** Changes of a moment are kept by one write. */
 const saveDelayMs = 100;
+const saveAgainMs = 5_000;
 
 type Update<Kind extends AgentUpdate['kind']> = AgentUpdate & { readonly kind: Kind };
 
@@ -57,6 +59,7 @@ export class Agent {
   readonly #feed: ControlFeed;
   readonly #jwts: JwtCache;
   readonly #identities: HostIdentities;
+  readonly #sockets: AgentSockets;
   readonly #cache: HostCache;
   readonly #kept: Kept;
   readonly #link: ControlLink;
@@ -68,8 +71,6 @@ export class Agent {
   #firstKeyPem: string | undefined;
   #cancelSave: (() => void) | undefined;
   #applications: HostFile['applications'];
-  #listening: string | undefined;
-  #healthSocket: Promise<KeptSocket> | undefined;
   #jumpedAtMs: number | undefined;
   #lookMs = 0;
   #cancelLook = (): void => {};
@@ -110,6 +111,8 @@ export class Agent {
       kept: (spiffeId) => this.#kept.svids[spiffeId],
       onSvid: () => this.#changed(),
     });
+    const health = (): AgentHealthReply => this.#health();
+    this.#sockets = new AgentSockets({ identities: this.#identities, health, clock, log });
     for (const update of [this.#kept.trust, this.#kept.entries, this.#kept.policy]) {
       if (update !== undefined) this.#take(update);
     }
@@ -127,8 +130,8 @@ export class Agent {
     this.#link.stop();
     this.#reporter.stop();
     await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
+    this.#sockets.close();
     await this.#identities.close();
-    (await this.#healthSocket?.catch(() => undefined))?.close();
     await this.#pool?.close();
     await this.#desk.close();
   }
@@ -176,33 +179,8 @@ export class Agent {
       void agent.stop();
     }
     for (const entry of wanted.values()) this.#add(entry);
-    this.#listen(host.workloadSocket);
-    this.#listenForHealth(host.agentSocket);
+    this.#sockets.open(host);
     this.#reporter.soon();
-  }
-
-  #listenForHealth(path: string): void {
-    if (this.#healthSocket !== undefined) return;
-    this.#healthSocket = listenAgentApi(path, () => this.#health(), this.#options);
-    this.#healthSocket.catch((error: unknown) =>
-      this.#options.log.error("the agent's own socket cannot be opened", {
-        path,
-        ...problemFields(error),
-      }),
-    );
-  }
-
-  /** The host-wide socket stays where it was first opened. */
-  #listen(path: string | undefined): void {
-    if (path === undefined || this.#listening !== undefined) return;
-    this.#listening = path;
-    this.#identities.listen(path).catch((error: unknown) => {
-      this.#listening = undefined;
-      this.#options.log.error('the host-wide socket cannot be opened', {
-        path,
-        ...problemFields(error),
-      });
-    });
   }
 
   #add(entry: HostWorkload): void {
@@ -312,10 +290,11 @@ export class Agent {
     this.#cancelSave ??= this.#options.clock.after(saveDelayMs, () => void this.#save());
   }
 
-  #save(): Promise<void> {
+  /** What the disk does not take is kept once it does. */
+  async #save(): Promise<void> {
     this.#cancelSave?.();
     this.#cancelSave = undefined;
-    return this.#cache.write({
+    await this.#cache.write({
       trust: this.#trust,
       entries: this.#entries,
       policy: this.#desk.update,
@@ -323,6 +302,8 @@ export class Agent {
       host: this.#hostIdentity,
       firstKeyPem: this.#firstKeyPem,
     });
+    if (this.#cache.problem === undefined) return;
+    this.#cancelSave ??= this.#options.clock.after(saveAgainMs, () => void this.#save());
   }
 
   /** All that is held; what was kept and not asked for yet stays. */
@@ -387,7 +368,16 @@ export class Agent {
       jumpedAtMs: this.#jumpedAtMs,
       sealedBy: this.#cache.sealedBy,
       decisions: this.#desk.counts,
+      troubles: this.#troubles,
     };
+  }
+
+  get #troubles(): readonly HostTrouble[] {
+    const workloads = [...this.#workloads.values()].map(({ agent }) => agent);
+    return hostTroubles({
+      ...{ cache: this.#cache, log: this.#desk.logProblem, workloads, apart: [] },
+      sockets: [...this.#sockets.all, ...workloads.flatMap(({ socket }) => socket ?? [])],
+    });
   }
 
   /** The host's own certificate counts too: with one of an old CA it could not ask any more. */

@@ -1,4 +1,5 @@
 import { createWriteStream, fstatSync, openSync, renameSync, type WriteStream } from 'node:fs';
+import { messageOf } from '../base/error.ts';
 
 export interface BoundedLogLimits {
   /** A file that reaches this becomes `FILE.1`, in place of the one before. */
@@ -19,6 +20,7 @@ export class BoundedLog {
   #stream: WriteStream | undefined;
   #bytes = 0;
   #dropped = 0;
+  #problem: string | undefined;
 
   constructor(file: string, limits: BoundedLogLimits = defaultLogLimits) {
     this.#file = file;
@@ -31,21 +33,31 @@ export class BoundedLog {
     return this.#dropped;
   }
 
+  /** Why the disk did not take the last line; undefined: it did. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   /** The share of the room for what the disk has not taken yet that is used. */
   get fullness(): number {
     return (this.#stream?.writableLength ?? 0) / this.#limits.bufferBytesMax;
   }
 
-  /** `lines`: how many it holds. */
-  write(text: string | Uint8Array, lines = 1): void {
+  /** `lines`: how many it holds. `onLost`: that they are not with the file. */
+  write(text: string | Uint8Array, lines = 1, onLost = (): void => {}): void {
     const stream = this.#writable(text.length);
-    if (stream === undefined || stream.writableLength > this.#limits.bufferBytesMax) {
+    const lose = (): void => {
       this.#dropped += lines;
+      onLost();
+    };
+    if (stream === undefined || stream.writableLength > this.#limits.bufferBytesMax) {
+      lose();
       return;
     }
     this.#bytes += text.length;
     stream.write(text, (error) => {
-      if (error) this.#dropped += lines;
+      if (error) lose();
+      this.#problem = error ? messageOf(error) : undefined;
     });
   }
 
@@ -84,7 +96,8 @@ export class BoundedLog {
       // A full disk loses log lines, not requests. A stream that failed takes nothing any more; the next line tries another.
       stream.on('error', () => {});
       return stream;
-    } catch {
+    } catch (error) {
+      this.#problem = messageOf(error);
       return undefined;
     }
   }

@@ -12,6 +12,17 @@ export interface LoggedDecision extends DecisionRecord {
   readonly commit: string | undefined;
 }
 
+interface Losses {
+  readonly file: number;
+  readonly sink: number;
+}
+
+interface Waiting {
+  text: string;
+  lines: number;
+  toldBefore: Losses | undefined;
+}
+
 /** What became of decisions since the agent started. */
 interface DecisionLogCounts {
   readonly logged: number;
@@ -43,6 +54,8 @@ export interface DecisionLogOptions {
 /** A write for each decision costs more than deciding: what comes within these is one, unless it becomes long. */
 const delayMs = 20;
 const charactersMax = 64 * 1024;
+/** A file that took nothing is tried again. */
+const againMs = 5_000;
 
 /** Allows leave this share of the room to denials, which are worth more when there is too little. */
 const allowRoomMax = 0.5;
@@ -54,24 +67,33 @@ const allowRoomMax = 0.5;
  */
 export class DecisionLog {
   readonly #options: DecisionLogOptions;
+  readonly #path: string;
   readonly #file: BoundedLog;
-  /** What is not with the file yet. */
-  #waiting = { text: '', lines: 0 };
+  /** What is not with the file yet. `toldBefore`: what was said of losses before what is said in it. */
+  #waiting: Waiting = { text: '', lines: 0, toldBefore: undefined };
   #logged = 0;
   #sampledOut = 0;
   /** Allows that denials came before. */
   #passedOver = 0;
   /** What the log has said of these. */
-  #told = { file: 0, sink: 0 };
+  #told: Losses = { file: 0, sink: 0 };
+  #isLooking = false;
 
   constructor(options: DecisionLogOptions) {
     this.#options = options;
     const { dir, limits = defaultLogLimits } = options;
-    this.#file = new BoundedLog(join(dir, 'decisions.jsonl'), limits);
+    this.#path = join(dir, 'decisions.jsonl');
+    this.#file = new BoundedLog(this.#path, limits);
   }
 
   get counts(): DecisionLogCounts {
     return { logged: this.#logged, sampledOut: this.#sampledOut, lost: this.#lost };
+  }
+
+  /** The file, and why it takes nothing; undefined: it does. */
+  get problem(): { readonly file: string; readonly reason: string } | undefined {
+    const reason = this.#file.problem;
+    return reason === undefined ? undefined : { file: this.#path, reason };
   }
 
   write(decision: LoggedDecision): void {
@@ -118,22 +140,40 @@ export class DecisionLog {
     const fresh = { file: now.file - this.#told.file, sink: now.sink - this.#told.sink };
     // While there is no room, this line would only be lost as well.
     if (fresh.file + fresh.sink === 0 || this.#fullness > allowRoomMax) return;
+    this.#waiting.toldBefore ??= this.#told;
     this.#told = now;
     const line = { kind: 'lost', timeMs: clock.nowMs(), file: fresh.file, otlp: fresh.sink };
-    this.#append(line);
+    this.#append(line, 0);
   }
 
-  #append(line: object): void {
-    if (this.#waiting.lines === 0) this.#options.clock.after(delayMs, () => this.#flush());
+  /** `decisions`: how many it is. */
+  #append(line: object, decisions = 1): void {
+    if (this.#waiting.text === '') this.#options.clock.after(delayMs, () => this.#flush());
     this.#waiting.text += `${JSON.stringify(line)}\n`;
-    this.#waiting.lines += 1;
+    this.#waiting.lines += decisions;
     if (this.#waiting.text.length > charactersMax) this.#flush();
   }
 
   #flush(): void {
-    const { text, lines } = this.#waiting;
-    this.#waiting = { text: '', lines: 0 };
-    if (lines > 0) this.#file.write(text, lines);
+    const { text, lines, toldBefore } = this.#waiting;
+    this.#waiting = { text: '', lines: 0, toldBefore: undefined };
+    if (text === '') return;
+    this.#file.write(text, lines, () => {
+      // What was said of losses is lost as well, and is to be said again.
+      if (toldBefore !== undefined) this.#told = toldBefore;
+      this.#lookAgain();
+    });
+  }
+
+  /** A file that takes lines again says so by itself, also where nothing is decided. */
+  #lookAgain(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#options.clock.after(againMs, () => {
+      this.#isLooking = false;
+      this.#tellLosses();
+      this.#flush();
+    });
   }
 }
 

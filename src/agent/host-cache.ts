@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../base/error.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type OpenError, open, seal } from '../identity/seal.ts';
@@ -44,6 +45,7 @@ export class HostCache {
   readonly #key: HostKey | undefined;
   #writing: Promise<void> = Promise.resolve();
   readonly kept: Kept;
+  #problem: string | undefined;
 
   private constructor(
     path: string,
@@ -73,6 +75,15 @@ export class HostCache {
     return this.#key?.kind ?? 'nothing';
   }
 
+  get file(): string {
+    return this.#path;
+  }
+
+  /** Why what is held now is not on disk; undefined: it is, or is not to be. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   /** Whole or not at all, also when the machine goes down in between. A full disk loses nothing that is in memory. */
   write(kept: Kept): Promise<void> {
     this.#writing = this.#writing.then(() => this.#write(kept));
@@ -84,8 +95,13 @@ export class HostCache {
     try {
       const plain = Buffer.from(JSON.stringify(kept));
       replaceDurably(this.#path, seal(await this.#key.key(), plain, fileName, this.#random));
+      if (this.#problem !== undefined) this.#log.info('what the agent holds is kept again', {});
+      this.#problem = undefined;
     } catch (error) {
-      this.#log.warn('what the agent holds cannot be kept on disk', { ...problemFields(error) });
+      const problem = messageOf(error);
+      if (problem === this.#problem) return;
+      this.#problem = problem;
+      this.#log.warn('what the agent holds cannot be kept on disk', problemFields(error));
     }
   }
 }

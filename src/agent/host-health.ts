@@ -5,9 +5,11 @@ import {
   type DecisionCounts,
   type HeldIdentity,
   type HostHealth,
+  type HostTrouble,
   hostHolder,
   type SealedBy,
 } from '../serve/api/wire.ts';
+import { troubleText } from './host-troubles.ts';
 import type { LinkState } from './link-state.ts';
 import type { SvidState } from './svid-keeper.ts';
 import type { SvidPool } from './svid-pool.ts';
@@ -23,11 +25,12 @@ export interface HealthParts {
   readonly jumpedAtMs: number | undefined;
   readonly sealedBy: SealedBy;
   readonly decisions: DecisionCounts;
+  readonly troubles: readonly HostTrouble[];
 }
 
 /** Whether this host can go on: not that it runs, but that everything it holds can be renewed before it ends. */
 export function hostHealth(given: HealthParts): HostHealth {
-  const { link, workloads, pool } = given;
+  const { link, workloads, pool, troubles } = given;
   const problems = [
     ...(link.kind === 'joined' ? [] : [`this host ${link.kind}: ${link.problem}`]),
     ...workloads.flatMap(({ holder, svidState }) =>
@@ -44,9 +47,13 @@ export function hostHealth(given: HealthParts): HostHealth {
   ];
   return {
     canRenew: problems.length === 0,
-    problems: [...problems, ...jump(given), ...unkept(given), ...lost(given)],
+    problems: [
+      ...[...problems, ...troubles.map(troubleText)],
+      ...[...jump(given), ...unkept(given), ...lost(given)],
+    ],
     identities,
     sealedBy: given.sealedBy,
+    ...(troubles.length === 0 ? {} : { troubles }),
   };
 }
 

@@ -52,7 +52,6 @@ export class HostIdentities {
   readonly #source: IdentitySource;
   readonly #server: GrpcServer;
   readonly pool: SvidPool;
-  #socket: KeptSocket | undefined;
   #index: EntryIndex | undefined;
   #trust: Trust | undefined;
   /** Programs are hashed only where an entry asks for it. */
@@ -93,19 +92,14 @@ export class HostIdentities {
   }
 
   /** Errors: CH3021 (others may change the folder of the socket). */
-  async listen(path: string): Promise<void> {
+  async listen(path: string): Promise<KeptSocket> {
     const { clock, log } = this.#options;
     const makeFolder = (): void => makePublicFolder(dirname(path));
     makeFolder();
-    this.#socket = await keepSocket({
+    return keepSocket({
       ...{ socket: path, of: 'the host-wide socket', makeFolder, clock, log },
       listen: () => this.#server.listenHostUnix(path),
     });
-  }
-
-  /** Why nobody reaches its socket; undefined: it is there, or was never wanted. */
-  get socketProblem(): string | undefined {
-    return this.#socket?.problem;
   }
 
   setEntries(entries: readonly IdentityEntry[]): void {
@@ -125,7 +119,6 @@ export class HostIdentities {
 
   async close(): Promise<void> {
     this.pool.stop();
-    this.#socket?.close();
     await this.#server.close();
   }
 

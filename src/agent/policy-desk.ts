@@ -105,6 +105,11 @@ export class PolicyDesk {
     return { allowed, denied, faults, unavailable, sampledOut, lost: notKept };
   }
 
+  /** Of the log of its decisions. */
+  get logProblem(): { readonly file: string; readonly reason: string } | undefined {
+    return this.#decisions.problem;
+  }
+
   take(update: PolicyUpdate | TimeUpdate): void {
     if (update.kind === 'time') {
       this.#time.hear(update.nowMs);

@@ -25,7 +25,7 @@ import { presentedSerial } from './presented.ts';
 import { proxyCounters } from './proxy-counters.ts';
 import { FlowRecorder } from './proxy-flows.ts';
 import { ProxyTraffic } from './proxy-traffic.ts';
-import { type ProxyStanding, watchProxy } from './proxy-watch.ts';
+import { type ProxyStanding, type ProxyTrouble, watchProxy } from './proxy-watch.ts';
 import { secretsSnapshot } from './secrets.ts';
 import type { ShadowDesk } from './shadow-desk.ts';
 import { makePrivateFolder } from './socket-folder.ts';
@@ -113,6 +113,14 @@ export class WorkloadAgent {
   get workload(): Workload {
     const ready = this.#health.kind === 'healthy' && this.#proxy.ready && this.#svid !== undefined;
     return { ...this.#entry.workload, state: ready ? 'ready' : 'unhealthy' };
+  }
+
+  get socket(): KeptSocket | undefined {
+    return this.#socket;
+  }
+
+  get proxyTrouble(): ProxyTrouble | undefined {
+    return this.#proxy.trouble;
   }
 
   get svidState(): SvidState {

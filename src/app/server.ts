@@ -35,6 +35,7 @@ import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
 import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
+import { HostTroubles } from './hosts/host-troubles.ts';
 import { HostRegistry, hostKind } from './hosts/registry.ts';
 import { HostReports } from './hosts/reports.ts';
 import { SilentAgents } from './hosts/silent-agents.ts';
@@ -250,6 +251,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
   const reports = new HostReports({ ...foundation, ...foundation.use, confirmations, clock, log });
   const clockNotice = new ClockNotice(clock, log, () => identity.replan());
   const silentAgents = new SilentAgents({ plane, fleet: revisions.fleet, clock });
+  const hostTroubles = new HostTroubles({ registry, reports });
   const notices = new Notices({
     sources: [
       () => [...(source.findings ?? []), ...foundation.webhookFindings()],
@@ -258,14 +260,15 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
       () => [...ca.findings, ...foundation.use.shadows.findings],
       () => clockNotice.findings,
       () => [...replica.findings, ...foundation.breakglass.findings],
-      () => [...foundation.trouble.look(), ...silentAgents.look()],
+      () => [...foundation.trouble.look(), ...silentAgents.look(), ...hostTroubles.look()],
       () =>
         clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
     ],
     onNew: (finding) => plane.events.emit({ kind: 'problem', finding }),
     clock,
   });
-  const trust = { authority, ca, reports, notices, federation, endpoint };
+  const hangs = hostTroubles.hangs.bind(hostTroubles);
+  const trust = { authority, ca, reports, notices, federation, endpoint, hangs };
   const { control, operators, hosts } = handlers(foundation, trust);
   const hostServer = createHostApiServer({ handler: hosts, trustDomain });
   registry.onCut((host) => hostServer.cut(host));
@@ -309,10 +312,11 @@ interface TrustParts {
   readonly notices: Notices;
   readonly federation: Federation;
   readonly endpoint: BundleEndpoint | undefined;
+  readonly hangs: HostTroubles['hangs'];
 }
 
 function handlers(foundation: Foundation, trust: TrustParts) {
-  const { authority, ca, reports, notices, federation, endpoint } = trust;
+  const { authority, ca, reports, notices, federation, endpoint, hangs } = trust;
   const {
     options,
     source,
@@ -346,7 +350,19 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const address = { host: advertise, port: agentPort };
   const audit = operatorAudit({ store, clock });
   const all = controlApi({
-    ...{ ...parts, xds, rollouts, ca, notices, random, admission, address, endpoint, source },
+    ...{
+      ...parts,
+      xds,
+      rollouts,
+      ca,
+      notices,
+      random,
+      admission,
+      address,
+      endpoint,
+      source,
+      hangs,
+    },
     ...use,
     ...{ gatekeeper, verdicts, operations, fleet, replica, ...foundation.breakglass },
   });

@@ -29,6 +29,8 @@ export interface StatusApiParts {
   readonly fleet: Fleet;
   readonly replica: Replica;
   readonly notices: Pick<Notices, 'current'>;
+  /** Its host says that its proxy hangs. */
+  readonly hangs: (workload: Workload) => boolean;
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly store: Store;
@@ -101,7 +103,7 @@ function refusedCommit(commit: string, findings: readonly Finding[]): RefusedCom
 }
 
 function workloadStatus(
-  { xds, fleet, replica }: StatusApiParts,
+  { xds, fleet, replica, hangs }: StatusApiParts,
   workload: Workload,
 ): WorkloadStatus {
   const { state: proxy, sinceMs, rejected: refusals, ...at } = fleet.status(workload.id);
@@ -109,7 +111,10 @@ function workloadStatus(
   const isOpen = proxy === 'converging' || proxy === 'stuck';
   const servedBy = at.connected ? (at.replica ?? replica.name) : undefined;
   const waitsFor = isOpen ? awaited(xds, workload.id) : [];
-  return { workload, proxy, sinceMs, rejected, waitsFor, servedBy };
+  return {
+    ...{ workload, proxy, sinceMs, rejected, waitsFor, servedBy },
+    ...(hangs(workload) ? { hangs: true } : {}),
+  };
 }
 
 function awaited(xds: XdsService, proxy: string): AwaitedResource[] {

@@ -159,11 +159,14 @@ function workloadLines(
   const shown = isCut ? workloads.filter((one) => !isFine(one)) : workloads;
   const rows = shown
     .toSorted((a, b) => standings.indexOf(a.proxy) - standings.indexOf(b.proxy))
-    .map(({ workload, proxy, sinceMs, servedBy }) => [
+    .map(({ workload, proxy, sinceMs, servedBy, hangs }) => [
       workload.id,
       workload.host,
-      paint(look, workload.state === 'ready' ? 'green' : 'yellow', workload.state),
-      paint(look, hues[proxy], proxy),
+      // Nobody knows of one that is reached by a proxy that hangs.
+      hangs
+        ? 'not known'
+        : paint(look, workload.state === 'ready' ? 'green' : 'yellow', workload.state),
+      hangs ? paint(look, 'red', 'hangs') : paint(look, hues[proxy], proxy),
       span(atMs - sinceMs),
       ...(isShared ? [servedBy ?? ''] : []),
     ]);

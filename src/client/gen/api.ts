@@ -946,6 +946,7 @@ export interface components {
             readonly identities: readonly components["schemas"]["HeldIdentity"][];
             readonly problems: readonly string[];
             readonly sealedBy: components["schemas"]["SealedBy"];
+            readonly troubles?: readonly components["schemas"]["HostTrouble"][];
         };
         readonly HostReply: {
             readonly anchor: string;
@@ -978,6 +979,13 @@ export interface components {
             readonly kind: "banned";
             readonly reason: string;
         };
+        readonly HostTrouble: {
+            readonly kind: components["schemas"]["HostTroubleKind"];
+            readonly of: string;
+            readonly reason: string;
+        };
+        /** @enum {unknown} */
+        readonly HostTroubleKind: "proxy-hangs" | "proxy-unseen" | "socket-gone" | "not-kept" | "not-logged" | "clock-apart";
         readonly IntentFile: {
             readonly path: string;
             readonly text: string;
@@ -1375,6 +1383,7 @@ export interface components {
         };
         readonly WorkloadId: string;
         readonly WorkloadStatus: {
+            readonly hangs?: boolean;
             readonly proxy: components["schemas"]["ProxyStanding"];
             readonly rejected: readonly components["schemas"]["RejectedResource"][];
             readonly servedBy?: string;
@@ -1447,6 +1456,8 @@ export type HostHealth = components['schemas']['HostHealth'];
 export type HostReply = components['schemas']['HostReply'];
 export type HostsReply = components['schemas']['HostsReply'];
 export type HostStanding = components['schemas']['HostStanding'];
+export type HostTrouble = components['schemas']['HostTrouble'];
+export type HostTroubleKind = components['schemas']['HostTroubleKind'];
 export type IntentFile = components['schemas']['IntentFile'];
 export type IntentReply = components['schemas']['IntentReply'];
 export type JoinTokenReply = components['schemas']['JoinTokenReply'];

@@ -42,6 +42,8 @@ export interface WorkloadStatus {
     Partial<Workload>;
   readonly proxy: ProxyStanding;
   readonly sinceMs: number;
+  /** By its host its process answers nothing: what is wrong is not the application. Not of a past time. */
+  readonly hangs?: boolean;
   /** What it refused, or is spared since others did. It goes on with the version before. */
   readonly rejected: readonly RejectedResource[];
   /** The first of what it has not taken yet, at the control plane that answers. Not of a past time. */

@@ -194,6 +194,27 @@ export interface ServiceTraffic {
 /** `nothing`: it is not kept, since the key that was asked for cannot be had. */
 export type SealedBy = 'tpm' | 'keyring' | 'file' | 'nothing';
 
+/**
+ * What below an agent fails while the host goes on. `proxy-hangs`: its process takes connections and answers none.
+ * `proxy-unseen`: it serves, and its admin socket was removed. `socket-gone`: of the agent, and it cannot be made again.
+ * `not-kept`, `not-logged`: the disk does not take what the agent holds, or its decisions. `clock-apart`: a certificate came
+ * that is not valid yet, from a clock that jumped, and the one before goes on.
+ */
+export type HostTroubleKind =
+  | 'proxy-hangs'
+  | 'proxy-unseen'
+  | 'socket-gone'
+  | 'not-kept'
+  | 'not-logged'
+  | 'clock-apart';
+
+export interface HostTrouble {
+  readonly kind: HostTroubleKind;
+  /** A workload, a holder of a certificate, or a file. */
+  readonly of: string;
+  readonly reason: string;
+}
+
 /** Whether a host can go on, not only whether it runs. */
 export interface HostHealth {
   /** Everything that it holds can be renewed in time. */
@@ -202,6 +223,8 @@ export interface HostHealth {
   readonly identities: readonly HeldIdentity[];
   /** What the agent's memory on disk is bound to. */
   readonly sealedBy: SealedBy;
+  /** Left out where there is none. */
+  readonly troubles?: readonly HostTrouble[];
 }
 
 /** GET /v1/agent/health, of the agent itself, on its own socket. */

@@ -26,6 +26,7 @@ export interface KeptSocketParts {
 }
 
 export interface KeptSocket {
+  readonly socket: string;
   /** Why nobody reaches it now; undefined: it is there. */
   readonly problem: string | undefined;
   close(): void;
@@ -52,6 +53,10 @@ class Keeper implements KeptSocket {
 
   constructor(parts: KeptSocketParts) {
     this.#parts = parts;
+  }
+
+  get socket(): string {
+    return this.#parts.socket;
   }
 
   get problem(): string | undefined {
