@@ -374,8 +374,11 @@ export class Agent {
 
   get #troubles(): readonly HostTrouble[] {
     const workloads = [...this.#workloads.values()].map(({ agent }) => agent);
+    const own =
+      this.#link.apart === undefined ? [] : [{ holder: hostHolder, reason: this.#link.apart }];
     return hostTroubles({
-      ...{ cache: this.#cache, log: this.#desk.logProblem, workloads, apart: [] },
+      apart: [...own, ...this.#identities.pool.apart],
+      ...{ cache: this.#cache, log: this.#desk.logProblem, workloads },
       sockets: [...this.#sockets.all, ...workloads.flatMap(({ socket }) => socket ?? [])],
     });
   }

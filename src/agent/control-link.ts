@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { ofAnotherTime, signedMs } from '../identity/another-time.ts';
 import { renewalDelayMs } from '../identity/renewal.ts';
 import type { Trust } from '../identity/trust.ts';
 import { type ApiCall, type ApiTarget, callApi, followApi } from '../serve/api/client.ts';
@@ -41,6 +42,8 @@ const renewalMinMs = 1_000;
 const retryLongestMs = 2_000;
 /** Whoever was turned away does not knock each second; who lifts a ban waits this long at most. */
 const refusedAgainMs = 15_000;
+/** Clocks are set right by hand; each attempt until then costs a signature. */
+const apartAgainMs = 30_000;
 
 /** This host's standing with its control plane: joins, renews, comes back by itself, and carries every call. */
 export class ControlLink {
@@ -58,6 +61,10 @@ export class ControlLink {
   #stopped = false;
   #isBusy = false;
   #isDistrusting = false;
+  /** When what is held was signed, by the monotonic clock. */
+  #signedMonotonicMs = 0;
+  /** Why the certificate that came last is not held. */
+  #apart: string | undefined;
   #waiting: (() => void)[] = [];
 
   constructor(options: ControlLinkOptions) {
@@ -70,6 +77,11 @@ export class ControlLink {
 
   get state(): LinkState {
     return this.#state;
+  }
+
+  /** Why a certificate that came is of another time than the one that is held; undefined: none is. */
+  get apart(): string | undefined {
+    return this.#apart;
   }
 
   /** Where the control plane is, and how this host joins; with another proof it joins anew. */
@@ -177,6 +189,7 @@ export class ControlLink {
     if (address === undefined || this.#stopped) return;
     if (this.#isBusy) return this.#again(retryFirstMs);
     this.#isBusy = true;
+    this.#apart = undefined;
     try {
       await this.#advance(address);
     } catch (error) {
@@ -204,10 +217,20 @@ export class ControlLink {
       onTrust(trust);
       await this.#take(identity);
     } else if (this.#target === undefined) {
-      this.#hold(held);
+      this.#hold(held, Math.max(0, clock.nowMs() - signedMs(held)));
     } else {
-      await this.#take(await renew(this.#target, held));
+      await this.#renew(this.#target, held);
     }
+  }
+
+  async #renew(target: ApiTarget, held: HostIdentity): Promise<void> {
+    const { clock } = this.#options;
+    const elapsedMs = clock.monotonicMs() - this.#signedMonotonicMs;
+    const next = await renew(target, held);
+    this.#apart = ofAnotherTime({ held, next, nowMs: clock.nowMs(), elapsedMs });
+    // Not used, it takes the place of nothing at the control plane either.
+    if (this.#apart !== undefined) throw new Error(this.#apart);
+    await this.#take(next);
   }
 
   /** The control plane shows another root than is known here. */
@@ -242,18 +265,22 @@ export class ControlLink {
   /** Kept before it is used: from its first use on the one before is worth nothing. */
   async #take(identity: HostIdentity): Promise<void> {
     await this.#options.keep({ identity });
-    if (!this.#stopped) this.#hold(identity);
+    if (!this.#stopped) this.#hold(identity, 0);
   }
 
-  #hold(identity: HostIdentity): void {
+  /** `ageMs`: since it was signed. */
+  #hold(identity: HostIdentity, ageMs: number): void {
     const { clock, random } = this.#options;
     this.#identity = identity;
     this.#failures = 0;
+    this.#apart = undefined;
+    this.#signedMonotonicMs = clock.monotonicMs() - ageMs;
     this.#retarget();
     this.#become({ kind: 'joined', identity });
     const { notBeforeMs, notAfterMs } = identity;
-    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#again(Math.max(delayMs, renewalMinMs));
+    const nowMs = clock.nowMs();
+    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs, random });
+    this.#again(Math.max(notBeforeMs > nowMs ? apartAgainMs : delayMs, renewalMinMs));
   }
 
   /** Calls that are under way end with the connections that they have. */
@@ -273,7 +300,8 @@ export class ControlLink {
     const delayMs = Math.min(retryFirstMs * 2 ** this.#failures, retryLongestMs);
     this.#failures = Math.min(this.#failures + 1, 16);
     const isRefused = this.#state.kind === 'refused';
-    this.#again((isRefused ? refusedAgainMs : delayMs) * (0.75 + random.fraction() / 2));
+    const againMs = this.#apart === undefined ? delayMs : apartAgainMs;
+    this.#again((isRefused ? refusedAgainMs : againMs) * (0.75 + random.fraction() / 2));
   }
 
   #stateAfter(error: unknown): LinkState {

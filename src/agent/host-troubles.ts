@@ -10,8 +10,9 @@ export interface TroubleParts {
   readonly workloads: readonly {
     readonly workload: { readonly id: string };
     readonly proxyTrouble: ProxyTrouble | undefined;
+    readonly apart: string | undefined;
   }[];
-  /** Certificates that came and are not used, by their holder. */
+  /** Other certificates that came and are not used, by their holder. */
   readonly apart: readonly { readonly holder: string; readonly reason: string }[];
 }
 
@@ -22,7 +23,9 @@ export function hostTroubles(parts: TroubleParts): readonly HostTrouble[] {
     ...workloads.flatMap(({ workload, proxyTrouble: trouble }): HostTrouble[] =>
       trouble ? [{ kind: `proxy-${trouble.kind}`, of: workload.id, reason: trouble.reason }] : [],
     ),
-    ...apart.map(({ holder: of, reason }): HostTrouble => ({ kind: 'clock-apart', of, reason })),
+    ...[...apart, ...workloads.flatMap(ofWorkload)].map(
+      ({ holder: of, reason }): HostTrouble => ({ kind: 'clock-apart', of, reason }),
+    ),
     ...sockets.flatMap(({ socket: of, problem: reason }): HostTrouble[] =>
       reason === undefined ? [] : [{ kind: 'socket-gone', of, reason }],
     ),
@@ -31,6 +34,13 @@ export function hostTroubles(parts: TroubleParts): readonly HostTrouble[] {
       : [{ kind: 'not-kept', of: cache.file, reason: cache.problem } as const]),
     ...(log ? [{ kind: 'not-logged', of: log.file, reason: log.reason } as const] : []),
   ];
+}
+
+function ofWorkload({
+  workload,
+  apart: reason,
+}: TroubleParts['workloads'][number]): TroubleParts['apart'] {
+  return reason === undefined ? [] : [{ holder: workload.id, reason }];
 }
 
 /** For whoever runs the host. */

@@ -15,7 +15,8 @@ function fixture(lifeMs = 100_000) {
   const clock = new FakeClock();
   const asked: SvidReason[] = [];
   const held: Svid[] = [];
-  const state = { issuer: 'a', open: true };
+  /** `aheadMs`: of the clock of the control plane. */
+  const state = { issuer: 'a', open: true, aheadMs: 0 };
   const waiting: (() => void)[] = [];
   const keeper = new SvidKeeper({
     ...{ clock, random, log, spiffeName: 'web' },
@@ -23,7 +24,7 @@ function fixture(lifeMs = 100_000) {
       asked.push(reason);
       const { issuer } = state;
       if (!state.open) await new Promise<void>((resolve) => waiting.push(resolve));
-      const nowMs = clock.nowMs();
+      const nowMs = clock.nowMs() + state.aheadMs;
       return {
         ...{ spiffeId: 'spiffe://shop.test/web', chainPem: '', serial: String(asked.length) },
         ...{ issuerKeyId: issuer, notBeforeMs: nowMs - 10_000, notAfterMs: nowMs + lifeMs },
@@ -111,5 +112,41 @@ describe('SvidKeeper', () => {
     await turns();
     assert.deepEqual([asked, held], [['first'], []]);
     assert.equal(clock.timerCount, 0);
+  });
+
+  it('keeps what it has when the clock of the control plane jumped, says so, and renews once that is right', async () => {
+    const { clock, keeper, held, state } = fixture(3_600_000);
+    keeper.start();
+    await turns();
+    for (const aheadMs of [3_600_000, -3_600_000]) {
+      state.aheadMs = aheadMs;
+      clock.advance(1_800_000);
+      await turns();
+      assert.equal(keeper.state.kind, 'overdue');
+      assert.match(keeper.apart ?? '', /the control plane signs 3600 s (ahead of|behind)/);
+      assert.equal(held.length, 1);
+      state.aheadMs = 0;
+      clock.advance(30_000);
+      await turns();
+      assert.deepEqual([keeper.state.kind, keeper.apart], ['held', undefined]);
+      held.shift();
+    }
+    keeper.stop();
+  });
+
+  it('renews as ever when it is the clock of the host that was set', async () => {
+    for (const ms of [3_600_000, -3_600_000, -600_000]) {
+      const { clock, keeper, held, state } = fixture(3_600_000);
+      keeper.start();
+      await turns();
+      clock.jump(ms);
+      state.aheadMs = -ms;
+      keeper.replan();
+      clock.advance(1_860_000);
+      await turns();
+      assert.ok(held.length > 1, `${ms}`);
+      assert.deepEqual([keeper.state.kind, keeper.apart], ['held', undefined]);
+      keeper.stop();
+    }
   });
 });

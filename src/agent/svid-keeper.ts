@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { ofAnotherTime, signedMs } from '../identity/another-time.ts';
 import { createCsr } from '../identity/csr.ts';
 import { renewalDelayMs } from '../identity/renewal.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
@@ -27,6 +28,10 @@ const taintSpreadMs = 1_000;
 const renewalMinMs = 1_000;
 const retryFirstMs = 200;
 const retryLongestMs = 5_000;
+/** Clocks are set right by hand; each attempt until then costs a signature. */
+const apartAgainMs = 30_000;
+/** What is not valid yet by the own clock is replaced as soon as there is something better, or the clock is right. */
+const earlyAgainMs = 60_000;
 
 interface SvidKeeperOptions {
   readonly clock: Clock;
@@ -43,6 +48,10 @@ interface SvidKeeperOptions {
 export class SvidKeeper {
   readonly #options: SvidKeeperOptions;
   #state: SvidState = { kind: 'absent', problem: 'not asked for yet' };
+  /** When what is held was signed, by the monotonic clock. */
+  #signedMonotonicMs = 0;
+  /** Why what came last is not held. */
+  #apart: string | undefined;
   #failures = 0;
   #cancel = (): void => {};
   #stopped = false;
@@ -57,6 +66,11 @@ export class SvidKeeper {
 
   get state(): SvidState {
     return this.#state;
+  }
+
+  /** Why a certificate that came is of another time than the one that is held; undefined: none is. */
+  get apart(): string | undefined {
+    return this.#apart;
   }
 
   start(): void {
@@ -98,26 +112,46 @@ export class SvidKeeper {
   }
 
   async #renew(reason: SvidReason): Promise<void> {
-    const { spiffeName, request } = this.#options;
+    const { spiffeName, request, clock } = this.#options;
+    // Before it is asked for: what waits long on its way is no certificate of another time.
+    const elapsedMs = clock.monotonicMs() - this.#signedMonotonicMs;
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     try {
       const csr = createCsr({ privateKey, publicKey, commonName: spiffeName });
       const reply = await request(Buffer.from(csr).toString('base64'), reason);
       if (this.#stopped) return;
+      if (this.#isApart(reply, elapsedMs)) return this.#retry(this.#apart ?? '', reason);
       const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       this.#hold({ ...reply, privateKeyPem }, renewalMinMs);
     } catch (error) {
+      this.#apart = undefined;
       if (!this.#stopped) this.#retry(messageOf(error), reason);
     }
+  }
+
+  #isApart(next: SvidReply, elapsedMs: number): boolean {
+    if (this.#state.kind === 'absent') return false;
+    const { clock } = this.#options;
+    this.#apart = ofAnotherTime({
+      ...{ held: this.#state.svid, next, nowMs: clock.nowMs(), elapsedMs },
+    });
+    return this.#apart !== undefined;
   }
 
   #hold(svid: Svid, delayMinMs: number): void {
     const { clock, random, onSvid } = this.#options;
     this.#failures = 0;
+    this.#apart = undefined;
+    const isNew = delayMinMs > 0;
+    // What was kept before a restart has its age by the wall clock only.
+    const ageMs = isNew ? 0 : Math.max(0, clock.nowMs() - signedMs(svid));
+    this.#signedMonotonicMs = clock.monotonicMs() - ageMs;
     this.#state = { kind: 'held', svid };
     const { notBeforeMs, notAfterMs } = svid;
-    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
-    this.#renewLater(Math.max(delayMs, delayMinMs), 'renewal');
+    const nowMs = clock.nowMs();
+    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs, random });
+    const untilMs = notBeforeMs > nowMs ? earlyAgainMs : delayMs;
+    this.#renewLater(Math.max(untilMs, delayMinMs), 'renewal');
     // It may have been on its way while its CA was tainted.
     this.taint(this.#tainted);
     onSvid(svid);
@@ -132,6 +166,6 @@ export class SvidKeeper {
     if (this.#failures === 0) log.warn('no SVID from the control plane', { spiffeName, problem });
     const delayMs = Math.min(retryFirstMs * 2 ** this.#failures, retryLongestMs);
     this.#failures = Math.min(this.#failures + 1, 16);
-    this.#renewLater(delayMs, reason);
+    this.#renewLater(this.#apart === undefined ? delayMs : apartAgainMs, reason);
   }
 }

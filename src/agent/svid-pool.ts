@@ -64,6 +64,13 @@ export class SvidPool {
     );
   }
 
+  /** Certificates that came and are not held, since they are of another time. */
+  get apart(): readonly { readonly holder: string; readonly reason: string }[] {
+    return [...this.#keepers].flatMap(([holder, { keeper }]) =>
+      keeper.apart === undefined ? [] : [{ holder, reason: keeper.apart }],
+    );
+  }
+
   setEntries(entries: readonly IdentityEntry[]): void {
     const present = new Set<string>(entries.map((entry) => entry.spiffeId));
     for (const [spiffeId, { keeper }] of this.#keepers) {

@@ -123,6 +123,11 @@ export class WorkloadAgent {
     return this.#proxy.trouble;
   }
 
+  /** Why a certificate that came for it is of another time than the one that it has. */
+  get apart(): string | undefined {
+    return this.#keeper.apart;
+  }
+
   get svidState(): SvidState {
     return this.#keeper.state;
   }

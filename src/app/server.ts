@@ -249,7 +249,10 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
   const reports = new HostReports({ ...foundation, ...foundation.use, confirmations, clock, log });
-  const clockNotice = new ClockNotice(clock, log, () => identity.replan());
+  const clockNotice = new ClockNotice(clock, log, () => {
+    identity.replan();
+    foundation.breakglass.grants.clockJumped();
+  });
   const silentAgents = new SilentAgents({ plane, fleet: revisions.fleet, clock });
   const hostTroubles = new HostTroubles({ registry, reports });
   const notices = new Notices({

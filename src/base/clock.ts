@@ -4,16 +4,19 @@ export interface Clock {
   nowMs(): number;
   /** Monotonic time in milliseconds, for durations. */
   monotonicMs(): number;
-  /** Calls `run` once after `delayMs`; the returned function cancels it. */
+  /** Calls `run` once after `delayMs`, or after 24 days where that is sooner; the returned function cancels it. */
   after(delayMs: number, run: () => void): () => void;
 }
+
+/** What a timer can hold. Past it Node calls back at once, and whoever plans by a clock that is years off would never rest. */
+const timerMsMax = 2 ** 31 - 1;
 
 /** The real clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
+    const timer = setTimeout(run, Math.min(delayMs, timerMsMax));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -1,5 +1,5 @@
 import type { Random } from '../base/random.ts';
-import { backdateMs } from './ca.ts';
+import { signedMs } from './another-time.ts';
 
 const jitterFraction = 0.1;
 
@@ -14,8 +14,8 @@ export function renewalDelayMs(given: {
   readonly random: Random;
 }): number {
   const { notBeforeMs, notAfterMs, nowMs, random } = given;
-  const signedMs = Math.min(notBeforeMs + backdateMs, notAfterMs);
-  const half = (notAfterMs - signedMs) / 2;
+  const fromMs = signedMs({ notBeforeMs, notAfterMs });
+  const half = (notAfterMs - fromMs) / 2;
   const jitter = half * jitterFraction * (2 * random.fraction() - 1);
-  return Math.max(0, signedMs + half + jitter - nowMs);
+  return Math.max(0, fromMs + half + jitter - nowMs);
 }

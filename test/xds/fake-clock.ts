@@ -8,10 +8,16 @@ interface Timer {
 /** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {
   #nowMs = 1_000_000;
+  #jumpedMs = 0;
   readonly #timers = new Set<Timer>();
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#jumpedMs;
+  }
+
+  /** Somebody sets the wall clock; no time goes by. */
+  jump(byMs: number): void {
+    this.#jumpedMs += byMs;
   }
 
   monotonicMs(): number {

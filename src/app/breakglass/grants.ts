@@ -19,6 +19,11 @@ const openMax = 50;
 const overMax = 100;
 const retryMs = 1_000;
 
+interface End {
+  readonly endMs: number;
+  readonly monotonicMs: number;
+}
+
 export interface GrantsParts {
   readonly store: Pick<Store, 'list' | 'record' | 'flush'>;
   readonly plane: Pick<ControlPlane, 'grant' | 'grants'>;
@@ -37,6 +42,8 @@ export interface GrantsParts {
 export class Grants {
   readonly #parts: GrantsParts;
   #grants: ReadonlyMap<string, Grant> = new Map();
+  /** When each is over by the time that goes by, whatever becomes of the wall clock. */
+  #ends: ReadonlyMap<string, End> = new Map();
   #writing: Promise<unknown> = Promise.resolve();
   #cancel = (): void => {};
 
@@ -94,7 +101,7 @@ export class Grants {
     return this.#inTurn(async () => {
       const grant = this.#grants.get(id);
       if (grant === undefined) return err(noGrant(id));
-      const after = grantAfter(grant, step);
+      const after = grantAfter(this.#now(grant), step);
       if (after.ok && after.value !== grant) await this.#write(after.value);
       return after;
     });
@@ -147,13 +154,37 @@ export class Grants {
   }
 
   #now(grant: Grant): Grant {
-    const after = grantAfter(grant, { kind: 'time', atMs: this.#parts.clock.nowMs() });
+    const endMs = changesMs(grant);
+    if (endMs === undefined) return grant;
+    const { clock } = this.#parts;
+    // A wall clock that was set back ends nothing later.
+    const isOver = clock.monotonicMs() >= this.#endOf(grant.id, endMs);
+    const atMs = isOver ? Math.max(endMs, clock.nowMs()) : clock.nowMs();
+    const after = grantAfter(grant, { kind: 'time', atMs });
     return after.ok ? after.value : grant;
+  }
+
+  /** By the monotonic clock; of what was not seen yet, as far away as the wall clock says now. */
+  #endOf(id: string, endMs: number): number {
+    const known = this.#ends.get(id);
+    if (known?.endMs === endMs) return known.monotonicMs;
+    const { clock } = this.#parts;
+    return clock.monotonicMs() + Math.max(0, endMs - clock.nowMs());
+  }
+
+  #noteEnds(): void {
+    const ends = [...this.#grants.values()].flatMap((grant): [string, End][] => {
+      const endMs = changesMs(grant);
+      if (endMs === undefined) return [];
+      return [[grant.id, { endMs, monotonicMs: this.#endOf(grant.id, endMs) }]];
+    });
+    this.#ends = new Map(ends);
   }
 
   /** What is in effect now is so everywhere; again when time changes it. */
   #apply(): void {
     const { plane, metrics } = this.#parts;
+    this.#noteEnds();
     const active = [...this.#grants.values()]
       .filter((grant) => this.#now(grant).state.kind === 'active')
       .sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -171,11 +202,28 @@ export class Grants {
   #plan(): void {
     this.#cancel();
     const { clock } = this.#parts;
-    const nextMs = Math.min(
-      ...[...this.#grants.values()].map((grant) => changesMs(this.#now(grant)) ?? Infinity),
-    );
-    if (nextMs === Infinity) return;
-    this.#cancel = clock.after(Math.max(0, nextMs - clock.nowMs()) + 1, () => this.#timePassed());
+    const delays = [...this.#grants.values()].flatMap((grant) => {
+      const endMs = changesMs(this.#now(grant));
+      if (endMs === undefined) return [];
+      return [endMs - clock.nowMs(), this.#endOf(grant.id, endMs) - clock.monotonicMs()];
+    });
+    if (delays.length === 0) return;
+    this.#cancel = clock.after(Math.max(0, Math.min(...delays)) + 1, () => this.#timePassed());
+  }
+
+  /** The wall clock jumped: what is over by it ends now, and it is said that it has not had its time. */
+  clockJumped(): void {
+    const { clock, log } = this.#parts;
+    for (const grant of this.#grants.values()) {
+      const [endMs, now] = [changesMs(grant), this.#now(grant)];
+      if (endMs === undefined || now === grant) continue;
+      const leftMs = this.#endOf(grant.id, endMs) - clock.monotonicMs();
+      if (leftMs > 0) {
+        const seconds = Math.round(leftMs / 1_000);
+        log.warn('a break-glass grant ends early: the clock jumped', { grant: grant.id, seconds });
+      }
+    }
+    this.#timePassed();
   }
 
   /** Ends what is over: here at once, and for the record by whoever leads. */
