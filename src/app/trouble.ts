@@ -3,10 +3,10 @@ import type { Finding } from '../base/finding.ts';
 import type { XdsEvent } from '../serve/xds/events.ts';
 import type { ProxyStatus, RejectedResource } from '../serve/xds/proxy-status.ts';
 import type { Store } from '../store/store.ts';
-import { type Probe, storeProbe } from './operators/health.ts';
+import { type StoreProblem, storeWatch } from './operators/store-problem.ts';
 
 interface TroubleParts {
-  readonly store: Pick<Store, 'put'>;
+  readonly store: Pick<Store, 'put' | 'ledgerProblem'>;
   readonly status: (proxy: string) => ProxyStatus;
   readonly clock: Clock;
 }
@@ -20,7 +20,7 @@ const shownMax = 5;
 
 type StoreState =
   | { readonly kind: 'well' }
-  | { readonly kind: 'away'; readonly sinceMs: number; readonly problem: string };
+  | { readonly kind: 'away'; readonly sinceMs: number; readonly problem: StoreProblem };
 
 /**
  * What is wrong around a control plane that itself goes on: a store that takes nothing, and proxies that refuse or do not
@@ -28,14 +28,14 @@ type StoreState =
  */
 export class Trouble {
   readonly #parts: TroubleParts;
-  readonly #probe: Probe;
+  readonly #probe: ReturnType<typeof storeWatch>;
   readonly #suspects = new Set<string>();
   #store: StoreState = { kind: 'well' };
   #askedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: TroubleParts) {
     this.#parts = parts;
-    this.#probe = storeProbe(parts.store, parts.clock);
+    this.#probe = storeWatch(parts.store, parts.clock);
   }
 
   follow(event: XdsEvent): void {
@@ -66,9 +66,9 @@ export class Trouble {
       {
         code: 'CH5205',
         severity: 'error',
-        message: `the store takes nothing since ${new Date(sinceMs).toISOString()}; traffic goes on, and nothing new is signed or admitted`,
-        found: problem,
-        help: 'bring the database back, or make room on its disk; the control plane goes on by itself',
+        message: `${problem.what} takes nothing since ${new Date(sinceMs).toISOString()}; traffic goes on, and nothing new is signed or admitted`,
+        found: problem.reason,
+        help: problem.help,
       },
     ];
   }

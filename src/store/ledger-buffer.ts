@@ -20,17 +20,21 @@ const pruneEvery = 10_000;
 /** Groups entries into transactions. The order of `record` is the order on disk. */
 export class LedgerBuffer<Entry extends { readonly atMs: number }> {
   readonly #write: (entries: readonly Entry[]) => Promise<void>;
-  readonly #prune: (newestMs: number) => Promise<void>;
+  /** Old is what is long before `nowMs`. */
+  readonly #prune: (nowMs: number) => Promise<void>;
   #pending: Entry[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #sincePrune = 0;
+  /** Of the times of what was written since the last prune, the earliest. */
+  #earliestMs = Number.POSITIVE_INFINITY;
   #dropped = 0;
+  #problem: unknown;
   #closed = false;
 
   constructor(
     write: (entries: readonly Entry[]) => Promise<void>,
-    prune: (newestMs: number) => Promise<void>,
+    prune: (nowMs: number) => Promise<void>,
   ) {
     this.#write = write;
     this.#prune = prune;
@@ -39,6 +43,11 @@ export class LedgerBuffer<Entry extends { readonly atMs: number }> {
   /** Entries lost since the start, because the store was away for too long. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** What the last write failed with; undefined: it did not. */
+  get problem(): unknown {
+    return this.#problem;
   }
 
   record(entry: Entry): void {
@@ -87,14 +96,33 @@ export class LedgerBuffer<Entry extends { readonly atMs: number }> {
     while (this.#pending.length > 0) {
       const batch = this.#pending.slice(0, batchMax);
       const droppedBefore = this.#dropped;
-      await this.#write(batch);
+      await this.#tryWrite(batch);
       // Entries dropped meanwhile were the oldest: part of this batch.
       this.#pending.splice(0, Math.max(0, batch.length - (this.#dropped - droppedBefore)));
       this.#sincePrune += batch.length;
-      if (this.#sincePrune >= pruneEvery) {
-        this.#sincePrune = 0;
-        await this.#prune(batch.at(-1)?.atMs ?? 0);
-      }
+      for (const { atMs } of batch) this.#earliestMs = Math.min(this.#earliestMs, atMs);
+      if (this.#sincePrune >= pruneEvery) await this.#pruneOnce();
     }
+  }
+
+  async #tryWrite(batch: readonly Entry[]): Promise<void> {
+    try {
+      await this.#write(batch);
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = error;
+      throw error;
+    }
+  }
+
+  /** Ten thousand entries agree on what time it is: a clock that jumps ahead for an hour must not cost the ledger its past. */
+  async #pruneOnce(): Promise<void> {
+    const nowMs = this.#earliestMs;
+    this.#sincePrune = 0;
+    this.#earliestMs = Number.POSITIVE_INFINITY;
+    // What was written is durable all the same.
+    await this.#prune(nowMs).catch((error: unknown) => {
+      this.#problem = error;
+    });
   }
 }

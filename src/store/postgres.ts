@@ -59,8 +59,8 @@ export async function openPostgresStore(
     connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
-    // A server that is cut off without a goodbye says nothing: neither answers nor notifications.
-    query_timeout: statementTimeoutMs,
+    // A server that is cut off without a goodbye says nothing: neither answers nor notifications. One that is there is first.
+    query_timeout: statementTimeoutMs + 1_000,
     keepAlive: true,
     application_name: 'chancery',
     options: '-c synchronous_commit=on',
@@ -221,6 +221,10 @@ class PostgresStore implements Store {
 
   get ledgerDropped(): number {
     return this.#ledger.dropped;
+  }
+
+  get ledgerProblem(): unknown {
+    return this.#ledger.problem ?? this.#resources.problem;
   }
 
   keepResource(resource: MadeResource): void {

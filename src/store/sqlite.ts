@@ -159,6 +159,10 @@ class SqliteStore implements Store {
     return this.#ledger.dropped;
   }
 
+  get ledgerProblem(): unknown {
+    return this.#ledger.problem ?? this.#resources.problem;
+  }
+
   keepResource(resource: MadeResource): void {
     this.#resources.record(resource);
   }

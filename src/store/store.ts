@@ -77,6 +77,8 @@ export interface Store {
   record(entry: NewLedgerEntry): void;
   /** Entries that were lost since the start, because the store was away for too long. */
   readonly ledgerDropped: number;
+  /** What the last write to the ledger, or of what its versions stand for, failed with; undefined: it did not. */
+  readonly ledgerProblem: unknown;
   /** By time, then by the order of `record`; newest first. */
   ledger(query: LedgerQuery): Promise<readonly LedgerEntry[]>;
   /** Keeps what a version stands for, beside the ledger; what is there already stays as it was first. */

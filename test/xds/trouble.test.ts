@@ -67,12 +67,16 @@ describe('what a control plane says of its proxies and its store', { timeout: 20
   it('a store that takes nothing is told with what it says, until it takes something', async () => {
     await using fixture = await Fixture.open();
     let problem: string | undefined = 'the disk is full';
+    let ledger: unknown;
     const trouble = new Trouble({
       ...{ clock: fixture.clock, status: (proxy: string) => fixture.service.status(proxy) },
       store: {
         put: async () => {
           if (problem !== undefined) throw new Error(problem);
           return 1;
+        },
+        get ledgerProblem() {
+          return ledger;
         },
       },
     });
@@ -86,6 +90,14 @@ describe('what a control plane says of its proxies and its store', { timeout: 20
     assert.equal(finding?.code, 'CH5205');
     assert.match(finding?.found ?? '', /the disk is full/);
     problem = undefined;
+    fixture.clock.advance(1_000);
+    assert.deepEqual(await look(), []);
+    ledger = Object.assign(new Error('canceling statement'), { code: '57014' });
+    fixture.clock.advance(5_000);
+    const [locked] = await look();
+    assert.match(locked?.message ?? '', /^the ledger in the store takes nothing since/);
+    assert.match(locked?.help ?? '', /pg_locks/);
+    ledger = undefined;
     fixture.clock.advance(1_000);
     assert.deepEqual(await look(), []);
   });

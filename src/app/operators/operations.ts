@@ -14,9 +14,10 @@ import type { HostRegistry } from '../hosts/registry.ts';
 import type { Notices } from '../notices.ts';
 import type { Fleet } from '../replicas/fleet.ts';
 import type { Replica } from '../replicas/replica.ts';
-import { type Probe, readiness, storeProbe } from './health.ts';
+import { type Probe, readiness } from './health.ts';
 import { type MetricName, metricTable, noRoute } from './metric-table.ts';
 import { meshEventCounter, processMetrics } from './self-metrics.ts';
+import { storeWatch } from './store-problem.ts';
 import { setXdsCounters } from './xds-metrics.ts';
 
 /** What there is from the start. */
@@ -57,12 +58,13 @@ export function createOperations(parts: OperationsParts): Operations {
   let late: ServingParts | undefined;
   const look = processMetrics(metrics, clock);
   plane.events.follow(meshEventCounter(metrics));
+  const storeProblem = storeWatch(store, clock);
   const probes: Readonly<Record<string, Probe>> = {
     intent: () => {
       const { intent } = plane;
       return intent.kind === 'running' ? undefined : missingCommit(intent.refused);
     },
-    store: storeProbe(store, clock),
+    store: async () => (await storeProblem())?.reason,
     ca: () => caProblem(late, clock.nowMs()),
     ports: () => (late === undefined ? 'the ports are not open yet, or close' : undefined),
   };
