@@ -249,27 +249,18 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
   const reports = new HostReports({ ...foundation, ...foundation.use, confirmations, clock, log });
-  const clockNotice = new ClockNotice(clock, log, () => {
+  const clockNotice: ClockNotice = new ClockNotice(clock, log, () => {
     identity.replan();
     foundation.breakglass.grants.clockJumped();
   });
-  const silentAgents = new SilentAgents({ plane, fleet: revisions.fleet, clock });
   const hostTroubles = new HostTroubles({ registry, reports });
-  const notices = new Notices({
-    sources: [
-      () => [...(source.findings ?? []), ...foundation.webhookFindings()],
-      () => [...revisions.rollouts.findings, ...revisions.desks.findings],
-      () => foundation.tracing.findings,
-      () => [...ca.findings, ...foundation.use.shadows.findings],
-      () => clockNotice.findings,
-      () => [...replica.findings, ...foundation.breakglass.findings],
-      () => [...foundation.trouble.look(), ...silentAgents.look(), ...hostTroubles.look()],
-      () =>
-        clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
-    ],
-    onNew: (finding) => plane.events.emit({ kind: 'problem', finding }),
-    clock,
-  });
+  const notices = lastingNotices(foundation, [
+    () => ca.findings,
+    () => clockNotice.findings,
+    () => hostTroubles.look(),
+    () =>
+      clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
+  ]);
   const hangs = hostTroubles.hangs.bind(hostTroubles);
   const trust = { authority, ca, reports, notices, federation, endpoint, hangs };
   const { control, operators, hosts } = handlers(foundation, trust);
@@ -300,6 +291,27 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     await federation.stop();
     await store.flush();
   };
+}
+
+/** What a person must know for as long as it holds. */
+function lastingNotices(
+  foundation: Foundation,
+  more: readonly (() => readonly Finding[])[],
+): Notices {
+  const { source, plane, revisions, tracing, replica, breakglass, trouble, use } = foundation;
+  const silentAgents = new SilentAgents({ plane, fleet: revisions.fleet, clock });
+  return new Notices({
+    sources: [
+      () => [...(source.findings ?? []), ...foundation.webhookFindings()],
+      () => [...revisions.rollouts.findings, ...revisions.desks.findings],
+      () => [...tracing.findings, ...use.shadows.findings],
+      () => [...replica.findings, ...breakglass.findings],
+      () => [...trouble.look(), ...silentAgents.look()],
+      ...more,
+    ],
+    onNew: (finding) => plane.events.emit({ kind: 'problem', finding }),
+    clock,
+  });
 }
 
 function openFederation(replica: Replica, authority: Authority, log: Log): Federation {
