@@ -228,7 +228,7 @@ const comeBackMs = 60_000;
 
 /** Opens the CA, then everything that needs it, and only then its doors. */
 async function serve(foundation: Foundation): Promise<() => Promise<void>> {
-  const { options, source, store, kek, registry, plane, grpc, signals, operations } = foundation;
+  const { options, store, kek, registry, plane, grpc, signals, operations } = foundation;
   const { replica, revisions } = foundation;
   const { layout, log, port, agentPort, bundleEndpoint } = options;
   const { intent } = plane;

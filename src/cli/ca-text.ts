@@ -87,9 +87,10 @@ function requested({ request }: CaReply, dir: string): string[] {
 
 /** What a person must do something about, each with its way on. */
 export function warned(warnings: readonly Finding[], look: Pick<Terminal, 'color'>): string[] {
-  return warnings.map(({ code, severity, message, help }) => {
+  return warnings.map(({ code, severity, message, found, help }) => {
     const hue = severity === 'error' ? 'red' : 'yellow';
-    return paint(look, hue, `${code} ${message}${help === undefined ? '' : `: ${help}`}`);
+    const why = found === undefined ? '' : ` (${found})`;
+    return paint(look, hue, `${code} ${message}${why}${help === undefined ? '' : `: ${help}`}`);
   });
 }
 
