@@ -1,4 +1,5 @@
 import { systemClock as clock } from '../base/clock.ts';
+import { tellingClock } from '../base/clock-watch.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { XdsService } from '../serve/xds/service.ts';
@@ -78,8 +79,10 @@ export async function openPlane(parts: PlaneParts) {
   plane.events.follow((event) => logMeshEvent(log, event));
   recordCommits(plane, { store, clock, isLeading: () => replica.isLeading });
   const counted = new SignalLog();
+  const counting = tellingClock(clock);
+  counting.onJump((jumpedMs) => counted.moveBy(jumpedMs));
   const revisions: Revisions = openRevisions({
-    ...{ ...parts, plane, xds, signals: counted, clock },
+    ...{ ...parts, plane, xds, signals: counted, clock: counting },
     read: (tree) => gate.gatekeeper.read(tree),
   });
   // Before the first commit: what is granted is in the first snapshot, too.
@@ -91,6 +94,11 @@ export async function openPlane(parts: PlaneParts) {
     ...{ plane, replica, store, registry, tracing, log },
     keep: (tree) => revisions.keep(tree),
   });
-  const signals = new SharedSignals({ store, clock, signals: counted, replica: replica.id });
+  const signals = new SharedSignals({
+    store,
+    clock: counting,
+    signals: counted,
+    replica: replica.id,
+  });
   return { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass };
 }

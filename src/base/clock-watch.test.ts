@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FakeClock } from '../../test/xds/fake-clock.ts';
-import { watchClock } from './clock-watch.ts';
+import { tellingClock, watchClock } from './clock-watch.ts';
 
 describe('a clock that is watched', () => {
   it('tells of a sleep and of a hand that sets it back, once each, and of nothing else', () => {
@@ -27,5 +27,20 @@ describe('a clock that is watched', () => {
     skewMs = 0;
     clock.advance(10_000);
     assert.equal(jumps.length, 2);
+  });
+
+  it('tells whoever keeps times of a jump before it gives a time after it', () => {
+    const clock = new FakeClock();
+    const telling = tellingClock(clock);
+    let keptMs = telling.nowMs();
+    telling.onJump((jumpedMs) => {
+      keptMs += jumpedMs;
+    });
+    for (const jumpMs of [3_600_000, -60_000]) {
+      clock.jump(jumpMs);
+      clock.advance(10);
+      assert.equal(telling.nowMs() - keptMs, 10);
+      keptMs = telling.nowMs();
+    }
   });
 });

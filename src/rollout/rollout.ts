@@ -143,6 +143,17 @@ export function reached({ state, waves }: Rollout): ReadonlySet<WorkloadId> {
   }
 }
 
+/** The wall clock jumped: the same moments by the clock as it is now. */
+export function moved(rollout: Rollout, byMs: number): Rollout {
+  const { startedMs, calmUntilMs, state } = rollout;
+  return {
+    ...rollout,
+    startedMs: startedMs + byMs,
+    ...(calmUntilMs === undefined ? {} : { calmUntilMs: calmUntilMs + byMs }),
+    state: { ...state, sinceMs: state.sinceMs + byMs },
+  };
+}
+
 /** What its proxies counted until then is what they are held against. */
 export function calmUntil({ calmUntilMs, startedMs }: Rollout): number {
   return calmUntilMs ?? startedMs;

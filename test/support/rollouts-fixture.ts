@@ -3,6 +3,7 @@ import { ApplicationLog } from '../../src/app/rollouts/application-log.ts';
 import type { ProxyStanding } from '../../src/app/rollouts/judge.ts';
 import { type KeptRollout, Rollouts } from '../../src/app/rollouts/rollouts.ts';
 import { SignalLog } from '../../src/app/rollouts/signal-log.ts';
+import { tellingClock } from '../../src/base/clock-watch.ts';
 import type { WorkloadId } from '../../src/compile/inventory.ts';
 import type { CommitId } from '../../src/git/commit.ts';
 import type { Intent, ServiceName } from '../../src/model/types.ts';
@@ -19,7 +20,9 @@ const noTrouble = { handshakeFailures: 0, retries: 0, slower: [] };
 /** Rollouts over a mesh of `count` proxies of one service that take what they get, unless the test says otherwise. */
 export function rolloutsFixture(count: number, watch = watchMs, run?: TouchedProxy['run']) {
   const clock = new FakeClock();
+  const telling = tellingClock(clock);
   const signals = new SignalLog();
+  telling.onJump((jumpedMs) => signals.moveBy(jumpedMs));
   const applications = new ApplicationLog();
   const touched = Array.from({ length: count }, (_, index): TouchedProxy => {
     const proxy = `web-${String(index).padStart(2, '0')}` as WorkloadId;
@@ -32,7 +35,7 @@ export function rolloutsFixture(count: number, watch = watchMs, run?: TouchedPro
   };
   let have: ReadonlySet<WorkloadId> = new Set();
   const rollouts = new Rollouts({
-    ...{ clock, log, signals, applications, watchMs: () => watch },
+    ...{ clock: telling, log, signals, applications, watchMs: () => watch },
     plane: {
       propose: () => touched,
       reach: (proxies) => {
@@ -91,7 +94,7 @@ export function rolloutsFixture(count: number, watch = watchMs, run?: TouchedPro
         counters.errors += isHit ? (bad.errors ?? 0) : 0;
         counters.denials += isHit ? (bad.denials ?? 0) : 0;
         counted.set(proxy, counters);
-        signals.take(proxy, clock.nowMs(), { ...noTrouble, ...counters });
+        signals.take(proxy, telling.nowMs(), { ...noTrouble, ...counters });
       }
     }
   };

@@ -1,5 +1,5 @@
-import type { Clock } from '../../base/clock.ts';
 import { sleep } from '../../base/clock.ts';
+import type { TellingClock } from '../../base/clock-watch.ts';
 import { ChanceryError } from '../../base/error.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
@@ -25,7 +25,7 @@ interface OpenRevisionsParts {
   readonly xds: XdsService;
   readonly store: Store;
   readonly signals: SignalLog;
-  readonly clock: Clock;
+  readonly clock: TellingClock;
   readonly log: Log;
   readonly watchMs: () => number;
   readonly read: (tree: IntentTree) => ParsedIntent;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { TellingClock } from '../../base/clock-watch.ts';
 import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Log } from '../../base/log.ts';
 import { placeText } from '../../base/place-text.ts';
@@ -50,7 +50,7 @@ interface OpenRolloutsParts {
   readonly signals: SignalLog;
   readonly applications: ApplicationLog;
   readonly desks: DeskLog;
-  readonly clock: Clock;
+  readonly clock: TellingClock;
   readonly log: Log;
   readonly watchMs: () => number;
   readonly write: (revision: StoredRevision) => Promise<void>;

@@ -372,4 +372,26 @@ describe('rollouts', () => {
     assert.equal(have(), 0);
     assert.ok(!(await rollouts.step({ kind: 'halt', by: 'ann' })).ok);
   });
+
+  it('a wave is looked at for its time, and judged by what was before, whatever becomes of the clock', async () => {
+    for (const jumpMs of [3_600_000, -3_600_000, -600_000]) {
+      for (const errors of [0, 5]) {
+        const { begin, serve, have, said, clock, rollouts } = fixture(3);
+        await serve(20);
+        await begin();
+        await serve(2);
+        assert.equal(have(), 1);
+        clock.jump(jumpMs);
+        await serve(2, { errors });
+        if (errors > 0) {
+          assert.match(said[0] ?? '', /withdrawn: web-\d\d has \d+ answers of 500 and above/);
+          continue;
+        }
+        assert.deepEqual([have(), said], [1, []]);
+        await serve(4);
+        assert.equal(have(), 3, `${jumpMs}`);
+        assert.equal(rollouts.all.length, 1);
+      }
+    }
+  });
 });

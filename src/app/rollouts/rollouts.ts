@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { TellingClock } from '../../base/clock-watch.ts';
 import type { Finding } from '../../base/finding.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
@@ -10,6 +10,7 @@ import {
   type BranchState,
   calmUntil,
   isUnderWay,
+  moved,
   type Rollout,
   type RolloutState,
   type RolloutStep,
@@ -29,11 +30,12 @@ import {
   type ProxyStanding,
   restarting,
 } from './judge.ts';
+import { rolloutFindings } from './rollout-findings.ts';
 import type { SignalLog } from './signal-log.ts';
 import { signalsBefore, type Watched } from './watched.ts';
 
 interface RolloutsOptions {
-  readonly clock: Clock;
+  readonly clock: TellingClock;
   readonly log: Log;
   readonly plane: RolloutPlane;
   readonly signals: SignalLog;
@@ -103,6 +105,17 @@ export class Rollouts {
   constructor(options: RolloutsOptions) {
     this.#options = options;
     this.#branch = this.#newBranch();
+    options.clock.onJump((jumpedMs) => this.#moveBy(jumpedMs));
+  }
+
+  /** A wave is looked at for as long as time goes by, whatever becomes of the wall clock. */
+  #moveBy(byMs: number): void {
+    const active = this.#active;
+    if (active === undefined) return;
+    const isLast = this.#history.at(-1) === active.rollout;
+    active.rollout = moved(active.rollout, byMs);
+    if (isLast) this.#history.splice(-1, 1, active.rollout);
+    for (const [proxy, sinceMs] of active.since) active.since.set(proxy, sinceMs + byMs);
   }
 
   #newBranch(): BranchReturn {
@@ -123,10 +136,7 @@ export class Rollouts {
   /** One that is halted, and the branch that still holds what was taken back last, and why. */
   get findings(): readonly Finding[] {
     const last = this.#history.at(-1);
-    const state = last?.state;
-    if (last !== undefined && state?.kind === 'halted') return [haltedFinding(last, state)];
-    if (state?.kind !== 'taken-back' || !('problem' in state.branch)) return [];
-    return state.branch.problem === undefined ? [] : [state.branch.problem];
+    return last === undefined ? [] : rolloutFindings(last);
   }
 
   /**
@@ -150,9 +160,10 @@ export class Rollouts {
   /** For the history: where a rollout is that another control plane leads. */
   observe(rollout: Rollout): void {
     const last = this.#history.at(-1);
-    const isSame = last?.commit === rollout.commit && last.startedMs === rollout.startedMs;
+    // The clock of who leads it may have been set meanwhile.
+    const isSame = last?.startedMs === rollout.startedMs || (last && isUnderWay(last.state));
     if (rollout.state.kind === 'taken-back') this.#strike(rollout, rollout.state.sinceMs);
-    if (isSame) this.#history.pop();
+    if (isSame && last?.commit === rollout.commit) this.#history.pop();
     this.#history.push(rollout);
     if (this.#history.length > historyMax) this.#history.shift();
   }
@@ -381,18 +392,4 @@ export class Rollouts {
     for (const proxy of proxies) if (!since.has(proxy)) since.set(proxy, nowMs);
     this.#options.plane.reach(proxies);
   }
-}
-
-/** A mesh of two revisions is nothing to forget over lunch. */
-function haltedFinding(
-  { commit, waves }: Rollout,
-  { wave, by }: RolloutState & { readonly kind: 'halted' },
-): Finding {
-  const at = `wave ${wave + 1} of ${Math.max(1, waves.length)}`;
-  return {
-    code: 'CH4223',
-    severity: 'warning',
-    message: `the revision ${commit.slice(0, 12)} is halted at ${at} by ${by}, and nobody else gets it`,
-    help: 'chancery revision resume goes on with it, chancery revision rollback takes it back',
-  };
 }

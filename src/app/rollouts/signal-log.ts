@@ -50,6 +50,15 @@ export class SignalLog {
     this.#proxies.delete(proxy);
   }
 
+  /** The wall clock jumped: what was counted before keeps its distance from now. */
+  moveBy(byMs: number): void {
+    this.#struck = movedSpan(this.#struck, byMs);
+    for (const [proxy, { atMs, counters, stretches }] of this.#proxies) {
+      const moved = stretches.map((one) => movedSpan(one, byMs));
+      this.#proxies.set(proxy, { atMs: atMs + byMs, counters, stretches: moved });
+    }
+  }
+
   /** What was counted while a commit hurt says nothing of how a proxy is without it. */
   strike(span: Span): void {
     this.#struck = span;
@@ -70,6 +79,10 @@ export class SignalLog {
     const within = stretches.filter((one) => one.fromMs >= fromMs && one.toMs <= toMs);
     return within.map(({ signals }) => signals);
   }
+}
+
+function movedSpan<T extends Span>(span: T, byMs: number): T {
+  return { ...span, fromMs: span.fromMs + byMs, toMs: span.toMs + byMs };
 }
 
 function overlaps(a: Span, b: Span): boolean {
