@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -60,17 +68,37 @@ describe('BoundedLog', () => {
   });
 
   it('where no file can be opened lines are lost and counted, also at the start and when it rotates', async () => {
+    // In place of the folder lies something else.
     const folder = join(dir, 'later');
+    writeFileSync(folder, '');
     const log = new BoundedLog(join(folder, 'app.log'), { fileBytesMax: 8, bufferBytesMax: 1_000 });
     log.write('lost\n');
-    mkdirSync(folder);
+    rmSync(folder);
     log.write('kept\n');
     rmSync(folder, { recursive: true });
+    writeFileSync(folder, '');
     log.write('lost as well\n');
-    mkdirSync(folder);
+    rmSync(folder);
     log.write('again\n', 2);
     await log.close();
     assert.equal(readFileSync(join(folder, 'app.log'), 'utf8'), 'again\n');
     assert.equal(log.dropped, 2);
+  });
+
+  it('goes on in a file of its name after that was removed, put aside or taken with its folder', async () => {
+    const folder = join(dir, 'logs');
+    const file = join(folder, 'app.log');
+    const log = new BoundedLog(file);
+    log.write('one\n');
+    renameSync(file, `${file}-aside`);
+    log.write('two\n');
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    rmSync(file);
+    log.write('three\n');
+    rmSync(folder, { recursive: true });
+    log.write('four\n');
+    await log.close();
+    assert.equal(readFileSync(file, 'utf8'), 'four\n');
+    assert.equal(log.dropped, 0);
   });
 });

@@ -1,4 +1,13 @@
-import { createWriteStream, fstatSync, openSync, renameSync, type WriteStream } from 'node:fs';
+import {
+  createWriteStream,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+  type WriteStream,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { messageOf } from '../base/error.ts';
 
 export interface BoundedLogLimits {
@@ -19,6 +28,7 @@ export class BoundedLog {
   readonly #limits: BoundedLogLimits;
   #stream: WriteStream | undefined;
   #bytes = 0;
+  #inode = 0;
   #dropped = 0;
   #problem: string | undefined;
 
@@ -69,11 +79,19 @@ export class BoundedLog {
     );
   }
 
-  /** Undefined where no file can be opened: the folder is read-only or gone, or there are no descriptors left. */
+  /** Undefined where no file can be opened: the folder is read-only, or there are no descriptors left. */
   #writable(bytes: number): WriteStream | undefined {
     if (this.#stream === undefined || this.#stream.errored !== null) this.#stream = this.#open();
-    else if (this.#bytes + bytes > this.#limits.fileBytesMax) this.#rotate();
+    else if (this.#isReplaced()) {
+      this.#stream.end();
+      this.#stream = this.#open();
+    } else if (this.#bytes + bytes > this.#limits.fileBytesMax) this.#rotate();
     return this.#stream;
+  }
+
+  /** Somebody removed the file or put it aside: what is written to it now nobody reads, and nobody bounds. */
+  #isReplaced(): boolean {
+    return statSync(this.#file, { throwIfNoEntry: false })?.ino !== this.#inode;
   }
 
   #rotate(): void {
@@ -90,8 +108,11 @@ export class BoundedLog {
 
   #open(): WriteStream | undefined {
     try {
+      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
       const fd = openSync(this.#file, 'a', 0o600);
-      this.#bytes = fstatSync(fd).size;
+      const { size, ino } = fstatSync(fd);
+      this.#bytes = size;
+      this.#inode = ino;
       const stream = createWriteStream(this.#file, { fd });
       // A full disk loses log lines, not requests. A stream that failed takes nothing any more; the next line tries another.
       stream.on('error', () => {});

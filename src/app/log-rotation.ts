@@ -13,20 +13,32 @@ export function rotateAccessLogs(
   clock: Clock,
   workloads: () => readonly string[],
 ): () => void {
+  const files = new Map<string, number>();
   let cancel = (): void => {};
   const look = async (): Promise<void> => {
-    for (const workload of workloads()) await rotate(layout, workload);
+    const present = new Set(workloads());
+    for (const workload of files.keys()) if (!present.has(workload)) files.delete(workload);
+    for (const workload of present) await rotate(layout, workload, files).catch(() => {});
     cancel = clock.after(lookEveryMs, () => void look());
   };
   cancel = clock.after(lookEveryMs, () => void look());
   return () => cancel();
 }
 
-async function rotate(layout: Layout, workload: string): Promise<void> {
-  const file = accessLog(layout, workload);
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size < accessLogBytesMax) return;
-  renameSync(file, `${file}.1`);
-  // Envoy writes on into the renamed file until it is told; nothing is lost in between.
-  await new EnvoyAdmin({ kind: 'socket', path: adminSocket(layout, workload) }).reopenLogs();
+/** `files`: which one each proxy writes to, as far as it was seen. */
+async function rotate(layout: Layout, workload: string, files: Map<string, number>): Promise<void> {
+  const path = accessLog(layout, workload);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  const known = files.get(workload);
+  if (stat !== undefined && stat.size >= accessLogBytesMax) renameSync(path, `${path}.1`);
+  else if (known === undefined || known === stat?.ino) {
+    if (stat !== undefined) files.set(workload, stat.ino);
+    return;
+  }
+  // Envoy writes on into what was renamed or removed, where nobody bounds it, until it is told; nothing is lost in between.
+  const told = await new EnvoyAdmin({
+    kind: 'socket',
+    path: adminSocket(layout, workload),
+  }).reopenLogs();
+  if (told.ok) files.delete(workload);
 }
