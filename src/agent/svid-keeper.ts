@@ -28,7 +28,7 @@ const taintSpreadMs = 1_000;
 const renewalMinMs = 1_000;
 const retryFirstMs = 200;
 const retryLongestMs = 5_000;
-/** Clocks are set right by hand; each attempt until then costs a signature. */
+/** Clocks are set right by hand; each attempt until then costs a signature. Sooner where little of the life is left. */
 const apartAgainMs = 30_000;
 /** What is not valid yet by the own clock is replaced as soon as there is something better, or the clock is right. */
 const earlyAgainMs = 60_000;
@@ -158,7 +158,7 @@ export class SvidKeeper {
   }
 
   #retry(problem: string, reason: SvidReason): void {
-    const { log, spiffeName } = this.#options;
+    const { log, spiffeName, clock } = this.#options;
     this.#state =
       this.#state.kind === 'absent'
         ? { kind: 'absent', problem }
@@ -166,6 +166,8 @@ export class SvidKeeper {
     if (this.#failures === 0) log.warn('no SVID from the control plane', { spiffeName, problem });
     const delayMs = Math.min(retryFirstMs * 2 ** this.#failures, retryLongestMs);
     this.#failures = Math.min(this.#failures + 1, 16);
-    this.#renewLater(this.#apart === undefined ? delayMs : apartAgainMs, reason);
+    const leftMs = this.#state.kind === 'absent' ? 0 : this.#state.svid.notAfterMs - clock.nowMs();
+    const apartMs = Math.min(apartAgainMs, Math.max(renewalMinMs, leftMs / 4));
+    this.#renewLater(this.#apart === undefined ? delayMs : apartMs, reason);
   }
 }

@@ -10,11 +10,11 @@ const toldMs = 600_000;
 export class ClockNotice {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #onJump: () => void;
+  readonly #onJump: (jumpedMs: number) => void;
   #jump: { readonly atMs: number; readonly byMs: number } | undefined;
   #stop = (): void => {};
 
-  constructor(clock: Clock, log: Log, onJump: () => void) {
+  constructor(clock: Clock, log: Log, onJump: (jumpedMs: number) => void) {
     this.#clock = clock;
     this.#log = log;
     this.#onJump = onJump;
@@ -38,7 +38,7 @@ export class ClockNotice {
     this.#stop = watchClock(this.#clock, (byMs) => {
       this.#jump = { atMs: this.#clock.nowMs(), byMs };
       this.#log.warn('the clock jumped', { seconds: Math.round(byMs / 1_000) });
-      this.#onJump();
+      this.#onJump(byMs);
     });
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Authority } from '../identity/authority.ts';
+import { backdateMs } from '../identity/ca.ts';
 import { createCsr } from '../identity/csr.ts';
 import { renewalDelayMs } from '../identity/renewal.ts';
 import { controlPlaneId } from '../identity/spiffe-id.ts';
@@ -20,6 +21,8 @@ interface ServerIdentityOptions {
 
 /** A CA that cannot sign is mended by a rotation, which is heard of, or by time, which is not. */
 const retryMs = 1_000;
+/** Past it nobody waits for the old time to come back. */
+const jumpMsMax = 24 * 3_600_000;
 
 /**
  * The control plane's own SVID, renewed in place at half of its life and when the CA moves. While the CA cannot sign, what
@@ -30,6 +33,8 @@ export class ServerIdentity {
   #cancel = (): void => {};
   #unfollow = (): void => {};
   #isFailing = false;
+  /** How far the wall clock jumped last. */
+  #jumpedMs = 0;
   #onFirst: ((tls: TlsMaterial) => void) | undefined;
 
   constructor(options: ServerIdentityOptions) {
@@ -54,8 +59,12 @@ export class ServerIdentity {
     return Promise.resolve();
   }
 
-  /** The wall clock jumped: what is presented may not be valid by it. */
-  replan(): void {
+  /**
+   * The wall clock jumped: what is presented may not be valid by it. What comes in its place is good by the time before as
+   * well, by which others go that did not jump: whether it was set wrong or right nobody knows here.
+   */
+  replan(jumpedMs: number): void {
+    this.#jumpedMs = Math.abs(jumpedMs) <= jumpMsMax ? jumpedMs : 0;
     this.#renew();
   }
 
@@ -65,7 +74,9 @@ export class ServerIdentity {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const spiffeId = controlPlaneId(authority.trustDomain);
     const csrDer = createCsr({ privateKey, publicKey, commonName: 'control-plane' });
-    const issued = authority.issue({ spiffeId, csrDer, ttlSeconds, host: 'self', reason: 'self' });
+    const orNowMs = clock.nowMs() - this.#jumpedMs;
+    const self = { host: 'self', reason: 'self' };
+    const issued = authority.issue({ spiffeId, csrDer, ttlSeconds, orNowMs, ...self });
     if (!issued.ok) {
       const problem = issued.error.message;
       if (!this.#isFailing) log.error('the control plane cannot sign for itself', { problem });
@@ -74,8 +85,10 @@ export class ServerIdentity {
       return;
     }
     this.#isFailing = false;
-    const { notBeforeMs, notAfterMs, chainPem } = issued.value;
-    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random });
+    const { notAfterMs, chainPem } = issued.value;
+    const nowMs = clock.nowMs();
+    const times = { notBeforeMs: nowMs - backdateMs, notAfterMs, nowMs };
+    const delayMs = renewalDelayMs({ ...times, random });
     this.#cancel = clock.after(Math.max(delayMs, retryMs), () => this.#renew());
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     this.#use({ cert: chainPem, key, ca: authority.bundlePem });

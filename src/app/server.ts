@@ -249,8 +249,8 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     bundleEndpoint && createBundleEndpoint({ ...bundleEndpoint, authority, clock, log });
   const toldFromMs = clock.monotonicMs() + comeBackMs;
   const reports = new HostReports({ ...foundation, ...foundation.use, confirmations, clock, log });
-  const clockNotice: ClockNotice = new ClockNotice(clock, log, () => {
-    identity.replan();
+  const clockNotice: ClockNotice = new ClockNotice(clock, log, (jumpedMs) => {
+    identity.replan(jumpedMs);
     foundation.breakglass.grants.clockJumped();
   });
   const hostTroubles = new HostTroubles({ registry, reports });
