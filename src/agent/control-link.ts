@@ -3,7 +3,7 @@ import { ChanceryError, messageOf } from '../base/error.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { ofAnotherTime, signedMs } from '../identity/another-time.ts';
-import { renewalDelayMs } from '../identity/renewal.ts';
+import { freshRenewalDelayMs, renewalDelayMs } from '../identity/renewal.ts';
 import type { Trust } from '../identity/trust.ts';
 import { type ApiCall, type ApiTarget, callApi, followApi } from '../serve/api/client.ts';
 import { join, renew } from './admission.ts';
@@ -278,9 +278,9 @@ export class ControlLink {
     this.#retarget();
     this.#become({ kind: 'joined', identity });
     const { notBeforeMs, notAfterMs } = identity;
-    const nowMs = clock.nowMs();
-    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs, random });
-    this.#again(Math.max(notBeforeMs > nowMs ? apartAgainMs : delayMs, renewalMinMs));
+    const times = { notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random };
+    const delayMs = ageMs === 0 ? freshRenewalDelayMs(times) : renewalDelayMs(times);
+    this.#again(Math.max(delayMs, renewalMinMs));
   }
 
   /** Calls that are under way end with the connections that they have. */

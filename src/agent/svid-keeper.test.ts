@@ -149,4 +149,20 @@ describe('SvidKeeper', () => {
       keeper.stop();
     }
   });
+
+  it('does not ask without end while its own clock takes all that comes for ended or too early', async () => {
+    for (const ms of [7_200_000, -7_200_000]) {
+      const { clock, keeper, asked, state } = fixture(3_600_000);
+      clock.jump(ms);
+      state.aheadMs = -ms;
+      keeper.start();
+      await turns();
+      for (let minute = 0; minute < 20; minute += 1) {
+        clock.advance(60_000);
+        await turns();
+      }
+      assert.ok(asked.length <= 21, `${ms}: ${asked.length}`);
+      keeper.stop();
+    }
+  });
 });

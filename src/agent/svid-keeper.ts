@@ -5,7 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { ofAnotherTime, signedMs } from '../identity/another-time.ts';
 import { createCsr } from '../identity/csr.ts';
-import { renewalDelayMs } from '../identity/renewal.ts';
+import { freshRenewalDelayMs, renewalDelayMs } from '../identity/renewal.ts';
 import type { SvidReason, SvidReply } from '../serve/api/wire.ts';
 
 /** A workload's present certificate with its key. */
@@ -30,8 +30,6 @@ const retryFirstMs = 200;
 const retryLongestMs = 5_000;
 /** Clocks are set right by hand; each attempt until then costs a signature. Sooner where little of the life is left. */
 const apartAgainMs = 30_000;
-/** What is not valid yet by the own clock is replaced as soon as there is something better, or the clock is right. */
-const earlyAgainMs = 60_000;
 
 interface SvidKeeperOptions {
   readonly clock: Clock;
@@ -148,10 +146,9 @@ export class SvidKeeper {
     this.#signedMonotonicMs = clock.monotonicMs() - ageMs;
     this.#state = { kind: 'held', svid };
     const { notBeforeMs, notAfterMs } = svid;
-    const nowMs = clock.nowMs();
-    const delayMs = renewalDelayMs({ notBeforeMs, notAfterMs, nowMs, random });
-    const untilMs = notBeforeMs > nowMs ? earlyAgainMs : delayMs;
-    this.#renewLater(Math.max(untilMs, delayMinMs), 'renewal');
+    const times = { notBeforeMs, notAfterMs, nowMs: clock.nowMs(), random };
+    const delayMs = isNew ? freshRenewalDelayMs(times) : renewalDelayMs(times);
+    this.#renewLater(Math.max(delayMs, delayMinMs), 'renewal');
     // It may have been on its way while its CA was tainted.
     this.taint(this.#tainted);
     onSvid(svid);
