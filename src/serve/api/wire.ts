@@ -13,11 +13,13 @@ import type { ReportedCounters } from '../../rollout/signals.ts';
 import type { ProxyFlows } from './wire-flows.ts';
 import type { GateEvent } from './wire-gate.ts';
 import type { ShadowOrder, ShadowReport } from './wire-shadow.ts';
+import type { HostTrouble } from './wire-trouble.ts';
 
 export * from './wire-flows.ts';
 export * from './wire-replicas.ts';
 export * from './wire-shadow.ts';
 export * from './wire-status.ts';
+export * from './wire-trouble.ts';
 export * from './wire-trust.ts';
 
 /** The JSON of the control API. One file, so that server, agent, `up` and CLI cannot drift apart. */
@@ -193,27 +195,6 @@ export interface ServiceTraffic {
 
 /** `nothing`: it is not kept, since the key that was asked for cannot be had. */
 export type SealedBy = 'tpm' | 'keyring' | 'file' | 'nothing';
-
-/**
- * What below an agent fails while the host goes on. `proxy-hangs`: its process takes connections and answers none.
- * `proxy-unseen`: it serves, and its admin socket was removed. `socket-gone`: of the agent, and it cannot be made again.
- * `not-kept`, `not-logged`: the disk does not take what the agent holds, or its decisions. `clock-apart`: a certificate came
- * that is not valid yet, from a clock that jumped, and the one before goes on.
- */
-export type HostTroubleKind =
-  | 'proxy-hangs'
-  | 'proxy-unseen'
-  | 'socket-gone'
-  | 'not-kept'
-  | 'not-logged'
-  | 'clock-apart';
-
-export interface HostTrouble {
-  readonly kind: HostTroubleKind;
-  /** A workload, a holder of a certificate, or a file. */
-  readonly of: string;
-  readonly reason: string;
-}
 
 /** Whether a host can go on, not only whether it runs. */
 export interface HostHealth {
