@@ -12,7 +12,6 @@ import {
   isUnderWay,
   moved,
   type Rollout,
-  type RolloutState,
   type RolloutStep,
   reached,
 } from '../../rollout/rollout.ts';
