@@ -31,6 +31,8 @@ const stopGraceMs = 3_000;
 const agentFlags = ['--max-semi-space-size=2'];
 /** What changes in a moment is told by one write. */
 const writeDelayMs = 5;
+/** A disk that takes nothing is tried again. */
+const writeAgainMs = 1_000;
 /** Callers' proxies have taken a removal long before; its processes end after that. */
 const leaveDelayMs = 1_500;
 
@@ -89,7 +91,7 @@ export class LocalMesh {
   }
 
   start({ intent }: RunRevision): void {
-    this.#write();
+    this.#writeNow();
     this.#run(this.#controlPlaneSpec());
     this.#run(this.#agentSpec());
     for (const planned of this.planned) this.#startWorkload(intent.mesh.trustDomain, planned);
@@ -146,7 +148,16 @@ export class LocalMesh {
     this.#cancelWrite ??= this.#options.clock.after(writeDelayMs, () => this.#write());
   }
 
+  /** The mesh goes on with what the agent was told before: ending it would help nobody's disk. */
   #write(): void {
+    try {
+      this.#writeNow();
+    } catch {
+      this.#cancelWrite = this.#options.clock.after(writeAgainMs, () => this.#write());
+    }
+  }
+
+  #writeNow(): void {
     const { layout } = this.#options;
     this.#cancelWrite?.();
     this.#cancelWrite = undefined;

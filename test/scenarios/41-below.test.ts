@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { adminSocket, workloadAgentSocket } from '../../src/app/layout.ts';
@@ -93,6 +93,21 @@ describe('what lies below the processes of a host fails', () => {
       process.kill(pid, 'SIGCONT');
     }
     await statusSays(mesh, 0, '7 converged');
+  });
+
+  it('what `up` writes for the agent cannot be written: the mesh goes on, and so do commits', async (t) => {
+    const running = load(t, mesh);
+    const { pid } = mesh;
+    const inTheWay = `${mesh.layout.hostFile}.new`;
+    mkdirSync(inTheWay);
+    mesh.edit('services/payments.yaml', (text) => text.replace('v1: 90, v2: 10', 'v1: 80, v2: 20'));
+    mesh.commit('while it cannot be written');
+    await mesh.live();
+    await new Promise((wake) => setTimeout(wake, 2_000));
+    assert.equal(process.kill(pid, 0), true);
+    rmdirSync(inTheWay);
+    await statusSays(mesh, 0, '7 converged');
+    assert.deepEqual((await running.stop()).failures, []);
   });
 
   it('no file of an agent may grow: it goes on, status names it, and it goes on keeping by itself', async (t) => {
