@@ -294,6 +294,7 @@ export class Agent {
   async #save(): Promise<void> {
     this.#cancelSave?.();
     this.#cancelSave = undefined;
+    const { problem } = this.#cache;
     await this.#cache.write({
       trust: this.#trust,
       entries: this.#entries,
@@ -302,6 +303,7 @@ export class Agent {
       host: this.#hostIdentity,
       firstKeyPem: this.#firstKeyPem,
     });
+    if (problem !== this.#cache.problem) this.#reporter.soon();
     if (this.#cache.problem === undefined) return;
     this.#cancelSave ??= this.#options.clock.after(saveAgainMs, () => void this.#save());
   }
