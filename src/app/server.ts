@@ -3,7 +3,6 @@ import type { Finding } from '../base/finding.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Authority } from '../identity/authority.ts';
-import { expiryFinding, expiryWarnings } from '../identity/expiry.ts';
 import type { KeyEncryption } from '../identity/key-encryption.ts';
 import { admissionUnlessSaid } from '../model/admission.ts';
 import { type ApiUse, guarded } from '../serve/api/guard.ts';
@@ -33,8 +32,8 @@ import type { Verdicts } from './gate/verdicts.ts';
 import { Admissions } from './hosts/admissions.ts';
 import { Attestations } from './hosts/attestation.ts';
 import { hostAttestors } from './hosts/attestors.ts';
-import { hostExpiries } from './hosts/expiries.ts';
 import { hostApi, join } from './hosts/host-api.ts';
+import { hostFindings } from './hosts/host-findings.ts';
 import { HostTroubles } from './hosts/host-troubles.ts';
 import { HostRegistry, hostKind } from './hosts/registry.ts';
 import { HostReports } from './hosts/reports.ts';
@@ -259,7 +258,9 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     () => clockNotice.findings,
     () => hostTroubles.look(),
     () =>
-      clock.monotonicMs() < toldFromMs ? [] : hostFindings(registry, reports, layout.intentDir),
+      clock.monotonicMs() < toldFromMs
+        ? []
+        : hostFindings({ registry, reports, clock }, layout.intentDir),
   ]);
   const hangs = hostTroubles.hangs.bind(hostTroubles);
   const trust = { authority, ca, reports, notices, federation, endpoint, hangs };
@@ -395,13 +396,4 @@ function handlers(foundation: Foundation, trust: TrustParts) {
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
   return { control, operators, hosts: hostApi(parts, attestors.remote) };
-}
-
-function hostFindings(
-  registry: HostRegistry,
-  reports: HostReports,
-  dir: string,
-): readonly Finding[] {
-  const items = hostExpiries(registry.active, ({ name }) => reports.last(name)?.report, dir);
-  return expiryWarnings(items, clock.nowMs()).map(expiryFinding);
 }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { globSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -179,8 +189,13 @@ describe('access beside Git on a host whose clock is another', () => {
   ] as const) {
     it(`that is ${what}, it is live when it is said to be, and ends when it is to end`, async () => {
       const mesh = new RunningMesh('examples/shop');
-      const preload = resolve('test/support/skewed-clock.ts');
-      Object.assign(mesh.env, { NODE_OPTIONS: `--import=${preload}`, SKEW_MS: `${skewMs}` });
+      const clocks = mkdtempSync(join(tmpdir(), 'clocks-'));
+      writeFileSync(join(clocks, 'agent'), `${skewMs}`);
+      const preload = resolve('test/support/shifted-clock.ts');
+      Object.assign(mesh.env, {
+        NODE_OPTIONS: `--import=${preload}`,
+        CHANCERY_TEST_CLOCKS: clocks,
+      });
       const read = async () =>
         (await mesh.ask('storefront-v1', 'payments', 'GET', '/v1/charges')).status;
       try {
@@ -199,6 +214,7 @@ describe('access beside Git on a host whose clock is another', () => {
         assert.equal(status, 403);
       } finally {
         await mesh.remove();
+        rmSync(clocks, { recursive: true });
       }
     });
   }
