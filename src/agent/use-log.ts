@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Log, problemFields } from '../base/log.ts';
 import type { ReportedUse } from '../serve/api/wire.ts';
 import type { LoggedDecision } from './decision-log.ts';
+import { ToldUses } from './told-uses.ts';
 
 interface UseLogOptions {
   /** The folder that holds `breakglass.jsonl`. */
@@ -31,10 +32,26 @@ export class UseLog {
   readonly #options: UseLogOptions;
   readonly #untold = new Map<string, { uses: number; lastMs: number }>();
   readonly #warned = new Set<string>();
+  readonly #told: ToldUses;
   #isTelling = false;
 
   constructor(options: UseLogOptions) {
     this.#options = options;
+    this.#told = new ToldUses(this.file);
+    for (const { breakglass, timeMs } of this.#left()) {
+      if (breakglass !== undefined) this.#count(breakglass, timeMs);
+    }
+    if (this.#untold.size > 0) this.#tellSoon();
+  }
+
+  /** Recorded by an agent that was killed before anybody heard of them. */
+  #left(): readonly LoggedDecision[] {
+    try {
+      return this.#told.left();
+    } catch (error) {
+      this.#options.log.warn('uses of before cannot be read', { ...problemFields(error) });
+      return [];
+    }
   }
 
   get file(): string {
@@ -46,12 +63,15 @@ export class UseLog {
     const { breakglass: grant, timeMs } = decision;
     if (grant === undefined || !this.#append(`${JSON.stringify(decision)}\n`)) return false;
     this.#warn(grant, decision);
-    const before = this.#untold.get(grant);
-    if (before !== undefined || this.#untold.size < grantsMax) {
-      this.#untold.set(grant, { uses: (before?.uses ?? 0) + 1, lastMs: timeMs });
-    }
+    this.#count(grant, timeMs);
     this.#tellSoon();
     return true;
+  }
+
+  #count(grant: string, timeMs: number): void {
+    const before = this.#untold.get(grant);
+    if (before === undefined && this.#untold.size >= grantsMax) return;
+    this.#untold.set(grant, { uses: (before?.uses ?? 0) + 1, lastMs: timeMs });
   }
 
   /** Since they were last told. */
@@ -67,6 +87,7 @@ export class UseLog {
       left.uses -= count;
       if (left.uses <= 0) this.#untold.delete(grant);
     }
+    if (uses.length > 0 && this.#untold.size === 0) this.#told.keep(this.#told.end());
   }
 
   /** Opened anew each time, so that the file can be moved away; uses are rare. */
