@@ -95,7 +95,7 @@ function buildWhen(draft: WhenDraft, known: KnownNames, report: Report): When | 
     report({
       code: 'CH1143',
       severity: 'warning',
-      message: `the condition compares with "${name}", which it never is`,
+      message: `the condition looks for "${name}", which nothing here is`,
       at: placeInText(places, at, length),
       expected,
       ...(nearest === undefined ? {} : { nearest }),

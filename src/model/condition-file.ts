@@ -67,6 +67,12 @@ export function readTarget(file: YamlFile, node: YamlNode): Fields | undefined {
 function readHeaders(file: YamlFile, node: YamlNode): readonly ValueMatch[] {
   const found = readValues(file, node, (name) => name.toLowerCase());
   for (const { name } of found) {
+    if (name.includes('_') && headerName.test(name)) {
+      file.report('CH1143', node, `no request comes in with the header "${name}"`, {
+        severity: 'warning',
+        expected: 'a name without `_`: proxies refuse requests with such headers',
+      });
+    }
     if (headerName.test(name)) continue;
     file.report('CH1115', node, `"${name}" is no name of a header`, {
       expected: 'letters, digits and hyphens; method, path and host have their own place in `to`',

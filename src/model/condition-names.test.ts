@@ -50,9 +50,19 @@ describe('names that a condition compares with', () => {
       ['has(token) && token.issuer == "login"', undefined],
       ['has(token) && token.issuer == "https://logn.test"', 'https://login.test'],
       ['request.method == "get"', 'GET'],
+      ['"X-Debug" in request.headers', 'x-debug'],
+      ['request.headers["x_team"] == "a"', 'x-team'],
+      ['has(request.headers.x_team)', 'x-team'],
+      ['"a" in request.header_values["X-Team"]', 'x-team'],
       ['has(source.stage) && source.stage == "prodution"', 'production'],
     ] as const) {
       assert.deepEqual(told(when), [['CH1143', nearest]], when);
+    }
+  });
+
+  it('a header that is named in lower case and without `_` is not', () => {
+    for (const when of ['"x-debug" in request.headers', 'request.headers["x-team"] == "X_Team"']) {
+      assert.deepEqual(told(when), [], when);
     }
   });
 

@@ -28,10 +28,45 @@ interface Names {
 
 type Call = CelExpr & { readonly k: 'call' };
 
-/** Comparisons of what a request has with a text that it can never be. */
+/** Comparisons of what a request has with a text that it can never be, and looks for what it can never have. */
 export function unknownNames(expr: CelExpr, known: KnownNames): readonly UnknownName[] {
   const inside = partsOf(expr).flatMap((part) => unknownNames(part, known));
-  return expr.k === 'call' ? [...unknownIn(expr, known), ...inside] : inside;
+  const own = [...(expr.k === 'call' ? unknownIn(expr, known) : []), ...headerNeverThere(expr)];
+  return [...own, ...inside];
+}
+
+/** Proxies hand on names in lower case, and refuse requests with others than these. */
+const headerThere = /^[a-z0-9!#$%&'*+.^`|~-]+$/;
+
+/** A header that is looked up by a name which no request can have here. */
+function headerNeverThere(expr: CelExpr): readonly UnknownName[] {
+  const name = headerIn(expr);
+  if (name === undefined || headerThere.test(name) || !('at' in expr)) return [];
+  const nearest = name.toLowerCase().replaceAll('_', '-');
+  return [
+    {
+      ...{ at: expr.at, length: expr.len, name },
+      expected: 'the name of a header in lower case, without `_`: no other reaches a rule',
+      nearest: headerThere.test(nearest) ? nearest : undefined,
+    },
+  ];
+}
+
+function headerIn(expr: CelExpr): string | undefined {
+  const isHeaders = (of: CelExpr | undefined): boolean =>
+    of?.k === 'var' && (of.name === 'request.headers' || of.name === 'request.header_values');
+  switch (expr.k) {
+    case 'hasKey':
+      return isHeaders(expr.of) ? expr.key : undefined;
+    case 'get':
+      return isHeaders(expr.of) && expr.key.k === 'string' ? expr.key.v : undefined;
+    case 'call': {
+      const [key, of] = expr.args;
+      return expr.fn === 'in' && key?.k === 'string' && isHeaders(of) ? key.v : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
 function unknownIn(call: Call, known: KnownNames): readonly UnknownName[] {
