@@ -161,6 +161,21 @@ describe('a commit of which only desks hear', () => {
   });
 });
 
+describe('a workload that comes while its commit is on its way', () => {
+  it('is told to its desk as ahead: what a wave waits for is what the desk was told', () => {
+    const { plane, accept, told, subscribe } = planeOf();
+    accept('c1', files('/x'));
+    subscribe();
+    accept('c2', files('/y'));
+    const late = { ...workloadOf('a'), id: 'a-v2' as WorkloadId };
+    plane.reach(new Set(['a-v1' as WorkloadId, late.id]));
+    assert.deepEqual(told.at(-1)?.ahead?.proxies, ['a-v1']);
+    plane.report('local', [workloadOf('a'), late, workloadOf('b')]);
+    assert.deepEqual(told.at(-1)?.ahead?.proxies, ['a-v1', 'a-v2']);
+    assert.equal(told.at(-1)?.version, plane.policyVersion('local'));
+  });
+});
+
 describe('a policy that a desk cannot read', () => {
   it('is told as refused until it has another one, and the last one holds', async (t) => {
     const desk = new PolicyDesk({

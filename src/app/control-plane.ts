@@ -224,6 +224,8 @@ export class ControlPlane {
     this.#inventory = inventory;
     this.#byId = undefined;
     this.#forgetPolicies();
+    // Whoever comes while its commit is on its way is ahead, too.
+    if (this.#ahead.size > 0) this.#tellPolicies();
     if (this.#intent.kind === 'running') this.publisher.update(inventory);
     return true;
   }
