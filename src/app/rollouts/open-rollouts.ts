@@ -45,7 +45,7 @@ export function rolloutMoves(plane: ControlPlane, watchMs: () => number): Rollou
 interface OpenRolloutsParts {
   readonly plane: ControlPlane;
   readonly moves: RolloutPlane;
-  readonly fleet: Pick<Fleet, 'status' | 'watchers'>;
+  readonly fleet: Pick<Fleet, 'status'>;
   readonly store: Pick<Store, 'record'>;
   readonly signals: SignalLog;
   readonly applications: ApplicationLog;
@@ -128,10 +128,13 @@ export function standingOf(
   };
 }
 
-/** An agent that is away is not waited for, as a proxy is not. */
-function deskOf({ fleet, plane, desks }: Parameters<typeof standingOf>[0], proxy: WorkloadId) {
+/**
+ * An agent that is away is not waited for, as a proxy is not; nor one that another replica tells, which may be of another
+ * version and call the same policy otherwise.
+ */
+function deskOf({ plane, desks }: Parameters<typeof standingOf>[0], proxy: WorkloadId) {
   const host = plane.workload(proxy)?.host;
-  if (host === undefined || fleet.watchers(host) === 0) return 'unknown';
+  if (host === undefined || plane.watchers(host) === 0) return 'unknown';
   return desks.of(host, plane.policyVersion(host));
 }
 

@@ -39,7 +39,8 @@ function world(watchers: number) {
   const status = { connected: true, converged: true, rejected: [] } as unknown as ReturnType<
     Fleet['status']
   >;
-  const fleet = { status: () => status, watchers: () => watchers };
+  const fleet = { status: () => status };
+  for (let count = 0; count < watchers; count += 1) plane.subscribe('local', () => {});
   const desks = new DeskLog();
   const wanted = plane.policyVersion('local') ?? '';
   return { desks, before, wanted, standing: () => standingOf({ plane, fleet, desks }, proxy) };
@@ -55,7 +56,7 @@ describe('whether a proxy has a commit', () => {
     assert.equal(standing().converged, true);
   });
 
-  it('is not asked of an agent that is away, nor of one that tells nothing of its policy', () => {
+  it('is not asked of an agent that is away or told by another replica, nor of one that tells nothing of its policy', () => {
     const away = world(0);
     away.desks.take('local', { policy: 'old' });
     assert.equal(away.standing().converged, true);
