@@ -223,7 +223,7 @@ export class ControlPlane {
     this.#hosts = hosts;
     this.#inventory = inventory;
     this.#byId = undefined;
-    this.#forgetPolicies();
+    this.#forgetPolicies(given.map(([host]) => host));
     // Whoever comes while its commit is on its way is ahead, too.
     if (this.#ahead.size > 0) this.#tellPolicies();
     if (this.#intent.kind === 'running') this.publisher.update(inventory);
@@ -273,7 +273,7 @@ export class ControlPlane {
    */
   reach(proxies: ReadonlySet<WorkloadId>): void {
     this.#ahead = proxies;
-    this.#tellPolicies();
+    this.#policiesChanged();
     this.publisher.reach(proxies);
   }
 
@@ -282,7 +282,7 @@ export class ControlPlane {
     this.#policies.settle();
     this.#previous = undefined;
     this.#ahead = new Set();
-    this.#tellPolicies();
+    this.#policiesChanged();
     this.publisher.settle();
     this.#moved();
   }
@@ -298,7 +298,7 @@ export class ControlPlane {
     this.#policies.withdraw();
     this.#previous = undefined;
     this.#ahead = new Set();
-    this.#tellPolicies();
+    this.#policiesChanged();
     this.publisher.withdraw();
     if (previous === undefined) return;
     const refused = finding && { commit, findings: [finding] };
@@ -317,7 +317,7 @@ export class ControlPlane {
   /** These are in effect, whatever runs and whatever is on its way. Desks first, as for `reach`. */
   grant(active: readonly Grant[]): void {
     this.#policies.grant(active);
-    this.#tellPolicies();
+    this.#policiesChanged();
     this.publisher.grant(active);
   }
 
@@ -338,24 +338,33 @@ export class ControlPlane {
     this.#subscribers.tell(this.#look);
   }
 
-  #tellPolicies(): void {
+  /** A commit or a grant came or went, or a wave came. */
+  #policiesChanged(): void {
     this.#forgetPolicies();
+    this.#tellPolicies();
+  }
+
+  #tellPolicies(): void {
     this.#subscribers.tellPolicies((host) => this.#policyOf(host));
   }
 
-  /** To be called when a commit, a workload or a grant came or went, or a wave came. */
-  #forgetPolicies(): void {
+  /** `of`: only these hosts run something else than before. */
+  #forgetPolicies(of?: readonly string[]): void {
     this.#aheadOnHost = undefined;
-    this.#policyOfHost.clear();
+    // What a desk of the pool answers by hangs on the workloads of all.
+    if (of === undefined || this.#deskPool.length > 0) this.#policyOfHost.clear();
+    else for (const host of of) this.#policyOfHost.delete(host);
+  }
+
+  /** Of what runs and of what is on its way. */
+  get #deskPool(): Mesh['deskPool'] {
+    return [this.mesh, this.#previous?.intent.mesh].flatMap((mesh) => mesh?.deskPool ?? []);
   }
 
   /** A rollout asks for each proxy that it touches, ten times a second. */
   #policyOf(host: string): PolicyUpdate | undefined {
-    const meshes = [this.mesh, this.#previous?.intent.mesh];
-    this.#aheadOnHost ??= aheadOn({
-      ...{ inventory: this.#inventory, ahead: this.#ahead },
-      pool: meshes.flatMap((mesh) => mesh?.deskPool ?? []),
-    });
+    const [inventory, ahead, pool] = [this.#inventory, this.#ahead, this.#deskPool];
+    this.#aheadOnHost ??= aheadOn({ inventory, ahead, pool });
     const known = this.#policyOfHost.get(host) ?? this.#policies.updateFor(this.#aheadOnHost(host));
     if (known !== undefined) this.#policyOfHost.set(host, known);
     return known;
