@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs';
 import type { LoggedDecision } from './decision-log.ts';
 
 /** How far the uses in a file were told of; its inode, since the file may be moved away. */
@@ -22,13 +22,8 @@ export class ToldUses {
   /** Where the file ends now. */
   end(): Told {
     try {
-      const fd = openSync(this.#file, 'r');
-      try {
-        const { ino: inode, size: bytes } = fstatSync(fd);
-        return { inode, bytes };
-      } finally {
-        closeSync(fd);
-      }
+      const { ino: inode, size: bytes } = statSync(this.#file);
+      return { inode, bytes };
     } catch {
       return { inode: 0, bytes: 0 };
     }

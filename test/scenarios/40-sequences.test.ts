@@ -6,6 +6,7 @@ import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
 import type { CommitReply } from '../../src/serve/api/wire-gate.ts';
 import { intentFolder } from '../support/intents.ts';
+import { rolloutBecomes } from '../support/rollout-becomes.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
 
 const versions = ['v1', 'v2', 'v3'];
@@ -70,19 +71,8 @@ describe('commits that come while a bad one is on its way, under load', () => {
     const more = `allow:\n  - { id: more-${count}, from: web, to: POST /more-${count} }\n`;
     return commit(name, (text) => text.replace('allow:\n', more), `permit ${count}`);
   };
-  const revision = async (id: string): Promise<Rollout | undefined> =>
-    (await get<RevisionsReply>(paths.revisions)).revisions.find((one) => one.commit === id);
-  const becomes = async (id: string, is: (rollout: Rollout) => boolean): Promise<void> => {
-    let last: Rollout | undefined;
-    await eventually(
-      async () => {
-        last = await revision(id).catch(() => undefined);
-        return last !== undefined && is(last);
-      },
-      25_000,
-      () => JSON.stringify(last),
-    );
-  };
+  const becomes = (id: string, is: (rollout: Rollout) => boolean): Promise<Rollout> =>
+    rolloutBecomes(mesh.layout.controlSocket, id, is);
   const verdict = async (id: string): Promise<string> => {
     const { verdict: known } = await get<CommitReply>(`${paths.verdicts}/${id}`);
     const said = known?.verdict;

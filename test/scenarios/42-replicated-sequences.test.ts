@@ -11,6 +11,7 @@ import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/ap
 import { intentFolder } from '../support/intents.ts';
 import { noPostgres } from '../support/postgres.ts';
 import { type ReplicaProcess, ReplicatedMesh } from '../support/replicated-mesh.ts';
+import { rolloutBecomes } from '../support/rollout-becomes.ts';
 import { eventually, startLoad } from '../support/running-mesh.ts';
 
 const versions = ['v1', 'v2', 'v3'];
@@ -92,23 +93,15 @@ describe('commits while control planes die, under load', { skip: noPostgres() ??
   };
   const get = <Reply>(at: ReplicaProcess, path: string): Promise<Reply> =>
     callApi(at.layout.controlSocket, { method: 'GET', path }) as Promise<Reply>;
-  const revision = async (at: ReplicaProcess, id: string): Promise<Rollout | undefined> =>
-    (await get<RevisionsReply>(at, paths.revisions)).revisions.find((one) => one.commit === id);
-  const becomes = async (
+  const becomes = (
     at: ReplicaProcess,
     id: string,
     is: (rollout: Rollout) => boolean,
-  ): Promise<void> => {
-    let last: Rollout | undefined;
-    await eventually(
-      async () => {
-        last = await revision(at, id).catch(() => undefined);
-        return last !== undefined && is(last);
-      },
-      30_000,
-      () => `${id}: ${JSON.stringify(last)}\n${at.output.slice(-4_000)}`,
-    );
-  };
+  ): Promise<Rollout> =>
+    rolloutBecomes(at.layout.controlSocket, id, is, {
+      withinMs: 30_000,
+      more: () => `\n${at.output.slice(-4_000)}`,
+    });
   const bad = (): string => mesh.push(api, (text) => text + denyAll, 'deny api');
   const good = (message?: string): string => {
     count += 1;

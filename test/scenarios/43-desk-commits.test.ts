@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Rollout } from '../../src/rollout/rollout.ts';
-import { callApi } from '../../src/serve/api/client.ts';
-import { paths, type RevisionsReply } from '../../src/serve/api/wire.ts';
 import { goodClaims, issuer, jwkOf, type pairs, signed } from '../../src/tokens/token.fixture.ts';
 import { intentFolder } from '../support/intents.ts';
-import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
+import { rolloutBecomes } from '../support/rollout-becomes.ts';
+import { RunningMesh, startLoad } from '../support/running-mesh.ts';
 
 const versions = ['v1', 'v2', 'v3'];
 const app =
@@ -75,18 +74,8 @@ describe('commits that change only what desks decide, under load', () => {
     mesh.commit(`${from} becomes ${to}`.slice(0, 60));
     return mesh.git('rev-parse', 'HEAD').trim();
   };
-  const becomes = async (id: string, is: (rollout: Rollout) => boolean): Promise<Rollout> => {
-    let last: Rollout | undefined;
-    const look = async (): Promise<boolean> => {
-      const reply = callApi(mesh.layout.controlSocket, { method: 'GET', path: paths.revisions });
-      const { revisions } = (await reply) as RevisionsReply;
-      last = revisions.find((one) => one.commit === id);
-      return last !== undefined && is(last);
-    };
-    await eventually(look, 25_000, () => JSON.stringify(last));
-    assert.ok(last);
-    return last;
-  };
+  const becomes = (id: string, is: (rollout: Rollout) => boolean): Promise<Rollout> =>
+    rolloutBecomes(mesh.layout.controlSocket, id, is);
   const denials = (): ReadonlyMap<string, number> =>
     new Map(
       callees.map((one) => [
