@@ -106,6 +106,71 @@ it('who had what another commit took the place of has nothing of that one until 
   assert.deepEqual([published.get('a-v1'), published.get('a-v2')], ['one', 'three']);
 });
 
+/** Two workloads of a service of which rules change, and what is said of commits. */
+function riding() {
+  const live: string[] = [];
+  const sent: string[] = [];
+  const publisher = new Publisher({
+    clock,
+    emit: (event) => void (event.kind === 'live' && live.push(event.commit)),
+    sink: { publish: (proxy) => void sent.push(proxy), retire: () => {} },
+  });
+  const permitting = (rule: string) =>
+    intentOf({
+      'mesh.yaml': meshFile,
+      'services/a.yaml': serviceFile('a', `allow:\n  - { from: b, to: GET /${rule} }\n`),
+      'services/b.yaml': serviceFile('b'),
+    });
+  const [one, two] = [workloadOf('a'), { ...workloadOf('a'), id: 'a-v2' as never }];
+  publisher.start(permitting('one'), [one, two], { id: 'one', subject: '' });
+  const propose = (rule: string, id: string) =>
+    publisher.propose(permitting(rule), { id, subject: '' });
+  return { publisher, propose, live, sent, one, two, both: new Set([one.id, two.id]) };
+}
+
+it('who has the same of a commit that was replaced is not waited for: it is sent nothing and confirms nothing', () => {
+  const { publisher, propose, live, sent, one, two, both } = riding();
+  propose('two', 'two');
+  publisher.reach(new Set([one.id]));
+  publisher.converged(one.id);
+  // The bad one between them was overtaken, and this takes out what that changed.
+  propose('two', 'three');
+  sent.length = 0;
+  publisher.reach(new Set([one.id]));
+  assert.deepEqual([sent, publisher.pending], [[], 'three']);
+  publisher.reach(both);
+  publisher.settle();
+  assert.deepEqual([sent, live], [[two.id], []]);
+  publisher.converged(two.id);
+  assert.deepEqual([live, publisher.pending], [['three'], undefined]);
+});
+
+it('who has the same of a commit that was replaced, and did not confirm it yet, is waited for', () => {
+  const { publisher, propose, live, one, both } = riding();
+  propose('two', 'two');
+  publisher.reach(both);
+  for (const id of both) if (id !== one.id) publisher.converged(id);
+  propose('two', 'three');
+  publisher.reach(both);
+  publisher.settle();
+  assert.deepEqual(live, []);
+  publisher.converged(one.id);
+  assert.deepEqual(live, ['three']);
+});
+
+it('who goes away before it has taken a commit is not waited for', () => {
+  const { publisher, propose, live, one, two, both } = riding();
+  propose('two', 'two');
+  publisher.reach(both);
+  publisher.converged(one.id);
+  publisher.settle();
+  assert.deepEqual(live, []);
+  publisher.update([one]);
+  assert.deepEqual(live, ['two']);
+  publisher.update([one, two]);
+  assert.deepEqual([live, publisher.pending], [['two'], undefined]);
+});
+
 it('what is granted beside Git goes to its proxies at once, and no commit is held against it', () => {
   const published: (readonly [string, Snapshot])[] = [];
   const publisher = new Publisher({

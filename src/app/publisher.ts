@@ -51,6 +51,8 @@ export class Publisher {
   #next: Side | undefined;
   #reached: ReadonlySet<WorkloadId> = nobody;
   readonly #published = new Map<WorkloadId, Published>();
+  /** Those that have taken all of what they were sent last. */
+  readonly #settled = new Set<WorkloadId>();
   #pending: PendingCommit | undefined;
 
   constructor(options: {
@@ -153,9 +155,14 @@ export class Publisher {
 
   /** To be called when a proxy has taken all of its present snapshot. */
   converged(proxy: WorkloadId): void {
-    // What it has taken may be what ran before, as long as its wave has not come.
-    if (this.#next !== undefined && !this.#reached.has(proxy)) return;
-    if (this.#pending?.waiting.delete(proxy) === true) this.#announce();
+    this.#settled.add(proxy);
+    if (this.#isThere(proxy) && this.#pending?.waiting.delete(proxy) === true) this.#announce();
+  }
+
+  /** What it has taken may be what ran before, as long as its wave has not come. */
+  #isThere(proxy: WorkloadId): boolean {
+    const isReached = this.#next === undefined || this.#reached.has(proxy);
+    return isReached && this.#settled.has(proxy);
   }
 
   /** Compiling again what was compiled of this very intent and of equal workloads would give the same. */
@@ -196,19 +203,34 @@ export class Publisher {
   }
 
   #sendTo(proxies: ReadonlySet<WorkloadId>): void {
-    for (const id of proxies) {
-      const side = this.#sideOf(id);
-      const now = publishedOf(side, id);
-      const before = this.#published.get(id);
-      if (side === undefined || now === undefined) {
-        if (this.#published.delete(id)) this.#sink.retire(id);
-        continue;
-      }
-      this.#published.set(id, now);
-      if (before === undefined || !samePublished(before, now)) {
-        this.#sink.publish(id, now.snapshot, now.onDemand, side.commit.id);
-      }
+    const waited = this.#pending?.waiting.size ?? 0;
+    for (const id of proxies) this.#sendOne(id);
+    const waiting = this.#pending?.waiting ?? nobody;
+    // Who had the same of another commit, or of what ran, was sent nothing and has nothing to confirm.
+    for (const id of waiting) if (this.#isThere(id)) this.#pending?.waiting.delete(id);
+    if (waiting.size < waited) this.#announce();
+  }
+
+  #sendOne(id: WorkloadId): void {
+    const side = this.#sideOf(id);
+    const now = publishedOf(side, id);
+    const before = this.#published.get(id);
+    if (side === undefined || now === undefined) {
+      if (before !== undefined) this.#retire(id);
+      return;
     }
+    this.#published.set(id, now);
+    if (before !== undefined && samePublished(before, now)) return;
+    this.#settled.delete(id);
+    this.#sink.publish(id, now.snapshot, now.onDemand, side.commit.id);
+  }
+
+  /** Nobody waits for who is not there any more. */
+  #retire(id: WorkloadId): void {
+    this.#published.delete(id);
+    this.#settled.delete(id);
+    this.#pending?.waiting.delete(id);
+    this.#sink.retire(id);
   }
 
   #announce(): void {
