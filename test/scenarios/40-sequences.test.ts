@@ -137,6 +137,14 @@ describe('commits that come while a bad one is on its way, under load', () => {
     assert.match(await verdict(last), /^(superseded by|CH4221|accepted)/);
   });
 
+  it('one that changes nothing more is live when all have what it took the place of', async () => {
+    await becomes(good('api'), ({ state }) => state.kind === 'watching');
+    mesh.commit('nothing');
+    await mesh.live();
+    await isGoodAgain();
+    assert.equal(await verdict(head()), 'accepted');
+  });
+
   it('a bad one that comes while the last wave takes a good one reaches one proxy', async () => {
     const who = await denied(async () => {
       const before = good('api');
