@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type LedgerEntry, resourceId } from '../base/ledger.ts';
 import { nearestName } from '../base/nearest.ts';
+import { refusedFrom } from '../compile/refused-parts.ts';
 import { shortType } from '../compile/resource.ts';
 import type { ProxyState } from '../explain/proxy-state.ts';
 import { tokenKinds } from '../explain/tokens-at.ts';
@@ -99,7 +100,8 @@ async function resourcesOf(store: Store, state: ProxyState): Promise<ProxyResour
   return Promise.all(
     rows.map(async (row) => {
       const made = await store.resource(resourceId(row));
-      return { ...row, from: made?.from ?? [], commit: made?.commit };
+      const from = made === undefined ? [] : refusedFrom(made, row.message ?? '');
+      return { ...row, from, commit: made?.commit };
     }),
   );
 }

@@ -90,7 +90,10 @@ export class ProxyLedger {
 
   #made(resource: Resource, commit: string): MadeResource {
     const { typeUrl, name, version, bytes } = resource;
-    const from = resource.from.map(({ file, line }) => ({ file, line }));
+    const from = resource.from.map(({ file, line, part }) => ({
+      ...{ file, line },
+      ...(part === undefined ? {} : { part }),
+    }));
     const atMs = this.#options.clock.nowMs();
     return { type: shortType(typeUrl), name, version, atMs, commit, from, bytes };
   }

@@ -1,5 +1,6 @@
 import { resourceId } from '../base/ledger.ts';
 import type { Workload, WorkloadId } from '../compile/inventory.ts';
+import { refusedFrom } from '../compile/refused-parts.ts';
 import { commitKinds, commitsAt } from '../explain/commits-at.ts';
 import type { ProxyState } from '../explain/proxy-state.ts';
 import type { ServiceName, VersionName } from '../model/types.ts';
@@ -77,7 +78,8 @@ async function rejectedAt(store: Store, { refused: all }: ProxyState): Promise<R
     for (const [name, { version, message, atMs: sinceMs }] of byName) {
       const made = await store.resource(resourceId({ type, name, version }));
       const resource = `${type} ${name}`;
-      const from = made?.from ?? [];
+      const places = made === undefined ? [] : refusedFrom(made, message);
+      const from = places.map(({ file, line }) => ({ file, line }));
       found.push({ resource, version, state: 'rejected', sinceMs, message, from });
     }
   }

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { LedgerKind } from '../base/ledger.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
-import { shortType } from '../compile/resource.ts';
+import { type MadeAt, shortType } from '../compile/resource.ts';
+import type { MeshEvent } from '../serve/api/wire.ts';
 import type { XdsEvent } from '../serve/xds/events.ts';
 import type { Store } from '../store/store.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -29,13 +30,10 @@ export function xdsEventSink(options: {
         plane.events.emit({ kind: event.kind, proxy: event.proxy });
         proxies.linked(event);
         return;
-      case 'nacked': {
-        const resource = `${shortType(event.type)} ${event.names.join(', ')}`.trim();
-        const { proxy, message, from } = event;
-        plane.events.emit({ kind: 'nacked', proxy, resource, message, from });
+      case 'nacked':
+        plane.events.emit(refusalOf(event));
         proxies.refused(event);
         return;
-      }
       case 'acked':
         proxies.accepted(event);
         return;
@@ -77,4 +75,11 @@ export function xdsEventSink(options: {
         return;
     }
   };
+}
+
+function refusalOf(event: Extract<XdsEvent, { readonly kind: 'nacked' }>): MeshEvent {
+  const { proxy, message } = event;
+  const resource = `${shortType(event.type)} ${event.names.join(', ')}`.trim();
+  const from = event.from.map(({ part, ...at }: MadeAt) => at);
+  return { kind: 'nacked', proxy, resource, message, from };
 }

@@ -64,6 +64,13 @@ export interface LedgerEntry {
 
 export type NewLedgerEntry = Omit<LedgerEntry, 'seq' | 'kind'> & { readonly kind: LedgerKind };
 
+/** A line that made a resource, or the part of it that is named: a route as `service/route`. */
+export interface MadePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly part?: string;
+}
+
 /** An xDS resource as it was once made: what a version in the ledger stands for. Equal content is kept once. */
 export interface MadeResource {
   /** Short name of the type, such as `Cluster`. */
@@ -74,7 +81,7 @@ export interface MadeResource {
   readonly atMs: number;
   /** The first commit that made it; the places are lines of that commit. */
   readonly commit: string;
-  readonly from: readonly { readonly file: string; readonly line: number }[];
+  readonly from: readonly MadePlace[];
   readonly bytes: Uint8Array;
 }
 

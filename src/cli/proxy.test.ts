@@ -49,4 +49,20 @@ describe('chancery proxy', () => {
     const text = proxyText(made, { color: false, width: 80 });
     assert.match(text, /services\/reports.yaml:1 \+2 +a{12}/);
   });
+
+  it('each route has a row with its line, and one that was refused stands beside its resource', () => {
+    const file = 'services/payments.yaml';
+    const whole = { file: 'services/checkout.yaml', line: 1 };
+    const beta = { file, line: 27, part: 'payments/x-beta-1' };
+    const rest = { file, line: 30, part: 'payments/default' };
+    const fine = resource('RouteConfiguration', 'egress', { from: [whole, beta, rest] });
+    const text = proxyText({ ...reply, resources: [fine] }, { color: false, width: 80 });
+    assert.match(text, /\n {2}egress +accepted +5 s +services\/checkout.yaml:1 +a{12}\n/);
+    assert.match(text, /\n {4}payments\/x-beta-1 +services\/payments.yaml:27\n/);
+    assert.match(text, /\n {4}payments\/default +services\/payments.yaml:30$/);
+    const from = [rest, whole, beta];
+    const bad = resource('RouteConfiguration', 'egress', { state: 'rejected', from });
+    const refused = proxyText({ ...reply, resources: [bad] }, { color: false, width: 80 });
+    assert.match(refused, /egress +rejected +5 s +services\/payments.yaml:30 +a{12}\n/);
+  });
 });

@@ -16,7 +16,7 @@ import { paint, type Terminal } from './terminal.ts';
 const usage: Help = {
   usage: 'proxy PROXY [DIR] [--at TIME] [--json]',
   text: [
-    'What a proxy runs, or ran at a time, and the lines and the commit that made it: the first line, and as +N how many others had a part in it (--json has all).',
+    'What a proxy runs, or ran at a time, and the lines and the commit that made it: the first line, and as +N how many others had a part in it (--json has all). Each route of what it calls has its own line.',
     '0: it has taken all that is meant for it; 2: it refused something, waits for something, or is away.',
     'TIME: 14:02, "yesterday 14:02", "10m ago", 2026-03-01T14:02:00Z.',
     ...targetHelp,
@@ -60,13 +60,16 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
   );
   const rows = [...byType].flatMap(([type, all]) => [
     [paint(terminal, 'bold', type)],
-    ...all.map((one) => [
-      `  ${one.name}`,
-      paint(terminal, one.state === 'accepted' ? 'green' : 'red', one.state),
-      one.sinceMs === undefined ? '' : span(atMs - one.sinceMs),
-      placesText(one),
-      shortCommit(one.commit ?? ''),
-      one.version.slice(0, 8),
+    ...all.flatMap((one) => [
+      [
+        `  ${one.name}`,
+        paint(terminal, one.state === 'accepted' ? 'green' : 'red', one.state),
+        one.sinceMs === undefined ? '' : span(atMs - one.sinceMs),
+        placesText(one),
+        shortCommit(one.commit ?? ''),
+        one.version.slice(0, 8),
+      ],
+      ...partRows(one),
     ]),
   ]);
   // The version is for scripts.
@@ -87,9 +90,17 @@ export function proxyText(reply: ProxyReply, terminal: Pick<Terminal, 'color' | 
   );
 }
 
-/** The most specific place, and how many others had a part in it; --json has all. */
-function placesText({ from: [first, ...others] }: ProxyResource): string {
+/** Each route, with the entry of `routes:` that it comes from, or the file that says nothing of them. */
+function partRows({ from }: ProxyResource): string[][] {
+  return from.flatMap((at) =>
+    at.part === undefined ? [] : [[`    ${at.part}`, '', '', placeText(at)]],
+  );
+}
+
+/** The most specific place, and how many others had a part in it; --json has all. Parts have rows of their own. */
+function placesText({ from: [first, ...more] }: ProxyResource): string {
   if (first === undefined) return '';
+  const others = first.part === undefined ? more.filter(({ part }) => part === undefined) : [];
   return others.length === 0 ? placeText(first) : `${placeText(first)} +${others.length}`;
 }
 

@@ -1,6 +1,5 @@
-import type { Position } from '../base/finding.ts';
 import { sameItems } from '../model/changes.ts';
-import type { Resource } from './resource.ts';
+import type { MadeAt, Resource } from './resource.ts';
 
 /** The resource from before where the new one says the same, so that who compares objects sees no change. */
 export function keepResource(known: Resource | undefined, next: Resource): Resource {
@@ -12,19 +11,23 @@ function sameResource(a: Resource, b: Resource): boolean {
     a.version === b.version &&
     a.name === b.name &&
     a.typeUrl === b.typeUrl &&
-    a.from.length === b.from.length &&
-    a.from.every((at, index) => samePosition(at, b.from[index]))
+    samePlaces(a.from, b.from)
   );
 }
 
-export function samePosition(a: Position, b: Position | undefined): boolean {
+export function samePlaces(a: readonly MadeAt[], b: readonly MadeAt[]): boolean {
+  return a.length === b.length && a.every((at, index) => samePlace(at, b[index]));
+}
+
+function samePlace(a: MadeAt, b: MadeAt | undefined): boolean {
   return (
     a === b ||
     (b !== undefined &&
       a.file === b.file &&
       a.line === b.line &&
       a.column === b.column &&
-      a.length === b.length)
+      a.length === b.length &&
+      a.part === b.part)
   );
 }
 

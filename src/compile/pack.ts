@@ -6,10 +6,9 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { type Any, AnySchema, type Duration, DurationSchema } from '@bufbuild/protobuf/wkt';
-import type { Position } from '../base/finding.ts';
 import { contentHash } from './content-hash.ts';
 import { type Encoded, embedded, embeddedText } from './encoded.ts';
-import type { Resource, TypeUrl } from './resource.ts';
+import type { MadeAt, Resource, TypeUrl } from './resource.ts';
 
 /** The literal form of a message: plain nested objects, never a message that exists already. */
 export type Init<Desc extends DescMessage> = Exclude<
@@ -54,7 +53,7 @@ export function resource<Desc extends DescMessage>(options: {
   readonly name: string;
   readonly schema: Desc;
   readonly message: MessageShape<Desc>;
-  readonly from: readonly Position[];
+  readonly from: readonly MadeAt[];
   /** Mixed into the version: see rule G1 for endpoints. */
   readonly versionSalt?: string;
 }): Resource {

@@ -18,6 +18,12 @@ export function shortType(type: TypeUrl): string {
   return type.slice(type.lastIndexOf('.') + 1);
 }
 
+/** A place in the intent that made a resource, or a part of it. */
+export interface MadeAt extends Position {
+  /** For routes: `service/route`. Undefined: it made the whole. */
+  readonly part?: string;
+}
+
 /** One xDS resource, encoded once and shared by every proxy that has it. */
 export interface Resource {
   readonly typeUrl: TypeUrl;
@@ -26,8 +32,8 @@ export interface Resource {
   readonly version: string;
   /** The serialized message: the `value` of the `google.protobuf.Any`. */
   readonly bytes: Uint8Array;
-  /** The places in the intent that made it, most specific first; shown with a NACK. */
-  readonly from: readonly Position[];
+  /** The places in the intent that made it: of the whole, most specific first, then of parts. Shown with a NACK. */
+  readonly from: readonly MadeAt[];
 }
 
 /** All resources of one proxy, by type and name. Immutable; unchanged resources are the same objects. */

@@ -1,4 +1,3 @@
-import type { Position } from '../base/finding.ts';
 import {
   type RetryPolicySchema,
   type RouteActionSchema,
@@ -12,7 +11,7 @@ import { embedded, joined } from './encoded.ts';
 import { envoyMatch } from './match.ts';
 import { authzFilter, egressRoutes, metadataKey, versionCluster } from './names.ts';
 import { duration, encode, encodedResource, type Init } from './pack.ts';
-import { type Resource, typeUrls } from './resource.ts';
+import { type MadeAt, type Resource, typeUrls } from './resource.ts';
 import { templated } from './template.ts';
 
 type EnvoyRoute = Init<typeof RouteSchema>;
@@ -25,23 +24,35 @@ const defaultRetryCount = 2;
 /** Methods that RFC 9110 section 9.2.1 calls safe. */
 const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
 
-/** How every caller reaches one service, as a field of its routes; encoded once and copied into those of all of them. */
-export function virtualHostBytes(mesh: Mesh, service: Service): Uint8Array {
+/** A field of the routes, encoded once and copied into those of each caller. */
+export interface VirtualHostPart {
+  readonly bytes: Uint8Array;
+  /** Of each of its routes. */
+  readonly from: readonly MadeAt[];
+}
+
+/** How every caller reaches one service. */
+export function virtualHostPart(mesh: Mesh, service: Service): VirtualHostPart {
   const bytes = encode(VirtualHostSchema, {
     name: service.name,
     domains: [service.name],
     routes: service.routes.flatMap((route) => envoyRoutes(mesh, service, route)),
     includeRequestAttemptCount: true,
   });
-  return joined([embedded(virtualHostsField, [bytes])]);
+  const from = service.routes.map((route) => ({ ...route.at, part: partName(service, route) }));
+  return { bytes: joined([embedded(virtualHostsField, [bytes])]), from };
+}
+
+function partName(service: Service, route: Route): string {
+  return `${service.name}/${route.id}`;
 }
 
 function envoyRoutes(mesh: Mesh, service: Service, route: Route): EnvoyRoute[] {
   const timeoutMs = route.timeoutMs ?? mesh.defaults.timeoutMs;
   const build = (suffix: string, retryPolicy: RetryInit, methods?: readonly string[]) => ({
-    name: `${service.name}/${route.id}${suffix}`,
+    name: `${partName(service, route)}${suffix}`,
     match: envoyMatch(route.match, methods),
-    metadata: { filterMetadata: { [metadataKey]: { route: `${service.name}/${route.id}` } } },
+    metadata: { filterMetadata: { [metadataKey]: { route: partName(service, route) } } },
     action: {
       case: 'route' as const,
       value: { ...target(service, route), timeout: duration(timeoutMs), retryPolicy },
@@ -104,7 +115,7 @@ function failedToo(retry: Retry): RetryInit {
  */
 export function egressRouteConfiguration(options: {
   readonly caller: Service;
-  readonly virtualHosts: readonly { readonly bytes: Uint8Array; readonly at: Position }[];
+  readonly virtualHosts: readonly VirtualHostPart[];
 }): Resource {
   const { caller, virtualHosts } = options;
   return encodedResource({
@@ -117,7 +128,7 @@ export function egressRouteConfiguration(options: {
       embedded(virtualHostsField, [unknownDestination(caller.name)]),
       afterVirtualHosts,
     ]),
-    from: [caller.at, ...virtualHosts.map(({ at }) => at)],
+    from: [caller.at, ...virtualHosts.flatMap(({ from }) => from)],
   });
 }
 

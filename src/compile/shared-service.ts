@@ -1,11 +1,10 @@
-import type { Position } from '../base/finding.ts';
 import type { Mesh, Service } from '../model/types.ts';
 import { serviceCluster } from './clusters.ts';
 import { versionEndpoints } from './endpoints.ts';
 import type { Workload } from './inventory.ts';
-import { keepList, keepResource, samePosition } from './keep.ts';
+import { keepList, keepResource, samePlaces } from './keep.ts';
 import type { Resource } from './resource.ts';
-import { virtualHostBytes } from './routes-egress.ts';
+import { type VirtualHostPart, virtualHostPart } from './routes-egress.ts';
 
 /** What a service is to all of its callers; compiled once and shared by their proxies. */
 export interface SharedService {
@@ -13,12 +12,6 @@ export interface SharedService {
   readonly virtualHost: VirtualHostPart;
   readonly clusters: readonly Resource[];
   readonly endpoints: readonly Resource[];
-}
-
-/** A field of the routes, encoded once and copied into those of each caller. */
-interface VirtualHostPart {
-  readonly bytes: Uint8Array;
-  readonly at: Position;
 }
 
 /** `known` is what it was before; it is kept where it says the same. */
@@ -40,17 +33,16 @@ function compileWays(
   const clusters = service.versions.map((version, index) =>
     keepResource(known?.clusters[index], serviceCluster(mesh, service, version)),
   );
-  const virtualHost = { bytes: virtualHostBytes(mesh, service), at: service.at };
   return {
     service,
-    virtualHost: keepVirtualHost(known?.virtualHost, virtualHost),
+    virtualHost: keepVirtualHost(known?.virtualHost, virtualHostPart(mesh, service)),
     clusters: keepList(known?.clusters, clusters),
     endpoints: known?.endpoints ?? [],
   };
 }
 
 function keepVirtualHost(known: VirtualHostPart | undefined, next: VirtualHostPart) {
-  if (known === undefined || !samePosition(known.at, next.at)) return next;
+  if (known === undefined || !samePlaces(known.from, next.from)) return next;
   return Buffer.compare(known.bytes, next.bytes) === 0 ? known : next;
 }
 

@@ -39,7 +39,7 @@ describe('what changes from one revision to another', () => {
       routes?.proxies.map(({ proxy }) => proxy),
       ['web-v1'],
     );
-    assert.deepEqual(routes?.after?.at, { file: 'services/shop.yaml', line: 7 });
+    assert.deepEqual(routes?.after?.at, { file: 'services/shop.yaml', line: 8 });
     assert.equal(routes?.before?.at?.file, 'services/shop.yaml');
     const timeout = routes?.fields.find(({ path }) => path.endsWith('timeout'));
     assert.equal(timeout?.after, '7s');

@@ -13,7 +13,9 @@ import {
   endpoints,
   listener,
   onDemandFilter,
+  routeConfiguration,
   routes,
+  routeTo,
   snapshot,
 } from '../support/xds-resources.ts';
 
@@ -152,6 +154,21 @@ describe('xDS rules, judged by the real Envoy', { timeout: 90_000 }, () => {
       envoy.events.some(({ kind }) => kind === 'disconnected'),
       false,
     );
+  });
+
+  it('the route that is refused is named with its own line, of several', async () => {
+    const at = (line: number) => ({ file: 'services/pay.yaml', line, column: 1, length: 1 });
+    const from = [at(1), { ...at(7), part: 'pay/one' }, { ...at(9), part: 'pay/two' }];
+    const { action, ...nowhere } = routeTo({ cluster: 'b' });
+    const words: string[] = [];
+    for (const bad of [nowhere, routeTo({ regex: '/b(' })]) {
+      const one = { name: 'pay/one', ...routeTo({ cluster: 'a' }) };
+      const made = routeConfiguration('r', [one, { name: 'pay/two', ...bad }], from);
+      await envoy.publishAndSettle(snapshot(...base, made));
+      const [refused] = envoy.service.status('p').rejected;
+      words.push(`${refused?.message} at ${refused?.from[0]?.line}`);
+    }
+    assert.deepEqual(words, []);
   });
 
   it('D8 a listener whose address is taken is refused, and the stream goes on', async () => {

@@ -71,6 +71,9 @@ describe('what ran when, and from which line', () => {
       const lines = readFileSync(join(mesh.dir, place.file), 'utf8').split('\n');
       assert.ok(place.line <= lines.length);
     }
+    const text = readFileSync(join(mesh.dir, 'services/payments.yaml'), 'utf8').split('\n');
+    const split = routes(was)?.from.find(({ part }) => part === 'payments/default');
+    assert.match(text[(split?.line ?? 0) - 1] ?? '', /- split: \{ v1: 90/);
     mesh.edit('services/payments.yaml', (text) => text.replace(/v1: 90, v2: 10/, 'v1: 50, v2: 50'));
     mesh.commit('an even split');
     await mesh.said(/live +[0-9a-f]{12} on/);

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import { clustersOnDemand } from '../../src/compile/on-demand.ts';
 import { any, duration, type Init, resource } from '../../src/compile/pack.ts';
-import { type Resource, type Snapshot, typeUrls } from '../../src/compile/resource.ts';
+import { type MadeAt, type Resource, type Snapshot, typeUrls } from '../../src/compile/resource.ts';
 import {
   Cluster_DiscoveryType,
   ClusterSchema,
@@ -10,6 +10,7 @@ import {
 import { ApiVersion } from '../../src/gen/envoy/config/core/v3/config_source_pb.js';
 import { ClusterLoadAssignmentSchema } from '../../src/gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import { ListenerSchema } from '../../src/gen/envoy/config/listener/v3/listener_pb.js';
+import type { RouteSchema } from '../../src/gen/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../../src/gen/envoy/config/route/v3/route_pb.js';
 import { RouterSchema } from '../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { HttpConnectionManagerSchema } from '../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
@@ -78,6 +79,10 @@ type RouteTo =
   | { readonly regex: string };
 
 export function routes(name: string, to: RouteTo): Resource {
+  return routeConfiguration(name, [routeTo(to)]);
+}
+
+export function routeTo(to: RouteTo): Init<typeof RouteSchema> {
   const action =
     'header' in to
       ? { case: 'clusterHeader' as const, value: to.header }
@@ -86,16 +91,23 @@ export function routes(name: string, to: RouteTo): Resource {
     'regex' in to
       ? { case: 'safeRegex' as const, value: { regex: to.regex } }
       : { case: 'prefix' as const, value: '/' };
-  const route = {
+  return {
     match: { pathSpecifier },
-    action: { case: 'route' as const, value: { clusterSpecifier: action } },
+    action: { case: 'route', value: { clusterSpecifier: action } },
   };
+}
+
+export function routeConfiguration(
+  name: string,
+  all: readonly Init<typeof RouteSchema>[],
+  from: readonly MadeAt[] = [],
+): Resource {
   const message = create(RouteConfigurationSchema, {
     name,
-    virtualHosts: [{ name: 'all', domains: ['*'], routes: [route] }],
+    virtualHosts: [{ name: 'all', domains: ['*'], routes: [...all] }],
   });
   const schema = RouteConfigurationSchema;
-  return resource({ typeUrl: typeUrls.routes, name, schema, message, from: [] });
+  return resource({ typeUrl: typeUrls.routes, name, schema, message, from });
 }
 
 /** As in every proxy. */

@@ -1024,14 +1024,16 @@ export interface components {
             /** @constant */
             readonly alive: true;
         };
+        readonly MadePlace: {
+            readonly file: string;
+            readonly line: number;
+            readonly part?: string;
+        };
         readonly MadeReply: {
             readonly atMs: number;
             readonly bytes: string;
             readonly commit: string;
-            readonly from: readonly {
-                readonly file: string;
-                readonly line: number;
-            }[];
+            readonly from: readonly components["schemas"]["MadePlace"][];
             readonly name: string;
             readonly type: string;
             readonly version: string;
@@ -1145,10 +1147,7 @@ export interface components {
         };
         readonly ProxyResource: {
             readonly commit?: string;
-            readonly from: readonly {
-                readonly file: string;
-                readonly line: number;
-            }[];
+            readonly from: readonly components["schemas"]["MadePlace"][];
             readonly message?: string;
             readonly name: string;
             readonly sinceMs?: number;
@@ -1464,6 +1463,7 @@ export type JoinTokenReply = components['schemas']['JoinTokenReply'];
 export type LedgerEntry = components['schemas']['LedgerEntry'];
 export type LedgerReply = components['schemas']['LedgerReply'];
 export type LiveReply = components['schemas']['LiveReply'];
+export type MadePlace = components['schemas']['MadePlace'];
 export type MadeReply = components['schemas']['MadeReply'];
 export type MeshEvent = components['schemas']['MeshEvent'];
 export type PassedGate = components['schemas']['PassedGate'];

@@ -1,4 +1,4 @@
-import type { LedgerEntry, MadeResource } from '../../base/ledger.ts';
+import type { LedgerEntry, MadePlace, MadeResource } from '../../base/ledger.ts';
 
 /** GET /v1/ledger: newest first. */
 export interface LedgerReply {
@@ -25,7 +25,7 @@ export interface ProxyResource {
   readonly sinceMs?: number;
   readonly message?: string;
   /** Lines of that commit. Empty and undefined: it was made before what the ledger holds. */
-  readonly from: readonly { readonly file: string; readonly line: number }[];
+  readonly from: readonly MadePlace[];
   readonly commit?: string | undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { Position } from '../../base/finding.ts';
+import { refusedFrom } from '../../compile/refused-parts.ts';
 import { type Resource, type Snapshot, shortType, type TypeUrl } from '../../compile/resource.ts';
 import type { Present } from './exchange.ts';
 import { presentOf } from './sequencer.ts';
@@ -94,7 +95,7 @@ function stateOfProxy(
 /** Every resource that the stream is to have, as it has it. */
 export function resourceStatuses(context: StatusContext, stream: XdsStream): ResourceStatus[] {
   return resourcesOf(stream.snapshot).map((resource) => {
-    const { typeUrl, name, version, from } = resource;
+    const { typeUrl, name, version } = resource;
     const known = stream.types.get(typeUrl);
     const { state, sinceMs } = stateOf(context, known, resource);
     const isRefused = state === 'rejected' || state === 'quarantined';
@@ -106,7 +107,7 @@ export function resourceStatuses(context: StatusContext, stream: XdsStream): Res
       accepted: known?.acceptedVersion(name),
       state,
       sinceMs: context.wallMs(sinceMs),
-      refusal: isRefused ? { message: messageOf(known, resource), from } : undefined,
+      refusal: isRefused ? refusalOf(known, resource) : undefined,
     };
   });
 }
@@ -132,8 +133,9 @@ function stateOf(
   return { state: 'sent', sinceMs: known.waitingSinceMs ?? sinceMs };
 }
 
-function messageOf(known: TypeState | undefined, resource: Resource): string {
-  return known?.rejection(resource)?.message ?? 'refused by several other proxies';
+function refusalOf(known: TypeState | undefined, resource: Resource): Refusal {
+  const message = known?.rejection(resource)?.message ?? 'refused by several other proxies';
+  return { message, from: refusedFrom(resource, message) };
 }
 
 function rejectedBy(stream: XdsStream, context: StatusContext): RejectedResource[] {
@@ -153,13 +155,12 @@ function rejectedOf(
   return [...present.values()].flatMap((resource) => {
     const { state, sinceMs } = stateOf(context, known, resource);
     if (state !== 'rejected' && state !== 'quarantined') return [];
-    const { name, version, from } = resource;
+    const { name, version } = resource;
     return [
       {
         resource: `${shortType(resource.typeUrl)} ${name}`,
-        message: messageOf(known, resource),
+        ...refusalOf(known, resource),
         version,
-        from,
         state,
         sinceMs: context.wallMs(sinceMs),
       },

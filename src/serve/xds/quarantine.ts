@@ -1,4 +1,5 @@
 import type { Position } from '../../base/finding.ts';
+import { refusedFrom } from '../../compile/refused-parts.ts';
 import { type Resource, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 
 /** So many proxies must refuse the same content before the others are spared it (rule C11). */
@@ -61,7 +62,8 @@ export class Quarantine implements Quarantined {
     by: { readonly proxy: string; readonly message: string; readonly nowMs: number },
   ): boolean {
     if (resource.typeUrl === typeUrls.listener) return false;
-    const { typeUrl, name, version, from } = resource;
+    const { typeUrl, name, version } = resource;
+    const from = refusedFrom(resource, by.message);
     const key = keyOf(resource);
     const known = this.#refusals.get(key);
     if (isQuarantined(known) || known?.proxies.has(by.proxy)) return false;

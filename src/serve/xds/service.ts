@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Random, systemRandom } from '../../base/random.ts';
 import type { Result } from '../../base/result.ts';
+import { refusedFrom } from '../../compile/refused-parts.ts';
 import { type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 import type { CallStream } from '../grpc/call.ts';
 import type { Method } from '../grpc/method.ts';
@@ -346,7 +347,7 @@ export class XdsService {
   ): void {
     const { onEvent, clock } = this.#options;
     const names = rejected.map((resource) => resource.name);
-    const from = rejected.flatMap((resource) => resource.from);
+    const from = rejected.flatMap((resource) => refusedFrom(resource, message));
     onEvent({ kind: 'nacked', proxy, type, names, rejected, message, from });
     if (this.#options.quarantines === false) return;
     for (const resource of rejected) {
