@@ -18,6 +18,7 @@ import {
 import { temporaryFolder } from '../src/git/temporary-repository.ts';
 import { parseIntent } from '../src/model/parse.ts';
 import type { AgentUpdate } from '../src/serve/api/wire.ts';
+import { atOnce } from '../src/serve/authz/at-once.fixture.ts';
 import { meshFile, serviceFile, silent, treeOf, workloadOf } from './support/gate-world.ts';
 
 type PolicyUpdate = AgentUpdate & { readonly kind: 'policy' };
@@ -148,7 +149,7 @@ describe('a commit of which only desks hear', () => {
     for (const update of told) desk.take(update);
     const answers = (team: string) =>
       [{ proxy: 'a-v1' }, { proxy: 'a-v2' }, {}].map(({ proxy }) => {
-        const answer = desk.check(request('/w', { 'x-team': team }), 'a', proxy);
+        const answer = atOnce(desk.check(request('/w', { 'x-team': team }), 'a', proxy));
         return answer.ok && isAllowed(answer.value);
       });
     // The pool is not told which proxy asks, and goes with the last one.
@@ -190,7 +191,7 @@ describe('a policy that a desk cannot read', () => {
     desk.take({ kind: 'policy', version: 'later', document: { version: 99 } as never });
     assert.equal(desk.report.policy, good.version);
     assert.equal(desk.report.policyRefused?.version, 'later');
-    const answer = desk.check(request(), 'a', 'a-v1');
+    const answer = atOnce(desk.check(request(), 'a', 'a-v1'));
     assert.ok(answer.ok && isAllowed(answer.value));
     desk.take(good);
     assert.equal(desk.report.policyRefused, undefined);

@@ -380,7 +380,7 @@ export class Agent {
       this.#link.apart === undefined ? [] : [{ holder: hostHolder, reason: this.#link.apart }];
     return hostTroubles({
       apart: [...own, ...this.#identities.pool.apart],
-      ...{ cache: this.#cache, log: this.#desk.logProblem, workloads },
+      ...{ cache: this.#cache, desk: this.#desk.troubles, workloads },
       sockets: [...this.#sockets.all, ...workloads.flatMap(({ socket }) => socket ?? [])],
     });
   }

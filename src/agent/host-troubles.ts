@@ -4,8 +4,7 @@ import type { ProxyTrouble } from './proxy-watch.ts';
 
 export interface TroubleParts {
   readonly cache: { readonly file: string; readonly problem: string | undefined };
-  /** Of the decision log. */
-  readonly log: { readonly file: string; readonly reason: string } | undefined;
+  readonly desk: readonly HostTrouble[];
   readonly sockets: readonly Pick<KeptSocket, 'socket' | 'problem'>[];
   readonly workloads: readonly {
     readonly workload: { readonly id: string };
@@ -18,7 +17,7 @@ export interface TroubleParts {
 
 /** What below this agent fails now, while the host goes on. */
 export function hostTroubles(parts: TroubleParts): readonly HostTrouble[] {
-  const { cache, log, sockets, workloads, apart } = parts;
+  const { cache, desk, sockets, workloads, apart } = parts;
   return [
     ...workloads.flatMap(({ workload, proxyTrouble: trouble }): HostTrouble[] =>
       trouble ? [{ kind: `proxy-${trouble.kind}`, of: workload.id, reason: trouble.reason }] : [],
@@ -32,7 +31,7 @@ export function hostTroubles(parts: TroubleParts): readonly HostTrouble[] {
     ...(cache.problem === undefined
       ? []
       : [{ kind: 'not-kept', of: cache.file, reason: cache.problem } as const]),
-    ...(log ? [{ kind: 'not-logged', of: log.file, reason: log.reason } as const] : []),
+    ...desk,
   ];
 }
 
@@ -56,6 +55,8 @@ export function troubleText({ kind, of, reason }: HostTrouble): string {
       return `what this host holds cannot be kept in ${of}: ${reason}`;
     case 'not-logged':
       return `decisions cannot be written to ${of}: ${reason}`;
+    case 'not-recorded':
+      return `uses of break-glass grants cannot be recorded in ${of} and are denied: ${reason}`;
     case 'clock-apart':
       return `${of} keeps its certificate: ${reason}`;
   }

@@ -4,7 +4,7 @@ import type { Random } from '../base/random.ts';
 import { ok, type Result } from '../base/result.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
-import type { AgentUpdate, DecisionCounts, HostReport } from '../serve/api/wire.ts';
+import type { AgentUpdate, DecisionCounts, HostReport, HostTrouble } from '../serve/api/wire.ts';
 import {
   type Asker,
   type CheckHandler,
@@ -105,9 +105,16 @@ export class PolicyDesk {
     return { allowed, denied, faults, unavailable, sampledOut, lost: notKept };
   }
 
-  /** Of the log of its decisions. */
-  get logProblem(): { readonly file: string; readonly reason: string } | undefined {
-    return this.#decisions.problem;
+  /** What its files do not take. */
+  get troubles(): readonly HostTrouble[] {
+    const { problem } = this.#decisions;
+    const uses = this.#uses.trouble;
+    return [
+      ...(problem
+        ? [{ kind: 'not-logged', of: problem.file, reason: problem.reason } as const]
+        : []),
+      ...(uses ? [uses] : []),
+    ];
   }
 
   take(update: PolicyUpdate | TimeUpdate): void {

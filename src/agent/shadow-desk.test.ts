@@ -7,6 +7,7 @@ import { CheckRequestSchema } from '../gen/envoy/service/auth/v3/external_auth_p
 import { compilePolicy } from '../policy/compiled-policy.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { type Sketch, sketchPolicy } from '../policy/policy.fixture.ts';
+import { atOnce } from '../serve/authz/at-once.fixture.ts';
 import { checkHandler, newDeskCounters } from '../serve/authz/check-handler.ts';
 import type { SeenRequest } from './seen-request.ts';
 import { ShadowDesk } from './shadow-desk.ts';
@@ -66,7 +67,7 @@ function world(document: () => PolicyDocument = () => sketchPolicy(open)) {
     onOutcome: (outcome, asked) => desk.asked(outcome, asked),
   });
   const ask = (bytes: Uint8Array, service = 'pay'): string => {
-    const answer = check(bytes, service);
+    const answer = atOnce(check(bytes, service));
     assert.ok(answer.ok);
     return Buffer.from(answer.value).toString('hex');
   };
@@ -136,15 +137,15 @@ describe('a policy that rides along at a host', () => {
     );
   });
 
-  it('a grant stands beside both policies', () => {
+  it('a grant stands beside both policies', async () => {
     const { clock, desk, ride, policy } = world(granted);
     ride({ services: { web: [], pay: ['allow web POST /v1/charges'], stock: [] } });
     const ask = checkHandler({
       ...{ policy: () => policy, clock, nextId: () => 'd-1', onDecision: () => {} },
-      ...{ counters: newDeskCounters(), onUse: () => true },
+      ...{ counters: newDeskCounters(), onUse: () => Promise.resolve(true) },
       onOutcome: (outcome, asked) => desk.asked(outcome, asked),
     });
-    ask(question('GET', '/v1/charges'), 'pay');
+    await ask(question('GET', '/v1/charges'), 'pay');
     clock.advance(1);
     assert.deepEqual([desk.report?.totals.compared, desk.report?.totals.newlyDenied], [1, 0]);
   });

@@ -1,11 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs';
 import type { LoggedDecision } from './decision-log.ts';
-
-/** How far the uses in a file were told of; its inode, since the file may be moved away. */
-interface Told {
-  readonly inode: number;
-  readonly bytes: number;
-}
+import type { FileEnd } from './durable-lines.ts';
 
 /** More than an agent can write before it tells of it; what is beyond is in the file, and is not counted again. */
 const untoldBytesMax = 16 * 1024 * 1024;
@@ -20,7 +15,7 @@ export class ToldUses {
   }
 
   /** Where the file ends now. */
-  end(): Told {
+  end(): FileEnd {
     try {
       const { ino: inode, size: bytes } = statSync(this.#file);
       return { inode, bytes };
@@ -29,8 +24,8 @@ export class ToldUses {
     }
   }
 
-  /** What cannot be kept is told again after a restart: rather twice than never. */
-  keep(told: Told): void {
+  /** How far the uses in it were told of. What cannot be kept is told again after a restart: rather twice than never. */
+  keep(told: FileEnd): void {
     try {
       writeFileSync(this.#markFile, JSON.stringify(told), { mode: 0o600 });
     } catch {
@@ -54,9 +49,9 @@ export class ToldUses {
     }
   }
 
-  #kept(): Told | undefined {
+  #kept(): FileEnd | undefined {
     try {
-      return JSON.parse(readFileSync(this.#markFile, 'utf8')) as Told;
+      return JSON.parse(readFileSync(this.#markFile, 'utf8')) as FileEnd;
     } catch {
       return undefined;
     }

@@ -1,17 +1,17 @@
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { type Log, problemFields } from '../base/log.ts';
-import type { ReportedUse } from '../serve/api/wire.ts';
+import type { HostTrouble, ReportedUse } from '../serve/api/wire.ts';
 import type { LoggedDecision } from './decision-log.ts';
+import { DurableLines, type FileEnd } from './durable-lines.ts';
 import { ToldUses } from './told-uses.ts';
 
 interface UseLogOptions {
   /** The folder that holds `breakglass.jsonl`. */
   readonly dir: string;
-  readonly clock: Pick<Clock, 'after'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'after'>;
   readonly log: Log;
-  /** Called soon after a use, and not for each of many. */
+  /** Called soon after a use, and not for each of many; and when uses cannot be recorded any more, or again. */
   readonly onUse: () => void;
   readonly bytesMax?: number;
 }
@@ -23,21 +23,36 @@ const tellDelayMs = 100;
 const grantsMax = 100;
 /** One line in the log for each grant that was used in this. */
 const warnEveryMs = 60_000;
+/** A file that took nothing is tried again, also where nobody uses a grant. */
+const againMs = 5_000;
 
 /**
- * Uses of break-glass grants at this host. Each is with the file before its request goes through: it is written at once, with
- * no queue in which it could be lost, and where that fails the request is to be denied.
+ * Uses of break-glass grants at this host. Each is on the disk before its request goes through, and where that fails the request
+ * is to be denied.
  */
 export class UseLog {
   readonly #options: UseLogOptions;
   readonly #untold = new Map<string, { uses: number; lastMs: number }>();
   readonly #warned = new Set<string>();
   readonly #told: ToldUses;
+  readonly #lines: DurableLines;
+  /** Of what is counted. */
+  #end: FileEnd;
   #isTelling = false;
+  /** Why the file took nothing at last; undefined: it did. */
+  #problem: string | undefined;
+  /** Uses that were denied, and of which the file does not say so yet. */
+  #denied = 0;
+  #isTrying = false;
 
   constructor(options: UseLogOptions) {
     this.#options = options;
+    this.#lines = new DurableLines(
+      join(options.dir, 'breakglass.jsonl'),
+      options.bytesMax ?? bytesMaxUnlessSaid,
+    );
     this.#told = new ToldUses(this.file);
+    this.#end = this.#told.end();
     for (const { breakglass, timeMs } of this.#left()) {
       if (breakglass !== undefined) this.#count(breakglass, timeMs);
     }
@@ -55,17 +70,71 @@ export class UseLog {
   }
 
   get file(): string {
-    return join(this.#options.dir, 'breakglass.jsonl');
+    return this.#lines.file;
   }
 
-  /** False: it could not be written. */
-  write(decision: LoggedDecision): boolean {
+  /** While the file takes no uses. */
+  get trouble(): HostTrouble | undefined {
+    const reason = this.#problem;
+    return reason === undefined ? undefined : { kind: 'not-recorded', of: this.file, reason };
+  }
+
+  /** Whether it is on the disk. */
+  write(decision: LoggedDecision): Promise<boolean> {
     const { breakglass: grant, timeMs } = decision;
-    if (grant === undefined || !this.#append(`${JSON.stringify(decision)}\n`)) return false;
-    this.#warn(grant, decision);
-    this.#count(grant, timeMs);
-    this.#tellSoon();
-    return true;
+    if (grant === undefined) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#lines.append(JSON.stringify(decision), (end) => {
+        resolve(end.ok);
+        if (!end.ok) {
+          this.#denied += 1;
+          this.#fails(end.error);
+          return;
+        }
+        this.#takes(end.value);
+        this.#warn(grant, decision);
+        this.#count(grant, timeMs);
+        this.#tellSoon();
+      });
+    });
+  }
+
+  #takes(end: FileEnd): void {
+    this.#end = end;
+    if (this.#problem === undefined) return;
+    const { log, onUse } = this.#options;
+    this.#problem = undefined;
+    log.info('uses of break-glass grants are recorded again', { file: this.file });
+    onUse();
+  }
+
+  #fails(reason: string): void {
+    const { clock, log, onUse } = this.#options;
+    const isNew = this.#problem === undefined;
+    this.#problem = reason;
+    if (!this.#isTrying) clock.after(againMs, () => this.#sayDenied());
+    this.#isTrying = true;
+    if (!isNew) return;
+    const facts = { file: this.file, problem: reason };
+    log.error('uses of break-glass grants cannot be recorded and are denied', facts);
+    onUse();
+  }
+
+  /** A file that takes lines again says first how many uses it did not take, also where nobody uses a grant. */
+  #sayDenied(): void {
+    const uses = this.#denied;
+    const line = { kind: 'unrecorded', timeMs: this.#options.clock.nowMs(), uses };
+    this.#lines.append(JSON.stringify(line), (end) => {
+      this.#isTrying = false;
+      if (!end.ok) {
+        this.#fails(end.error);
+        return;
+      }
+      this.#denied -= uses;
+      this.#takes(end.value);
+      // Some that came while it was written.
+      if (this.#denied > 0) this.#fails('the disk took only a part');
+    });
   }
 
   #count(grant: string, timeMs: number): void {
@@ -87,30 +156,7 @@ export class UseLog {
       left.uses -= count;
       if (left.uses <= 0) this.#untold.delete(grant);
     }
-    if (uses.length > 0 && this.#untold.size === 0) this.#told.keep(this.#told.end());
-  }
-
-  /** Opened anew each time, so that the file can be moved away; uses are rare. */
-  #append(line: string): boolean {
-    const { bytesMax = bytesMaxUnlessSaid, log } = this.#options;
-    try {
-      const fd = openSync(this.file, 'a', 0o600);
-      try {
-        const { size } = fstatSync(fd);
-        const bytes = Buffer.from(line);
-        if (size + bytes.length > bytesMax) throw new Error(`${this.file} is full: move it away`);
-        // A part of a line is no record.
-        if (writeSync(fd, bytes) !== bytes.length) throw new Error('the disk is full');
-        return true;
-      } finally {
-        closeSync(fd);
-      }
-    } catch (error) {
-      log.error('a use of a break-glass grant cannot be recorded and is denied', {
-        ...problemFields(error),
-      });
-      return false;
-    }
+    if (uses.length > 0 && this.#untold.size === 0) this.#told.keep(this.#end);
   }
 
   #warn(grant: string, { id, principal, service, method, path }: LoggedDecision): void {

@@ -2,6 +2,7 @@ import { systemClock as clock } from '../base/clock.ts';
 import { tellingClock } from '../base/clock-watch.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
+import { refusedFrom } from '../compile/refused-parts.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
 import { openBreakglass } from './breakglass/open-breakglass.ts';
@@ -46,6 +47,7 @@ export async function openPlane(parts: PlaneParts) {
   const memory = new MemoryReturn({ clock, trim: mallocTrim() });
   const trouble: Trouble = new Trouble({ store, clock, status: (proxy) => xds.status(proxy) });
   const xds: XdsService = new XdsService({
+    refusedFrom,
     clock,
     authorize: proxyAuthorizer({
       workload: (id) => plane.workload(id),

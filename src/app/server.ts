@@ -281,7 +281,7 @@ async function serve(foundation: Foundation): Promise<() => Promise<void>> {
     throw error;
   });
   foundation.door.serve(operators);
-  operations.serving({ authority, notices });
+  operations.serving({ authority, notices, hostTroubles });
   notices.start();
   clockNotice.start();
   log.info('the control plane serves', { port, agentPort, trustDomain, kek: kek.id });

@@ -14,6 +14,7 @@ import { seeded } from '../../src/policy/random.fixture.ts';
 import { type RbacPlan, rbacPlan } from '../../src/policy/rbac-plan.ts';
 import { evaluatePlan } from '../../src/policy/rbac-plan-evaluate.fixture.ts';
 import { requestFacts } from '../../src/policy/request-facts.ts';
+import { atOnce } from '../../src/serve/authz/at-once.fixture.ts';
 import { policyTokens } from '../../src/tokens/token-verifier.ts';
 import {
   callee,
@@ -103,7 +104,7 @@ function byDesk(check: ReturnType<typeof deskOf>, request: PairRequest): Found {
       contextExtensions: { 'chancery.side': 'ingress' },
     },
   });
-  const response = check(toBinary(CheckRequestSchema, message), callee);
+  const response = atOnce(check(toBinary(CheckRequestSchema, message), callee));
   assert.ok(response.ok);
   const { httpResponse, dynamicMetadata } = fromBinary(CheckResponseSchema, response.value);
   const rule = dynamicMetadata?.['rule'];

@@ -8,6 +8,7 @@ import { tetherPrefix } from '../../src/app/child.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { ok } from '../../src/base/result.ts';
 import { accessLogFile } from '../../src/compile/names.ts';
+import { refusedFrom } from '../../src/compile/refused-parts.ts';
 import type { Snapshot } from '../../src/compile/resource.ts';
 import { EnvoyAdmin } from '../../src/envoy/admin.ts';
 import { resolveEnvoy } from '../../src/envoy/resolve.ts';
@@ -43,6 +44,7 @@ export class XdsEnvoy {
 
   #newService(): XdsService {
     return new XdsService({
+      refusedFrom,
       clock: systemClock,
       authorize: (_peer, node) => ok(node.id),
       onEvent: (event) => this.events.push(event),

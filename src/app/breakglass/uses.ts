@@ -17,7 +17,7 @@ const triesMax = 5;
 
 /** How often each grant was used, by what hosts report; one document for each grant and host. */
 export class GrantUses {
-  readonly #store: Pick<Store, 'get' | 'put' | 'record'>;
+  readonly #store: Pick<Store, 'get' | 'put' | 'record' | 'flush'>;
   readonly #metrics: Metrics<MetricName>;
   readonly #isKnown: UsesParts['isKnown'];
   /** By `GRANT HOST`. */
@@ -63,6 +63,7 @@ export class GrantUses {
       const entry: NewLedgerEntry = { atMs: nowMs, kind: useKind, subject: grant, facts };
       this.#store.record(entry);
     }
+    if (told.length > 0) await this.#store.flush();
   }
 
   async #add(id: string, more: Use): Promise<void> {
@@ -91,7 +92,7 @@ export class GrantUses {
 }
 
 interface UsesParts {
-  readonly store: Pick<Store, 'list' | 'get' | 'put' | 'remove' | 'record'>;
+  readonly store: Pick<Store, 'list' | 'get' | 'put' | 'remove' | 'record' | 'flush'>;
   readonly feed: Pick<Feed, 'follow'>;
   readonly metrics: Metrics<MetricName>;
   readonly isKnown: (grant: string) => Promise<boolean>;

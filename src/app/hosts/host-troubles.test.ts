@@ -50,6 +50,10 @@ describe('what hosts tell of that fails below them', () => {
     );
     assert.equal(found[5]?.found, 'ENOSPC');
     const of = (id: string, host: string) => told.hangs({ id: id as WorkloadId, host });
+    assert.deepEqual(
+      ['proxy-hangs', 'not-kept', 'not-recorded'].map((kind) => told.hosts.get(kind as never)),
+      [1, 1, 0],
+    );
     assert.deepEqual([of('web-0', 'a'), of('web-0', 'b'), of('else', 'a')], [true, false, false]);
   });
 });

@@ -39,6 +39,12 @@ const told: Readonly<Record<HostTroubleKind, Told>> = {
       `${of} on the host ${host} keeps the certificate that it has: the new one is of another time`,
     help: 'look at the clocks of the control planes (chronyc tracking); it renews by itself once they are right',
   },
+  'not-recorded': {
+    ...{ code: 'CH5429', severity: 'error' },
+    message: (of, host) =>
+      `the agent of the host ${host} cannot record uses of break-glass grants in ${of}; whom only a grant lets in is denied there`,
+    help: 'make room on its disk, or move the file to where such records are kept; the agent tries it every few seconds',
+  },
   'not-kept': {
     ...{ code: 'CH5429', severity: 'error' },
     message: (of, host) =>
@@ -59,6 +65,8 @@ const told: Readonly<Record<HostTroubleKind, Told>> = {
   },
 };
 
+const hostTroubleKinds = Object.keys(told) as readonly HostTroubleKind[];
+
 /** What hosts tell of themselves that fails below them. */
 export class HostTroubles {
   readonly #parts: HostTroublesParts;
@@ -75,15 +83,29 @@ export class HostTroubles {
   }
 
   look(): readonly Finding[] {
-    const { registry, reports } = this.#parts;
-    const all = registry.active.flatMap(({ name }) =>
-      (reports.last(name)?.report.health.troubles ?? []).map((trouble) => ({ name, trouble })),
-    );
-    const byKind = Map.groupBy(all, ({ trouble }) => trouble.kind);
+    const byKind = Map.groupBy(this.#all(), ({ trouble }) => trouble.kind);
     return Object.entries(told).flatMap(([kind, about]) =>
       (byKind.get(kind as HostTroubleKind) ?? [])
         .slice(0, shownMax)
         .map(({ name, trouble }) => finding(about, name, trouble)),
+    );
+  }
+
+  /** On how many hosts there is each kind. */
+  get hosts(): ReadonlyMap<HostTroubleKind, number> {
+    const byKind = Map.groupBy(this.#all(), ({ trouble }) => trouble.kind);
+    return new Map(
+      hostTroubleKinds.map((kind) => [
+        kind,
+        new Set(byKind.get(kind)?.map(({ name }) => name)).size,
+      ]),
+    );
+  }
+
+  #all(): readonly { readonly name: HostName; readonly trouble: HostTrouble }[] {
+    const { registry, reports } = this.#parts;
+    return registry.active.flatMap(({ name }) =>
+      (reports.last(name)?.report.health.troubles ?? []).map((trouble) => ({ name, trouble })),
     );
   }
 }

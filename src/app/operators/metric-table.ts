@@ -114,6 +114,7 @@ export const metricTable = {
     'reason',
     spanLosses,
   ),
+  chancery_host_troubles: gauge('Hosts on which something fails below the agent, by what.', 'kind'),
   chancery_breakglass_active: gauge('Break-glass grants that are in effect.'),
   chancery_breakglass_uses_total: counter('Requests that a break-glass grant let through.'),
   chancery_api_requests_total: {

@@ -10,6 +10,7 @@ import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { missingCommit } from '../first-commit.ts';
+import type { HostTroubles } from '../hosts/host-troubles.ts';
 import type { HostRegistry } from '../hosts/registry.ts';
 import type { Notices } from '../notices.ts';
 import type { Fleet } from '../replicas/fleet.ts';
@@ -36,6 +37,7 @@ interface OperationsParts {
 interface ServingParts {
   readonly authority: Authority;
   readonly notices: Notices;
+  readonly hostTroubles: Pick<HostTroubles, 'hosts'>;
 }
 
 /** How the control plane itself is doing, for machines that watch it. */
@@ -138,13 +140,15 @@ function setReplicas({ metrics, replica }: OperationsParts): void {
 
 function setTrust(
   metrics: Metrics<MetricName>,
-  { authority, notices }: ServingParts,
+  { authority, notices, hostTroubles }: ServingParts,
   nowMs: number,
 ): void {
   const { rootNotAfterMs, intermediate } = authority.state.active;
   metrics.set('chancery_ca_root_end_seconds', (rootNotAfterMs - nowMs) / 1_000);
   metrics.set('chancery_ca_intermediate_end_seconds', (intermediate.notAfterMs - nowMs) / 1_000);
   metrics.set('chancery_warnings', notices.current.length);
+  for (const [kind, hosts] of hostTroubles.hosts)
+    metrics.set('chancery_host_troubles', hosts, { kind });
 }
 
 /** Content type of the text format. */

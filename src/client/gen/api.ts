@@ -985,7 +985,7 @@ export interface components {
             readonly reason: string;
         };
         /** @enum {unknown} */
-        readonly HostTroubleKind: "proxy-hangs" | "proxy-unseen" | "socket-gone" | "not-kept" | "not-logged" | "clock-apart";
+        readonly HostTroubleKind: "proxy-hangs" | "proxy-unseen" | "socket-gone" | "not-kept" | "not-logged" | "not-recorded" | "clock-apart";
         readonly IntentFile: {
             readonly path: string;
             readonly text: string;

@@ -1,8 +1,8 @@
 /**
  * What below an agent fails while the host goes on. `proxy-hangs`: its process takes connections and answers none.
  * `proxy-unseen`: it serves, and its admin socket was removed. `socket-gone`: of the agent, and it cannot be made again.
- * `not-kept`, `not-logged`: the disk does not take what the agent holds, or its decisions. `clock-apart`: a certificate came
- * that is not valid yet, from a clock that jumped, and the one before goes on.
+ * `not-kept`, `not-logged`, `not-recorded`: the disk does not take what the agent holds, its decisions, or uses of break-glass
+ * grants. `clock-apart`: a certificate came that is not valid yet, from a clock that jumped, and the one before goes on.
  */
 export type HostTroubleKind =
   | 'proxy-hangs'
@@ -10,6 +10,7 @@ export type HostTroubleKind =
   | 'socket-gone'
   | 'not-kept'
   | 'not-logged'
+  | 'not-recorded'
   | 'clock-apart';
 
 export interface HostTrouble {

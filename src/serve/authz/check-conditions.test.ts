@@ -10,6 +10,7 @@ import { compilePolicy } from '../../policy/compiled-policy.ts';
 import type { PolicyRule } from '../../policy/document.ts';
 import { sketchPolicy } from '../../policy/policy.fixture.ts';
 import { goodClaims, issuer, nowMs, nowSeconds, signed } from '../../tokens/token.fixture.ts';
+import { atOnce } from './at-once.fixture.ts';
 import { checkHandler, newDeskCounters } from './check-handler.ts';
 import type { DecisionRecord } from './decision-record.ts';
 
@@ -93,13 +94,14 @@ function ask(asked: Asked) {
       contextExtensions: { 'chancery.side': 'ingress' },
     },
   });
-  const result = checkHandler({
+  const answer = checkHandler({
     policy: () => compiled,
     clock: { nowMs: () => asked.atMs ?? nowMs, monotonicMs: () => 0 },
     nextId: () => 'd-1',
     onDecision: (record) => records.push(record),
     counters: newDeskCounters(),
   })(toBinary(CheckRequestSchema, message), 'payments');
+  const result = atOnce(answer);
   assert.ok(result.ok);
   const response = fromBinary(CheckResponseSchema, result.value);
   const { httpResponse } = response;

@@ -8,7 +8,8 @@ import {
 } from '../../gen/envoy/service/auth/v3/external_auth_pb.js';
 import { type CompiledPolicy, compilePolicy } from '../../policy/compiled-policy.ts';
 import { sketchPolicy } from '../../policy/policy.fixture.ts';
-import { checkHandler, type Desk, newDeskCounters } from './check-handler.ts';
+import { atOnce } from './at-once.fixture.ts';
+import { type Checked, checkHandler, type Desk, newDeskCounters } from './check-handler.ts';
 import type { DecisionRecord } from './decision-record.ts';
 
 const shop = compilePolicy(
@@ -75,7 +76,10 @@ function bytesOf(question: Question): Uint8Array {
 }
 
 function check(given: Desk, request: Uint8Array, service = 'payments') {
-  const result = checkHandler(given)(request, service);
+  return responseOf(atOnce(checkHandler(given)(request, service)));
+}
+
+function responseOf(result: Checked) {
   assert.ok(result.ok);
   const response = fromBinary(CheckResponseSchema, result.value);
   const { httpResponse } = response;
@@ -142,7 +146,7 @@ describe('at ingress', () => {
   });
 
   test('headers of a denial replace what stands there', () => {
-    const result = checkHandler(desk())(bytesOf({ principal: '' }), 'payments');
+    const result = atOnce(checkHandler(desk())(bytesOf({ principal: '' }), 'payments'));
     const { httpResponse } = fromBinary(
       CheckResponseSchema,
       result.ok ? result.value : new Uint8Array(),
@@ -255,7 +259,7 @@ describe('at egress', () => {
 describe('when something is wrong with the desk', () => {
   test('without a policy it is unavailable, and counts that', () => {
     const given = desk({ policy: () => undefined });
-    const result = checkHandler(given)(bytesOf({}), 'payments');
+    const result = atOnce(checkHandler(given)(bytesOf({}), 'payments'));
     assert.equal(result.ok, false);
     assert.equal(!result.ok && result.error.code, 'CH2191');
     assert.equal(given.counters.unavailable, 1);
@@ -346,13 +350,20 @@ describe('a request that only a break-glass grant lets through', () => {
     })),
   });
 
-  test('is recorded before it goes through, with the grant', () => {
+  test('is recorded before it goes through, with the grant', async () => {
     const uses: DecisionRecord[] = [];
+    const recorded = Promise.withResolvers<boolean>();
     const given = desk({
       policy: () => granted,
-      onUse: (record) => uses.push(record) > 0,
+      onUse: (record) => {
+        uses.push(record);
+        return recorded.promise;
+      },
     });
-    assert.equal(check(given, bytesOf({})).status, 0);
+    const answer = checkHandler(given)(bytesOf({}), 'payments');
+    assert.deepEqual([given.records, given.counters.allowed], [[], 0]);
+    recorded.resolve(true);
+    assert.equal(responseOf(await answer).status, 0);
     assert.deepEqual(
       [...uses, ...given.records].map(({ kind, breakglass }) => [kind, breakglass]),
       [
@@ -362,13 +373,13 @@ describe('a request that only a break-glass grant lets through', () => {
     );
   });
 
-  test('does not go through where nothing records it', () => {
-    const failing = (): boolean => {
+  test('does not go through where nothing records it', async () => {
+    const failing = (): Promise<boolean> => {
       throw new Error('disk');
     };
-    for (const onUse of [() => false, failing, undefined]) {
+    for (const onUse of [() => Promise.resolve(false), failing, undefined]) {
       const given = desk({ policy: () => granted, ...(onUse === undefined ? {} : { onUse }) });
-      const found = check(given, bytesOf({}));
+      const found = responseOf(await checkHandler(given)(bytesOf({}), 'payments'));
       assert.equal(found.httpStatus, 500);
       assert.equal(errorOf(found.body).code, 'CH2194');
       assert.deepEqual(

@@ -30,10 +30,10 @@ export interface Desk {
   /** Called for every decision, before the answer goes out: it must not block, and its queue must be bounded. */
   readonly onDecision: (record: DecisionRecord) => void;
   /**
-   * Called before a request goes through by a break-glass grant, which must have left a record. False, thrown or
-   * left out: there is none, and then it does not go through.
+   * Called before a request goes through by a break-glass grant, which must have left a record that lasts. False, thrown
+   * or left out: there is none, and then it does not go through.
    */
-  readonly onUse?: (record: DecisionRecord) => boolean;
+  readonly onUse?: (record: DecisionRecord) => Promise<boolean>;
   /** Called after that with all that is known of the question; it must not block either, and what it throws is dropped. */
   readonly onOutcome?: (outcome: Outcome, asked: Asked) => void;
   readonly counters: DeskCounters;
@@ -67,12 +67,15 @@ export interface Asker {
   readonly proxy: string | undefined;
 }
 
-/** Takes CheckRequest bytes and gives CheckResponse bytes. */
+/** CheckResponse bytes. */
+export type Checked = Result<Uint8Array, DeskUnavailable>;
+
+/** Takes CheckRequest bytes. Only who comes in by a break-glass grant waits, for the record of it. */
 export type CheckHandler = (
   request: Uint8Array,
   service: string,
   proxy?: string,
-) => Result<Uint8Array, DeskUnavailable>;
+) => Checked | Promise<Checked>;
 
 /** Answers one question of a proxy. Whatever goes wrong on the way is a denial. */
 export function checkHandler(desk: Desk): CheckHandler {
@@ -84,11 +87,16 @@ export function checkHandler(desk: Desk): CheckHandler {
     }
     const startMs = desk.clock.monotonicMs();
     const asked = { id: desk.nextId(), service, proxy, timeMs: desk.clock.nowMs() };
-    const outcome = recordedFirst(desk, safely(policy, request, asked), { asked, startMs });
-    const response = writeCheckResponse(answer(policy, asked, outcome));
-    const latencyUs = Math.round((desk.clock.monotonicMs() - startMs) * 1_000);
-    record(desk, outcome, { ...asked, latencyUs });
-    return ok(response);
+    const finish = (outcome: Outcome): Checked => {
+      const response = writeCheckResponse(answer(policy, asked, outcome));
+      const latencyUs = Math.round((desk.clock.monotonicMs() - startMs) * 1_000);
+      record(desk, outcome, { ...asked, latencyUs });
+      return ok(response);
+    };
+    const outcome = safely(policy, request, asked);
+    const grant = grantUsed(outcome.decision);
+    if (grant === undefined) return finish(outcome);
+    return recordedFirst(desk, outcome, { asked, startMs, grant }).then(finish);
   };
 }
 
@@ -190,17 +198,16 @@ export function conditionFacts(
 }
 
 /** A use of a grant that cannot be recorded is a denial. */
-function recordedFirst(
+async function recordedFirst(
   desk: Desk,
   outcome: Outcome,
-  { asked, startMs }: { readonly asked: Asked; readonly startMs: number },
-): Outcome {
-  const grant = grantUsed(outcome.decision);
-  if (grant === undefined) return outcome;
+  given: { readonly asked: Asked; readonly startMs: number; readonly grant: string },
+): Promise<Outcome> {
+  const { asked, startMs, grant } = given;
   const latencyUs = Math.round((desk.clock.monotonicMs() - startMs) * 1_000);
   try {
     const used = recordOf(outcome, { ...asked, latencyUs, side: sideOf(outcome.facts) });
-    if (desk.onUse?.(used) === true) return outcome;
+    if ((await desk.onUse?.(used)) === true) return outcome;
   } catch {
     desk.counters.unrecorded += 1;
   }

@@ -1,7 +1,7 @@
 import type { Position } from '../../base/finding.ts';
-import { refusedFrom } from '../../compile/refused-parts.ts';
 import { type Resource, type Snapshot, shortType, type TypeUrl } from '../../compile/resource.ts';
 import type { Present } from './exchange.ts';
+import type { RefusedFrom } from './quarantine.ts';
 import { presentOf } from './sequencer.ts';
 import type { XdsStream } from './stream.ts';
 import type { TypeState } from './type-state.ts';
@@ -58,6 +58,7 @@ export interface StatusContext {
   readonly dirtySinceMs: number | undefined;
   /** When it last changed between connected and away, or from dirty to clean. */
   readonly settledAtMs: number;
+  readonly refusedFrom: RefusedFrom;
   readonly quarantinedSinceMs: (resource: Resource) => number | undefined;
   /** Monotonic milliseconds as milliseconds since the epoch. */
   readonly wallMs: (monotonicMs: number) => number;
@@ -107,7 +108,7 @@ export function resourceStatuses(context: StatusContext, stream: XdsStream): Res
       accepted: known?.acceptedVersion(name),
       state,
       sinceMs: context.wallMs(sinceMs),
-      refusal: isRefused ? refusalOf(known, resource) : undefined,
+      refusal: isRefused ? refusalOf(context, known, resource) : undefined,
     };
   });
 }
@@ -133,7 +134,11 @@ function stateOf(
   return { state: 'sent', sinceMs: known.waitingSinceMs ?? sinceMs };
 }
 
-function refusalOf(known: TypeState | undefined, resource: Resource): Refusal {
+function refusalOf(
+  { refusedFrom }: StatusContext,
+  known: TypeState | undefined,
+  resource: Resource,
+): Refusal {
   const message = known?.rejection(resource)?.message ?? 'refused by several other proxies';
   return { message, from: refusedFrom(resource, message) };
 }
@@ -159,7 +164,7 @@ function rejectedOf(
     return [
       {
         resource: `${shortType(resource.typeUrl)} ${name}`,
-        ...refusalOf(known, resource),
+        ...refusalOf(context, known, resource),
         version,
         state,
         sinceMs: context.wallMs(sinceMs),

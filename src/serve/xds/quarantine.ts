@@ -1,11 +1,15 @@
 import type { Position } from '../../base/finding.ts';
-import { refusedFrom } from '../../compile/refused-parts.ts';
 import { type Resource, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 
 /** So many proxies must refuse the same content before the others are spared it (rule C11). */
 const proxiesMin = 3;
 /** Refused contents remembered; the oldest is forgotten, at the cost of some NACKs more. */
 const contentsMax = 4_096;
+
+/** The places that made a resource, most specific first, by what is said against it. */
+export type RefusedFrom = (resource: Resource, message: string) => readonly Position[];
+
+export const wholeFrom: RefusedFrom = ({ from }) => from;
 
 /** A content that goes to no proxy that does not have it. */
 export interface QuarantinedResource {
@@ -40,12 +44,17 @@ interface Refusals {
  * Listeners are left out: whether an address can be bound is a matter of each host.
  */
 export class Quarantine implements Quarantined {
+  readonly #refusedFrom: RefusedFrom;
   readonly #refusals = new Map<string, Refusals>();
   /**
    * Of what is quarantined. Each proxy asks about all that it has, at each of its messages: one that refuses alone costs
    * them nothing.
    */
   #versions: ReadonlySet<string> = new Set();
+
+  constructor(refusedFrom: RefusedFrom = wholeFrom) {
+    this.#refusedFrom = refusedFrom;
+  }
 
   get isEmpty(): boolean {
     return this.#versions.size === 0;
@@ -63,7 +72,7 @@ export class Quarantine implements Quarantined {
   ): boolean {
     if (resource.typeUrl === typeUrls.listener) return false;
     const { typeUrl, name, version } = resource;
-    const from = refusedFrom(resource, by.message);
+    const from = this.#refusedFrom(resource, by.message);
     const key = keyOf(resource);
     const known = this.#refusals.get(key);
     if (isQuarantined(known) || known?.proxies.has(by.proxy)) return false;

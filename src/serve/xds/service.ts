@@ -1,7 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Random, systemRandom } from '../../base/random.ts';
 import type { Result } from '../../base/result.ts';
-import { refusedFrom } from '../../compile/refused-parts.ts';
 import { type Snapshot, type TypeUrl, typeUrls } from '../../compile/resource.ts';
 import type { CallStream } from '../grpc/call.ts';
 import type { Method } from '../grpc/method.ts';
@@ -20,7 +19,7 @@ import {
   resourceStatuses,
   type StatusContext,
 } from './proxy-status.ts';
-import { Quarantine, type QuarantinedResource } from './quarantine.ts';
+import { Quarantine, type QuarantinedResource, type RefusedFrom, wholeFrom } from './quarantine.ts';
 import { follow, refuseStateOfTheWorld, typeOf } from './requests.ts';
 import { type StreamEvents, XdsStream } from './stream.ts';
 import { TypeMemory } from './type-memory.ts';
@@ -39,6 +38,8 @@ interface XdsServiceOptions {
    * process could have others go without a new bundle by refusing it often enough.
    */
   readonly quarantines?: boolean;
+  /** Those of a part first where the message tells; all in the order that they have when left out. */
+  readonly refusedFrom?: RefusedFrom;
   /** For the moments at which streams are drained; the system's when left out. */
   readonly random?: Random;
 }
@@ -80,12 +81,15 @@ export class XdsService {
   readonly #tally = new XdsTally();
   readonly #options: XdsServiceOptions;
   readonly #proxies = new Map<string, Proxy>();
-  readonly #quarantine = new Quarantine();
+  readonly #refusedFrom: RefusedFrom;
+  readonly #quarantine: Quarantine;
   #streamCount = 0;
   #isDraining = false;
 
   constructor(options: XdsServiceOptions) {
     this.#options = options;
+    this.#refusedFrom = options.refusedFrom ?? wholeFrom;
+    this.#quarantine = new Quarantine(this.#refusedFrom);
     this.methods = [
       { kind: 'bidi', path: adsPath, handle: (call) => this.#serve(call, undefined) },
       { kind: 'bidi', path: sdsPath, handle: (call) => this.#serve(call, typeUrls.secret) },
@@ -174,6 +178,7 @@ export class XdsService {
       streams: new Set(known?.streams.keys()),
       dirtySinceMs: known?.dirtySinceMs,
       settledAtMs: known?.settledAtMs ?? 0,
+      refusedFrom: this.#refusedFrom,
       quarantinedSinceMs: (resource) => this.#quarantine.sinceMs(resource),
       wallMs: (atMs) => this.#wallMs(atMs),
     };
@@ -347,7 +352,7 @@ export class XdsService {
   ): void {
     const { onEvent, clock } = this.#options;
     const names = rejected.map((resource) => resource.name);
-    const from = rejected.flatMap((resource) => refusedFrom(resource, message));
+    const from = rejected.flatMap((resource) => this.#refusedFrom(resource, message));
     onEvent({ kind: 'nacked', proxy, type, names, rejected, message, from });
     if (this.#options.quarantines === false) return;
     for (const resource of rejected) {
