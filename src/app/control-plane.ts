@@ -16,7 +16,7 @@ import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { excerptsOf } from './gate/excerpts.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
-import { type Ahead, aheadOn, Policies } from './policies.ts';
+import { Policies } from './policies.ts';
 import type { PolicyUpdate } from './policy-update.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
 import { type AgentListener, Subscribers } from './subscribers.ts';
@@ -68,10 +68,7 @@ export class ControlPlane {
   #byId: ReadonlyMap<string, Workload> | undefined;
   readonly #subscribers = new Subscribers();
   readonly #policies = new Policies();
-  #aheadOnHost: ((host: string) => Ahead) | undefined;
-  readonly #policyOfHost = new Map<string, PolicyUpdate>();
   readonly #movedListeners = new Set<() => void>();
-  #ahead: ReadonlySet<WorkloadId> = new Set();
   #look: AgentUpdate & { readonly kind: 'look' } = { kind: 'look', everyMs: 0 };
 
   constructor(options: {
@@ -181,10 +178,7 @@ export class ControlPlane {
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
     if (entriesChanged) this.#subscribers.tell(entries);
     this.#policies.follow({ intent, commit });
-    this.#forgetPolicies();
     if (before.kind === 'running') {
-      // Who had what was on its way has nothing of this one before that is durable.
-      this.#ahead = new Set();
       const base = { id: before.tree.commit, subject: before.tree.subject };
       this.#previous ??= before;
       this.#moved();
@@ -223,9 +217,9 @@ export class ControlPlane {
     this.#hosts = hosts;
     this.#inventory = inventory;
     this.#byId = undefined;
-    this.#forgetPolicies(given.map(([host]) => host));
+    this.#policies.moved(given.map(([host]) => host));
     // Whoever comes while its commit is on its way is ahead, too.
-    if (this.#ahead.size > 0) this.#tellPolicies();
+    if (this.#policies.isOnItsWay) this.#tellPolicies();
     if (this.#intent.kind === 'running') this.publisher.update(inventory);
     return true;
   }
@@ -272,8 +266,8 @@ export class ControlPlane {
    * that gets a new way is never ahead of the rule that allows it.
    */
   reach(proxies: ReadonlySet<WorkloadId>): void {
-    this.#ahead = proxies;
-    this.#policiesChanged();
+    this.#policies.reach(proxies);
+    this.#tellPolicies();
     this.publisher.reach(proxies);
   }
 
@@ -281,8 +275,7 @@ export class ControlPlane {
   settle(): void {
     this.#policies.settle();
     this.#previous = undefined;
-    this.#ahead = new Set();
-    this.#policiesChanged();
+    this.#tellPolicies();
     this.publisher.settle();
     this.#moved();
   }
@@ -297,8 +290,7 @@ export class ControlPlane {
     const previous = this.#previous;
     this.#policies.withdraw();
     this.#previous = undefined;
-    this.#ahead = new Set();
-    this.#policiesChanged();
+    this.#tellPolicies();
     this.publisher.withdraw();
     if (previous === undefined) return;
     const refused = finding && { commit, findings: [finding] };
@@ -317,7 +309,7 @@ export class ControlPlane {
   /** These are in effect, whatever runs and whatever is on its way. Desks first, as for `reach`. */
   grant(active: readonly Grant[]): void {
     this.#policies.grant(active);
-    this.#policiesChanged();
+    this.#tellPolicies();
     this.publisher.grant(active);
   }
 
@@ -338,36 +330,12 @@ export class ControlPlane {
     this.#subscribers.tell(this.#look);
   }
 
-  /** A commit or a grant came or went, or a wave came. */
-  #policiesChanged(): void {
-    this.#forgetPolicies();
-    this.#tellPolicies();
-  }
-
   #tellPolicies(): void {
     this.#subscribers.tellPolicies((host) => this.#policyOf(host));
   }
 
-  /** `of`: only these hosts run something else than before. */
-  #forgetPolicies(of?: readonly string[]): void {
-    this.#aheadOnHost = undefined;
-    // What a desk of the pool answers by hangs on the workloads of all.
-    if (of === undefined || this.#deskPool.length > 0) this.#policyOfHost.clear();
-    else for (const host of of) this.#policyOfHost.delete(host);
-  }
-
-  /** Of what runs and of what is on its way. */
-  get #deskPool(): Mesh['deskPool'] {
-    return [this.mesh, this.#previous?.intent.mesh].flatMap((mesh) => mesh?.deskPool ?? []);
-  }
-
-  /** A rollout asks for each proxy that it touches, ten times a second. */
   #policyOf(host: string): PolicyUpdate | undefined {
-    const [inventory, ahead, pool] = [this.#inventory, this.#ahead, this.#deskPool];
-    this.#aheadOnHost ??= aheadOn({ inventory, ahead, pool });
-    const known = this.#policyOfHost.get(host) ?? this.#policies.updateFor(this.#aheadOnHost(host));
-    if (known !== undefined) this.#policyOfHost.set(host, known);
-    return known;
+    return this.#policies.of(host, { hosts: this.#hosts, inventory: this.#inventory });
   }
 
   #emit(event: MeshEvent): void {

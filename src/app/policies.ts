@@ -2,7 +2,7 @@ import type { Grant } from '../breakglass/grant.ts';
 import { intentWith } from '../breakglass/grant-rule.ts';
 import { contentHash } from '../compile/content-hash.ts';
 import type { Inventory, Workload, WorkloadId } from '../compile/inventory.ts';
-import type { Intent, Mesh, ServiceName } from '../model/types.ts';
+import type { Intent, ServiceName } from '../model/types.ts';
 import { decidedOtherwise } from '../policy/decided-otherwise.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import type { PolicyAhead } from '../serve/api/wire.ts';
@@ -15,42 +15,75 @@ export interface PolicySource {
 }
 
 /** Who has the commit on its way, as a desk is told it. Sorted. */
-export type Ahead = Pick<PolicyAhead, 'proxies' | 'services'>;
+type Ahead = Pick<PolicyAhead, 'proxies' | 'services'>;
+
+/** What runs, by host and as a whole. */
+interface Fleet {
+  readonly hosts: ReadonlyMap<string, readonly Workload[]>;
+  readonly inventory: Inventory;
+}
+
+const nobody: ReadonlySet<WorkloadId> = new Set();
 
 /**
- * What desks decide by: the policy of the commit that runs, and for proxies that have it, that of the one on its way. Each decision is by one of the two as a whole.
+ * What desks decide by: the policy of the commit that runs, and for proxies that have it, that of the one on its way. Each
+ * decision is by one of the two as a whole.
  */
 export class Policies {
   #base: PolicySource | undefined;
   #next: PolicySource | undefined;
+  #ahead = nobody;
   #grants: readonly Grant[] = [];
   #origin: { readonly version: string; readonly commit: string } | undefined;
+  /** By host: a rollout asks for each proxy that it touches, ten times a second. */
+  readonly #updates = new Map<string, PolicyUpdate>();
 
   /** In effect now; the same list until another one is. */
   get grants(): readonly Grant[] {
     return this.#grants;
   }
 
-  /** The first one is what runs. */
+  /** Whether desks decide by the commit on its way for anybody. */
+  get isOnItsWay(): boolean {
+    return this.#ahead.size > 0;
+  }
+
+  /** The first one is what runs. Who had what was on its way has nothing of a later one. */
   follow(source: PolicySource): void {
     if (this.#base === undefined) this.#base = source;
     else this.#next = source;
+    this.reach(nobody);
+  }
+
+  /** These proxies have the commit on its way. */
+  reach(proxies: ReadonlySet<WorkloadId>): void {
+    this.#ahead = proxies;
+    this.#updates.clear();
   }
 
   /** What was to run is what runs. */
   settle(): void {
     this.#base = this.#next ?? this.#base;
-    this.#next = undefined;
+    this.withdraw();
   }
 
   /** What was to run is not to. */
   withdraw(): void {
     this.#next = undefined;
+    this.reach(nobody);
   }
 
   /** Beside whatever runs and whatever is on its way. */
   grant(active: readonly Grant[]): void {
     this.#grants = active;
+    this.#updates.clear();
+  }
+
+  /** These hosts run something else than before. */
+  moved(hosts: Iterable<string>): void {
+    // What a desk of the pool answers by hangs on the workloads of all.
+    if (this.#pool.size > 0) this.#updates.clear();
+    else for (const host of hosts) this.#updates.delete(host);
   }
 
   /** Of which services the commit on its way makes desks decide otherwise. */
@@ -60,8 +93,14 @@ export class Policies {
       : decidedOtherwise(this.#documentOf(this.#base), this.#documentOf(this.#next));
   }
 
-  /** For a desk that decides for these by the commit on its way. Undefined: there is no commit yet. */
-  updateFor({ proxies, services }: Ahead): PolicyUpdate | undefined {
+  /** For the desk of a host. Undefined: there is no commit yet. */
+  of(host: string, fleet: Fleet): PolicyUpdate | undefined {
+    const known = this.#updates.get(host) ?? this.#updateFor(this.#aheadOn(host, fleet));
+    if (known !== undefined) this.#updates.set(host, known);
+    return known;
+  }
+
+  #updateFor({ proxies, services }: Ahead): PolicyUpdate | undefined {
     if (this.#base === undefined) return undefined;
     const base = policyUpdate(this.#documentOf(this.#base));
     const origin = { commit: this.#originOf(base.version, this.#base.commit) };
@@ -80,6 +119,24 @@ export class Policies {
     };
   }
 
+  /** Whose questions the desk of a host answers by the commit on its way. */
+  #aheadOn(host: string, { hosts, inventory }: Fleet): Ahead {
+    const isAhead = ({ id }: Workload): boolean => this.#ahead.has(id);
+    if (!this.isOnItsWay) return { proxies: [], services: [] };
+    const proxies = (hosts.get(host) ?? []).filter(isAhead).map(({ id }) => id);
+    if (!this.#pool.has(host)) return { proxies: proxies.sort(), services: [] };
+    // Proxies of any host ask the desks of the pool, and do not say which they are: these go with the last one of a service.
+    const services = Map.groupBy(inventory, ({ service }) => service);
+    const whole = [...services].filter(([, all]) => all.every(isAhead)).map(([name]) => name);
+    return { proxies: proxies.sort(), services: whole.sort() };
+  }
+
+  /** Hosts with a desk that answers proxies of others, by what runs and by what is on its way. */
+  get #pool(): ReadonlySet<string> {
+    const meshes = [this.#base, this.#next].flatMap((source) => source?.intent.mesh ?? []);
+    return new Set(meshes.flatMap(({ deskPool }) => deskPool.map(({ host }) => host)));
+  }
+
   /** Hosts that come later are told the same commit. */
   #originOf(version: string, commit: string): string {
     if (this.#origin?.version !== version) this.#origin = { version, commit };
@@ -96,25 +153,3 @@ export class Policies {
 
 /** By the intent with its grants, which is the same for as long as they are. */
 const documents = new WeakMap<Intent, PolicyDocument>();
-
-const nobody: Ahead = { proxies: [], services: [] };
-
-/** Whose questions the desk of a host answers by the commit on its way; `ahead`: the proxies that have it. */
-export function aheadOn(given: {
-  readonly inventory: Inventory;
-  readonly ahead: ReadonlySet<WorkloadId>;
-  readonly pool: Mesh['deskPool'];
-}): (host: string) => Ahead {
-  const { inventory, ahead, pool } = given;
-  if (ahead.size === 0) return () => nobody;
-  const isAhead = ({ id }: Workload): boolean => ahead.has(id);
-  const byHost = Map.groupBy(inventory.filter(isAhead), ({ host }) => host);
-  // Proxies of any host ask the desks of the pool, and do not say which they are: these go with the last one of a service.
-  const byService = Map.groupBy(inventory, ({ service }) => service);
-  const whole = [...byService].filter(([, all]) => all.every(isAhead)).map(([name]) => name);
-  const members = new Set<string>(pool.map(({ host }) => host));
-  return (host) => {
-    const proxies = (byHost.get(host) ?? []).map(({ id }) => id);
-    return { proxies, services: members.has(host) ? whole.sort() : [] };
-  };
-}
