@@ -2,63 +2,56 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Rollout } from '../../src/rollout/rollout.ts';
-import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
 import type { CommitReply } from '../../src/serve/api/wire-gate.ts';
-import { intentFolder } from '../support/intents.ts';
 import { rolloutBecomes } from '../support/rollout-becomes.ts';
-import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
+import { eventually, type RunningMesh } from '../support/running-mesh.ts';
+import {
+  allowWeb,
+  answeringApp,
+  callees,
+  denials,
+  deniedSince,
+  denyAll,
+  evenSplit,
+  isTakenBack,
+  meshUnderLoad,
+  reply,
+  run,
+  service,
+  versions,
+} from '../support/under-load.ts';
 
-const versions = ['v1', 'v2', 'v3'];
-const app =
-  "require('node:http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1');\n";
-const service = (name: string, port: number, rest: string): string =>
-  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
-const rule = 'allow:\n  - { id: web, from: web, to: GET /** }\n';
 const files = {
   'mesh.yaml': 'mesh: sequences\ntrust_domain: sequences.test\n',
   'services/api.yaml': service(
     'api',
     15_971,
-    `${rule}routes:\n  - split: { v1: 34, v2: 33, v3: 33 }\nrun:\n${versions.map((one) => `  ${one}: node app.js\n`).join('')}`,
+    `${allowWeb}routes:\n  - ${evenSplit}\n${run(versions)}`,
   ),
-  'services/solo.yaml': service('solo', 15_972, `${rule}run: node app.js\n`),
-  'services/web.yaml': service('web', 15_973, `${rule}run: node app.js\n`),
-  'app.js': app,
+  'services/solo.yaml': service('solo', 15_972, `${allowWeb}run: node app.js\n`),
+  'services/web.yaml': service('web', 15_973, `${allowWeb}run: node app.js\n`),
+  'app.js': answeringApp(),
 };
-const denyAll = 'deny:\n  - { from: "*" }\n';
 const urgent = '\n\nChancery: urgent';
-const callees = [...versions.map((one) => `api-${one}`), 'solo-v1'];
+const proxies = [...callees, 'solo-v1'];
 
 describe('commits that come while a bad one is on its way, under load', () => {
   let mesh: RunningMesh;
-  let removeFolder = (): void => {};
-  let loads: readonly ReturnType<typeof startLoad>[] = [];
+  let stop = async (): Promise<void> => {};
   let count = 0;
   before(async () => {
-    const [dir, remove] = intentFolder(files);
-    removeFolder = remove;
-    mesh = new RunningMesh(dir);
-    await mesh.up('--watch', '2s');
-    loads = ['api', 'solo'].map((host) =>
-      startLoad({
-        ...{ everyMs: 15, requestsMax: 100_000, key: () => host },
-        send: () => mesh.ask('web-v1', host, 'GET', '/'),
-      }),
-    );
-    // What commits are held against.
-    await delay(6_000);
+    [mesh, stop] = await meshUnderLoad(files, (to) => ({
+      api: () => to.ask('web-v1', 'api', 'GET', '/'),
+      solo: () => to.ask('web-v1', 'solo', 'GET', '/'),
+    }));
   });
-  after(async () => {
-    await Promise.all(loads.map((load) => load.stop()));
-    await mesh.remove();
-    removeFolder();
-  });
+  after(() => stop());
   afterEach(() => delay(1_500));
 
   const head = (): string => mesh.git('rev-parse', 'HEAD').trim();
   const get = <Reply>(path: string): Promise<Reply> =>
-    callApi(mesh.layout.controlSocket, { method: 'GET', path }) as Promise<Reply>;
+    reply<Reply>(mesh.layout.controlSocket, path);
   const commit = (name: string, change: (text: string) => string, message: string): string => {
     mesh.edit(`services/${name}.yaml`, change);
     mesh.commit(message);
@@ -81,19 +74,11 @@ describe('commits that come while a bad one is on its way, under load', () => {
       ? said.findings.map(({ code }) => code).join()
       : `${said?.kind}`;
   };
-  const denials = (): ReadonlyMap<string, number> =>
-    new Map(
-      callees.map((one) => [
-        one,
-        mesh.log(one).filter(({ status }) => String(status) === '403').length,
-      ]),
-    );
-  /** Who denied anything while `run` ran, and until that was written down. */
-  const denied = async (run: () => Promise<void>): Promise<readonly string[]> => {
-    const earlier = denials();
-    await run();
-    await delay(1_200);
-    return [...denials()].flatMap(([one, now]) => (now > (earlier.get(one) ?? 0) ? [one] : []));
+  /** Who denied anything while `during` ran. */
+  const denied = async (during: () => Promise<void>): Promise<readonly string[]> => {
+    const earlier = denials(mesh, proxies);
+    await during();
+    return deniedSince(earlier, () => denials(mesh, proxies));
   };
   const isGoodAgain = async (): Promise<void> => {
     let last = '';
@@ -114,8 +99,6 @@ describe('commits that come while a bad one is on its way, under load', () => {
       assert.equal(status, 200);
     }
   };
-  const isTakenBack = ({ state }: Rollout): boolean =>
-    state.kind === 'taken-back' && state.branch.kind === 'written';
 
   it('good ones that follow each other on a bad one do not carry it to a second proxy, and go back with it', async () => {
     let [first, last] = ['', ''];

@@ -5,19 +5,19 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { next } from '../../src/cli/wait-step.ts';
 import type { CommitReply } from '../../src/client/gen/api.ts';
-import { callApi } from '../../src/serve/api/client.ts';
 import type { LedgerReply } from '../../src/serve/api/ledger-wire.ts';
 import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
-import { intentFolder } from '../support/intents.ts';
-import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
-
-const versions = ['v1', 'v2', 'v3'];
-const app =
-  "require('node:http').createServer((q, s) => setTimeout(() => s.end(), 15)).listen(process.env.PORT, '127.0.0.1');\n";
-const service = (name: string, port: number, rest: string): string =>
-  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
-const run = (those: readonly string[], command = 'node app.js'): string =>
-  `run:\n${those.map((one) => `  ${one}: ${command}\n`).join('')}`;
+import { eventually, type RunningMesh } from '../support/running-mesh.ts';
+import {
+  answeringApp,
+  callees,
+  evenSplit,
+  meshUnderLoad,
+  reply,
+  run,
+  service,
+  versions,
+} from '../support/under-load.ts';
 
 /** What is wrong with `api`, if anything. */
 type Wrong = 'denies' | 'times out' | 'unreadable' | 'wrong port' | undefined;
@@ -25,7 +25,6 @@ const wrongs = ['denies', 'times out', 'unreadable', 'wrong port'] as const;
 
 /** `api` after so many changes; each replaces the rule of the one before. */
 function apiFile(change: number, wrong: Wrong): string {
-  const split = 'split: { v1: 34, v2: 33, v3: 33 }';
   return service(
     'api',
     15_981,
@@ -35,7 +34,7 @@ function apiFile(change: number, wrong: Wrong): string {
       `  - { id: step-${change}, from: web, to: POST /step-${change} }`,
       'routes:',
       ...(wrong === 'unreadable' ? [`  - { match: { path: ${'/*'.repeat(450)} }, to: v1 }`] : []),
-      `  - ${split}\n    timeout: ${wrong === 'times out' ? '1ms' : '2s'}`,
+      `  - ${evenSplit}\n    timeout: ${wrong === 'times out' ? '1ms' : '2s'}`,
       run(
         versions,
         wrong === 'wrong port' ? '{ command: node app.js, env: { PORT: "1" } }' : undefined,
@@ -51,10 +50,9 @@ const files = {
     15_982,
     `routes:\n  - split: { v1: 50, v2: 50 }\n${run(['v1', 'v2'])}`,
   ),
-  'app.js': app,
+  'app.js': answeringApp(15),
 };
 const paceMs = 100;
-const watchMs = 2_000;
 
 const told = ({ verdict, carried, running, successor }: CommitReply): string =>
   JSON.stringify({ verdict: verdict?.verdict, carried, running, successor: successor?.verdict });
@@ -69,32 +67,19 @@ interface Made {
 
 describe('a hundred commits in ten seconds, some of them bad, under load', () => {
   let mesh: RunningMesh;
-  let removeFolder = (): void => {};
-  let loads: readonly ReturnType<typeof startLoad>[] = [];
+  let stop = async (): Promise<void> => {};
   let change = 0;
   before(async () => {
-    const [dir, remove] = intentFolder(files);
-    removeFolder = remove;
-    mesh = new RunningMesh(dir);
-    await mesh.up('--watch', `${watchMs}ms`);
-    loads = ['web-v1', 'web-v2'].map((caller) =>
-      startLoad({
-        ...{ everyMs: 15, requestsMax: 100_000, key: () => caller },
-        send: () => mesh.ask(caller, 'api', 'GET', '/'),
-      }),
-    );
-    // What commits are held against.
-    await delay(6_000);
+    [mesh, stop] = await meshUnderLoad(files, (to) => ({
+      'web-v1': () => to.ask('web-v1', 'api', 'GET', '/'),
+      'web-v2': () => to.ask('web-v2', 'api', 'GET', '/'),
+    }));
   });
-  after(async () => {
-    await Promise.all(loads.map((load) => load.stop()));
-    await mesh.remove();
-    removeFolder();
-  });
+  after(() => stop());
 
   const head = (): string => mesh.git('rev-parse', 'HEAD').trim();
   const get = <Reply>(path: string): Promise<Reply> =>
-    callApi(mesh.layout.controlSocket, { method: 'GET', path }) as Promise<Reply>;
+    reply<Reply>(mesh.layout.controlSocket, path);
   /** The control plane may be writing to the branch at this moment. */
   const commit = async (text: string, message: string): Promise<string> => {
     let problem: unknown;
@@ -173,11 +158,11 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
   /** As `chancery wait` would end, by `endMs` of the monotonic clock. */
   const waited = async (id: string, endMs: number): Promise<{ code: number; said: string }> => {
     for (;;) {
-      const reply = await get<CommitReply>(`${paths.verdicts}/${id}`);
-      const step = next(reply, id);
-      if ('end' in step) return { code: step.code, said: told(reply) };
+      const verdict = await get<CommitReply>(`${paths.verdicts}/${id}`);
+      const step = next(verdict, id);
+      if ('end' in step) return { code: step.code, said: told(verdict) };
       if (performance.now() > endMs) {
-        const { rollout, runningRollout } = reply;
+        const { rollout, runningRollout } = verdict;
         return { code: 99, said: JSON.stringify({ step, rollout, runningRollout }) };
       }
       await delay(50);
@@ -219,8 +204,7 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
   /** Each rule of a bad commit that denied something, and where. */
   const denied = (): ReadonlyMap<string, ReadonlySet<string>> => {
     const found = new Map<string, Set<string>>();
-    for (const version of versions) {
-      const proxy = `api-${version}`;
+    for (const proxy of callees) {
       for (const line of mesh.log(proxy)) {
         const [rule] = /harm-\d+/.exec(JSON.stringify(line)) ?? [];
         if (rule !== undefined) found.set(rule, (found.get(rule) ?? new Set()).add(proxy));
@@ -248,10 +232,10 @@ describe('a hundred commits in ten seconds, some of them bad, under load', () =>
     }
   }
   async function proxiesHave(rule: string): Promise<void> {
-    for (const version of versions) {
-      const dump = await mesh.admin(`api-${version}`, '/config_dump');
+    for (const callee of callees) {
+      const dump = await mesh.admin(callee, '/config_dump');
       assert.doesNotMatch(dump, /harm-\d/);
-      assert.ok(dump.includes(rule), `${rule} is not at api-${version}`);
+      assert.ok(dump.includes(rule), `${rule} is not at ${callee}`);
     }
     for (const caller of ['web-v1', 'web-v2']) {
       assert.doesNotMatch(await mesh.admin(caller, '/config_dump'), /0\.001s/);

@@ -6,31 +6,35 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { next } from '../../src/cli/wait-step.ts';
 import type { CommitReply } from '../../src/client/gen/api.ts';
 import type { Rollout } from '../../src/rollout/rollout.ts';
-import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
 import { intentFolder } from '../support/intents.ts';
 import { noPostgres } from '../support/postgres.ts';
 import { type ReplicaProcess, ReplicatedMesh } from '../support/replicated-mesh.ts';
 import { rolloutBecomes } from '../support/rollout-becomes.ts';
-import { eventually, startLoad } from '../support/running-mesh.ts';
+import { eventually } from '../support/running-mesh.ts';
+import {
+  allowWeb,
+  answeringApp,
+  callees,
+  denials,
+  deniedSince,
+  denyAll,
+  evenSplit,
+  reply,
+  run,
+  service,
+  startLoads,
+  versions,
+  watchMs,
+} from '../support/under-load.ts';
 
-const versions = ['v1', 'v2', 'v3'];
-const app =
-  "require('node:http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1');\n";
-const service = (name: string, port: number, rest: string): string =>
-  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
 const api = 'services/api.yaml';
 const files = {
   'mesh.yaml': 'mesh: twins\ntrust_domain: twins.test\n',
-  [api]: service(
-    'api',
-    15_991,
-    `allow:\n  - { id: web, from: web, to: GET /** }\nroutes:\n  - split: { v1: 34, v2: 33, v3: 33 }\nrun:\n${versions.map((one) => `  ${one}: node app.js\n`).join('')}`,
-  ),
+  [api]: service('api', 15_991, `${allowWeb}routes:\n  - ${evenSplit}\n${run(versions)}`),
   'services/web.yaml': service('web', 15_992, 'run: node app.js\n'),
-  'app.js': app,
+  'app.js': answeringApp(),
 };
-const denyAll = 'deny:\n  - { from: "*" }\n';
 
 const leaderOf = ({ replicas }: StatusReply): string | undefined =>
   replicas.find(({ leadsSinceMs }) => leadsSinceMs !== undefined)?.name;
@@ -38,25 +42,20 @@ const leaderOf = ({ replicas }: StatusReply): string | undefined =>
 describe('commits while control planes die, under load', { skip: noPostgres() ?? false }, () => {
   let mesh: ReplicatedMesh;
   let removeFolder = (): void => {};
-  let load: ReturnType<typeof startLoad>;
+  let stopLoad = async (): Promise<void> => {};
   let count = 0;
   before(async () => {
     const [dir, remove] = intentFolder(files);
     removeFolder = remove;
     mesh = new ReplicatedMesh(dir);
-    await mesh.start(2, ['--watch', '2s']);
+    await mesh.start(2, ['--watch', `${watchMs}ms`]);
     await bothThere();
     await mesh.startWorkloads();
     await allGreen();
-    load = startLoad({
-      ...{ everyMs: 15, requestsMax: 100_000, key: () => 'api' },
-      send: () => mesh.ask('web-v1', 'api', 'GET', '/'),
-    });
-    // What commits are held against.
-    await delay(6_000);
+    stopLoad = await startLoads({ api: () => mesh.ask('web-v1', 'api', 'GET', '/') });
   });
   after(async () => {
-    await load?.stop();
+    await stopLoad();
     await mesh.stop();
     removeFolder();
   });
@@ -92,7 +91,7 @@ describe('commits while control planes die, under load', { skip: noPostgres() ??
     return name === one.name ? { leader: one, other: two } : { leader: two, other: one };
   };
   const get = <Reply>(at: ReplicaProcess, path: string): Promise<Reply> =>
-    callApi(at.layout.controlSocket, { method: 'GET', path }) as Promise<Reply>;
+    reply<Reply>(at.layout.controlSocket, path);
   const becomes = (
     at: ReplicaProcess,
     id: string,
@@ -113,18 +112,10 @@ describe('commits while control planes die, under load', { skip: noPostgres() ??
     mesh.git('fetch', '--quiet', 'origin', 'main');
     mesh.git('reset', '--quiet', '--hard', 'FETCH_HEAD');
   };
-  const denials = (): ReadonlyMap<string, number> =>
-    new Map(
-      versions.map((one) => [
-        one,
-        mesh.log(`api-${one}`).filter(({ status }) => String(status) === '403').length,
-      ]),
-    );
-  const denied = async (run: () => Promise<void>): Promise<readonly string[]> => {
-    const earlier = denials();
-    await run();
-    await delay(1_200);
-    return [...denials()].flatMap(([one, now]) => (now > (earlier.get(one) ?? 0) ? [one] : []));
+  const denied = async (during: () => Promise<void>): Promise<readonly string[]> => {
+    const earlier = denials(mesh, callees);
+    await during();
+    return deniedSince(earlier, () => denials(mesh, callees));
   };
   /** What the branch holds runs everywhere, and denies nobody. */
   const isGoodAgain = async (at: ReplicaProcess): Promise<void> => {
@@ -221,14 +212,14 @@ describe('commits while control planes die, under load', { skip: noPostgres() ??
 
   it('the leader dies in the last wave of a good one: it is live all the same, and no request fails', async () => {
     const { leader, other } = await roles();
-    const before = denials();
+    const before = denials(mesh, callees);
     const id = good();
     await becomes(leader, id, ({ state }) => 'wave' in state && state.wave === 1);
     await leader.end('SIGKILL');
     await becomes(other, id, ({ state }) => state.kind === 'live');
     await isGoodAgain(other);
     assert.equal(await waited(other, id), 0);
-    assert.deepEqual(denials(), before);
+    assert.deepEqual(denials(mesh, callees), before);
   });
 
   it('an urgent mend of a bad one is everywhere although the leader dies with it', async () => {

@@ -3,15 +3,21 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Rollout } from '../../src/rollout/rollout.ts';
 import { goodClaims, issuer, jwkOf, type pairs, signed } from '../../src/tokens/token.fixture.ts';
-import { intentFolder } from '../support/intents.ts';
 import { rolloutBecomes } from '../support/rollout-becomes.ts';
-import { RunningMesh, startLoad } from '../support/running-mesh.ts';
+import type { RunningMesh } from '../support/running-mesh.ts';
+import {
+  answeringApp,
+  callees,
+  denials,
+  deniedSince,
+  evenSplit,
+  isTakenBack,
+  meshUnderLoad,
+  run,
+  service,
+  versions,
+} from '../support/under-load.ts';
 
-const versions = ['v1', 'v2', 'v3'];
-const app =
-  "require('node:http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1');\n";
-const service = (name: string, port: number, rest: string): string =>
-  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
 const keys = (pair: keyof typeof pairs): string => JSON.stringify({ keys: [jwkOf(pair)] });
 const files = {
   'mesh.yaml': `mesh: desks
@@ -27,12 +33,11 @@ issuers:
   - { id: by-token, from: web, to: GET /token, token: { issuer: login, scopes: [read] } }
   - { id: by-team, from: web, to: GET /team, when: 'source.team == "shop"' }
 routes:
-  - split: { v1: 34, v2: 33, v3: 33 }
-run:
-${versions.map((one) => `  ${one}: node app.js\n`).join('')}`,
+  - ${evenSplit}
+${run(versions)}`,
   ),
   'services/web.yaml': service('web', 15_976, 'attributes: { team: shop }\nrun: node app.js\n'),
-  'app.js': app,
+  'app.js': answeringApp(),
 };
 
 const exp = Math.floor(Date.now() / 1_000) + 3_000;
@@ -42,31 +47,17 @@ const token = signed(
   'ES256',
 );
 const headers = { authorization: `Bearer ${token}` };
-const callees = versions.map((one) => `api-${one}`);
 
 describe('commits that change only what desks decide, under load', () => {
   let mesh: RunningMesh;
-  let removeFolder = (): void => {};
-  let loads: readonly ReturnType<typeof startLoad>[] = [];
+  let stop = async (): Promise<void> => {};
   before(async () => {
-    const [dir, remove] = intentFolder(files);
-    removeFolder = remove;
-    mesh = new RunningMesh(dir);
-    await mesh.up('--watch', '2s');
-    loads = ['/token', '/team'].map((path) =>
-      startLoad({
-        ...{ everyMs: 15, requestsMax: 100_000, key: () => path },
-        send: () => mesh.ask('web-v1', 'api', 'GET', path, undefined, headers),
-      }),
-    );
-    // What commits are held against.
-    await delay(6_000);
+    [mesh, stop] = await meshUnderLoad(files, (to) => ({
+      token: () => to.ask('web-v1', 'api', 'GET', '/token', undefined, headers),
+      team: () => to.ask('web-v1', 'api', 'GET', '/team', undefined, headers),
+    }));
   });
-  after(async () => {
-    await Promise.all(loads.map((load) => load.stop()));
-    await mesh.remove();
-    removeFolder();
-  });
+  after(() => stop());
   afterEach(() => delay(1_500));
 
   const commit = (name: string, from: string, to: string): string => {
@@ -76,15 +67,7 @@ describe('commits that change only what desks decide, under load', () => {
   };
   const becomes = (id: string, is: (rollout: Rollout) => boolean): Promise<Rollout> =>
     rolloutBecomes(mesh.layout.controlSocket, id, is);
-  const denials = (): ReadonlyMap<string, number> =>
-    new Map(
-      callees.map((one) => [
-        one,
-        mesh.log(one).filter(({ status }) => [401, 403].includes(Number(status))).length,
-      ]),
-    );
-  const isTakenBack = ({ state }: Rollout): boolean =>
-    state.kind === 'taken-back' && state.branch.kind === 'written';
+  const denied = (): ReadonlyMap<string, number> => denials(mesh, callees, [401, 403]);
 
   const bad: readonly (readonly [name: string, file: string, from: string, to: string])[] = [
     ['a condition that does not hold', 'services/api.yaml', '"shop"', '"finance"'],
@@ -101,13 +84,12 @@ describe('commits that change only what desks decide, under load', () => {
   ];
   for (const [name, file, from, to] of bad) {
     it(`${name}: hurts one proxy and is taken back`, async () => {
-      const before = denials();
+      const before = denied();
       const id = commit(file, from, to);
       const { waves } = await becomes(id, isTakenBack);
       assert.equal(waves[0]?.filter((proxy) => proxy.startsWith('api-')).length, 1);
-      await delay(1_200);
-      const who = [...denials()].filter(([one, count]) => count > (before.get(one) ?? 0));
-      assert.equal(who.length, 1, JSON.stringify(who));
+      const who = await deniedSince(before, denied);
+      assert.equal(who.length, 1, who.join());
       for (const path of ['/token', '/team']) {
         const { status } = await mesh.ask('web-v1', 'api', 'GET', path, undefined, headers);
         assert.equal(status, 200, path);
@@ -116,10 +98,10 @@ describe('commits that change only what desks decide, under load', () => {
   }
 
   it('a good one goes to all, in waves, and denies nobody', async () => {
-    const before = denials();
+    const before = denied();
     const id = commit('services/api.yaml', `'source.team == "shop"'`, `'"shop" == source.team'`);
     const { waves } = await becomes(id, ({ state }) => state.kind === 'live');
     assert.deepEqual([...waves.flat()].sort(), callees);
-    assert.deepEqual(denials(), before);
+    assert.deepEqual(denied(), before);
   });
 });
