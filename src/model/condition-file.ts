@@ -104,6 +104,7 @@ function readHosts(file: YamlFile, node: YamlNode): readonly NamedHost[] {
   });
 }
 
+/** Without any field it wants any token of an issuer that is declared. */
 function readToken(file: YamlFile, node: YamlNode): TokenDraft | undefined {
   const fields = node === undefined ? undefined : file.fields(node, tokenFields, '`token`');
   if (fields === undefined) return undefined;

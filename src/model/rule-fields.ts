@@ -78,7 +78,7 @@ export const ruleFields: FieldTable = {
   description: { description: 'why the rule is there', example: 'monthly report', schema: text },
   token: {
     narrows: true,
-    description: 'what the verified token of the request holds',
+    description: 'what the verified token of the request holds; {}: any token of a declared issuer',
     example: '{ scopes: [charges.read] }',
     schema: object(() => tokenFields),
   },

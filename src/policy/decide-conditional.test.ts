@@ -152,6 +152,21 @@ describe('conditions', () => {
     assert.equal(brief(ask(rules, { token: unknown })), 'depends on token, else CH2101');
     assert.equal(brief(ask(rules, { token: valid, timeMs: unknown })), 'CH2101');
   });
+  test('any of a declared issuer, where the rule says nothing of it', () => {
+    const bare = { ...token, person: undefined, scopes: [], claims: {} };
+    // For the audience of another rule alone.
+    const other = { kind: 'valid', token: { ...token, onlyForRules: true } } as const;
+    const allow = rule('token: {}');
+    const deny = `allow: [{ id: a, from: cart }]\n${rule('token: {}', 'deny')}`;
+    for (const one of [valid, { kind: 'valid', token: bare } as const]) {
+      assert.equal(brief(ask(allow, { token: one })), 'allow r1');
+      assert.equal(brief(ask(deny, { token: one })), 'CH2102 r1');
+    }
+    assert.equal(brief(ask(allow)), 'CH2108');
+    assert.equal(brief(ask(allow, { token: other })), 'CH2101');
+    for (const without of [{}, { token: other }])
+      assert.equal(brief(ask(deny, without)), 'allow a');
+  });
   test('a token in a condition', () => {
     const rules = rule(`when: 'has(token) && token.claims.department == "finance"'`);
     assert.equal(brief(ask(rules, { token: valid })), 'allow r1');
