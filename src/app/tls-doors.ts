@@ -1,6 +1,6 @@
 import type { TlsMaterial } from '../serve/grpc/server.ts';
 import { type Door, opened } from './cannot-listen.ts';
-import type { ServerOptions } from './server.ts';
+import type { ServerOptions } from './server-options.ts';
 
 /** What is served besides proxies and hosts, on a port of its own. */
 interface OtherServer {

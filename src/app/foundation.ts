@@ -1,0 +1,53 @@
+import type { Finding } from '../base/finding.ts';
+import type { KeyEncryption } from '../identity/key-encryption.ts';
+import type { RawCall } from '../serve/api/operator-server.ts';
+import type { GrpcServer } from '../serve/grpc/server.ts';
+import type { XdsService } from '../serve/xds/service.ts';
+import type { Store } from '../store/store.ts';
+import type { Breakglass } from './breakglass/open-breakglass.ts';
+import type { ControlPlane } from './control-plane.ts';
+import type { Gatekeeper } from './gate/gatekeeper.ts';
+import type { Verdicts } from './gate/verdicts.ts';
+import type { HostRegistry } from './hosts/registry.ts';
+import type { IntentSource } from './intent-source.ts';
+import type { LocalDoor } from './listen-locally.ts';
+import type { Operations } from './operators/operations.ts';
+import type { Revisions } from './replicas/open-revisions.ts';
+import type { PushHints } from './replicas/push-hints.ts';
+import type { Replica } from './replicas/replica.ts';
+import type { SharedSignals } from './replicas/shared-signals.ts';
+import type { ServerOptions } from './server-options.ts';
+import type { Shadows } from './shadow/shadows.ts';
+import type { Tracing } from './tracing/tracing.ts';
+import type { FlowLog } from './traffic/flow-log.ts';
+import type { TrafficLog } from './traffic/traffic-log.ts';
+import type { Trouble } from './trouble.ts';
+/** What there is before any intent: the store, who its hosts are, and the configuration of proxies. */
+export interface Foundation {
+  readonly options: ServerOptions;
+  readonly source: IntentSource;
+  readonly store: Store;
+  readonly kek: KeyEncryption;
+  readonly registry: HostRegistry;
+  readonly plane: ControlPlane;
+  readonly xds: XdsService;
+  readonly grpc: GrpcServer;
+  readonly signals: SharedSignals;
+  readonly revisions: Revisions;
+  readonly replica: Replica;
+  readonly gatekeeper: Gatekeeper;
+  readonly verdicts: Verdicts;
+  readonly operations: Operations;
+  readonly trouble: Trouble;
+  readonly door: LocalDoor;
+  readonly breakglass: Breakglass;
+  readonly use: {
+    readonly traffic: TrafficLog;
+    readonly flows: FlowLog;
+    readonly shadows: Shadows;
+  };
+  readonly webhook: RawCall | undefined;
+  readonly webhookFindings: () => readonly Finding[];
+  readonly pushes: PushHints;
+  readonly tracing: Tracing;
+}
