@@ -1,3 +1,4 @@
+import { pick, type RandomNumber, seeded } from '../../src/base/seeded.fixture.ts';
 import { parseIntent } from '../../src/model/parse.ts';
 import type { Intent } from '../../src/model/types.ts';
 import { canonicalize, type RawRequest } from '../../src/policy/canonical.ts';
@@ -5,7 +6,6 @@ import { type CompiledPolicy, compilePolicy } from '../../src/policy/compiled-po
 import { decide, type PolicyRequest } from '../../src/policy/decide.ts';
 import { policyDocument } from '../../src/policy/document.ts';
 import { parsePolicyDocument } from '../../src/policy/document-parse.ts';
-import { pick, type RandomNumber, seeded } from '../../src/policy/random.fixture.ts';
 
 export const trustDomain = 'bench.test';
 const callers = 100;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../base/clock.ts';
-import { seeded } from '../policy/random.fixture.ts';
+import { seeded } from '../base/seeded.fixture.ts';
 import { someDecision, someDenial } from './decision.fixture.ts';
 import { DecisionLog, type DecisionLogOptions } from './decision-log.ts';
 

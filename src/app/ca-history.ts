@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Authority } from '../identity/authority.ts';
-import { type ApiReply, refused } from '../serve/api/server.ts';
-import type { CaReply } from '../serve/api/wire.ts';
+import type { ApiReply } from '../serve/api/server.ts';
 import type { Store } from '../store/store.ts';
 import { caReply } from './ca-reply.ts';
+import { stateAt } from './state-at.ts';
 
 const stateKind = 'ca-state';
 
@@ -28,14 +28,6 @@ export function recordCa(parts: {
 }
 
 /** What the CA was at a time; whom a step waited for, and warnings, are not recorded. */
-export async function caAt(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiReply> {
-  const [entry] = await store.ledger({ kind: stateKind, untilMs: atMs, limit: 1 });
-  if (entry === undefined) {
-    return refused(404, {
-      code: 'CH5430',
-      message: 'the ledger holds no state of the CA of that time',
-      help: 'chancery log --kind ca-state shows since when it does',
-    });
-  }
-  return { kind: 'json', body: JSON.parse(String(entry.facts['state'])) as CaReply };
+export function caAt(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiReply> {
+  return stateAt(store, { kind: stateKind, of: 'the CA', atMs });
 }

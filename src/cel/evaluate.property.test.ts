@@ -17,12 +17,13 @@ import { strings as stringFunctions } from '@bufbuild/cel/ext';
 import { create, isMessage } from '@bufbuild/protobuf';
 import { isReflectMessage } from '@bufbuild/protobuf/reflect';
 import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { type RandomNumber, seeded } from '../base/seeded.fixture.ts';
 import { checkCel } from './check.ts';
 import { compileCel } from './compile.ts';
 import { isDouble, isDuration, isList, isMap, isTimestamp, isUint } from './kind.ts';
 import { intOf, isInt } from './number.ts';
 import { parseCel } from './parse.ts';
-import { type RandomNumber, randomExpression, randomVariables, seeded } from './random.fixture.ts';
+import { randomExpression, randomVariables } from './random.fixture.ts';
 import { absent, type CelOutcome, type CelValue, celDouble } from './value.ts';
 
 /** Ours as text with types, to be held against theirs. */

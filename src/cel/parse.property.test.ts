@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from '@bufbuild/cel';
+import { seeded } from '../base/seeded.fixture.ts';
 import { checkCel } from './check.ts';
 import { compileCel } from './compile.ts';
 import { parseCel } from './parse.ts';
-import { randomCondition, randomVariables, seeded } from './random.fixture.ts';
+import { randomCondition, randomVariables } from './random.fixture.ts';
 import type { CelTree } from './tree.ts';
 import { celUnknown } from './value.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import type { CelFrame } from './frame.ts';
-import { seeded } from './random.fixture.ts';
 import { compileRegex } from './regex.ts';
 
 function frame(): CelFrame {

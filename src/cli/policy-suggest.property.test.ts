@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
+import { pick, type RandomNumber, seeded } from '../base/seeded.fixture.ts';
 import { mayComeIn } from '../explain/flow-diff.ts';
 import {
   callee,
@@ -22,7 +23,6 @@ import type { ServiceName } from '../model/types.ts';
 import { policyDocument } from '../policy/document.ts';
 import type { Flow } from '../policy/flow.ts';
 import { pathTemplate } from '../policy/path-template.ts';
-import { pick, type RandomNumber, seeded } from '../policy/random.fixture.ts';
 import { suggestedText } from './policy-suggest.ts';
 
 const bySeed = 30;

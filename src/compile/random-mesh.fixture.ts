@@ -1,4 +1,4 @@
-import { seeded } from '../policy/random.fixture.ts';
+import { seeded } from '../base/seeded.fixture.ts';
 import { type Inventory, sortInventory, type Workload, type WorkloadId } from './inventory.ts';
 
 /** A whole number below the one given. */

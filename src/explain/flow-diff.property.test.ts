@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import type { Decision } from '../policy/decision.ts';
 import { policyDocument } from '../policy/document.ts';
 import type { Flow } from '../policy/flow.ts';
 import { pathTemplate } from '../policy/path-template.ts';
-import { seeded } from '../policy/random.fixture.ts';
 import { flowDiff } from './flow-diff.ts';
 import {
   callee,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import { policyDocument } from '../policy/document.ts';
 import { type RequestFacts, unknown } from '../policy/facts.ts';
-import { seeded } from '../policy/random.fixture.ts';
 import { regionsCover } from './path-space.ts';
 import { policySpaceDiff, type SpaceCell } from './policy-space.ts';
 import {

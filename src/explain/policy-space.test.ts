@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { pick, type RandomNumber, seeded } from '../base/seeded.fixture.ts';
 import type { Guest } from '../model/condition-types.ts';
 import type { RoleName, ServiceName } from '../model/types.ts';
 import { compilePolicy } from '../policy/compiled-policy.ts';
@@ -8,14 +9,7 @@ import type { Action } from '../policy/decision.ts';
 import type { PolicyDocument, PolicyPrincipal, PolicyRule } from '../policy/document.ts';
 import { type HeaderLines, noToken, nothingKnown, type TokenStanding } from '../policy/facts.ts';
 import { sketchPolicy } from '../policy/policy.fixture.ts';
-import {
-  pick,
-  type RandomNumber,
-  randomAction,
-  randomCaller,
-  randomPolicy,
-  seeded,
-} from '../policy/random.fixture.ts';
+import { randomAction, randomCaller, randomPolicy } from '../policy/random.fixture.ts';
 import { regionsCover } from './path-space.ts';
 import type { Who } from './policy-answer.ts';
 import { policySpaceDiff, type SpaceCell, type SpaceDiff } from './policy-space.ts';

@@ -1,10 +1,10 @@
+import { pick, type RandomNumber } from '../base/seeded.fixture.ts';
 import { parseIntent } from '../model/parse.ts';
 import type { Intent } from '../model/types.ts';
 import { canonicalCaller } from '../policy/canonical-principal.ts';
 import type { PolicyRequest } from '../policy/decide.ts';
 import { noToken, type RequestFacts, type TokenStanding, unknown } from '../policy/facts.ts';
 import { overridingHeaders } from '../policy/other-readings.ts';
-import { pick, type RandomNumber } from '../policy/random.fixture.ts';
 
 /** Intents by chance, of all that the language has, and requests with all that conditions look at. */
 export type IntentFiles = ReadonlyMap<string, string>;

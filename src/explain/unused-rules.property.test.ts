@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import type { Intent } from '../model/types.ts';
 import type { Flow, ServiceFlows } from '../policy/flow.ts';
 import { pathTemplate } from '../policy/path-template.ts';
-import { seeded } from '../policy/random.fixture.ts';
 import {
   asksForAnother,
   callee,

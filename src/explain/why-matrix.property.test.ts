@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import { coversPath, matchesPath, parsePathPattern } from '../model/path-pattern.ts';
 import type { PathPattern } from '../model/types.ts';
-import { seeded } from '../policy/random.fixture.ts';
 import {
   callee,
   forgotten,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import {
   callee,
   filesOf,
@@ -10,7 +11,6 @@ import {
   type WrittenIntent,
 } from '../explain/random-intent.fixture.ts';
 import { decisionOn } from '../explain/why.ts';
-import { seeded } from '../policy/random.fixture.ts';
 import { idleRules } from './idle-rules.ts';
 import { parseOperation } from './operation.ts';
 import { parseIntent } from './parse.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import { canonicalPath } from './canonical-path.ts';
-import { seeded } from './random.fixture.ts';
 import { randomTarget } from './random-path.fixture.ts';
 
 const targetOf = (seed: number): string => randomTarget(seeded(seed), 8);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import {
   changedWritten,
   intentOf,
@@ -13,7 +14,6 @@ import { decideSeen } from './decide-seen.ts';
 import type { Decision } from './decision.ts';
 import { noToken, nothingKnown, type RequestFacts, unknown } from './facts.ts';
 import { intentPolicy } from './intent-policy.ts';
-import { seeded } from './random.fixture.ts';
 
 const bySeed = 40;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type RandomNumber, seeded } from '../base/seeded.fixture.ts';
 import { matchesPath } from '../model/path-pattern.ts';
 import type { Operation, PathPattern, RuleId } from '../model/types.ts';
 import { compilePolicy } from './compiled-policy.ts';
@@ -10,13 +11,11 @@ import { plainNearMisses } from './near-misses.fixture.ts';
 import { matchesSegments } from './path-index.ts';
 import { numbered } from './principals.ts';
 import {
-  type RandomNumber,
   randomAction,
   randomCaller,
   randomPath,
   randomPattern,
   randomPolicy,
-  seeded,
 } from './random.fixture.ts';
 import { findRule, indexRules } from './rule-index.ts';
 import { firstNamed, type Way } from './rule-order.fixture.ts';

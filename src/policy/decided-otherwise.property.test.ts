@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { pick, type RandomNumber, seeded } from '../base/seeded.fixture.ts';
 import {
   callee,
   changedWritten,
@@ -15,7 +16,6 @@ import { decide } from './decide.ts';
 import { decidedOtherwise } from './decided-otherwise.ts';
 import type { Decision } from './decision.ts';
 import { intentPolicy } from './intent-policy.ts';
-import { pick, type RandomNumber, seeded } from './random.fixture.ts';
 
 const bySeed = 40;
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Position } from '../base/finding.ts';
+import { seeded } from '../base/seeded.fixture.ts';
 import type { Intent, Rule, Service } from '../model/types.ts';
 import { policyDocument } from './document.ts';
 import { parsePolicyDocument } from './document-parse.ts';
 import { sketchPolicy } from './policy.fixture.ts';
-import { randomPolicy, seeded } from './random.fixture.ts';
+import { randomPolicy } from './random.fixture.ts';
 
 function parse(change: (json: ReturnType<typeof plain>) => unknown) {
   const parsed = parsePolicyDocument(change(plain()));

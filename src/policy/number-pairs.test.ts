@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import { numberPairs, valueOfPair } from './number-pairs.ts';
-import { seeded } from './random.fixture.ts';
 
 test('each pair has its value, and a pair that is not there has none', () => {
   const random = seeded(3);

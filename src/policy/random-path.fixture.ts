@@ -1,4 +1,4 @@
-import { pick, type RandomNumber } from './random.fixture.ts';
+import { pick, type RandomNumber } from '../base/seeded.fixture.ts';
 
 /** What paths are read differently by: as it is written, escaped, escaped twice, and by what ends a path. */
 const parts = [

@@ -1,3 +1,4 @@
+import { pick, type RandomNumber } from '../base/seeded.fixture.ts';
 import type {
   Operation,
   PathPattern,
@@ -9,20 +10,6 @@ import type {
 import type { Action } from './decision.ts';
 import type { PolicyDocument, PolicyPrincipal, PolicyRule } from './document.ts';
 import { sketchPattern } from './policy.fixture.ts';
-
-/** A number in [0, 1). */
-export type RandomNumber = () => number;
-
-/** Mulberry32: the same seed gives the same numbers on every machine. */
-export function seeded(seed: number): RandomNumber {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const services = ['a', 'b', 'c', 'd', 'e'] as ServiceName[];
 /** Named by rules and roles, but no service of the mesh. */
@@ -112,10 +99,4 @@ function randomOperation(random: RandomNumber): Operation {
 function times<T>(random: RandomNumber, min: number, max: number, make: (at: number) => T): T[] {
   const length = min + Math.floor(random() * (max - min + 1));
   return Array.from({ length }, (_, at) => make(at));
-}
-
-export function pick<T>(random: RandomNumber, items: readonly T[]): T {
-  const item = items[Math.floor(random() * items.length)];
-  if (item === undefined) throw new Error('nothing to pick from');
-  return item;
 }

@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { pick, type RandomNumber, seeded } from '../base/seeded.fixture.ts';
 import { canonicalize } from './canonical.ts';
 import { compilePolicy } from './compiled-policy.ts';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { overridingHeaders } from './other-readings.ts';
 import { sketchPolicy } from './policy.fixture.ts';
-import {
-  pick,
-  type RandomNumber,
-  randomCaller,
-  randomPath,
-  randomPolicy,
-  seeded,
-} from './random.fixture.ts';
+import { randomCaller, randomPath, randomPolicy } from './random.fixture.ts';
 import { type RbacPlan, rbacPlan } from './rbac-plan.ts';
 import { evaluatePlan, type PlannedRequest } from './rbac-plan-evaluate.fixture.ts';
 

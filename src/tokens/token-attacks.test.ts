@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { seeded } from '../base/seeded.fixture.ts';
 import type { HeaderLines } from '../policy/facts.ts';
-import { seeded } from '../policy/random.fixture.ts';
 import {
   fitting,
   goodClaims,

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { WireAnswer } from '../../src/app/verify/wire-client.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { seeded } from '../../src/base/seeded.fixture.ts';
 import {
   CheckRequestSchema,
   CheckResponseSchema,
@@ -10,7 +11,6 @@ import {
 import { canonicalize } from '../../src/policy/canonical.ts';
 import { decideRequest } from '../../src/policy/decide-request.ts';
 import { answerOf } from '../../src/policy/decision.ts';
-import { seeded } from '../../src/policy/random.fixture.ts';
 import { type RbacPlan, rbacPlan } from '../../src/policy/rbac-plan.ts';
 import { evaluatePlan } from '../../src/policy/rbac-plan-evaluate.fixture.ts';
 import { requestFacts } from '../../src/policy/request-facts.ts';

@@ -1,5 +1,5 @@
 /** Policies and requests by chance; a request comes with what it means, known from how it was made. */
-import { pick, type RandomNumber } from '../../src/policy/random.fixture.ts';
+import { pick, type RandomNumber } from '../../src/base/seeded.fixture.ts';
 import {
   type Credentials,
   type PairToken,

@@ -1,8 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
-import { type ApiReply, refused } from '../../serve/api/server.ts';
+import type { ApiReply } from '../../serve/api/server.ts';
 import type { FederationReply } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 import type { LeaderPart } from '../replicas/role.ts';
+import { stateAt } from '../state-at.ts';
 
 const stateKind = 'federation-state';
 /** A partner is polled ten times less often at most. */
@@ -41,14 +42,6 @@ function lasting(reply: FederationReply): FederationReply {
 }
 
 /** What was believed at a time. */
-export async function federationAt(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiReply> {
-  const [entry] = await store.ledger({ kind: stateKind, untilMs: atMs, limit: 1 });
-  if (entry === undefined) {
-    return refused(404, {
-      code: 'CH5430',
-      message: 'the ledger holds no state of the federation of that time',
-      help: `chancery log --kind ${stateKind} shows since when it does`,
-    });
-  }
-  return { kind: 'json', body: JSON.parse(String(entry.facts['state'])) as FederationReply };
+export function federationAt(store: Pick<Store, 'ledger'>, atMs: number): Promise<ApiReply> {
+  return stateAt(store, { kind: stateKind, of: 'the federation', atMs });
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seeded } from '../../base/seeded.fixture.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import type { ServiceName } from '../../model/types.ts';
-import { seeded } from '../../policy/random.fixture.ts';
 import { type Rollout, reached } from '../../rollout/rollout.ts';
 import { slowerThanMs } from '../../rollout/signals.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';

@@ -10,7 +10,8 @@ import type {
 } from '../../serve/api/wire-flows.ts';
 import type { Store } from '../../store/store.ts';
 import type { Followed } from '../replicas/feed.ts';
-import { KeptSoon, partsOfId } from './kept-soon.ts';
+import { ByReplica } from './by-replica.ts';
+import { KeptSoon } from './kept-soon.ts';
 import { hourMs, type UseByHour, used, useSince } from './use.ts';
 
 export const flowsKind = 'flows';
@@ -41,41 +42,25 @@ interface FlowLogParts {
 /** Who came in to each service, by hours, for a week. Kept as `TrafficLog` keeps its counts. */
 export class FlowLog {
   readonly #clock: Clock;
-  readonly #replica: string;
   readonly #kept: KeptSoon;
-  readonly #services = new Map<string, Kept>();
-  readonly #elsewhere = new Map<string, Map<string, Kept>>();
+  readonly #told: ByReplica<Kept>;
 
   private constructor(parts: FlowLogParts) {
     this.#clock = parts.clock;
-    this.#replica = parts.replica;
+    this.#told = new ByReplica(parts.replica, parse);
     const documentOf = (name: string): object | undefined => this.#document(name);
     this.#kept = new KeptSoon({ ...parts, kind: flowsKind, documentOf });
   }
 
   static async open(parts: FlowLogParts): Promise<FlowLog> {
     const flows = new FlowLog(parts);
-    for (const { id, value } of await parts.store.list(flowsKind)) flows.#hear(id, value);
+    flows.#told.load(await parts.store.list(flowsKind));
     return flows;
   }
 
   /** What other control planes wrote. */
   hear(changes: readonly Followed[]): void {
-    for (const { id, document } of changes) {
-      if (partsOfId(id).replica !== this.#replica) this.#hear(id, document?.value);
-    }
-  }
-
-  #hear(id: string, value: Uint8Array | undefined): void {
-    const { replica, service } = partsOfId(id);
-    if (replica === this.#replica) {
-      if (value !== undefined) this.#services.set(service, parse(value));
-      return;
-    }
-    const told = this.#elsewhere.get(service) ?? new Map<string, Kept>();
-    if (value === undefined) told.delete(replica);
-    else told.set(replica, parse(value));
-    this.#elsewhere.set(service, told);
+    this.#told.hear(changes);
   }
 
   /** What a proxy of a service tells. */
@@ -83,9 +68,9 @@ export class FlowLog {
     const service = intent.services.get(name);
     if (service === undefined) return;
     const nowMs = this.#clock.nowMs();
-    const known = this.#services.get(name);
+    const known = this.#told.own.get(name);
     const kept = known ?? { sinceMs: nowMs, isPartial, flows: new Map(), rules: new Map() };
-    this.#services.set(name, kept);
+    this.#told.own.set(name, kept);
     let isNew = knowRules(kept, service, nowMs) || known === undefined;
     let isChanged = isNew || (isPartial && !kept.isPartial);
     kept.isPartial ||= isPartial;
@@ -112,14 +97,13 @@ export class FlowLog {
   /** Of the services that an intent has; `sinceMs`: only what came since. */
   of(intent: Intent, sinceMs: number): readonly ServiceFlows[] {
     return [...intent.services.values()].flatMap((service) => {
-      const own = this.#services.get(service.name);
-      const told = [...(own ? [own] : []), ...(this.#elsewhere.get(service.name)?.values() ?? [])];
+      const told = this.#told.of(service.name);
       return told.length === 0 ? [] : [together(service, told, sinceMs)];
     });
   }
 
   #document(name: string): object | undefined {
-    const kept = this.#services.get(name);
+    const kept = this.#told.own.get(name);
     if (kept === undefined) return undefined;
     const fromMs = this.#clock.nowMs() - flowWindowHours * hourMs;
     for (const [key, use] of kept.flows) if (use.lastMs < fromMs) kept.flows.delete(key);

@@ -4,7 +4,8 @@ import type { Intent, RuleId, ServiceName } from '../../model/types.ts';
 import type { ServiceTraffic } from '../../serve/api/wire.ts';
 import type { Store } from '../../store/store.ts';
 import type { Followed } from '../replicas/feed.ts';
-import { KeptSoon, partsOfId } from './kept-soon.ts';
+import { ByReplica } from './by-replica.ts';
+import { KeptSoon } from './kept-soon.ts';
 import { together, type Use, type UseByHour, used, useIn } from './use.ts';
 
 /** Who called whom, and which rules let requests in, lately. */
@@ -30,21 +31,15 @@ interface TrafficParts {
 export const trafficKind = 'traffic';
 /**
  * What proxies counted, by hours, in memory and in the store. Bounded by the intent: only services and rules that are in
- * it are kept, each with at most as many counts as the window has hours. One document for each service and control plane,
- * which adds up what its own hosts tell and reads what the others were told.
+ * it are kept, each with at most as many counts as the window has hours.
  */
 export class TrafficLog implements Traffic {
   readonly #clock: Clock;
   readonly #kept: KeptSoon;
-  /** The name of this control plane, the same after a restart. */
-  readonly #replica: string;
-  /** By service, what was told here. */
-  readonly #services = new Map<string, ServiceUse>();
-  /** By service and then control plane, what was told elsewhere. */
-  readonly #elsewhere = new Map<string, Map<string, ServiceUse>>();
+  readonly #told: ByReplica<ServiceUse>;
 
   private constructor(parts: TrafficParts) {
-    this.#replica = parts.replica;
+    this.#told = new ByReplica(parts.replica, parse);
     this.#clock = parts.clock;
     const documentOf = (name: string): object | undefined => this.#document(name);
     this.#kept = new KeptSoon({ ...parts, kind: trafficKind, documentOf });
@@ -52,27 +47,13 @@ export class TrafficLog implements Traffic {
 
   static async open(parts: TrafficParts): Promise<TrafficLog> {
     const traffic = new TrafficLog(parts);
-    for (const { id, value } of await parts.store.list(trafficKind)) {
-      const { replica, service } = partsOfId(id);
-      if (replica === parts.replica) traffic.#services.set(service, parse(value));
-      else traffic.#hear(replica, service, value);
-    }
+    traffic.#told.load(await parts.store.list(trafficKind));
     return traffic;
   }
 
   /** What other control planes wrote. */
   hear(changes: readonly Followed[]): void {
-    for (const { id, document } of changes) {
-      const { replica, service } = partsOfId(id);
-      if (replica !== this.#replica) this.#hear(replica, service, document?.value);
-    }
-  }
-
-  #hear(replica: string, service: string, value: Uint8Array | undefined): void {
-    const told = this.#elsewhere.get(service) ?? new Map<string, ServiceUse>();
-    if (value === undefined) told.delete(replica);
-    else told.set(replica, parse(value));
-    this.#elsewhere.set(service, told);
+    this.#told.hear(changes);
   }
 
   edge(caller: ServiceName, callee: ServiceName): Use | undefined {
@@ -84,20 +65,15 @@ export class TrafficLog implements Traffic {
   }
 
   #useOf(service: ServiceName, of: (use: ServiceUse) => UseByHour | undefined): Use | undefined {
-    const own = this.#services.get(service);
-    const told = [
-      ...(own === undefined ? [] : [own]),
-      ...(this.#elsewhere.get(service)?.values() ?? []),
-    ];
     const nowMs = this.#clock.nowMs();
-    return together(told.map((use) => useIn(of(use), nowMs)));
+    return together(this.#told.of(service).map((use) => useIn(of(use), nowMs)));
   }
 
   /** What a proxy of a service tells. Names that the intent does not know are not taken. */
   take(name: ServiceName, { callees, rules }: ServiceTraffic, intent: Intent): void {
     const service = intent.services.get(name);
     if (service === undefined) return;
-    const use = this.#services.get(name) ?? { callees: new Map(), rules: new Map() };
+    const use = this.#told.own.get(name) ?? { callees: new Map(), rules: new Map() };
     const known = new Set<string>(service.allow.map(({ id }) => id));
     const isCallee = (callee: string): boolean => intent.services.has(callee as ServiceName);
     const begins = [
@@ -105,7 +81,7 @@ export class TrafficLog implements Traffic {
       this.#add(use.rules, rules, (rule) => known.has(rule)),
     ];
     if (use.callees.size === 0 && use.rules.size === 0) return;
-    this.#services.set(name, use);
+    this.#told.own.set(name, use);
     this.#kept.changed(name, begins.includes(true));
   }
 
@@ -133,7 +109,7 @@ export class TrafficLog implements Traffic {
   }
 
   #document(name: string): object | undefined {
-    const use = this.#services.get(name);
+    const use = this.#told.own.get(name);
     if (use === undefined) return undefined;
     const nowMs = this.#clock.nowMs();
     for (const uses of [use.callees, use.rules]) {

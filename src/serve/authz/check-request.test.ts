@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { pick, type RandomNumber, seeded } from '../../base/seeded.fixture.ts';
 import {
   type CheckRequest,
   CheckRequestSchema,
 } from '../../gen/envoy/service/auth/v3/external_auth_pb.js';
-import { pick, type RandomNumber, seeded } from '../../policy/random.fixture.ts';
 import { type CheckFacts, readCheckRequest } from './check-request.ts';
 
 const texts = [
