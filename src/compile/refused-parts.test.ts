@@ -51,7 +51,7 @@ describe('the lines of the routes of a caller', () => {
   it('begin with the route that Envoy counts to', () => {
     // Both routes of the intent that retries only what is safe are two of Envoy's.
     const at = (host: number, route: number): string =>
-      `Proto constraint validation failed (RouteConfigurationValidationError.VirtualHosts[${host}]: embedded message failed validation | caused by VirtualHostValidationError.Routes[${route}]: embedded message failed validation | caused by RouteValidationError.Action: value is required): name: "egress"`;
+      `Proto constraint validation failed (RouteConfigurationValidationError.VirtualHosts[${host}]: embedded message failed validation | caused by VirtualHostValidationError.Routes[${route}]: embedded message failed validation | caused by field: "action", reason: is required)`;
     for (const first of [0, 1]) assert.deepEqual(lines(at(0, first)), [slow, caller, rest, stock]);
     assert.deepEqual(lines(at(0, 2)), [rest, caller, slow, stock]);
     assert.deepEqual(lines(at(1, 0)), [stock, caller, slow, rest]);
@@ -65,6 +65,12 @@ describe('the lines of the routes of a caller', () => {
 
   it('begin with those that have what Envoy quotes', () => {
     assert.deepEqual(lines("regex '/slow/[^/]+/all' is too large"), [slow, caller, rest, stock]);
+    assert.deepEqual(lines('bad repetition operator: /slow/[^/]+/all'), [
+      slow,
+      caller,
+      rest,
+      stock,
+    ]);
     assert.deepEqual(lines("route: unknown cluster 'stock/v1'"), [stock, caller, slow, rest]);
     assert.deepEqual(lines("route: unknown cluster 'nobody/v1'"), [caller, slow, rest, stock]);
   });

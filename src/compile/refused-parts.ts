@@ -12,6 +12,7 @@ interface Refused<Place> {
 const brokenHost = /RouteConfigurationValidationError\.VirtualHosts\[(\d+)\]/;
 const brokenRoute = /VirtualHostValidationError\.Routes\[(\d+)\]/;
 const quoted = /'([^']+)'|"([^"]+)"/g;
+const last = /: (?!.*: )(.+)$/;
 
 /** The last answer about each: a status is asked for again and again. */
 const answers = new WeakMap<
@@ -21,7 +22,7 @@ const answers = new WeakMap<
 
 /**
  * The places that made a refused resource, first those of the parts that the reason is about, where it tells: Envoy counts
- * the routes that break a constraint, and quotes what else it does not take, such as an expression.
+ * the routes that break a constraint, and quotes what else it does not take, such as an expression, or ends with it.
  */
 export function refusedFrom<Place extends { readonly part?: string }>(
   refused: Refused<Place>,
@@ -47,7 +48,10 @@ function blamedParts(bytes: Uint8Array, message: string): ReadonlySet<string> {
     const route = brokenRoute.exec(message)?.[1];
     return partsOf(route === undefined ? routes : routes.slice(Number(route), Number(route) + 1));
   }
-  const words = new Set([...message.matchAll(quoted)].map(([, one, other]) => one ?? other ?? ''));
+  const words = new Set(
+    [...message.matchAll(quoted)].map(([, one, other]) => one ?? other ?? ''),
+  ).add(last.exec(message)?.[1] ?? '');
+  words.delete('');
   if (words.size === 0) return new Set();
   const routes = hostsOf(bytes).flatMap((one) => one.routes);
   const named = routes.filter((route) => saysAny(route, words));

@@ -43,6 +43,13 @@ describe('NACK texts', () => {
     assert.doesNotMatch(redactNack('inline_bytes: "half'), /half/);
   });
 
+  it('C12 the reason is kept, and not the dump of the whole resource before it', () => {
+    const dump = `goo.gle/debugstr    \nname: "r"\n${'virtual_hosts {\n}\n'.repeat(1_000)}`;
+    const reason = 'Proto constraint validation failed (caused by field: "action")';
+    assert.equal(redactNack(`${dump}: ${reason}`), reason);
+    assert.equal(redactNack('goo.gle/debugstr: no'), 'goo.gle/debugstr: no');
+  });
+
   it('C12 a long NACK is cut', () => {
     assert.ok(redactNack('no '.repeat(10_000)).length < 1_100);
   });

@@ -50,10 +50,16 @@ const confidential = [
   /[A-Za-z0-9+/_-]{64,}={0,2}/g,
 ];
 
+/** A violated constraint comes after a dump of the whole resource, which would leave no room for it. */
+function withoutDump(message: string): string {
+  const end = message.startsWith('goo.gle/debug') ? message.lastIndexOf('\n: ') : -1;
+  return end === -1 ? message : message.slice(end + '\n: '.length);
+}
+
 /** What may be stored and shown of a NACK: short, and without the secrets it may quote. */
 export function redactNack(message: string): string {
   const redacted = confidential
-    .reduce((text, form) => text.replaceAll(form, '[redacted]'), message)
+    .reduce((text, form) => text.replaceAll(form, '[redacted]'), withoutDump(message))
     .trim();
   return redacted.length <= nackCharactersMax
     ? redacted
