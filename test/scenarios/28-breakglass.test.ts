@@ -140,15 +140,23 @@ describe('access beside Git, with real proxies, while the repository is gone', (
     );
   });
 
-  it('a use that cannot be recorded is denied', async () => {
+  it('a use that cannot be recorded is denied, and status says so for as long as it lasts', async () => {
+    const isTold = async (): Promise<boolean> =>
+      (await run('status', mesh.dir)).out.includes('cannot record uses of break-glass grants');
     const made = await grant('--for', '5m');
     assert.ok(await allowed());
     const [file = assert.fail()] = globSync(`${mesh.layout.stateDir}/**/breakglass.jsonl`);
     renameSync(file, `${file}.kept`);
     mkdirSync(file);
     assert.match((await read()).body, /CH2194/);
+    await eventually(isTold, 5_000, () => 'nobody is told');
     rmdirSync(file);
     assert.ok(await allowed());
+    await eventually(
+      async () => !(await isTold()),
+      5_000,
+      () => 'it is told for ever',
+    );
     await run('breakglass', 'revoke', made.grant.id, mesh.dir);
   });
 
