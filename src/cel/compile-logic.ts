@@ -57,6 +57,11 @@ export function ifCode(test: CelCode, yes: CelCode, no: CelCode, at: number): Ce
     const value = test(read, frame);
     if (value === true) return yes(read, frame);
     if (value === false) return no(read, frame);
-    return isFailure(value) ? value : notBool(value, at);
+    if (!isFailure(value)) return notBool(value, at);
+    if (value.kind === 'error') return value;
+    // It hangs on either, and that the test has no error is not known.
+    return [yes, no]
+      .map((branch) => branch(read, frame))
+      .reduce<CelFailure>((all, one) => (isFailure(one) ? merged(all, one) : all), value);
   };
 }

@@ -56,10 +56,11 @@ function elementCode(slot: number): CelCode {
 }
 
 /** `&&` or `||` of the body for each element. */
-function settlingCode({ over, body, slot, at }: Loop, settling: boolean): CelCode {
+function settlingCode(loop: Loop, settling: boolean): CelCode {
+  const { over, body, slot, at } = loop;
   return (read, frame) => {
     const elements = elementsOf(over(read, frame), at);
-    if (isFailure(elements)) return elements;
+    if (isFailure(elements)) return unmet(loop, elements, read, frame);
     let failure: CelFailure | undefined;
     for (const element of elements) {
       frame.stepsLeft -= 1;
@@ -106,13 +107,14 @@ function collectCode(loop: Loop): CelCode {
 
 /** Goes on after a failure: an unknown that comes later outweighs an error. */
 function walk(
-  { over, slot, at }: Loop,
+  loop: Loop,
   read: CelRead,
   frame: CelFrame,
   visit: () => CelFailure | undefined,
 ): CelFailure | undefined {
+  const { over, slot, at } = loop;
   const elements = elementsOf(over(read, frame), at);
-  if (isFailure(elements)) return elements;
+  if (isFailure(elements)) return unmet(loop, elements, read, frame);
   let failure: CelFailure | undefined;
   for (const element of elements) {
     frame.stepsLeft -= 1;
@@ -122,6 +124,20 @@ function walk(
     if (next !== undefined) failure = merged(failure, next);
   }
   return failure;
+}
+
+/** What it goes through is not known, nor then what it reads for each element: it hangs on both. */
+function unmet(
+  { test, body, slot }: Loop,
+  elements: CelFailure,
+  read: CelRead,
+  frame: CelFrame,
+): CelFailure {
+  if (elements.kind === 'error') return elements;
+  frame.locals[slot] = elements;
+  return [test, body]
+    .map((part) => part?.(read, frame) ?? null)
+    .reduce<CelFailure>((all, one) => (isFailure(one) ? merged(all, one) : all), elements);
 }
 
 function outOfSteps(at: number): CelError {

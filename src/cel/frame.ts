@@ -6,8 +6,8 @@ import type { CelError, CelFailure, CelFault, CelRead, CelValue } from './value.
 export interface CelFrame {
   /** Every part takes its steps away; what repeats or takes long looks whether any are left. */
   stepsLeft: number;
-  /** Variables of macros by slot. */
-  readonly locals: CelValue[];
+  /** Variables of macros by slot; unknown where what the macro goes through is. */
+  readonly locals: (CelValue | CelFailure)[];
 }
 
 export type CelCode = (read: CelRead, frame: CelFrame) => CelValue | CelFailure;

@@ -64,6 +64,8 @@ const conditions = [
   'request.method == "GET"',
   'request.path.startsWith("/x")',
   '"red" in source.roles',
+  'request.query["q"] == "1" ? destination.team == "money" : request.host == "p"',
+  'request.header_values["x-a"].exists(v, v == "1" && destination.team == "goods")',
 ];
 const tokenMatches = [
   { issuer: 'login' },

@@ -18,6 +18,8 @@ interface Outcome {
   readonly open: readonly Open[];
   readonly audits: readonly RuleRef[];
   readonly faults: readonly RuleFault[];
+  /** All that are about the request by what is known of who sends it. */
+  readonly tested: ReadonlyMap<ConditionalRule, Held>;
 }
 
 interface Holding {
@@ -58,10 +60,13 @@ export function decideConditional(
     (holds?.isTold ? holds.rule.allow : undefined) ??
     (person && findRule(service.allow, person, wanted)) ??
     holds?.rule.allow;
-  const open = granted === undefined ? lettingIn(asked, grants.open, denials.open) : denials.open;
+  const ways = granted === undefined ? lettingIn(asked, grants.open, denials.open) : [];
+  // What nothing lets in no denial need keep out.
+  const isKeptOut = granted === undefined && ways.length === 0;
+  const open = isKeptOut ? [] : [...ways, ...denials.open];
   const decided: Allow | Deny = granted ?? notAllowed(asked);
   const decision = open.length === 0 ? decided : depends(decided, open);
-  return withNotes(peopleOpen(asked, read, decision), [denials, grants]);
+  return withNotes(peopleOpen({ asked, read, denials, grants }, decision), [denials, grants]);
 }
 
 /** What lets in only when it is refused lets nothing in. */
@@ -80,7 +85,10 @@ function lettingIn(
   });
 }
 
-const noGrants: Outcome = { holds: undefined, open: [], audits: [], faults: [] };
+const noGrants: Outcome = {
+  ...{ holds: undefined, open: [], audits: [], faults: [] },
+  tested: new Map(),
+};
 
 function outcomeOf(
   asked: Question,
@@ -116,7 +124,7 @@ function outcomeOf(
   }
   audits.sort((a, b) => compareText(a.id, b.id));
   faults.sort((a, b) => compareText(a.rule.id, b.rule.id));
-  return { holds, open, audits, faults };
+  return { holds, open, audits, faults, tested };
 }
 
 /** Ranks of what is by certificate and by token do not compare: nobody but the desk names one of them. */
@@ -139,23 +147,44 @@ function depends(otherwise: Allow | Deny, open: readonly Open[]): Depends {
 }
 
 /** Somebody whom a rule names may be behind the request, when it is not known whose token it has. */
-function peopleOpen(asked: Question, read: CelRead, decision: Decision): Decision {
+function peopleOpen(
+  given: {
+    readonly asked: Question;
+    readonly read: CelRead;
+    readonly denials: Outcome;
+    readonly grants: Outcome;
+  },
+  decision: Decision,
+): Decision {
+  const { asked, read, denials, grants } = given;
   const { facts, service, wanted } = asked;
   if (facts.token !== unknown || service.people === undefined) return decision;
   // Nobody is behind a request without a token that verifies.
   const withToken: CelRead = (name) => (name === 'token' ? true : read(name));
+  const on = new Set(['token']);
   const may = (effect: 'allow' | 'deny'): boolean =>
-    mayMeetPeople(service, effect, wanted, ({ test }) => {
-      const { kind } = test(facts, withToken);
-      return kind === 'holds' || kind === 'depends' || (kind === 'fault' && effect === 'deny');
+    mayMeetPeople(service, effect, wanted, (rule) => {
+      // Who is behind it makes nothing of a rule that is about it anyway.
+      if ((effect === 'allow' ? grants : denials).tested.has(rule)) return false;
+      const held = rule.test(facts, withToken);
+      if (held.kind === 'depends') for (const name of held.on) on.add(name);
+      return held.kind !== 'fails' && (held.kind !== 'fault' || effect === 'deny');
     });
-  if (decision.kind !== 'depends') {
-    return may(decision.kind === 'allow' ? 'deny' : 'allow')
-      ? { kind: 'depends', on: ['token'], rules: [], otherwise: decision }
-      : decision;
-  }
-  const isOpen = may('deny') || (decision.otherwise.kind === 'deny' && may('allow'));
-  return isOpen ? { ...decision, on: [...new Set([...decision.on, 'token'])].sort() } : decision;
+  const isLetIn = answerWithout(decision).kind === 'allow';
+  const mayBeLetIn = !isLetIn && may('allow');
+  const mayBeKeptOut = (isLetIn || mayBeLetIn || decision.kind === 'depends') && may('deny');
+  if (!mayBeLetIn && !mayBeKeptOut) return decision;
+  const open = decision.kind === 'depends' ? decision.on : denials.open.flatMap((one) => one.on);
+  return {
+    ...(decision.kind === 'depends'
+      ? decision
+      : { kind: 'depends', rules: [], otherwise: decision }),
+    on: [...new Set([...open, ...on])].sort(),
+  };
+}
+
+function answerWithout(decision: Decision): Allow | Deny {
+  return decision.kind === 'depends' ? decision.otherwise : decision;
 }
 
 function withNotes(decision: Decision, outcomes: readonly Outcome[]): Decision {

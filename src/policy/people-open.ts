@@ -2,7 +2,7 @@ import type { CompiledService, ConditionalRule } from './compiled-policy.ts';
 import { eachRule, findRule } from './rule-index.ts';
 import type { Wanted } from './texts.ts';
 
-/** Whether a rule about this request names somebody who is known by a token only, and may hold. */
+/** Whether a rule about this request names somebody who is known by a token only, and may hold: asked of each of them. */
 export function mayMeetPeople(
   service: CompiledService,
   effect: 'allow' | 'deny',
@@ -11,11 +11,10 @@ export function mayMeetPeople(
 ): boolean {
   const { people, conditional } = service;
   if (people === undefined) return false;
-  if (findRule<unknown>(service[effect], people, wanted) !== undefined) return true;
-  if (conditional === undefined) return false;
-  let found = false;
+  let found = findRule<unknown>(service[effect], people, wanted) !== undefined;
+  if (conditional === undefined) return found;
   eachRule(conditional[effect], people, wanted, (rule) => {
-    found ||= !rule.isAudit && mayHold(rule);
+    if (!rule.isAudit && mayHold(rule)) found = true;
   });
   return found;
 }
