@@ -17,7 +17,7 @@ import {
   type Recorded,
   recordedFlows,
 } from './policy-sides.ts';
-import { agoText, answerText, cellText, type PolicyCall } from './policy-text.ts';
+import { agoText, answerText, cellText, issuerText, type PolicyCall } from './policy-text.ts';
 import { prose, spare, table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
 
@@ -56,7 +56,7 @@ export async function policyDiff({ words, values, help, terminal }: PolicyCall):
 function codeOf({ space, flows }: DiffFound): ExitCode {
   if (flows.some(({ effect }) => effect === 'newly denied')) return 3;
   if (space.tooLarge.length > 0) return 1;
-  return space.cells.length > 0 ? 2 : 0;
+  return space.cells.length + space.issuers.length > 0 ? 2 : 0;
 }
 
 function replyOf({ sides, space, recorded, flows }: DiffFound, code: ExitCode) {
@@ -198,11 +198,12 @@ function rowsText(found: DiffFound, effect: FlowEffect, terminal: Terminal): rea
 const signs = { added: '+', removed: '-', changed: '~' } as const;
 const hues = { added: 'green', removed: 'red', changed: 'yellow' } as const;
 
-function spaceText({ cells, tooLarge, callees }: SpaceDiff, terminal: Terminal): readonly string[] {
+function spaceText(space: SpaceDiff, terminal: Terminal): readonly string[] {
+  const { cells, issuers, tooLarge, callees } = space;
   const compared = count(callees, 'service', 'services');
   const head = `Policy space (exact, whatever the traffic; ${compared})`;
-  const none =
-    cells.length === 0 && tooLarge.length === 0 ? ['  nothing is permitted otherwise'] : [];
+  const found = cells.length + issuers.length + tooLarge.length;
+  const none = found === 0 ? ['  nothing is permitted otherwise'] : [];
   return [
     head,
     ...none,
@@ -213,6 +214,7 @@ function spaceText({ cells, tooLarge, callees }: SpaceDiff, terminal: Terminal):
       const how = `      ${answerText(before)} -> ${answerText(after)}`;
       return [paint(terminal, hues[effect], line), ...(isPlain && !hasUnless(cell) ? [] : [how])];
     }),
+    ...issuers.map((one) => paint(terminal, hues.changed, `  ~ tokens   ${issuerText(one)}`)),
     ...tooLarge.map((callee) => tooLargeText(callee)),
   ];
 }

@@ -11,7 +11,7 @@ import {
   sumOf,
   tooLargeText,
 } from './policy-diff.ts';
-import { answerText, cellText } from './policy-text.ts';
+import { answerText, cellText, issuerText } from './policy-text.ts';
 
 /** Rows of one table; a comment on a pull request is read to the end, or not at all. */
 const rowsMax = 50;
@@ -34,6 +34,7 @@ export function policyMarkdown(found: DiffFound, code: ExitCode): string {
     `Policy space, exact, whatever the traffic: ${count(space.cells.length, 'change', 'changes')}`,
     '',
     ...rows(['', 'service', 'what', 'how'], cells),
+    ...space.issuers.map((one) => `- Tokens are believed otherwise: ${escaped(issuerText(one))}`),
     ...space.tooLarge.map((callee) => `- ${tooLargeText(callee).trim()}`),
   ]
     .join('\n')

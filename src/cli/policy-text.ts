@@ -1,4 +1,5 @@
 import { placeText } from '../base/place-text.ts';
+import type { IssuerChange } from '../explain/issuer-changes.ts';
 import type { Region } from '../explain/path-space.ts';
 import type { NamedCondition, SpaceAnswer, Who } from '../explain/policy-answer.ts';
 import type { SpaceCell } from '../explain/policy-space.ts';
@@ -60,6 +61,14 @@ export function answerText(answer: SpaceAnswer): string {
     case 'if':
       return `allowed if ${answer.any.map(conditionText).join(', or if ')}${unlessText(answer.unless)}`;
   }
+}
+
+/** `issuer login (for cart, payments): audiences shop -> shop, admin; person email -> name`. */
+export function issuerText({ name, callees, parts }: IssuerChange): string {
+  const changes = parts.map(
+    ({ what, before, after }) => `${what} ${before ?? 'none'} -> ${after ?? 'none'}`,
+  );
+  return `issuer ${name} (for ${callees.join(', ')}): ${changes.join('; ')}`;
 }
 
 function unlessText(unless: readonly NamedCondition[]): string {

@@ -5,8 +5,9 @@ import type { Flow, ServiceFlows } from '../policy/flow.ts';
 import { otherReadings } from '../policy/other-readings.ts';
 import { pathSegments } from '../policy/path-index.ts';
 import { requestOf } from '../policy/rule-parts.ts';
+import { changedTokens, type Pair, type World } from './flow-tokens.ts';
 import { otherSegment, pathSpace, valuesIn } from './path-space.ts';
-import { answerKey, type NamedCondition, type SpaceAnswer, standingOf } from './policy-answer.ts';
+import { answerKey, conditionsOf, type SpaceAnswer, standingOf } from './policy-answer.ts';
 import { peopleOf, sameFor } from './policy-space.ts';
 
 /** What becomes of traffic that was seen. */
@@ -34,20 +35,26 @@ export function flowDiff(
 ): readonly FlowVerdict[] {
   const sides = { before: compilePolicy(before), after: compilePolicy(after) };
   const isSame = sameFor(before, after, sides);
+  const tokens = changedTokens(before, after);
   return services.flatMap(({ service, flows }) =>
     flows.map((flow): FlowVerdict => {
       const caller = callerName(flow.caller, sides.before.trustDomain);
-      const found = verdictsOf(sides, service, caller, flow);
+      const worlds = worldsOf(sides, service, caller, flow);
+      const found = verdictsOf(worlds, flow);
+      const byTokens = tokens(service, worlds);
       const [first, ...others] = found;
       const isOne = others.every(({ effect }) => effect === first?.effect);
       const effect = isOne ? (first?.effect ?? 'unchanged') : 'uncertain';
       // Its own reading must be allowed as well; what the others are nobody knows.
       if (flow.isOverridden && effect !== 'newly denied') {
-        const isUnchanged = isSame(service);
+        const isUnchanged = isSame(service) && byTokens.length === 0;
         return {
           ...{ service, caller, flow, effect: isUnchanged ? 'unchanged' : 'uncertain' },
           on: isUnchanged ? [] : ['a header that asks for another method or path'],
         };
+      }
+      if (byTokens.length > 0 && effect !== 'newly denied') {
+        return { service, caller, flow, effect: 'uncertain', on: byTokens };
       }
       const on = [...new Set(found.flatMap((one) => one.on))].sort();
       return { service, caller, flow, effect, on: effect === 'uncertain' ? on : [] };
@@ -75,22 +82,27 @@ export function callerName(spiffeId: string, trustDomain: string): string {
 type Verdict = Pick<FlowVerdict, 'effect' | 'on'>;
 
 /** More than one where it hangs on the path or on whose token it had. */
-function verdictsOf(sides: Sides, service: string, caller: string, flow: Flow): Verdict[] {
+function worldsOf(sides: Sides, service: string, caller: string, flow: Flow): readonly World[] {
   const rules = [sides.before, sides.after].flatMap(
     ({ services }) => services.get(service)?.policy.rules ?? [],
   );
   const people = [undefined, ...peopleOf(sides, rules)];
-  const worlds = people.flatMap((person) => {
+  const actions = actionsOf(flow, rules);
+  return people.flatMap((person) => {
     const before = standingOf(sides.before, service, { caller, person });
     const after = standingOf(sides.after, service, { caller, person });
-    return actionsOf(flow, rules).map((action) => {
+    return actions.map((action): World => {
       const readings = readingsOf(action);
-      return {
-        person,
-        pairs: readings.map((one) => ({ before: before.answer(one), after: after.answer(one) })),
-      };
+      const pairs = readings.map((one) => ({
+        before: before.answer(one),
+        after: after.answer(one),
+      }));
+      return { person, action, pairs };
     });
   });
+}
+
+function verdictsOf(worlds: readonly World[], flow: Flow): Verdict[] {
   // What was seen tells which of them it can have been, unless the rules were others then.
   const seen = worlds.filter(
     ({ pairs }) =>
@@ -149,12 +161,6 @@ function isId(segment: string): boolean {
   return /\d/.test(segment);
 }
 
-/** What both sides say to one reading of a request. */
-interface Pair {
-  readonly before: SpaceAnswer;
-  readonly after: SpaceAnswer;
-}
-
 /** `pairs`: of each reading, that of the request line first. */
 function verdictOf(pairs: readonly Pair[], { verdict, rule }: Flow): Verdict {
   const unchanged: Verdict = { effect: 'unchanged', on: [] };
@@ -198,11 +204,6 @@ function settledInAll(answers: readonly SpaceAnswer[]): 'allow' | 'deny' | undef
 function settledOf(answer: SpaceAnswer): 'allow' | 'deny' | undefined {
   if (answer.kind === 'deny') return 'deny';
   return answer.kind === 'allow' && answer.unless.length === 0 ? 'allow' : undefined;
-}
-
-function conditionsOf(answer: SpaceAnswer): readonly NamedCondition[] {
-  if (answer.kind === 'deny') return [];
-  return answer.kind === 'allow' ? answer.unless : [...answer.any, ...answer.unless];
 }
 
 /** It was let in: what would keep it out now kept it out before, and what let it in still does. */

@@ -117,6 +117,11 @@ export function answerKey(answer: SpaceAnswer): string {
   }
 }
 
+export function conditionsOf(answer: SpaceAnswer): readonly NamedCondition[] {
+  if (answer.kind === 'deny') return [];
+  return answer.kind === 'allow' ? answer.unless : [...answer.any, ...answer.unless];
+}
+
 function callerOf(policy: CompiledPolicy, { caller }: Who) {
   const foreign = /^spiffe:\/\/([^/]+)\/(.*)$/.exec(caller);
   if (foreign === null) return { trustDomain: policy.trustDomain, name: caller };

@@ -3,6 +3,7 @@ import type { Action } from '../policy/decision.ts';
 import type { PolicyDocument, PolicyRule } from '../policy/document.ts';
 import { withoutFinalSlash } from '../policy/path-index.ts';
 import { principalKey, requestOf } from '../policy/rule-parts.ts';
+import { type IssuerChange, issuerChanges } from './issuer-changes.ts';
 import { otherSegment, pathSpace, type Region, regionsOf, valuesIn } from './path-space.ts';
 import {
   answerKey,
@@ -21,6 +22,8 @@ export const questionsMax = 200_000;
 /** What two policies permit differently, exactly; a cell for each set of callers, methods and paths that change alike. */
 export interface SpaceDiff {
   readonly cells: readonly SpaceCell[];
+  /** Whose tokens are believed otherwise: a cell counts tokens by what rules say of them. */
+  readonly issuers: readonly IssuerChange[];
   /** Callees for which it takes more than `questionsMax`. */
   readonly tooLarge: readonly string[];
   /** Callees that were compared. */
@@ -80,7 +83,7 @@ export function policySpaceDiff(before: PolicyDocument, after: PolicyDocument): 
     if (found === undefined) tooLarge.push(callee);
     else cells.push(...found);
   }
-  return { cells, tooLarge, callees: names.length };
+  return { cells, issuers: issuerChanges(before, after), tooLarge, callees: names.length };
 }
 
 /** Whether nothing that decides about a callee differs. */
