@@ -61,6 +61,8 @@ export interface Outcome {
   readonly fault: string | undefined;
 }
 
+/** The longest that is no refusal has 32 characters. */
+const methodLengthMax = 64;
 /** Path and host in a record are cut to this: enough to recognise them, and a bound for the log. */
 const recordedLengthMax = 1_024;
 /** A header that the caller chooses; ours have 36 characters. */
@@ -78,9 +80,9 @@ export function recordOf(
     ...asked,
     principal: facts?.principal ?? '',
     address: facts?.address ?? '',
-    method: http?.method ?? '',
-    path: (http?.path.split('?', 1)[0] ?? '').slice(0, recordedLengthMax),
-    host: (http?.host ?? '').slice(0, recordedLengthMax),
+    method: (http?.method ?? '').slice(0, methodLengthMax),
+    path: pathText(http?.path ?? '').slice(0, recordedLengthMax),
+    host: hostText(http?.host ?? '').slice(0, recordedLengthMax),
     requestId: headerOf(http, 'x-request-id')?.slice(0, requestIdLengthMax),
     kind: decision.kind,
     code: decision.kind === 'deny' ? decision.code : undefined,
@@ -94,6 +96,23 @@ export function recordOf(
     })),
     fault,
   };
+}
+
+/** Parameters of a path, what is a query or a fragment once it is decoded, and users before a host hold secrets, too. */
+const behind = /(;|#|%3b|%3f|%23).*$/is;
+/** The decision stays what it is when it is asked for anew with this. */
+const redacted = 'redacted';
+
+function pathText(target: string): string {
+  const [path = ''] = target.split('?', 1);
+  // Of what is no path at all nothing is known to be none.
+  const isPath = path.startsWith('/') || path === '*' || path === '';
+  return isPath ? path.replace(behind, `$1${redacted}`) : redacted;
+}
+
+function hostText(authority: string): string {
+  const user = authority.lastIndexOf('@');
+  return user === -1 ? authority : `${redacted}${authority.slice(user)}`;
 }
 
 /** Only by an allow: of a denial no grant is at fault. */
