@@ -287,8 +287,26 @@ describe('other readings of a request', () => {
     ],
     ['end one at a Greek question mark', { path: '/admin%CD%BEx' }, 'GET /admin;x, GET /admin'],
     ['end one at an encoded query', { path: '/admin%3Fx' }, 'GET /admin'],
-    ['end one at an encoded fragment', { path: '/admin%23x/y' }, 'GET /admin/y'],
+    ['end the path at an encoded fragment', { path: '/admin%23x/y' }, 'GET /admin'],
     ['end none that begins so', { path: '/a/%23%3F/%3Fb' }, ''],
+    ['pass over a segment that is a parameter', { path: '/%CD%BEx/a' }, 'GET /;x/a, GET /a'],
+    ['pass over spaces at the end', { path: '/admin%20%20' }, 'GET /admin'],
+    ['leave spaces within', { path: '/a%20b/%20c' }, ''],
+    [
+      'decode again what can be, whatever stands beside it',
+      { path: '/%25%C2%AD61/%25%C2%ADzz' },
+      'GET /%61/%zz, GET /a/%zz',
+    ],
+    [
+      'see a backslash and a parameter that are decoded again',
+      { path: '/b%25%C2%AD5ca%25%C2%AD3bx' },
+      'GET /b%5ca%3bx, GET /b/a;x, GET /b/a',
+    ],
+    [
+      'keep what is not shown for who sees it',
+      { path: '/admin%EF%BC%8F%E2%80%8B..' },
+      'GET /, GET /admin/\u200b..',
+    ],
     [
       'decode escapes of full-width signs',
       { path: '/a/%EF%BC%852e%EF%BC%852e/admin' },

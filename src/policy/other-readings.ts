@@ -38,11 +38,16 @@ const methodLengthMax = 32;
 /** Upper case only: methods are case-sensitive (RFC 9110 section 9.1), but some applications fold them. */
 const methodShape = /^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/;
 const origin = /^https?:\/\/[^/?]*/i;
-const readOtherwise = /[^\0-\x7f]|[?#]/;
+const readOtherwise = /[^\0-\x7f]|[?#]| $/;
 /** Soft hyphens, joiners, marks of direction and of byte order. */
 const notShown = /\p{Default_Ignorable_Code_Point}/gu;
-/** A segment as far as whoever reads a URL in it takes it for one; with nothing before it, all of it is a name. */
-const behindName = /([^/;?#])[;?#][^/]*/g;
+/** Some cut it off each segment, and leave the segment. */
+const parameters = /;[^/]*/g;
+/** Where whoever reads a URL in it sees the path end; with nothing before it in its segment, it is a name. */
+const behindPath = /([^/;?#])[?#].*$/s;
+const escapes = /(?:%[0-9a-f]{2})+/gi;
+/** Nobody decodes a path more often than that. */
+const decodedMax = 3;
 /** Windows maps these to a slash or a backslash in its older code pages; NFKC leaves them. */
 const slashLike = /[\u2044\u2215\u29f8\u2216\u29f5\u29f9]/g;
 
@@ -111,31 +116,51 @@ function nameOf(name: string): string | undefined {
 /**
  * Full-width dots, slashes and letters are plain ones after compatibility normalisation (NFKC), which file systems and
  * some frameworks apply after the path was checked; some file systems pass over what is not shown (CVE-2014-9390). Whoever
- * builds a URL of a decoded path anew sees where a parameter, a query or a fragment begins, or decodes it again.
+ * builds a URL of a decoded path anew sees where a parameter, a query or a fragment begins, passes over spaces at the end,
+ * or decodes it again.
  */
 function foldedPaths(path: string): readonly string[] {
   if (!readOtherwise.test(path)) return [];
-  const folded = path
-    .replace(notShown, '')
-    .replace(slashLike, '/')
-    .normalize('NFKC')
-    .replaceAll('\\', '/');
-  const texts = [folded, folded.replace(behindName, '$1'), decodedAgain(folded)];
+  const shown = path.replace(notShown, '');
+  const texts = [...new Set([shown, path])]
+    .flatMap(decodings)
+    .flatMap((text) => [text, text.replace(parameters, '')])
+    .flatMap((text) => [text, text.replace(behindPath, '$1')])
+    .flatMap((text) => [text, withoutSpaceBehind(text)]);
   // A URL loses its dots first (RFC 3986), a file name its empty segments.
   return [
     ...new Set(
-      texts
+      [...new Set(texts)]
         .filter((text) => text !== path)
         .flatMap((text) => [resolveSegments(text), resolveSegments(text.replace(/\/+/g, '/'))]),
     ),
   ].filter((text) => text !== path);
 }
 
-/** What a fold makes an escape; what is none is left as it is. */
-function decodedAgain(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
+/** As it folds, and as that is read by whoever decodes it again. */
+function decodings(path: string): readonly string[] {
+  const found = [folded(path)];
+  for (let last = found[0] ?? path; found.length <= decodedMax; ) {
+    const next = decodedAgain(last);
+    if (next === last) break;
+    last = folded(next.replace(notShown, ''));
+    found.push(last);
   }
+  return found;
+}
+
+/** No regular expression, which would be slow on many spaces within. */
+function withoutSpaceBehind(path: string): string {
+  let end = path.length;
+  while (path.charCodeAt(end - 1) === 0x20) end -= 1;
+  return path.slice(0, end);
+}
+
+function folded(path: string): string {
+  return path.replace(slashLike, '/').normalize('NFKC').replaceAll('\\', '/');
+}
+
+/** What a fold makes an escape, each for itself: many pass over what is none, and over what is no UTF-8. */
+function decodedAgain(path: string): string {
+  return path.replace(escapes, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString());
 }
