@@ -100,11 +100,14 @@ function guardMatcher(guard: Guard, next: OnMatch): OnMatch {
 }
 
 function guardListed(guard: Guard): Encoded {
-  const predicate =
-    'when' in guard
-      ? clausePredicate({ input: guard.input, match: guard.when })
-      : notPredicate(regexPredicate(guard.input, guard.unless));
-  return joined([listedMatch(predicate, verdictAction(guard.verdict))]);
+  return joined([listedMatch(guardPredicate(guard), verdictAction(guard.verdict))]);
+}
+
+function guardPredicate(guard: Guard): Predicate {
+  if ('when' in guard) return clausePredicate({ input: guard.input, match: guard.when });
+  return 'matches' in guard
+    ? regexPredicate(guard.input, guard.matches)
+    : notPredicate(regexPredicate(guard.input, guard.unless));
 }
 
 /**

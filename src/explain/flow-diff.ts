@@ -50,7 +50,7 @@ export function flowDiff(
         const isUnchanged = isSame(service) && byTokens.length === 0;
         return {
           ...{ service, caller, flow, effect: isUnchanged ? 'unchanged' : 'uncertain' },
-          on: isUnchanged ? [] : ['a header that asks for another method or path'],
+          on: isUnchanged ? [] : ['a header or a query that asks for another method or path'],
         };
       }
       if (byTokens.length > 0 && effect !== 'newly denied') {

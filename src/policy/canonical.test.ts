@@ -263,6 +263,28 @@ describe('other readings of a request', () => {
       'DELETE /a',
     ],
     ['fold the case of that method', headerOf('X-HTTP-Method', ' delete '), 'DELETE /a'],
+    [
+      'hold a method that the query of a POST asks for',
+      { method: 'POST', path: '/a?x=1&_method=delete' },
+      'DELETE /a',
+    ],
+    [
+      'hold each of several, as PHP reads their names',
+      {
+        method: 'POST',
+        path: '/a?%5fmethod=PUT&+.method=%64elete&_method%00x=patch;_method=POST',
+      },
+      'PUT /a, DELETE /a, PATCH /a',
+    ],
+    [
+      'take nothing else in a query for a method',
+      {
+        method: 'POST',
+        path: '/a?_method=paypal&_method&_methods=PUT&x_method=PUT&x=?_method=PUT',
+      },
+      '',
+    ],
+    ['take no query but that of a POST so', { path: '/a?_method=DELETE' }, ''],
     ['refuse a list of methods', headerOf('x-method-override', 'GET, DELETE'), 'CH2130'],
     ['hold a path that a header asks for', headerOf('x-original-url', '/b?c'), 'GET /b'],
     ['resolve that path', headerOf('x-rewrite-url', '/b/%2e%2e/admin'), 'GET /admin'],

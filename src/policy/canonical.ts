@@ -57,7 +57,7 @@ export function canonicalize(raw: RawRequest): Result<CanonicalRequest, Refusal>
   }
   const repeated = repeatedHeader(raw.headers);
   if (repeated !== undefined) return err(repeated);
-  const others = otherReadings(raw.method, path.value, raw.headers);
+  const others = otherReadings(raw.method, path.value, raw.headers, raw.path);
   if (!others.ok) return others;
   return ok({
     caller: caller.value,

@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '../base/result.ts';
 import type { Refusal } from './canonical.ts';
 import { canonicalPath, resolveSegments } from './canonical-path.ts';
+import { methodsInQuery } from './query-method.ts';
 
 /**
  * What an application could take a request for besides what its request line says. Refusing them all would cut off
@@ -55,11 +56,12 @@ export function isMethod(text: string): boolean {
   return text.length <= methodLengthMax && methodShape.test(text);
 }
 
-/** `path` is canonical. */
+/** `path` is canonical; `target` is as it was sent, with the query. */
 export function otherReadings(
   method: string,
   path: string,
   headers: Iterable<readonly [name: string, value: string]>,
+  target = '',
 ): Result<readonly Reading[], Refusal> {
   const methods = [{ method, because: '' }];
   const paths = [{ path, because: '' }];
@@ -76,6 +78,9 @@ export function otherReadings(
       if (!wanted.ok) return refused(`${because}, and ${wanted.error.reason}`);
       paths.push({ path: wanted.value, because });
     }
+  }
+  for (const wanted of methodsInQuery(method, target)) {
+    methods.push({ method: wanted, because: 'the query asks for another method' });
   }
   for (const { path } of [...paths]) {
     for (const folded of foldedPaths(path)) {

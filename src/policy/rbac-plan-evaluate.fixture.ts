@@ -38,6 +38,9 @@ export function evaluateAudit({ audits }: RbacPlan, request: PlannedRequest): Ve
 function stops(guard: Guard, request: PlannedRequest): boolean {
   const value = inputOf(guard.input, request);
   if ('when' in guard) return value !== undefined && matches(guard.when, value);
+  if ('matches' in guard) {
+    return value !== undefined && new RegExp(`^(?:${guard.matches})$`).test(value);
+  }
   return value === undefined || !new RegExp(`^(?:${guard.unless})$`).test(value);
 }
 

@@ -190,7 +190,7 @@ describe('a plan', () => {
     const inputs = planOf(['allow cart GET /a']).guards.map(({ input }) => input);
     assert.deepEqual(
       inputs.filter((input) => !input.startsWith('header x-')),
-      ['target', 'host', 'header authorization'],
+      ['target', 'target', 'host', 'header authorization'],
     );
   });
 });
@@ -223,6 +223,10 @@ test('a plan asks about what only the desk can tell in how many ways it reads, w
       const asked = { caller: 'spiffe://acme/cart', method: 'GET', path: '/a', host: 'x' };
       const verdict = evaluatePlan(plan, { ...asked, headers: [[name, '/b']] });
       assert.equal(verdict.id, 'several-readings', name);
+    }
+    for (const target of ['/a?_method=PUT', '/a?x=1&%5Fm%65thod=put', '/a?.method=delete']) {
+      const asked = { caller: 'spiffe://acme/cart', method: 'POST', path: '/a', host: 'x', target };
+      assert.equal(evaluatePlan(plan, asked).id, 'several-readings', target);
     }
   }
 });

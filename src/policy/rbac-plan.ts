@@ -13,6 +13,7 @@ import {
   type Verdict,
 } from './plan-parts.ts';
 import { type KeptRule, lookup, plannedRules } from './planned-rules.ts';
+import { targetWithMethod } from './query-method.ts';
 
 /**
  * What a proxy may decide by itself about requests to one service, as a plain tree for Envoy's RBAC matcher. It says
@@ -37,8 +38,9 @@ export interface RbacPlan {
   readonly kept: readonly KeptRule[];
 }
 
-/** Its verdict holds where the whole of the input does not match the regular expression (RE2's), or matches the other. */
+/** Its verdict holds where the whole of the input does not match the regular expression (RE2's), or does, or as `when` says. */
 export type Guard =
+  | { readonly input: PlanInput; readonly matches: string; readonly verdict: Verdict }
   | { readonly input: PlanInput; readonly unless: string; readonly verdict: Verdict }
   | { readonly input: PlanInput; readonly when: TextMatch; readonly verdict: Verdict };
 
@@ -73,11 +75,16 @@ const credentialsGuard: Guard = {
 };
 
 /** Only the desk can tell whether a request is allowed in all of its readings; see `otherReadings`. */
-const overrideGuards: readonly Guard[] = [...overridingHeaders.keys()].map((name) => ({
-  input: `header ${name}`,
-  when: { kind: 'present' },
-  verdict: severalReadings,
-}));
+const overrideGuards: readonly Guard[] = [
+  ...[...overridingHeaders.keys()].map(
+    (name): Guard => ({
+      input: `header ${name}`,
+      when: { kind: 'present' },
+      verdict: severalReadings,
+    }),
+  ),
+  { input: 'target', matches: targetWithMethod, verdict: severalReadings },
+];
 
 export interface PlanOptions {
   /** `desk` has every request asked about. */

@@ -11,7 +11,7 @@ import { type Fields, request } from './attacks/h2-frames.ts';
 import { headerAttacks } from './attacks/headers.ts';
 import { hostAttacks } from './attacks/hosts.ts';
 import { http2Attacks } from './attacks/http2.ts';
-import { pathAttacks } from './attacks/paths.ts';
+import { pathAttacks, queryMethods } from './attacks/paths.ts';
 import { forMore, isRefused, leftOf, Siege, verdictOf } from './attacks/world.ts';
 
 /** Longer than the application takes at its slowest. */
@@ -31,6 +31,21 @@ describe('what a compromised caller sends past its own proxy', () => {
         const frames = request(fieldsOf('vault', target));
         sameVerdict(verdictOf(await siege.http2('wide', frames)), http2 ?? wide, 'HTTP/2');
         sameVerdict(verdictOf(await siege.egress('wide', get(target))), egress ?? wide, 'egress');
+      });
+    }
+  });
+
+  describe('as a method in the query', () => {
+    for (const [target, verdict] of queryMethods) {
+      it(`${shown(target)} is refused where that method is`, async () => {
+        const bytes = `POST ${target} HTTP/1.1\r\nhost: vault\r\ncontent-length: 0\r\n\r\n`;
+        assert.equal(verdictOf(await siege.http1('wide', bytes)), verdict);
+        const frames = request([
+          ...fieldsOf('vault', target).map(
+            ([name, value]) => [name, name === ':method' ? 'POST' : value] as const,
+          ),
+        ]);
+        sameVerdict(verdictOf(await siege.http2('wide', frames)), verdict, 'HTTP/2');
       });
     }
   });

@@ -169,13 +169,15 @@ export function randomPairRequest(random: RandomNumber): PairRequest {
   const [host, hostMeaning] = pick(random, hosts);
   const method = random() < 0.04 ? 'get' : pick(random, [...methods, 'PURGE']);
   const [plainHeaders, isOneReading, token] = randomHeaders(random);
-  const [overriding, overrides] = randomOverrides(random);
+  const [overriding, byHeader] = randomOverrides(random);
   const headers = [...plainHeaders, ...overriding];
+  const [query, byQuery] = method === 'POST' ? randomQueryMethod(random) : ['', {}];
+  const overrides = { ...byHeader, ...byQuery };
   const [caller] = callers;
   const hasMeaning =
     isPath && hostMeaning !== undefined && method !== 'get' && isOneReading && callers.length === 1;
   return {
-    ...{ callers, method, target, host, headers },
+    ...{ callers, method, host, headers, target: withQuery(target, query) },
     meaning:
       hasMeaning && caller !== undefined
         ? { path, host: hostMeaning, caller, token, overrides }
@@ -257,6 +259,18 @@ function randomOverrides(random: RandomNumber): readonly [PairRequest['headers']
   if (kind === 0) return [[['X-HTTP-Method-Override', 'put']], { method: 'PUT' }];
   if (kind === 1) return [[['x-original-url', '/x/zz/../y?q']], { path: '/x/y' }];
   return [[], {}];
+}
+
+/** A method that some frameworks take a POST for. */
+function randomQueryMethod(random: RandomNumber): readonly [query: string, overrides: Overrides] {
+  const kind = Math.floor(random() * 25);
+  if (kind === 0) return ['_method=PUT', { method: 'PUT' }];
+  if (kind === 1) return ['a=b&%5Fm%65thod=put', { method: 'PUT' }];
+  return kind === 2 ? ['_methods=PUT&_method=cash', {}] : ['', {}];
+}
+
+function withQuery(target: string, query: string): string {
+  return query === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${query}`;
 }
 
 /** The intent that says this. */

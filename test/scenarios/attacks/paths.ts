@@ -74,6 +74,15 @@ const rows: readonly Row[] = [
   ['/public/.%E2%80%8B./admin', '403 CH2130', '403 CH2130'],
   ['/public/%EF%BC%852e%EF%BC%852e/admin', '403 CH2130', '403 CH2130'],
   ['/public/..%EF%BC%852fadmin', '403 CH2130', '403 CH2130'],
+  ['/%25%C2%AD5cadmin', '403 CH2101', '403 CH2130'],
+  ['/admin%25%C2%AD3bx', '403 CH2101', '403 CH2130'],
+  ['/admin%25%C2%AD2f%25', '403 CH2101', '403 CH2130'],
+  ['/admin%EF%BC%8F%E2%80%8B..', '403 CH2101', '403 CH2130'],
+  ['/admin%3Fa%E2%81%84..', '403 CH2101', '403 CH2130'],
+  ['/%CD%BEx/admin', '403 CH2101', '403 CH2130'],
+  ['/admin%20', '403 CH2101', '403 CH2130'],
+  ['/admin%C2%A0', '403 CH2101', '403 CH2130'],
+  ['/public/x%20', 'GET /public/x%20', 'GET /public/x%20'],
   ['/public/%ED%A0%81%ED%B0%80', '403 CH2124', '403 CH2124'],
   ['/public/%F8%80%80%80%AE', '403 CH2124', '403 CH2124'],
   [
@@ -244,3 +253,18 @@ export const pathAttacks: readonly PathAttack[] = rows.map(([target, web, wide, 
   wide,
   ...more,
 }));
+
+/** Of a POST to what everybody may do but DELETE: a method in the query that some frameworks take it for. */
+export const queryMethods: readonly (readonly [target: string, verdict: string])[] = [
+  ['/items/1?_method=DELETE', '403 CH2130'],
+  ['/items/1?x=y&_method=delete', '403 CH2130'],
+  ['/items/1?%5fmethod=DELETE', '403 CH2130'],
+  ['/items/1?_m%65thod=D%45LETE', '403 CH2130'],
+  ['/items/1?.method=DELETE', '403 CH2130'],
+  ['/items/1?_method%00x=DELETE', '403 CH2130'],
+  ['/items/1?_method=PUT&_method=DELETE', '403 CH2130'],
+  ['/items/1?_method=PUT', 'POST /items/1?_method=PUT'],
+  ['/items/1?_method=paypal', 'POST /items/1?_method=paypal'],
+  ['/items/1?_methods=DELETE', 'POST /items/1?_methods=DELETE'],
+  ['/items/1?x=_method=DELETE', 'POST /items/1?x=_method=DELETE'],
+];
