@@ -163,6 +163,18 @@ describe('access beside Git, by the API', () => {
     await plane.chancery('breakglass', 'revoke', local.grant.id, plane.intentDir);
   });
 
+  it('what was asked for under wider rules is not approved under narrower ones', async () => {
+    const { grant: made } = await grant('ann', '--ticket', 'T-4');
+    const approve = () => plane.chancery('breakglass', 'approve', made.id, ...as('bob'));
+    await rules('breakglass: { approvals: 2, max: 5m }\n');
+    await assert.rejects(approve(), /CH4232/);
+    await rules('breakglass: { approvals: 2, who: [token bob] }\n');
+    await assert.rejects(approve(), /CH4235[\s\S]*token ann/);
+    await rules('breakglass: { approvals: 2, who: [token bob, token ann] }\n');
+    await approve();
+    await plane.chancery('breakglass', 'revoke', made.id, ...as('bob'));
+  });
+
   it('only who is named may grant, and anybody may revoke', async () => {
     await rules('breakglass: { who: [token bob] }\n');
     await assert.rejects(grant('ann'), /CH4235[\s\S]*token bob/);
