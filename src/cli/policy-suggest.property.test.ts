@@ -101,6 +101,7 @@ describe('a suggestion', () => {
         if (decision.kind !== 'allow' || kept.has(decision.rule.id)) continue;
         const isSeen = flows.some((flow) => isOf(flow, sent, written.protocol));
         if (!isSeen) met.beyond += 1;
+        assert.equal(ask(before, sent).kind, 'allow', `more than before: ${where}`);
         assert.ok(isSeen, `${JSON.stringify([sent, decision])} ${where}`);
       }
     }

@@ -98,11 +98,50 @@ describe('a suggested rule', () => {
   });
 
   it('has any method where no rule can name it, and the rest of a path that is too long for one', () => {
-    assert.deepEqual(suggested(flow('web', 'M-SEARCH', '/a', 'read')), [['* /a']]);
+    const all = serviceFile('pay', 'allow:\n  - { id: all, from: web, to: "* /**" }\n');
+    const open = intentOf({
+      ...{ 'mesh.yaml': meshFile, 'services/web.yaml': serviceFile('web') },
+      'services/pay.yaml': all,
+    }).services.get('pay' as ServiceName);
+    assert.ok(open);
+    const flows = [flow('web', 'M-SEARCH', '/a', 'all')];
+    const { rules } = suggestRules(open, trustDomain, { flows, tests: [] });
+    assert.deepEqual(
+      rules.map(({ to }) => to),
+      [['* /a']],
+    );
     const long = `/a/${'b'.repeat(1_000)}/${'c'.repeat(1_000)}`;
     assert.deepEqual(suggested(flow('web', 'GET', long, 'read')), [
       [`GET /a/${'b'.repeat(1_000)}/**`],
     ]);
+  });
+
+  it('lets in no more than the rules do now, whatever a template stands for', () => {
+    const narrow = `allow:
+  - { id: one, from: web, to: ["GET /charges/17", "GET /orders/*/lines"] }
+  - { id: other, from: [web, cart], to: "GET /charges/18" }
+`;
+    const service = intentOf({
+      ...{ 'mesh.yaml': meshFile, 'services/web.yaml': serviceFile('web') },
+      ...{ 'services/cart.yaml': serviceFile('cart') },
+      'services/pay.yaml': serviceFile('pay', narrow),
+    }).services.get('pay' as ServiceName);
+    assert.ok(service);
+    const flows = [
+      flow('web', 'GET', '/charges/*', 'one'),
+      // Of too many templates the first segment is kept.
+      flow('web', 'GET', '/orders/**', 'one'),
+      // The rule is not about this caller any more.
+      flow('cart', 'GET', '/charges/*', 'one'),
+    ];
+    const found = suggestRules(service, trustDomain, { flows, tests: [] });
+    assert.deepEqual(
+      found.rules.map(({ from, to, of }) => [from, to, of?.id as string | undefined]),
+      [
+        [['web'], ['GET /charges/17', 'GET /orders/*/lines'], 'one'],
+        [['cart'], ['GET /charges/18'], 'other'],
+      ],
+    );
   });
 
   it('does not let in by name whom a role lets in as a person', () => {

@@ -1,7 +1,13 @@
 import { grantRulePrefix } from '../model/grant-place.ts';
-import { coversOperation, operationText, parseOperation } from '../model/operation.ts';
+import {
+  coversOperation,
+  meetOfOperations,
+  operationText,
+  parseOperation,
+} from '../model/operation.ts';
 import { parsePathPattern } from '../model/path-pattern.ts';
-import type { Protocol, Rule, Service } from '../model/types.ts';
+import { namesCaller } from '../model/principal.ts';
+import type { Protocol, Rule, Service, ServiceName } from '../model/types.ts';
 import type { Flow } from '../policy/flow.ts';
 import { pathTemplate } from '../policy/path-template.ts';
 import { callerName } from './flow-diff.ts';
@@ -58,14 +64,15 @@ export function suggestRules(
     const caller = callerName(flow.caller, trustDomain);
     const to = operationOf(flow.method, flow.path, service.protocol);
     const seen = byCaller.get(caller) ?? [];
-    seen.push({ to, rule: flow.rule });
+    seen.push(...withinRules(service, caller, { to, rule: flow.rule }));
     byCaller.set(caller, seen);
   }
   // What a test expects is meant to be allowed, whether or not somebody asked for it lately.
   for (const { from, method, path, rule } of tests) {
     if (byKept.has(rule)) continue;
     const seen = byCaller.get(from) ?? [];
-    seen.push({ to: operationOf(method, pathTemplate(path), service.protocol), rule });
+    const to = operationOf(method, pathTemplate(path), service.protocol);
+    seen.push(...withinRules(service, from, { to, rule }));
     byCaller.set(from, seen);
   }
   const rules = rulesOf(byCaller, service);
@@ -76,6 +83,27 @@ export function suggestRules(
     dropped: service.allow.filter((rule) => !kept.includes(rule) && !used.has(rule.id)),
     requests: allowed.reduce((sum, { requests }) => sum + requests, 0),
   };
+}
+
+/**
+ * A template stands for more than came in, and for more than the rules may allow: of that only what they do, by the rule that
+ * let it in where it is still about this caller.
+ */
+function withinRules({ allow, protocol }: Service, caller: string, seen: Seen): readonly Seen[] {
+  if (seen.to === undefined) return [seen];
+  const wanted = parseOperation(seen.to, protocol);
+  if (!wanted.ok) return [];
+  const rules = allow.filter(
+    (rule) => !isNotRecorded(rule) && namesCaller(rule, caller as ServiceName),
+  );
+  const found = rules.flatMap(({ id, to }) =>
+    to.flatMap((granted): readonly Seen[] => {
+      const both = meetOfOperations(wanted.value, granted);
+      return both === undefined ? [] : [{ to: operationText(both), rule: id }];
+    }),
+  );
+  const own = found.filter(({ rule }) => rule === seen.rule);
+  return own.length > 0 ? own : found;
 }
 
 /** What it looks at stands in no log. A role may have guests, too, and a person is known by a token only. */

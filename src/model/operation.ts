@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts';
-import { coversPath, parsePathPattern } from './path-pattern.ts';
+import { coversPath, meetOfPaths, parsePathPattern } from './path-pattern.ts';
 import type { Operation, Protocol } from './types.ts';
 
 const method = /^[A-Z]{1,32}$/;
@@ -71,6 +71,28 @@ export function coversOperation(wide: Operation, narrow: Operation): boolean {
     return covers(wide.method, narrow.method) && coversPath(wide.path, narrow.path);
   }
   return false;
+}
+
+/** What both hold for; undefined: nothing. */
+export function meetOfOperations(one: Operation, other: Operation): Operation | undefined {
+  if (one.kind === 'connect' || other.kind === 'connect') {
+    return one.kind === other.kind ? one : undefined;
+  }
+  if (one.kind === 'grpc' && other.kind === 'grpc') {
+    const [service, name] = [meet(one.service, other.service), meet(one.method, other.method)];
+    return service && name ? { kind: 'grpc', service, method: name } : undefined;
+  }
+  if (one.kind === 'http' && other.kind === 'http') {
+    const both = meet(one.method, other.method);
+    const path = meetOfPaths(one.path, other.path);
+    return both && path ? { kind: 'http', method: both, path } : undefined;
+  }
+  return undefined;
+}
+
+function meet(one: string, other: string): string | undefined {
+  if (one === '*' || one === other) return other;
+  return other === '*' ? one : undefined;
 }
 
 function covers(wide: string, narrow: string): boolean {
