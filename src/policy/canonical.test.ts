@@ -285,6 +285,12 @@ describe('other readings of a request', () => {
       '',
     ],
     ['take no query but that of a POST so', { path: '/a?_method=DELETE' }, ''],
+    [
+      'hold where a copy is written to',
+      { method: 'MOVE', ...headerOf('Destination', 'http://x.test/b/../admin') },
+      'MOVE /admin',
+    ],
+    ['take no destination of anything else', headerOf('destination', '/admin'), ''],
     ['refuse a list of methods', headerOf('x-method-override', 'GET, DELETE'), 'CH2130'],
     ['hold a path that a header asks for', headerOf('x-original-url', '/b?c'), 'GET /b'],
     ['resolve that path', headerOf('x-rewrite-url', '/b/%2e%2e/admin'), 'GET /admin'],

@@ -17,9 +17,10 @@ export interface Reading {
 /**
  * Headers by which widely used frameworks let a request be another one than its request line: method-override of
  * Express, Rack, Symfony, ASP.NET; rewriting modules of IIS, whose headers Symfony and Laminas believed
- * (CVE-2018-14773).
+ * (CVE-2018-14773). Of a copy in WebDAV, where it goes.
  */
 export const overridingHeaders: ReadonlyMap<string, 'method' | 'path'> = new Map([
+  ['destination', 'path'],
   ['x-http-method', 'method'],
   ['x-http-method-override', 'method'],
   ['x-method-override', 'method'],
@@ -67,7 +68,7 @@ export function otherReadings(
   const paths = [{ path, because: '' }];
   for (const [name, value] of headers) {
     const header = nameOf(name);
-    if (header === undefined) continue;
+    if (header === undefined || (header === destination && !hasDestination(method))) continue;
     const because = `the header ${header} asks for another ${overridingHeaders.get(header)}`;
     if (overridingHeaders.get(header) === 'method') {
       const wanted = value.trim().toUpperCase();
@@ -89,6 +90,13 @@ export function otherReadings(
   }
   if (methods.length === 1 && paths.length === 1) return ok([]);
   return combined(methods, paths);
+}
+
+/** Where a copy is written to is named beside what is copied (RFC 4918 section 10.3). */
+const destination = 'destination';
+
+function hasDestination(method: string): boolean {
+  return method === 'COPY' || method === 'MOVE';
 }
 
 function combined(

@@ -50,6 +50,20 @@ describe('what a compromised caller sends past its own proxy', () => {
     }
   });
 
+  describe('as the destination of a copy', () => {
+    for (const [method, to, verdict] of [
+      ['COPY', '/admin/x', '403 CH2130'],
+      ['MOVE', 'http://vault/public/%2e%2e/admin', '403 CH2130'],
+      ['MOVE', 'http://vault/public/y', 'MOVE /public/x'],
+      ['PUT', '/admin/x', 'PUT /public/x'],
+    ] as const) {
+      it(`${method} to ${to} is refused where that path is`, async () => {
+        const bytes = `${method} /public/x HTTP/1.1\r\nhost: vault\r\ndestination: ${to}\r\ncontent-length: 0\r\n\r\n`;
+        assert.equal(verdictOf(await siege.http1('wide', bytes)), verdict);
+      });
+    }
+  });
+
   describe('as a host', () => {
     for (const [host, http1, http2] of hostAttacks) {
       it(`${host === undefined ? 'none' : shown(host)} names this service, or is refused`, async () => {
