@@ -119,7 +119,7 @@ function byPlan(plan: RbacPlan, request: PairRequest): Found | undefined {
   const { callers, method, target, host, headers } = request;
   const path = target.split('?')[0] ?? '';
   const { kind, id } = evaluatePlan(plan, {
-    ...{ caller: callers.join(','), method, path, host, headers },
+    ...{ caller: callers.join(','), method, path, target, host, headers },
   });
   return kind === 'ask' ? undefined : { kind, rule: id };
 }
