@@ -68,6 +68,6 @@ function elementAt(list: readonly CelValue[], key: CelValue, at: number): CelVal
   const index = plainKey(key);
   const element = typeof index === 'number' ? list[index] : undefined;
   if (element !== undefined) return element;
-  const wanted = typeof index === 'string' ? kindOf(key) : String(index);
-  return celError(`a list of ${list.length} has no element ${wanted}`, at);
+  // Which one was made of the request, unless it is written down.
+  return celError(`a list of ${list.length} has no such element`, at);
 }

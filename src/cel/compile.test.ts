@@ -89,8 +89,8 @@ describe('what a condition reads', () => {
     assert.equal(computed('{1u: "a"}[dyn(1)]'), 'a');
     assert.match(String(computed('{1: "a"}[dyn(1.5)]')), /there is no/);
     assert.equal(computed('[7, 8][1]'), 8);
-    assert.equal(computed('[7, 8][2]'), 'a list of 2 has no element 2');
-    assert.equal(computed('[7, 8][-1]'), 'a list of 2 has no element -1');
+    assert.equal(computed('[7, 8][2]'), 'a list of 2 has no such element');
+    assert.equal(computed('[7, 8][-1]'), 'a list of 2 has no such element');
     assert.equal(computed('{"a": 1, "a": 2}'), 'a key comes twice');
   });
 });

@@ -52,6 +52,7 @@ export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
     const made = {
       service: name,
       requests,
+      overridden: found.overridden,
       isPartial,
       rules,
       kept: ids(kept),
@@ -182,7 +183,10 @@ async function onBranch(
 
 const namesShown = 5;
 
-function summary({ requests, rules, kept, dropped }: Suggestion, isPartial: boolean): string {
+function summary(
+  { requests, rules, kept, dropped, overridden }: Suggestion,
+  isPartial: boolean,
+): string {
   const names = (all: readonly Rule[]) =>
     namesText(
       all.map(({ id }) => id),
@@ -194,6 +198,11 @@ function summary({ requests, rules, kept, dropped }: Suggestion, isPartial: bool
       ? []
       : [`as they were, for what they look at is not recorded: ${names(kept)}`]),
     ...(dropped.length === 0 ? [] : [`gone, for they let nothing in: ${names(dropped)}`]),
+    ...(overridden === 0
+      ? []
+      : [
+          `${count(overridden, 'request', 'requests')} asked for another method or path by a header or a query, which is not recorded: add what lets that in`,
+        ]),
     ...(isPartial ? ['some requests were not recorded: look twice'] : []),
   ].join('\n');
 }

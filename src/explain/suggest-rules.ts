@@ -21,6 +21,8 @@ export interface Suggestion {
   readonly dropped: readonly Rule[];
   /** Requests that the rules are made from. */
   readonly requests: number;
+  /** Of them those that asked for another method or path, too, which rules for it let in: what that was stands in no log. */
+  readonly overridden: number;
 }
 
 export interface SuggestedRule {
@@ -81,8 +83,13 @@ export function suggestRules(
     kept,
     rules,
     dropped: service.allow.filter((rule) => !kept.includes(rule) && !used.has(rule.id)),
-    requests: allowed.reduce((sum, { requests }) => sum + requests, 0),
+    requests: requestsOf(allowed),
+    overridden: requestsOf(allowed.filter(({ isOverridden }) => isOverridden === true)),
   };
+}
+
+function requestsOf(flows: readonly Flow[]): number {
+  return flows.reduce((sum, { requests }) => sum + requests, 0);
 }
 
 /**
