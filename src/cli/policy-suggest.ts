@@ -42,7 +42,10 @@ export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
   const branch = values['branch'];
   const commit =
     typeof branch === 'string'
-      ? await onBranch(call, { state, dir, service, found, text, branch })
+      ? await onBranch(call, {
+          ...{ state, dir, service, found, text, branch },
+          isPartial: told.isPartial,
+        })
       : undefined;
   const { requests, kept, dropped } = found;
   if (values['json'] === true) {
@@ -158,13 +161,14 @@ interface OnBranch {
   readonly dir: string | undefined;
   readonly service: Service;
   readonly found: Suggestion;
+  readonly isPartial: boolean;
   readonly text: string;
   readonly branch: string;
 }
 
 async function onBranch(
   { help }: PolicyCall,
-  { state, dir, service, found, text, branch }: OnBranch,
+  { state, dir, service, found, isPartial, text, branch }: OnBranch,
 ): Promise<string> {
   const opened = await repositoryFor(dir);
   if (!opened.ok) throw new ChanceryError(opened.error);
@@ -174,7 +178,7 @@ async function onBranch(
     throw usageError(`the repository does not hold ${shortCommit(state.commit)}, which runs`, help);
   }
   const subject = `Let in to ${service.name} what was seen, and no more`;
-  const message = `${subject}\n\n${summary(found, false)}\n`;
+  const message = `${subject}\n\n${summary(found, isPartial)}\n`;
   const files = new Map([[service.at.file, text]]);
   const made = await opened.value.newBranch({ name: branch, base: base.value, files, message });
   if (!made.ok) throw new ChanceryError(made.error);
