@@ -27,6 +27,7 @@ const running = {
   intent: world.intent,
   entries: { kind: 'entries' as const, entries: [] },
   refused: undefined,
+  carried: [],
 };
 const memory = new MemoryReturn({ clock: systemClock, trim: mallocTrim() });
 const xds = new XdsService({

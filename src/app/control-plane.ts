@@ -10,45 +10,18 @@ import {
 import { sameInventory } from '../compile/inventory-index.ts';
 import type { Compiled } from '../compile/revision.ts';
 import { identityEntries, sameEntries } from '../identity/entries.ts';
+import type { Contained } from '../model/contained.ts';
 import type { Intent, Mesh } from '../model/types.ts';
 import type { TouchedProxy } from '../rollout/waves.ts';
 import type { AgentUpdate, MeshEvent } from '../serve/api/wire.ts';
 import { createEventBus, type EventBus } from './events.ts';
 import { excerptsOf } from './gate/excerpts.ts';
 import type { IntentTree, TreeReading } from './intent-source.ts';
+import type { Accepted, CarriedCommit, IntentState } from './intent-state.ts';
 import { Policies } from './policies.ts';
 import type { PolicyUpdate } from './policy-update.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
 import { type AgentListener, Subscribers } from './subscribers.ts';
-
-/** A commit that was accepted, and what runs while it is on its way. */
-export interface Accepted {
-  readonly tree: IntentTree;
-  readonly intent: Intent;
-  readonly base: Commit;
-  readonly approved: boolean;
-  /** What a gate compiled of the intent, where one did. */
-  readonly compiled: Compiled | undefined;
-}
-
-/**
- * What the mesh runs on. `empty`: no commit was accepted yet. `running`: the last good one. `refused` holds the commit
- * that was turned down since.
- */
-export type IntentState =
-  | { readonly kind: 'empty'; readonly refused: RefusedTree | undefined }
-  | {
-      readonly kind: 'running';
-      readonly tree: IntentTree;
-      readonly intent: Intent;
-      readonly entries: AgentUpdate & { readonly kind: 'entries' };
-      readonly refused: RefusedTree | undefined;
-    };
-
-export interface RefusedTree {
-  readonly commit: string;
-  readonly findings: readonly Finding[];
-}
 
 /** Holds intent and inventory, and keeps proxies and policy desks in step with them. No I/O of its own. */
 export class ControlPlane {
@@ -135,6 +108,12 @@ export class ControlPlane {
     return new Map([...(next?.peers ?? []), ...(running?.peers ?? [])]);
   }
 
+  /** What runs and what is on its way, where this version would refuse it. */
+  get carried(): readonly CarriedCommit[] {
+    const states = [this.#previous, this.#intent].filter((one) => one?.kind === 'running');
+    return states.filter(({ carried }) => carried.length > 0);
+  }
+
   /** Calls back whenever another commit runs, or is on its way. */
   onMoved(listener: () => void): () => void {
     this.#movedListeners.add(listener);
@@ -165,15 +144,18 @@ export class ControlPlane {
   accept(
     tree: IntentTree,
     intent: Intent,
-    more: Pick<Accepted, 'approved' | 'compiled'> & { readonly warnings: readonly Finding[] },
+    more: Pick<Accepted, 'approved' | 'compiled'> & {
+      readonly warnings: readonly Finding[];
+      readonly carried?: readonly Contained[];
+    },
   ): void {
-    const { warnings, approved, compiled } = more;
+    const { warnings, approved, compiled, carried = [] } = more;
     this.#onAccepting();
     const before = this.#intent;
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
     const entriesChanged =
       before.kind === 'empty' || !sameEntries(before.entries.entries, entries.entries);
-    this.#intent = { kind: 'running', tree, intent, entries, refused: undefined };
+    this.#intent = { kind: 'running', tree, intent, entries, refused: undefined, carried };
     const { commit, subject } = tree;
     this.#emit({ kind: 'accepted', commit, subject, services: intent.services.size, warnings });
     if (entriesChanged) this.#subscribers.tell(entries);

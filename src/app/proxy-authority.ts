@@ -8,7 +8,7 @@ import type { HostName } from '../model/types.ts';
 import type { Peer } from '../serve/grpc/peer.ts';
 import { GrpcError, grpcStatus } from '../serve/grpc/status.ts';
 import type { NodeInfo } from '../serve/xds/node-info.ts';
-import type { IntentState } from './control-plane.ts';
+import type { IntentState } from './intent-state.ts';
 
 /**
  * A proxy gets the configuration of the workload it names only if its SVID is that workload's service: the name is a

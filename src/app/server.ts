@@ -60,7 +60,8 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
   });
   const { fleet, rollouts } = revisions;
-  const counted = { store, clock, registry, plane, xds, metrics, fleet, replica };
+  const unread = () => revisions.follower.findings;
+  const counted = { store, clock, registry, plane, xds, metrics, fleet, replica, unread };
   const operations = createOperations(counted);
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));

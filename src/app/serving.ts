@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Authority } from '../identity/authority.ts';
 import { createHostApiServer } from '../serve/api/host-server.ts';
+import { carriedFindings } from './carried-findings.ts';
 import { ClockNotice } from './clock-notice.ts';
 import { Confirmations } from './confirmations.ts';
 import { createBundleEndpoint } from './federation/bundle-endpoint.ts';
@@ -107,6 +108,7 @@ function lastingNotices(
     sources: [
       () => [...(source.findings ?? []), ...foundation.webhookFindings()],
       () => [...revisions.rollouts.findings, ...revisions.desks.findings],
+      () => [...revisions.follower.findings, ...carriedFindings(plane.carried)],
       () => [...tracing.findings, ...use.shadows.findings],
       () => [...replica.findings, ...breakglass.findings],
       () => [...trouble.look(), ...silentAgents.look()],

@@ -1,8 +1,8 @@
+import type { Finding } from '../base/finding.ts';
 import { guarded } from '../serve/api/guard.ts';
 import { type ApiHandler, refused } from '../serve/api/server.ts';
 import { paths } from '../serve/api/wire.ts';
 import { events } from './control-api.ts';
-import type { ControlPlane } from './control-plane.ts';
 import { missingCommit } from './first-commit.ts';
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type LedgerApiParts, ledgerApi } from './ledger-api.ts';
@@ -16,15 +16,17 @@ interface StartingApiParts extends GateApiParts, LedgerApiParts {
   readonly rollouts: Rollouts;
   readonly replica: Replica;
   readonly operations: Operations;
+  /** What the mesh runs and this version cannot read. */
+  readonly unread: () => readonly Finding[];
 }
 
 /** What the control plane can tell before it serves: what became of the first commit, and what is missing. */
 export function startingApi(parts: StartingApiParts): ApiHandler {
-  const { source, operations } = parts;
+  const { source, operations, unread } = parts;
   const known = guarded(
     async (request) => {
       const { method, path } = request;
-      const notices = { current: source.findings ?? [] };
+      const notices = { current: [...(source.findings ?? []), ...unread()] };
       if (method === 'GET' && path === paths.events) return events(parts);
       const about =
         (await rolloutApi(parts, request)) ??
@@ -32,22 +34,23 @@ export function startingApi(parts: StartingApiParts): ApiHandler {
         (await gateApi(parts, request)) ??
         (await operationsApi(operations, request)) ??
         (await ledgerApi(parts, request));
-      return about ?? notYet(parts.plane);
+      return about ?? notYet(parts);
     },
     operations.onUse,
     operations.onUnserved,
   );
   // A host that joins is to come again; that its way in is not there would be news of another kind.
-  return async (request) =>
-    request.path.startsWith(hostPaths) ? notYet(parts.plane) : known(request);
+  return async (request) => (request.path.startsWith(hostPaths) ? notYet(parts) : known(request));
 }
 
 const hostPaths = '/v1/host/';
 
-function notYet({ intent }: ControlPlane) {
+function notYet({ plane: { intent }, unread }: StartingApiParts) {
+  const why =
+    intent.kind === 'running' ? 'it is starting' : missingCommit(intent.refused, unread());
   return refused(503, {
     code: 'CH5444',
-    message: `the control plane does not serve yet: ${intent.kind === 'running' ? 'it is starting' : missingCommit(intent.refused)}`,
+    message: `the control plane does not serve yet: ${why}`,
     help: 'chancery revision list shows what is wrong with a commit; one that mends it goes on by itself',
   });
 }

@@ -269,8 +269,10 @@ export class UpSession {
     const newest = reading.kind === 'tree' ? reading.tree : undefined;
     const tree = newest?.commit === commit ? newest : await source.at(commit);
     if (tree === undefined) return undefined;
-    const { intent } = readIntent(tree.files, systemClock.nowMs());
-    return intent && { tree, intent };
+    // It was accepted, whatever this version would say to it.
+    const { intent, carried } = readIntent(tree.files, systemClock.nowMs());
+    const accepted = intent ?? carried?.intent;
+    return accepted && { tree, intent: accepted };
   }
 
   async #status(): Promise<StatusReply | undefined> {

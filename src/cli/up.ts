@@ -175,7 +175,8 @@ async function firstOf(
   if (findings.length > 0) terminal.findings(findings, sources);
   if (newest.kind === 'holds') return newest;
   const tree = await lastAccepted(layout);
-  const intent = tree && readIntent(tree.files, systemClock.nowMs()).intent;
+  const reading = tree && readIntent(tree.files, systemClock.nowMs());
+  const intent = reading?.intent ?? reading?.carried?.intent;
   if (tree === undefined || intent === undefined) return undefined;
   terminal.err(`the last good commit goes on: ${shortCommit(tree.commit)} ${tree.subject}`);
   return { tree, intent };

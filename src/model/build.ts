@@ -21,11 +21,14 @@ export interface BuiltIntent {
   /** Of services by themselves, as the tree stands. */
   readonly broken: readonly Finding[];
   readonly services: ReadonlyMap<ServiceName, BuiltService>;
+  /** Of whom some are not understood. */
+  readonly misreadRoles: ReadonlySet<RoleName>;
 }
 
 interface BuiltService {
   readonly draft: ServiceDraft;
   readonly service: Service;
+  readonly isAttributesMisread: boolean;
   readonly findings: readonly Finding[];
 }
 
@@ -56,9 +59,9 @@ export function buildIntent(
   for (const draft of staleDrafts(known, { mesh, roles, guests }, drafts, changes)) {
     const findings: Finding[] = [];
     const report = (finding: Finding): number => findings.push(finding);
-    const service = buildService(draft, { mesh, roles, guests, drafts, report });
-    services.set(draft.name, { draft, service, findings });
-    rebuilt.push(service);
+    const built = buildService(draft, { mesh, roles, guests, drafts, report });
+    services.set(draft.name, { draft, ...built, findings });
+    rebuilt.push(built.service);
   }
   // Services with findings were all built again just now, in the order of their files.
   const broken = rebuilt.flatMap(({ name }) => services.get(name)?.findings ?? []);
@@ -70,6 +73,7 @@ export function buildIntent(
     clashes,
     broken,
     services,
+    misreadRoles: resolved.misreadRoles,
   };
 }
 
@@ -226,7 +230,7 @@ function intentOf(
   },
 ): Intent {
   const { built, rebuilt, known } = parts;
-  const { roles: _drafts, operators: _drafted, ...rest } = draft;
+  const { roles: _drafts, operators: _drafted, misread: _misread, ...rest } = draft;
   const isSame =
     known?.mesh === draft &&
     known.intent.mesh.roles === roles &&

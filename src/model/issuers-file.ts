@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { isMap } from 'yaml';
 import { readWords } from './condition-file.ts';
 import type { TokenIssuer } from './condition-types.ts';
+import { misreadNames } from './contained.ts';
 import { issuerFields } from './rule-fields.ts';
 import { readLabel } from './scalars.ts';
 import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
@@ -14,28 +15,23 @@ const keysMax = 50;
 const [rsaBitsMin, rsaBitsMax] = [2_048, 8_192];
 const claimName = /^[^\s"'\\]{1,256}$/;
 
-/** `issuers` of mesh.yaml: whose tokens are believed here. */
-export function readIssuers(file: YamlFile, node: YamlNode): ReadonlyMap<string, TokenIssuer> {
+/** `issuers` of mesh.yaml: whose tokens are believed here. Into `misread` go those that are not understood. */
+export function readIssuers(
+  file: YamlFile,
+  node: YamlNode,
+  misread: Set<string>,
+): ReadonlyMap<string, TokenIssuer> {
   const found = new Map<string, TokenIssuer>();
   if (node === undefined) return found;
   if (!isMap(node)) {
     file.wrongType(node, 'names of issuers and what their tokens are like');
     return found;
   }
-  for (const { keyNode, value } of file.entries(node)) {
-    const name = readLabel(file, keyNode, 'the name of an issuer');
-    const fields = file.fields(value, issuerFields, 'an issuer');
-    if (name === undefined || fields === undefined) continue;
-    const issuer = readIssuer(file, fields, keyNode, name);
-    if (issuer === undefined) continue;
-    const twin = [...found.values()].find((other) => other.issuer === issuer.issuer);
-    if (twin !== undefined) {
-      file.report('CH1116', fields.get('issuer'), `${twin.name} and ${name} are one issuer`, {
-        related: [{ at: twin.at, message: 'the other one' }],
-        help: 'join the two: a token is held against one entry',
-      });
-    }
-    found.set(name, issuer);
+  for (const { key, keyNode, value } of file.entries(node)) {
+    const since = file.findings.length;
+    const issuer = readEntry(file, { keyNode, value }, found);
+    if (issuer !== undefined) found.set(issuer.name, issuer);
+    if (file.contain(since, misreadIssuer)) misread.add(key);
   }
   if (found.size > issuersMax) {
     file.report('CH1116', node, `there are ${found.size} issuers`, {
@@ -43,6 +39,28 @@ export function readIssuers(file: YamlFile, node: YamlNode): ReadonlyMap<string,
     });
   }
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Read without all that was said of it, it might be believed more. */
+const misreadIssuer = `the issuer is not believed; ${misreadNames}`;
+
+function readEntry(
+  file: YamlFile,
+  { keyNode, value }: { readonly keyNode: YamlNode; readonly value: YamlNode },
+  found: ReadonlyMap<string, TokenIssuer>,
+): TokenIssuer | undefined {
+  const name = readLabel(file, keyNode, 'the name of an issuer');
+  const fields = file.fields(value, issuerFields, 'an issuer');
+  if (name === undefined || fields === undefined) return undefined;
+  const issuer = readIssuer(file, fields, keyNode, name);
+  const twin = issuer && [...found.values()].find((other) => other.issuer === issuer.issuer);
+  if (twin !== undefined) {
+    file.report('CH1116', fields.get('issuer'), `${twin.name} and ${name} are one issuer`, {
+      related: [{ at: twin.at, message: 'the other one' }],
+      help: 'join the two: a token is held against one entry',
+    });
+  }
+  return issuer;
 }
 
 function readIssuer(

@@ -1,14 +1,17 @@
 import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
+import { admissionUnlessSaid } from './admission.ts';
 import { readDeclarations } from './attributes-file.ts';
 import { readBreakglass } from './breakglass-file.ts';
 import { readCa } from './ca-section.ts';
+import { misreadNames } from './contained.ts';
 import { readDeskPool, reportNoPool } from './desk-file.ts';
 import { defaultsFields, meshFields } from './fields.ts';
 import { readAdmission } from './hosts-file.ts';
 import { readIssuers } from './issuers-file.ts';
 import { type OperatorDraft, readOperators } from './operators-file.ts';
 import { readPeers } from './peers-file.ts';
+import { misreadRole } from './roles.ts';
 import {
   deciders,
   deskPlaces,
@@ -42,11 +45,18 @@ export interface MeshDraft {
   readonly attributes: Mesh['attributes'];
   readonly issuers: Mesh['issuers'];
   readonly breakglass: Mesh['breakglass'];
+  /** What is not understood: who is not to be believed for that, and whether conditions may read it. */
+  readonly misread: {
+    readonly peers: ReadonlySet<TrustDomain>;
+    readonly issuers: ReadonlySet<string>;
+    readonly names: boolean;
+  };
 }
 
 interface RoleDraft {
   readonly at: Position;
   readonly members: readonly { readonly text: string; readonly at: Position }[];
+  readonly isMisread: boolean;
 }
 
 export const defaultsUnlessSaid: Defaults = {
@@ -55,6 +65,12 @@ export const defaultsUnlessSaid: Defaults = {
   svidTtlSeconds: 3_600,
   decide: 'proxy',
   desk: 'agent',
+};
+/** For new machines; what a host has is on its record. */
+const noAdmission: Admission = {
+  ...admissionUnlessSaid,
+  joinToken: { ttlSecondsMax: 1 },
+  rejoinSecondsMax: 1,
 };
 /** Below this a certificate ends before slow clocks and a missed renewal are made good. */
 const svidTtlSecondsMin = 10;
@@ -67,19 +83,36 @@ export function readMeshFile(file: YamlFile): MeshDraft | undefined {
     nameNode === undefined ? undefined : readLabel(file, nameNode, 'the name of the mesh');
   const trustDomain = readTrustDomain(file, fields.get('trust_domain'));
   const roles = readRoles(file, fields.get('roles'));
-  const pool = readDeskPool(file, fields.get('desk'));
+  const pool = file.part(misreadPool, () => readDeskPool(file, fields.get('desk')));
   const defaults = readDefaults(file, fields.get('defaults'), pool);
-  const hosts = readAdmission(file, fields.get('hosts'));
-  const ca = readCa(file, fields.get('ca'), defaults.svidTtlSeconds);
-  const peers = readPeers(file, fields.get('peers'), trustDomain);
-  const operators = readOperators(file, fields.get('operators'));
+  const hosts = file.part(
+    'no machine is let in that is not in the mesh',
+    () => readAdmission(file, fields.get('hosts')),
+    () => noAdmission,
+  );
+  const ca = file.part('as if it were not said', () =>
+    readCa(file, fields.get('ca'), defaults.svidTtlSeconds),
+  );
+  const misread = { peers: new Set<TrustDomain>(), issuers: new Set<string>() };
+  const peers = file.part('no peer is more than is understood of it', () =>
+    readPeers(file, fields.get('peers'), trustDomain, misread.peers),
+  );
+  const operators = file.part('nobody is an operator by it', () =>
+    readOperators(file, fields.get('operators')),
+  );
+  const beforeNames = file.findings.length;
   const attributes = readDeclarations(file, fields.get('attributes'));
-  const issuers = readIssuers(file, fields.get('issuers'));
-  const breakglass = readBreakglass(file, fields.get('breakglass'));
+  const issuers = readIssuers(file, fields.get('issuers'), misread.issuers);
+  const isNamesMisread = file.contain(beforeNames, misreadNames) || misread.issuers.size > 0;
+  const breakglass = file.part(
+    'nobody can grant access beside Git',
+    () => readBreakglass(file, fields.get('breakglass')),
+    (rules) => ({ ...rules, who: [] }),
+  );
   if (name === undefined || trustDomain === undefined) return undefined;
   const said = {
     ...{ roles, defaults, deskPool: pool ?? [], hosts, ca, peers, operators, attributes, issuers },
-    breakglass,
+    ...{ breakglass, misread: { ...misread, names: isNamesMisread } },
   };
   return { at: file.at(nameNode), name, trustDomain, ...said };
 }
@@ -88,22 +121,37 @@ function readRoles(file: YamlFile, node: YamlNode): ReadonlyMap<RoleName, RoleDr
   const roles = new Map<RoleName, RoleDraft>();
   if (node === undefined) return roles;
   if (!isMap(node)) {
-    file.wrongType(node, 'roles and their members');
+    file.part(misreadRole, () => file.wrongType(node, 'roles and their members'));
     return roles;
   }
   for (const { keyNode, value } of file.entries(node)) {
+    const before = file.findings.length;
     const name = readLabel(file, keyNode, 'the name of a role') as RoleName | undefined;
     const items = file.list(value, 'a role lists its members', false) ?? [];
     const members = items.flatMap((item) => {
       const text = file.text(item, 'a service, role:NAME, spiffe://PARTNER/NAME or person:NAME');
       return text === undefined ? [] : [{ text, at: file.at(item) }];
     });
-    if (name !== undefined) roles.set(name, { at: file.at(keyNode), members });
+    const isMisread = file.contain(before, misreadRole);
+    if (name !== undefined) roles.set(name, { at: file.at(keyNode), members, isMisread });
   }
   return roles;
 }
 
+const misreadPool = 'proxies ask the desk of their own host';
+
 function readDefaults(
+  file: YamlFile,
+  node: YamlNode,
+  pool: Mesh['deskPool'] | undefined,
+): Defaults {
+  const read = (): Defaults => readSaidDefaults(file, node, pool);
+  return file.part('what is not understood is as if it were not said', read, (said) =>
+    pool === undefined || pool.length === 0 ? { ...said, desk: defaultsUnlessSaid.desk } : said,
+  );
+}
+
+function readSaidDefaults(
   file: YamlFile,
   node: YamlNode,
   pool: Mesh['deskPool'] | undefined,

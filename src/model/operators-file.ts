@@ -1,5 +1,6 @@
 import type { Position } from '../base/finding.ts';
 import { nearestName } from '../base/nearest.ts';
+import { containing } from './contained.ts';
 import { operatorFields } from './fields.ts';
 import type { MeshDraft } from './mesh-file.ts';
 import { type Report, unknownService } from './roles.ts';
@@ -38,15 +39,18 @@ export function readOperators(file: YamlFile, node: YamlNode): readonly Operator
 export function resolveOperators(
   mesh: MeshDraft,
   known: ReadonlyMap<string, unknown>,
-  report: Report,
+  reportAll: Report,
 ): ReadonlyMap<SpiffeId, OperatorRole> {
+  const { report } = containing(reportAll, 'nobody is an operator by this entry');
   const found = new Map<SpiffeId, OperatorRole>();
+  const twins = new Set<SpiffeId>();
   for (const { role, text, at } of mesh.operators) {
     const id = text.includes('://')
       ? readId(mesh, { text, at }, report)
       : serviceId(mesh, { text, at }, known, report);
     if (id === undefined) continue;
     if (found.has(id)) {
+      twins.add(id);
       report({
         code: 'CH5434',
         severity: 'error',
@@ -57,7 +61,8 @@ export function resolveOperators(
     }
     found.set(id, role);
   }
-  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const told = [...found].filter(([id]) => !twins.has(id));
+  return new Map(told.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** A SPIFFE ID grants beside Git only where it is an operator; whose tokens there are no file says. */

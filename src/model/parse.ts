@@ -1,6 +1,8 @@
 import { type Finding, hasErrors } from '../base/finding.ts';
 import { forkMap } from '../base/map-fork.ts';
 import { type BuiltIntent, buildIntent, type Drafts } from './build.ts';
+import { type CarriedIntent, carry } from './carry.ts';
+import { withoutMeanwhile } from './contained.ts';
 import { type MeshDraft, readMeshFile } from './mesh-file.ts';
 import { readServiceFile, type ServiceDraft } from './service-file.ts';
 import type { Intent, ServiceName } from './types.ts';
@@ -11,6 +13,8 @@ export interface ParsedIntent {
   readonly intent: Intent | undefined;
   /** Of the whole tree at once, by file and place. */
   readonly findings: readonly Finding[];
+  /** What to go on with where this tree ran before its errors were any. Undefined without errors, and where nothing is safe. */
+  readonly carried: CarriedIntent | undefined;
   readonly memory: ParseMemory;
 }
 
@@ -69,7 +73,7 @@ export function parseIntent(
   if (meshText === undefined) stray.push(noMesh());
   if (paths.length === 0) stray.push(noServices());
   if (paths.length > servicesMax)
-    return { intent: undefined, findings: [tooMany(paths.length)], memory: nothing };
+    return { ...refused, findings: [tooMany(paths.length)], memory: nothing };
   const mesh =
     meshText === undefined ? undefined : reread(memory.mesh, meshPath, meshText, readMeshFile);
   const { services, changed } = rereadServices(files, paths, memory);
@@ -84,13 +88,17 @@ export function parseIntent(
     inFile(reading, across.get(reading.path)),
   );
   const found = [...stray, ...ordered];
-  const findings = foremost(found).map(shortened);
+  const findings = foremost(found).map(withoutMeanwhile).map(shortened);
+  const isRefused = hasErrors(found);
   return {
-    intent: hasErrors(found) ? undefined : built?.intent,
+    intent: isRefused ? undefined : built?.intent,
     findings,
+    carried: isRefused ? carry(built, found) : undefined,
     memory: { mesh, services, named, built: built ?? memory.built },
   };
 }
+
+const refused = { intent: undefined, carried: undefined };
 
 /** Whatever is left out, no error is, as long as there are no more of them. */
 function foremost(findings: readonly Finding[]): readonly Finding[] {

@@ -15,8 +15,16 @@ const peersMax = 100;
 const endpointBytesMax = 2_048;
 const profiles = ['https_web', 'https_spiffe'] as const;
 
-/** `peers` of mesh.yaml: the trust domains whose identities are believed here. */
-export function readPeers(file: YamlFile, node: YamlNode, own: TrustDomain | undefined): Peers {
+/** Read without all that was said of it, a peer would be believed more than was meant. */
+const misreadPeer = 'the peer is not believed';
+
+/** `peers` of mesh.yaml: the trust domains whose identities are believed here. Into `misread` go those that are not understood. */
+export function readPeers(
+  file: YamlFile,
+  node: YamlNode,
+  own: TrustDomain | undefined,
+  misread: Set<TrustDomain>,
+): Peers {
   const peers = new Map<TrustDomain, TrustPeer>();
   if (node === undefined) return peers;
   if (!isMap(node)) {
@@ -25,13 +33,16 @@ export function readPeers(file: YamlFile, node: YamlNode, own: TrustDomain | und
   }
   const places = new Map<TrustDomain, { readonly key: YamlNode; readonly fields: Fields }>();
   for (const { keyNode, value } of file.entries(node)) {
+    const since = file.findings.length;
     const trustDomain = readTrustDomain(file, keyNode);
     const fields = file.fields(value, peerFields, 'a peer');
     if (trustDomain !== undefined && trustDomain === own) reportOwn(file, keyNode, trustDomain);
-    if (trustDomain === undefined || fields === undefined) continue;
-    places.set(trustDomain, { key: keyNode, fields });
-    const peer = readPeer(file, fields, { at: file.at(keyNode), trustDomain });
-    if (peer !== undefined) peers.set(trustDomain, peer);
+    const at = file.at(keyNode);
+    const isNamed = trustDomain !== undefined && fields !== undefined;
+    if (isNamed) places.set(trustDomain, { key: keyNode, fields });
+    const peer = isNamed ? readPeer(file, fields, { at, trustDomain }) : undefined;
+    if (peer !== undefined) peers.set(peer.trustDomain, peer);
+    if (file.contain(since, misreadPeer) && trustDomain !== undefined) misread.add(trustDomain);
   }
   if (places.size > peersMax) {
     file.report('CH1089', node, `there are ${places.size} peers`, {
@@ -41,8 +52,10 @@ export function readPeers(file: YamlFile, node: YamlNode, own: TrustDomain | und
   for (const [trustDomain, { key, fields }] of places) {
     const peer = peers.get(trustDomain);
     if (peer === undefined) continue;
+    const since = file.findings.length;
     reportTwin(file, peer, peers, fields.get('endpoint'));
     reportSeed(file, peer, { key, fields, peers, own });
+    if (file.contain(since, misreadPeer)) misread.add(trustDomain);
   }
   return new Map([...peers].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,6 +1,7 @@
 import type { Finding, Position } from '../base/finding.ts';
 import { nearestName } from '../base/nearest.ts';
 import type { Guest } from './condition-types.ts';
+import { containing, misreadNames } from './contained.ts';
 import { isGuest, readGuest } from './guest.ts';
 import type { MeshDraft } from './mesh-file.ts';
 import type { Mesh, RoleName, ServiceName } from './types.ts';
@@ -11,16 +12,28 @@ const rolePrefix = 'role:';
 interface Members {
   readonly services: readonly ServiceName[];
   readonly guests: readonly Guest[];
+  /** Not all of them are understood. */
+  readonly isMisread: boolean;
 }
 
-const nobody: Members = { services: [], guests: [] };
+const nobody: Members = { services: [], guests: [], isMisread: false };
+const misread: Members = { ...nobody, isMisread: true };
+
+/** Of a member that is not understood, or a role without one. */
+export const misreadRole = `the role is those who are understood where it allows, and everybody where it denies; ${misreadNames}`;
+
+interface ResolvedRoles extends Pick<Mesh, 'roles' | 'guests'> {
+  /** Of whom some are not understood. */
+  readonly misreadRoles: ReadonlySet<RoleName>;
+}
 
 /** Each role with whom it comes to, roles inside roles resolved. Cycles and unknown names are findings. */
 export function resolveRoles(
   mesh: MeshDraft,
   known: ReadonlyMap<string, unknown>,
-  report: Report,
-): Pick<Mesh, 'roles' | 'guests'> {
+  reportAll: Report,
+): ResolvedRoles {
+  const { report } = containing(reportAll, misreadRole);
   const resolved = new Map<RoleName, Members>();
   const visit = (name: RoleName, path: readonly RoleName[]): Members => {
     const done = resolved.get(name);
@@ -36,27 +49,28 @@ export function resolveRoles(
         found: [...path, name].join(' -> '),
         help: 'take one of these out',
       });
-      resolved.set(name, nobody);
-      return nobody;
+      resolved.set(name, misread);
+      return misread;
     }
     const members = role.members.map(({ text, at }): Members => {
       if (text.startsWith(rolePrefix)) {
         const inner = text.slice(rolePrefix.length) as RoleName;
         if (mesh.roles.has(inner)) return visit(inner, [...path, name]);
         report(unknownRole(mesh, at, inner));
-        return nobody;
+        return misread;
       }
       if (isGuest(text)) {
         const guest = readGuest({ text, at }, mesh, report);
-        return guest === undefined ? nobody : { services: [], guests: [guest] };
+        return guest === undefined ? misread : { ...nobody, guests: [guest] };
       }
-      if (known.has(text)) return { services: [text as ServiceName], guests: [] };
+      if (known.has(text)) return { ...nobody, services: [text as ServiceName] };
       report(unknownService(at, text, known.keys()));
-      return nobody;
+      return misread;
     });
     const all = {
       services: sortedOnce(members.flatMap(({ services }) => services)),
       guests: sortedOnce(members.flatMap(({ guests }) => guests)),
+      isMisread: role.isMisread || members.some(({ isMisread }) => isMisread),
     };
     resolved.set(name, all);
     return all;
@@ -67,6 +81,7 @@ export function resolveRoles(
   return {
     roles: new Map(sorted.map(([name, members]) => [name, members.services])),
     guests: new Map(guests.map(([name, members]) => [name, members.guests])),
+    misreadRoles: new Set(sorted.flatMap(([name, { isMisread }]) => (isMisread ? [name] : []))),
   };
 }
 

@@ -16,6 +16,8 @@ import type { Fields, YamlFile, YamlNode } from './yaml-file.ts';
 export interface RouteDraft {
   readonly id: RouteId;
   readonly at: Position;
+  /** Something in it is an error that is not about what is written as it stands. */
+  readonly isMisread: boolean;
   readonly match: RouteMatch;
   readonly split: readonly (WeightedVersion & { readonly at: Position })[];
   readonly timeoutMs: number | undefined;
@@ -34,9 +36,17 @@ export function readRoutes(file: YamlFile, service: Fields): readonly RouteDraft
   const node = service.get('routes');
   if (node === undefined) return [];
   const items = file.list(node, 'each item of `routes` is a route', false) ?? [];
-  const routes = items.flatMap((item) => readRoute(file, item) ?? []);
+  const routes = items.flatMap((item) => {
+    const read = (): RouteDraft | undefined => readRoute(file, item);
+    const route = file.part(misreadRoutes, read, (one) => one && { ...one, isMisread: true });
+    return route ?? [];
+  });
   return routes.map((route, index) => ({ ...route, id: uniqueId(routes, route, index) }));
 }
+
+/** A match that is not understood would take the requests of others. */
+export const misreadRoutes =
+  'the route is left out: its requests go where those that no route names go';
 
 /** Two routes of one derived name are told apart by their order, which is part of what they mean. */
 function uniqueId(routes: readonly RouteDraft[], route: RouteDraft, index: number): RouteId {
@@ -55,6 +65,7 @@ function readRoute(file: YamlFile, node: YamlNode): RouteDraft | undefined {
   return {
     id: (id ?? 'route') as RouteId,
     at: file.at(node),
+    isMisread: false,
     match,
     split: readTarget(file, fields),
     timeoutMs: readDurationMs(file, fields.get('timeout')),

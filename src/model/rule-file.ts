@@ -15,6 +15,10 @@ export interface RuleDraft {
   readonly named: boolean;
   /** Nothing in it is wrong by itself: it is the rule that was meant. */
   readonly isWhole: boolean;
+  /** Something in it is an error that is not about what is written as it stands; and whether that is in `from` or `to`. */
+  readonly isMisread: boolean;
+  readonly isFromMisread: boolean;
+  readonly isToMisread: boolean;
   readonly at: Position;
   readonly effect: 'allow' | 'deny';
   readonly from: readonly { readonly text: string; readonly at: Position }[];
@@ -32,9 +36,20 @@ export function readRules(
 ): readonly RuleDraft[] {
   const node = service.get(effect);
   if (node === undefined) return [];
-  const items = file.list(node, `each item of \`${effect}\` is a rule`, false) ?? [];
-  return items.flatMap((item) => readRule(file, item, effect, protocol) ?? []);
+  const read = (): readonly RuleDraft[] => {
+    const items = file.list(node, `each item of \`${effect}\` is a rule`, false) ?? [];
+    return items.flatMap((item) => readRule(file, item, effect, protocol) ?? []);
+  };
+  return file.part(misreadRule[effect], read, (rules) =>
+    effect === 'allow' ? rules : [...rules, misreadDenial(file, node)],
+  );
 }
+
+/** What a rule comes to of which something is not understood: each field of a rule narrows it. */
+export const misreadRule = {
+  allow: 'the rule allows nothing',
+  deny: 'the rule denies more: what is not understood of it does not narrow it',
+} as const;
 
 function readRule(
   file: YamlFile,
@@ -43,34 +58,59 @@ function readRule(
   protocol: Protocol,
 ): RuleDraft | undefined {
   const findingsBefore = file.findings.length;
+  const unlessRead = effect === 'allow' ? undefined : misreadDenial(file, node);
+  const misread = (since: number): boolean => file.contain(since, misreadRule[effect]);
   const fields = file.fields(node, ruleFields, `a rule of \`${effect}\``);
-  if (fields === undefined) return undefined;
+  const isFieldMisread = misread(findingsBefore);
+  if (fields === undefined) return unlessRead;
+  const beforeFrom = file.findings.length;
   const from = readFrom(file, fields.get('from'));
+  const isFromMisread = misread(beforeFrom) || from.length === 0;
+  const beforeTo = file.findings.length;
   const target = readTarget(file, fields.get('to'));
   const to = readTo(
     file,
     target === undefined ? fields.get('to') : target.get('request'),
     protocol,
   );
+  const isToMisread = misread(beforeTo) || to.length === 0;
+  const beforeRest = file.findings.length;
   const conditions = readConditions(file, fields, target);
   if (conditions !== undefined && protocol === 'tcp') reportNoRequest(file, fields);
   const mode = readWord(file, fields.get('mode'), ['enforce', 'audit']) ?? 'enforce';
-  const idNode = fields.get('id');
-  const given = idNode === undefined ? undefined : readLabel(file, idNode, 'the id of a rule');
-  if (given?.startsWith(grantRulePrefix)) {
-    file.report('CH1122', idNode, `ids that begin with "${grantRulePrefix}" are those of grants`, {
-      help: 'take another id; chancery breakglass grant gives access beside Git',
-    });
-  }
+  const given = readGivenId(file, fields.get('id'));
   const descriptionNode = fields.get('description');
   const description =
     descriptionNode === undefined ? undefined : file.text(descriptionNode, 'a text');
-  if (from.length === 0 || to.length === 0) return undefined;
+  const isRestMisread = misread(beforeRest);
+  if (from.length === 0 || to.length === 0) return unlessRead;
   const id = (given ?? derivedId(effect, { from, to, conditions, mode })) as RuleId;
-  const named = idNode !== undefined;
+  const named = fields.get('id') !== undefined;
   const isWhole = file.findings.length === findingsBefore;
-  const who = { id, named, isWhole, at: file.at(node), effect, from };
-  return { ...who, to, conditions, mode, description };
+  const isMisread = isFieldMisread || isFromMisread || isToMisread || isRestMisread;
+  const who = { id, named, isWhole, isMisread, isFromMisread, isToMisread };
+  return { ...who, at: file.at(node), effect, from, to, conditions, mode, description };
+}
+
+function readGivenId(file: YamlFile, node: YamlNode): string | undefined {
+  const given = node === undefined ? undefined : readLabel(file, node, 'the id of a rule');
+  if (given?.startsWith(grantRulePrefix)) {
+    file.report('CH1122', node, `ids that begin with "${grantRulePrefix}" are those of grants`, {
+      help: 'take another id; chancery breakglass grant gives access beside Git',
+    });
+  }
+  return given;
+}
+
+/** Of a rule that says nothing that is understood: it may have denied anything. */
+function misreadDenial(file: YamlFile, node: YamlNode): RuleDraft {
+  const at = file.at(node);
+  return {
+    ...{ id: `deny-of-line-${at.line}` as RuleId, named: false, isWhole: false },
+    ...{ isMisread: true, isFromMisread: true, isToMisread: true },
+    ...{ at, effect: 'deny', from: [], to: [], conditions: undefined },
+    ...{ mode: 'enforce', description: undefined },
+  };
 }
 
 function readFrom(file: YamlFile, node: YamlNode): RuleDraft['from'] {

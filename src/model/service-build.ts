@@ -3,12 +3,20 @@ import { nearestName } from '../base/nearest.ts';
 import { buildAttributes } from './attributes-file.ts';
 import { buildConditions } from './condition-build.ts';
 import type { Guest } from './condition-types.ts';
+import { containing, misreadNames } from './contained.ts';
 import { isGuest, readGuest } from './guest.ts';
 import type { MeshDraft } from './mesh-file.ts';
+import { everything } from './operation.ts';
 import { coversPath } from './path-pattern.ts';
 import { type Report, unknownRole, unknownService } from './roles.ts';
-import { coversMatch, matchesAll, type RouteDraft, versionsOf } from './route-file.ts';
-import type { RuleDraft } from './rule-file.ts';
+import {
+  coversMatch,
+  matchesAll,
+  misreadRoutes,
+  type RouteDraft,
+  versionsOf,
+} from './route-file.ts';
+import { misreadRule, type RuleDraft } from './rule-file.ts';
 import {
   warnOfAskingAudits,
   warnOfConnectingPeople,
@@ -40,17 +48,25 @@ interface Tree {
   readonly report: Report;
 }
 
-/** Resolves the names of one service file; what does not resolve is a finding in that file. */
-export function buildService(draft: ServiceDraft, tree: Tree): Service {
+/**
+ * Resolves the names of one service file; what does not resolve is a finding in that file, and what is built of it allows
+ * nothing more for that.
+ */
+export function buildService(
+  draft: ServiceDraft,
+  tree: Tree,
+): { readonly service: Service; readonly isAttributesMisread: boolean } {
   checkRuleIds(draft, tree.report);
   const versions = versionsOfService(draft);
-  const allow = draft.allow.map((rule) => buildRule(rule, draft.name, tree));
-  const deny = draft.deny.map((rule) => buildRule(rule, draft.name, tree));
+  const allowed = draft.allow.map((rule) => buildRule(rule, draft, tree));
+  const denied = draft.deny.map((rule) => buildRule(rule, draft, tree));
+  const [allow, deny] = [allowed.map(({ rule }) => rule), denied.map(({ rule }) => rule)];
   warnOfAskingAudits(deny, draft.decide ?? tree.mesh.defaults.decide, tree.report);
   if (draft.protocol === 'tcp') warnOfConnectingPeople([...allow, ...deny], tree.report);
   else warnOfNeverPeople([...allow, ...deny], tree.mesh.issuers, tree.report);
   warnOfIdleRules(wholeRules(allow, draft.allow), wholeRules(deny, draft.deny), tree.report);
-  return {
+  const attributes = containing(tree.report, misreadNames);
+  const service = {
     name: draft.name,
     at: draft.at,
     owner: draft.owner,
@@ -58,16 +74,24 @@ export function buildService(draft: ServiceDraft, tree: Tree): Service {
     port: draft.port,
     health: draft.health,
     identity: buildIdentity(draft),
-    attributes: buildAttributes(draft.attributes, tree.mesh.attributes, tree.report),
+    attributes: buildAttributes(draft.attributes, tree.mesh.attributes, attributes.report),
     decide: draft.decide,
-    allow,
-    deny,
-    routes: buildRoutes(draft, versions, tree.report),
+    allow: allowed.flatMap(({ closed }) => closed ?? []),
+    deny: denied.flatMap(({ closed }) => closed ?? []),
+    routes: buildRoutes(draft, versions, containing(tree.report, misreadRoutes).report),
     versions,
     run: draft.run,
-    calls: buildCalls(draft, tree),
-    tests: buildTests(draft, tree),
+    calls: buildCalls(draft, {
+      ...tree,
+      report: containing(tree.report, 'the call is left out').report,
+    }),
+    tests: buildTests(draft, {
+      ...tree,
+      report: containing(tree.report, 'the test is left out').report,
+    }),
   };
+  const isAttributesMisread = draft.isAttributesMisread || attributes.isMisread();
+  return { service, isAttributesMisread };
 }
 
 function wholeRules(rules: readonly Rule[], drafts: readonly RuleDraft[]): readonly Rule[] {
@@ -87,13 +111,42 @@ function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[],
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
-function buildRule(rule: RuleDraft, callee: ServiceName, tree: Tree): Rule {
-  const { id, at, effect, to, mode, description } = rule;
-  const from = rule.from.flatMap((who) => buildPrincipal(who, tree) ?? []);
-  const known = { mesh: tree.mesh, services: tree.drafts, callee };
-  const conditions = rule.conditions && buildConditions(rule.conditions, known, tree.report);
-  return { id, at, effect, from, to, conditions, mode, description };
+interface BuiltRule {
+  /** As far as it is understood. */
+  readonly rule: Rule;
+  /** What it comes to where something is not: an allow to nothing, a denial to more than it says. */
+  readonly closed: Rule | undefined;
 }
+
+function buildRule(draft: RuleDraft, { name, protocol }: ServiceDraft, tree: Tree): BuiltRule {
+  const { id, at, effect, to, mode, description } = draft;
+  const { services: nobody, everybody } = misreadPrincipals;
+  const names = containing(tree.report, effect === 'allow' ? nobody : everybody);
+  const from = draft.from.flatMap(
+    (who) => buildPrincipal(who, { ...tree, report: names.report }) ?? [],
+  );
+  const known = { mesh: tree.mesh, services: tree.drafts, callee: name };
+  const rest = containing(tree.report, misreadRule[effect]);
+  const conditions = draft.conditions && buildConditions(draft.conditions, known, rest.report);
+  const rule = { id, at, effect, from, to, conditions, mode, description };
+  const isMisread = draft.isMisread || rest.isMisread();
+  if (effect === 'allow')
+    return { rule, closed: isMisread || from.length === 0 ? undefined : rule };
+  const isAnybody = draft.isFromMisread || names.isMisread();
+  const closed = {
+    ...rule,
+    from: isAnybody ? [anybody] : from,
+    to: draft.isToMisread ? [everything(protocol)] : to,
+    conditions: isMisread ? undefined : conditions,
+  };
+  return { rule, closed: isMisread || isAnybody ? closed : rule };
+}
+
+const misreadPrincipals = {
+  services: 'the rule allows nobody by that name',
+  everybody: 'the rule denies everybody',
+};
+const anybody: Principal = { kind: 'any' };
 
 function buildPrincipal(who: RuleDraft['from'][number], tree: Tree): Principal | undefined {
   const { text, at } = who;
@@ -147,14 +200,16 @@ function buildRoutes(
 ): readonly Route[] {
   checkVersions(draft, versions, report);
   checkReachable(draft, report);
-  const routes = draft.routes.map(({ split, ...route }) => ({
+  const whole = draft.routes.filter(({ isMisread }) => !isMisread);
+  const routes = whole.map(({ split, isMisread: _, ...route }) => ({
     ...route,
     split: split.map(({ version, weight }) => ({ version, weight })),
   }));
   const hasCatchAll = draft.routes.some((route) => matchesEverything(route));
-  if (hasCatchAll) return routes;
+  if (whole.some(matchesEverything)) return routes;
   const [only] = versions;
   if (versions.length > 1 || only === undefined) {
+    if (hasCatchAll) return routes;
     report({
       code: 'CH1043',
       severity: 'error',

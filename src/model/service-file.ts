@@ -2,9 +2,10 @@ import { isMap } from 'yaml';
 import type { Position } from '../base/finding.ts';
 import { type AttributeDraft, readAttributes } from './attributes-file.ts';
 import { readWords } from './condition-file.ts';
+import { misreadNames } from './contained.ts';
 import { callFields, serviceFields, testFields } from './fields.ts';
 import { parseOperation } from './operation.ts';
-import { type RouteDraft, readRoutes } from './route-file.ts';
+import { misreadRoutes, type RouteDraft, readRoutes } from './route-file.ts';
 import { testTokenFields } from './rule-fields.ts';
 import { type RuleDraft, readRules } from './rule-file.ts';
 import { readRun, readTexts } from './run-file.ts';
@@ -33,6 +34,7 @@ export interface ServiceDraft {
   readonly identityAt: Position | undefined;
   readonly selectors: readonly Selector[];
   readonly attributes: ReadonlyMap<string, AttributeDraft>;
+  readonly isAttributesMisread: boolean;
   readonly decide: Decider | undefined;
   readonly allow: readonly RuleDraft[];
   readonly deny: readonly RuleDraft[];
@@ -76,19 +78,35 @@ export function readServiceFile(file: YamlFile): ServiceDraft | undefined {
   const draft = {
     allow: readRules(file, fields, 'allow', known),
     deny: readRules(file, fields, 'deny', known),
-    routes: readRoutes(file, fields),
+    routes: file.part(misreadRoutes, () => readRoutes(file, fields)),
     run: readRun(file, fields),
-    calls: readCalls(file, fields),
-    tests: readTests(file, fields, known),
-    health: readHealth(file, fields.get('health'), known),
+    calls: file.part('the call is left out', () => readCalls(file, fields)),
+    tests: file.part('the test is left out', () => readTests(file, fields, known)),
+    health: file.part('it is not checked', () => readHealth(file, fields.get('health'), known)),
     identityAt: placeOf(file, fields.key('identity')),
-    selectors: readSelectors(file, fields.get('identity')),
-    attributes: readAttributes(file, fields.get('attributes')),
-    decide: readDecider(file, fields, known),
+    selectors: readIdentity(file, fields.get('identity')),
+    ...readOwnAttributes(file, fields),
+    decide: file.part('as if it were not said', () => readDecider(file, fields, known)),
   };
   if (name === undefined || protocol === undefined || port === undefined) return undefined;
   const portAt = file.at(fields.get('port'));
   return { name, at: file.at(nameNode), owner, protocol, port, portAt, ...draft };
+}
+
+function readOwnAttributes(
+  file: YamlFile,
+  fields: Fields,
+): Pick<ServiceDraft, 'attributes' | 'isAttributesMisread'> {
+  let isAttributesMisread = false;
+  const attributes = file.part(
+    misreadNames,
+    () => readAttributes(file, fields.get('attributes')),
+    (read) => {
+      isAttributesMisread = true;
+      return read;
+    },
+  );
+  return { attributes, isAttributesMisread };
 }
 
 /** About a connection the proxy alone can decide. */
@@ -154,6 +172,23 @@ const selectorKinds: Readonly<Record<string, readonly string[]>> = {
     'instance_type',
   ],
 };
+
+/** What nothing can show. */
+const unshown = 'not understood';
+
+/** Fewer selectors than were meant would let others be this service. */
+function readIdentity(file: YamlFile, node: YamlNode): readonly Selector[] {
+  const isHost = !isMap(node) || file.entries(node).some(({ key }) => key === 'host');
+  return file.part(
+    'nobody new is taken for this service',
+    () => readSelectors(file, node),
+    (read) => [
+      ...read,
+      { kind: `unix:${unshown}`, value: '' },
+      ...(isHost ? [{ kind: `host:${unshown}`, value: '' }] : []),
+    ],
+  );
+}
 
 function readSelectors(file: YamlFile, node: YamlNode): readonly Selector[] {
   if (node === undefined) return [];

@@ -12,6 +12,7 @@ import {
 } from 'yaml';
 import type { Code, Finding, Position } from '../base/finding.ts';
 import { nearestName } from '../base/nearest.ts';
+import { contained, isMisread } from './contained.ts';
 import type { FieldTable } from './field-spec.ts';
 
 export type YamlNode = ParsedNode | Node | null | undefined;
@@ -140,6 +141,23 @@ export class YamlFile {
     more: Partial<Omit<Finding, 'code' | 'message' | 'at'>> = {},
   ): void {
     this.findings.push({ severity: 'error', ...more, code, message, at: this.at(node) });
+  }
+
+  /**
+   * Reads one part. `closed`: what it comes to where that is not what was written, for a commit that ran before this was an
+   * error; `meanwhile` says so.
+   */
+  part<T>(meanwhile: string, read: () => T, closed: (read: T) => T = (as) => as): T {
+    const since = this.findings.length;
+    const value = read();
+    return this.contain(since, meanwhile) ? closed(value) : value;
+  }
+
+  /** True when something of what was read since then is not what was written. */
+  contain(since: number, meanwhile: string): boolean {
+    const found = this.findings.splice(since);
+    this.findings.push(...found.map((finding) => contained(finding, meanwhile)));
+    return found.some(isMisread);
   }
 
   /** A map whose keys are all in the table; others are named with the nearest that is. */

@@ -94,6 +94,10 @@ export const metricTable = {
   chancery_hosts: gauge('Hosts on record, by state.', 'state'),
   chancery_ca_root_end_seconds: gauge('Seconds until the root of the CA ends.'),
   chancery_ca_intermediate_end_seconds: gauge('Seconds until what signs ends.'),
+  chancery_intent_carried_errors: gauge(
+    'Errors of the commit that runs, by what is made of the part.',
+    'part',
+  ),
   chancery_warnings: gauge('What a person must do something about now.'),
   chancery_store_seconds: seconds('How long the store took.', 'operation'),
   chancery_store_errors_total: counterOf(

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { Finding } from '../../base/finding.ts';
 import { createMetrics, type Metrics } from '../../base/metrics.ts';
 import type { Authority } from '../../identity/authority.ts';
 import { isUsable } from '../../identity/ca-generation.ts';
@@ -8,6 +9,7 @@ import type { ApiReply, ApiRequest } from '../../serve/api/server.ts';
 import { paths } from '../../serve/api/wire.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
 import type { Store } from '../../store/store.ts';
+import { goesOn } from '../carried-findings.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { missingCommit } from '../first-commit.ts';
 import type { HostTroubles } from '../hosts/host-troubles.ts';
@@ -31,6 +33,8 @@ interface OperationsParts {
   readonly fleet: Fleet;
   readonly replica: Replica;
   readonly metrics: Metrics<MetricName>;
+  /** What the mesh runs and this version cannot read. */
+  readonly unread: () => readonly Finding[];
 }
 
 /** What there is once the CA is open. */
@@ -64,7 +68,7 @@ export function createOperations(parts: OperationsParts): Operations {
   const probes: Readonly<Record<string, Probe>> = {
     intent: () => {
       const { intent } = plane;
-      return intent.kind === 'running' ? undefined : missingCommit(intent.refused);
+      return intent.kind === 'running' ? undefined : missingCommit(intent.refused, parts.unread());
     },
     store: async () => (await storeProblem())?.reason,
     ca: () => caProblem(late, clock.nowMs()),
@@ -119,6 +123,10 @@ function setFleet({ metrics, plane, registry, xds, fleet, store }: OperationsPar
   setXdsCounters(metrics, xds.counters);
   const services = plane.intent.kind === 'running' ? plane.intent.intent.services.size : 0;
   metrics.set('chancery_intent_services', services);
+  const carried = plane.carried.flatMap((commit) => commit.carried);
+  const standing = carried.filter(goesOn).length;
+  metrics.set('chancery_intent_carried_errors', standing, { part: 'as_written' });
+  metrics.set('chancery_intent_carried_errors', carried.length - standing, { part: 'closed' });
   const { all, active } = registry;
   const present = active.filter(({ name }) => fleet.watchers(name) > 0).length;
   metrics.set('chancery_hosts', present, { state: 'present' });

@@ -1,6 +1,8 @@
-import type { Log } from '../../base/log.ts';
+import type { Finding } from '../../base/finding.ts';
+import { findingFields, type Log } from '../../base/log.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
 import { reached } from '../../rollout/rollout.ts';
+import { unreadFinding } from '../carried-findings.ts';
 import { type ControlPlane, takenBackFinding } from '../control-plane.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
@@ -22,6 +24,7 @@ interface RevisionFollowerParts {
 export class RevisionFollower {
   readonly #parts: RevisionFollowerParts;
   #taken: ReadRevision | undefined;
+  #unread: { readonly commit: string; readonly finding: Finding } | undefined;
   #taking: Promise<void> = Promise.resolve();
   #isTaking = false;
 
@@ -39,8 +42,14 @@ export class RevisionFollower {
     return this.#isTaking;
   }
 
+  /** What the mesh runs and this version cannot read. */
+  get findings(): readonly Finding[] {
+    return this.#unread === undefined ? [] : [this.#unread.finding];
+  }
+
   /** The leader is where it has just written. */
   wrote(revision: ReadRevision): void {
+    this.#unread = undefined;
     this.#taken = revision;
   }
 
@@ -89,26 +98,36 @@ export class RevisionFollower {
       );
     }
     if (plane.revision?.running !== running) {
-      if (plane.revision?.next !== running) await this.#accept(running);
+      if (plane.revision?.next !== running && !(await this.#accept(running))) return;
       if (plane.revision?.next === running) moves.settle();
     }
     if (next !== undefined) {
-      if (plane.revision?.next !== next) await this.#accept(next);
+      if (plane.revision?.next !== next && !(await this.#accept(next))) return;
       if (rollout !== undefined && plane.revision?.next === next) moves.reach(reached(rollout));
     }
+    this.#unread = undefined;
     this.#taken = revision;
   }
 
-  async #accept(commit: string): Promise<void> {
+  /** False: what ran here before goes on, if anything did, and no proxy here counts as having the commit. */
+  async #accept(commit: string): Promise<boolean> {
     const { plane, revisions, read, log } = this.#parts;
     const tree = await revisions.tree(commit);
-    const { intent, findings } =
-      tree === undefined ? { intent: undefined, findings: [] } : read(tree);
+    const reading = tree && read(tree);
+    const intent = reading?.intent ?? reading?.carried?.intent;
     if (tree === undefined || intent === undefined) {
-      // It passed the gates of whoever accepted it: what ran here before goes on until the next commit.
-      const problem = findings.map((finding) => finding.message).join('; ');
-      return log.error('what the mesh runs cannot be read here', { commit, problem });
+      const unread = unreadFinding(commit, reading?.findings ?? []);
+      if (this.#unread?.commit !== commit) {
+        log.error('what the mesh runs cannot be read here', { commit, ...findingFields(unread) });
+      }
+      this.#unread = { commit, finding: unread };
+      return false;
     }
-    plane.accept(tree, intent, { warnings: findings, approved: false, compiled: undefined });
+    // It passed the gates of whoever accepted it, and runs; what this version says of it is for the next commit.
+    const carried = reading?.intent === undefined ? reading?.carried?.errors : undefined;
+    const warnings = (reading?.findings ?? []).filter(({ severity }) => severity === 'warning');
+    const more = { warnings, approved: false, compiled: undefined };
+    plane.accept(tree, intent, { ...more, carried: carried ?? [] });
+    return true;
   }
 }
