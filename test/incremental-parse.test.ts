@@ -41,8 +41,9 @@ describe('incremental parse', () => {
       let known: ParsedIntent | undefined;
       for (let step = 0; step < steps; step += 1) {
         const next = parseIntent(files, known);
-        const { intent, findings } = parseIntent(files);
+        const { intent, findings, carried } = parseIntent(files);
         assert.deepEqual(next.findings, findings);
+        assert.deepEqual(next.carried, carried);
         assert.deepEqual(next.intent, intent);
         assert.deepEqual(
           [...(next.intent?.services.keys() ?? [])],

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
 import type { LedgerReply } from '../../src/serve/api/ledger-wire.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
+import { Installation, parts, putPresent } from '../support/installation.ts';
 import { eventually, presentedSerial, RunningMesh, startLoad } from '../support/running-mesh.ts';
-
-const parts = ['bin', 'src', 'package.json'];
 
 /** The version before: the newest tag, or else the commit before this one; undefined where there is no history. */
 function versionBefore(): string | undefined {
@@ -28,42 +26,19 @@ function versionBefore(): string | undefined {
 
 const from = versionBefore();
 
-/** An installation, of which the programs are replaced as a package manager does it. */
-class Installation {
-  readonly dir = mkdtempSync(join(tmpdir(), 'upgrade-'));
-  readonly #versions: Readonly<Record<'before' | 'present', string>>;
-
-  constructor(commit: string) {
-    const before = join(this.dir, 'before');
-    mkdirSync(before);
-    const tar = execFileSync('git', ['archive', commit, ...parts], { maxBuffer: 2 ** 28 });
-    execFileSync('tar', ['-x', '-C', before], { input: tar });
-    this.#versions = { before, present: resolve('.') };
-    symlinkSync(resolve('node_modules'), join(this.dir, 'node_modules'));
-    this.install('before');
-  }
-
-  get entry(): string {
-    return join(this.dir, 'bin/chancery.js');
-  }
-
-  install(version: 'before' | 'present'): void {
-    for (const part of parts) {
-      rmSync(join(this.dir, part), { recursive: true, force: true });
-      cpSync(join(this.#versions[version], part), join(this.dir, part), { recursive: true });
-    }
-  }
-
-  remove(): void {
-    rmSync(this.dir, { recursive: true, force: true });
-  }
+function putCommit(commit: string, dir: string): void {
+  const tar = execFileSync('git', ['archive', commit, ...parts], { maxBuffer: 2 ** 28 });
+  execFileSync('tar', ['-x', '-C', dir], { input: tar });
 }
 
 describe('an upgrade from the version before, under load', { skip: from === undefined }, () => {
-  let installation: Installation;
+  let installation: Installation<'before' | 'present'>;
   let mesh: RunningMesh;
   before(async () => {
-    installation = new Installation(from ?? '');
+    installation = new Installation({
+      before: (dir) => putCommit(from ?? '', dir),
+      present: putPresent,
+    });
     mesh = new RunningMesh('examples/shop', installation.entry);
     await mesh.up('--watch', '500ms');
   });
