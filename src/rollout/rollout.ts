@@ -123,6 +123,15 @@ function takenBack(
   };
 }
 
+const stateKinds = {
+  ...{ pushing: true, watching: true, halted: true, live: true, 'taken-back': true },
+} as const satisfies Readonly<Record<RolloutState['kind'], true>>;
+
+/** Of this version: a store may hold one of a later version, too. */
+export function isRolloutState({ kind }: { readonly kind: string }): boolean {
+  return Object.hasOwn(stateKinds, kind);
+}
+
 export function isUnderWay(
   state: RolloutState,
 ): state is RolloutState & { readonly kind: 'pushing' | 'watching' } {

@@ -9,6 +9,7 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { MetricName } from '../operators/metric-table.ts';
 import type { Followed } from '../replicas/feed.ts';
 import type { Replica } from '../replicas/replica.ts';
+import { readGrant } from './read-grant.ts';
 import { tellStep } from './tell-step.ts';
 
 export const grantKind = 'breakglass';
@@ -115,7 +116,12 @@ export class Grants {
 
   async #load(): Promise<readonly StoredDocument[]> {
     const stored = await this.#parts.store.list(grantKind);
-    this.#grants = new Map(stored.map((one) => [one.id, grantOf(one)]));
+    this.#grants = new Map(
+      stored.flatMap((one) => {
+        const grant = readGrant(one.value);
+        return grant === undefined ? [] : [[one.id, grant]];
+      }),
+    );
     this.#apply();
     return stored;
   }
@@ -125,8 +131,9 @@ export class Grants {
     if (this.#parts.replica.isLeading) return;
     const grants = new Map(this.#grants);
     for (const { id, document } of changes) {
-      if (document === undefined) grants.delete(id);
-      else if (!isSame(grants.get(id), grantOf(document))) grants.set(id, grantOf(document));
+      const grant = document && readGrant(document.value);
+      if (grant === undefined) grants.delete(id);
+      else if (!isSame(grants.get(id), grant)) grants.set(id, grant);
     }
     this.#grants = grants;
     this.#apply();
@@ -251,10 +258,6 @@ export function noGrant(id: string): Refusal {
     message: `there is no break-glass grant "${id.slice(0, 100)}"`,
     help: 'chancery breakglass list shows all',
   };
-}
-
-function grantOf({ value }: StoredDocument): Grant {
-  return JSON.parse(Buffer.from(value).toString('utf8')) as Grant;
 }
 
 /** What was heard of again is the same object, and nothing is compiled anew. */

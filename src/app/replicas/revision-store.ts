@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
-import type { Rollout } from '../../rollout/rollout.ts';
+import { isRolloutState, type Rollout } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
 import type { Store } from '../../store/store.ts';
 import type { IntentTree } from '../intent-source.ts';
@@ -43,7 +43,10 @@ async function readRevision(store: Readable): Promise<ReadRevision | undefined> 
   const stored = await store.get(revisionKind, currentId);
   if (stored === undefined) return undefined;
   const value = JSON.parse(Buffer.from(stored.value).toString('utf8')) as StoredRevision;
-  return { ...value, version: stored.version };
+  const { rollout } = value;
+  // In a state that only a later version knows, it reaches nobody here.
+  const isKnown = rollout !== undefined && isRolloutState(rollout.state);
+  return { ...value, rollout: isKnown ? rollout : undefined, version: stored.version };
 }
 
 async function readTree(store: Readable, commit: string): Promise<IntentTree | undefined> {
