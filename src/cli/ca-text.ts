@@ -1,4 +1,5 @@
 import type { Finding } from '../base/finding.ts';
+import { placeText } from '../base/place-text.ts';
 import { timeText } from '../base/time-text.ts';
 import { fitted } from '../base/wrap.ts';
 import type { CaGenerationReply, CaReply } from '../client/gen/api.ts';
@@ -87,10 +88,15 @@ function requested({ request }: CaReply, dir: string): string[] {
 
 /** What a person must do something about, each with its way on. */
 export function warned(warnings: readonly Finding[], look: Pick<Terminal, 'color'>): string[] {
-  return warnings.map(({ code, severity, message, found, help }) => {
+  return warnings.map(({ code, severity, message, at, found, help }) => {
     const hue = severity === 'error' ? 'red' : 'yellow';
+    const where = at === undefined ? '' : ` at ${placeText(at)}`;
     const why = found === undefined ? '' : ` (${found})`;
-    return paint(look, hue, `${code} ${message}${why}${help === undefined ? '' : `: ${help}`}`);
+    return paint(
+      look,
+      hue,
+      `${code} ${message}${where}${why}${help === undefined ? '' : `: ${help}`}`,
+    );
   });
 }
 

@@ -200,12 +200,17 @@ export function firstRefusedText(
 }
 
 function problemLine(
-  { code, severity, message, help }: Finding,
+  { code, severity, message, at, help }: Finding,
   look: Pick<Terminal, 'color'>,
 ): string {
+  const where = at === undefined ? '' : ` at ${placeText(at)}`;
   const [hue, word] =
     severity === 'error' ? (['red', 'problem'] as const) : (['yellow', 'warning'] as const);
-  return paint(look, hue, `${word}: ${code} ${message}${help === undefined ? '' : `: ${help}`}`);
+  return paint(
+    look,
+    hue,
+    `${word}: ${code} ${message}${where}${help === undefined ? '' : `: ${help}`}`,
+  );
 }
 
 const resourcesShown = 4;
