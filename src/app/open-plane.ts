@@ -95,6 +95,7 @@ export async function openPlane(parts: PlaneParts) {
   const gate = await openGate({
     ...{ plane, replica, store, registry, tracing, log },
     keep: (tree) => revisions.keep(tree),
+    isUnread: (commit) => revisions.follower.isUnread(commit),
   });
   const signals = new SharedSignals({
     store,

@@ -84,12 +84,14 @@ export async function gateWorld(
     readonly onPublish?: (proxy: WorkloadId) => void;
     readonly tracing?: Tracing;
     readonly keep?: () => Promise<boolean>;
+    readonly isUnread?: (commit: string) => boolean;
     /** False: what is accepted stays on its way. */
     readonly settles?: boolean;
   } = {},
 ) {
   const { inventory = [], traffic = noTraffic, envoy, onPublish = () => {} } = options;
   const { hostShows = () => undefined, keep = async () => true, settles = true } = options;
+  const { isUnread = () => false } = options;
   const store = await openStore(':memory:');
   const plane: ControlPlane = new ControlPlane({
     clock,
@@ -109,7 +111,7 @@ export async function gateWorld(
   plane.events.follow((event) => tracing.onEvent(event));
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts, gates: options.gates ?? rails, tracing },
-    ...{ keep, isLeading: () => true },
+    ...{ keep, isUnread, isLeading: () => true },
   });
   return {
     ...{ store, plane, verdicts, gatekeeper },

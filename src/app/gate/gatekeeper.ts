@@ -66,6 +66,7 @@ export class Gatekeeper {
   readonly #verdicts: Verdicts;
   readonly #tracing: Pick<Tracing, 'begin'>;
   readonly #keep: (tree: IntentTree) => Promise<boolean>;
+  readonly #isUnread: (commit: string) => boolean;
   #checking: Offer | undefined;
   #next: Offer | undefined;
   #held: Held | undefined;
@@ -85,8 +86,11 @@ export class Gatekeeper {
     readonly keep: (tree: IntentTree) => Promise<boolean>;
     /** Only the leader judges, and says what became of a commit. */
     readonly isLeading: () => boolean;
+    /** The mesh runs it and this version cannot read it: it was judged by the version that can. */
+    readonly isUnread?: (commit: string) => boolean;
   }) {
     this.#keep = parts.keep;
+    this.#isUnread = parts.isUnread ?? (() => false);
     this.#plane = parts.plane;
     this.#clock = parts.clock;
     this.#gates = parts.gates;
@@ -159,6 +163,7 @@ export class Gatekeeper {
       this.#plane.stay();
       return;
     }
+    if (this.#isUnread(commitOf(reading))) return;
     const passed: PassedGate[] = [];
     const traceId = this.#tracing.begin(reading, offer.arrival);
     const sources = reading.kind === 'tree' ? reading.tree.files : new Map<string, string>();

@@ -22,10 +22,11 @@ export async function openGate(parts: {
   readonly store: Store;
   readonly registry: HostRegistry;
   readonly keep: (tree: IntentTree) => Promise<boolean>;
+  readonly isUnread: (commit: string) => boolean;
   readonly tracing: Tracing;
   readonly log: Log;
 }) {
-  const { plane, replica, store, registry, keep, tracing, log } = parts;
+  const { plane, replica, store, registry, keep, isUnread, tracing, log } = parts;
   const verdicts = await Verdicts.open({ store: replica.fenced, clock, log });
   const traffic = await TrafficLog.open({ store, clock, log, replica: replica.name });
   replica.feed.follow(trafficKind, [], (changes) => traffic.hear(changes));
@@ -50,7 +51,7 @@ export async function openGate(parts: {
     onProgress: (text) => log.info('the gate looks for Envoy', { text }),
   });
   const gatekeeper = new Gatekeeper({
-    ...{ plane, clock, verdicts, tracing, keep, isLeading: () => replica.isLeading },
+    ...{ plane, clock, verdicts, tracing, keep, isUnread, isLeading: () => replica.isLeading },
     gates: gates({
       ...{ envoy, traffic, nowMs: () => clock.nowMs() },
       hostShows: (host) => registry.shows(host),

@@ -40,14 +40,17 @@ const still: RolloutPlane = {
 
 /** A control plane that starts where the store says that the mesh is. */
 async function started(running: Files, next?: Files) {
-  const world = await gateWorld({ inventory: [workloadOf('a'), workloadOf('b')] });
+  const world = await gateWorld({
+    inventory: [workloadOf('a'), workloadOf('b')],
+    isUnread: (commit) => follower.isUnread(commit),
+  });
   const trees = { running: treeOf('running', running), next: next && treeOf('next', next) };
   const revision = { running: 'running', next: next && 'next', rollout: undefined, version: 3 };
   const revisions = {
     read: async () => revision as unknown as ReadRevision,
     tree: async (commit: string) => trees[commit as 'running' | 'next'],
   };
-  const follower = new RevisionFollower({
+  const follower: RevisionFollower = new RevisionFollower({
     plane: world.plane,
     moves: still,
     revisions: revisions as unknown as RevisionStore,
@@ -107,6 +110,9 @@ describe('what ran before', () => {
     const [finding] = follower.findings;
     assert.equal(finding?.code, 'CH4248');
     assert.match(finding?.message ?? '', /CH1010/);
+    gatekeeper.offer(readingOf('running', strange));
+    await gatekeeper.settled();
+    assert.equal(verdict('running'), undefined, 'it stays what it was judged by who can read it');
     gatekeeper.offer(readingOf('mended', mended));
     await gatekeeper.settled();
     assert.equal(verdict('mended'), 'accepted');
@@ -118,5 +124,13 @@ describe('what ran before', () => {
     assert.equal(follower.version, 0);
     assert.equal(follower.underWay, undefined);
     assert.equal(follower.findings[0]?.code, 'CH4248');
+    // A leader brings it back.
+    const rest = follower.withoutUnread;
+    assert.deepEqual([rest?.running, rest?.next], ['running', undefined]);
+    assert.ok(rest);
+    follower.wrote({ ...rest, version: 4 });
+    assert.deepEqual(follower.findings, []);
+    assert.equal(follower.withoutUnread, undefined);
+    assert.equal(follower.version, 4);
   });
 });

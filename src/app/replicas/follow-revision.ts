@@ -6,7 +6,7 @@ import { unreadFinding } from '../carried-findings.ts';
 import { type ControlPlane, takenBackFinding } from '../control-plane.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
-import type { ReadRevision, RevisionStore } from './revision-store.ts';
+import type { ReadRevision, RevisionStore, StoredRevision } from './revision-store.ts';
 
 interface RevisionFollowerParts {
   readonly plane: ControlPlane;
@@ -25,6 +25,8 @@ export class RevisionFollower {
   readonly #parts: RevisionFollowerParts;
   #taken: ReadRevision | undefined;
   #unread: { readonly commit: string; readonly finding: Finding } | undefined;
+  /** What the store says, where this version cannot read the commit that is on its way. */
+  #unreadNext: ReadRevision | undefined;
   #taking: Promise<void> = Promise.resolve();
   #isTaking = false;
 
@@ -42,6 +44,21 @@ export class RevisionFollower {
     return this.#isTaking;
   }
 
+  /**
+   * What the mesh is to be where a leader cannot read what is on its way: nobody could say how those do who have it, so they
+   * go back. Undefined: nothing is.
+   */
+  get withoutUnread(): StoredRevision | undefined {
+    const { running } = this.#unreadNext ?? {};
+    if (running === undefined) return undefined;
+    const nothing = { next: undefined, rollout: undefined, denialsExpected: false, touched: [] };
+    return { running, ...nothing };
+  }
+
+  isUnread(commit: string): boolean {
+    return this.#unread?.commit === commit;
+  }
+
   /** What the mesh runs and this version cannot read. */
   get findings(): readonly Finding[] {
     return this.#unread === undefined ? [] : [this.#unread.finding];
@@ -49,8 +66,7 @@ export class RevisionFollower {
 
   /** The leader is where it has just written. */
   wrote(revision: ReadRevision): void {
-    this.#unread = undefined;
-    this.#taken = revision;
+    this.#have(revision);
   }
 
   /** What a leader goes on with: what is under way, or the branch of what was taken back; undefined: nothing. */
@@ -88,6 +104,7 @@ export class RevisionFollower {
   async #take(revision: ReadRevision): Promise<void> {
     const { plane, moves } = this.#parts;
     const { running, next, rollout } = revision;
+    this.#unreadNext = undefined;
     const isBack = rollout?.state.kind === 'taken-back';
     if (isBack) plane.forbid(rollout.commit, takenBackFinding(rollout.state.reason));
     const before = plane.revision;
@@ -102,10 +119,18 @@ export class RevisionFollower {
       if (plane.revision?.next === running) moves.settle();
     }
     if (next !== undefined) {
-      if (plane.revision?.next !== next && !(await this.#accept(next))) return;
+      if (plane.revision?.next !== next && !(await this.#accept(next))) {
+        this.#unreadNext = revision;
+        return;
+      }
       if (rollout !== undefined && plane.revision?.next === next) moves.reach(reached(rollout));
     }
+    this.#have(revision);
+  }
+
+  #have(revision: ReadRevision): void {
     this.#unread = undefined;
+    this.#unreadNext = undefined;
     this.#taken = revision;
   }
 

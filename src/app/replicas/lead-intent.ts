@@ -25,6 +25,7 @@ export function leadIntent(parts: {
   return {
     lead: async () => {
       await follower.catchUp();
+      await revisions.abandonUnread();
       fleet.revised();
       if (follower.underWay !== undefined) rollouts.resume(follower.underWay);
       const { intent } = plane;

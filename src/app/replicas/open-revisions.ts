@@ -44,6 +44,8 @@ export interface Revisions {
   readonly desks: DeskLog;
   /** Makes a tree that passed the gates durable. False: this replica does not lead any more. */
   keep(tree: IntentTree): Promise<boolean>;
+  /** Brings what is on its way back where this version, which leads now, cannot read it. */
+  abandonUnread(): Promise<void>;
   /** Leads what the plane has accepted, or has it ready for whoever it reaches elsewhere. */
   accepted(accepted: Accepted): void;
 }
@@ -96,6 +98,10 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
         }
       }
       return false;
+    },
+    abandonUnread: async () => {
+      const rest = follower.withoutUnread;
+      if (rest !== undefined) await write(rest);
     },
     accepted: (accepted) => {
       const { intent, tree, compiled } = accepted;
