@@ -11,6 +11,7 @@ import {
   workloadOf,
 } from '../../../test/support/gate-world.ts';
 import { systemClock as clock } from '../../base/clock.ts';
+import type { WorkloadId } from '../../compile/inventory.ts';
 import { carriedFindings } from '../carried-findings.ts';
 import { readIntent } from '../read-intent.ts';
 import type { RolloutPlane } from '../rollouts/rollouts.ts';
@@ -101,6 +102,14 @@ describe('what ran before', () => {
     assert.equal(await offer('mended', mended), 'accepted');
     assert.deepEqual(world.plane.carried, []);
     assert.equal(await offer('after', files), 'refused');
+  });
+
+  it('tells proxies of a service that cannot be read nothing at all', async () => {
+    const { plane, running } = await started({ ...files, 'services/b.yaml': 'service: [' });
+    assert.equal(running(), 'running');
+    const snapshots = plane.publisher.bareSnapshots;
+    assert.ok(snapshots.has('a-v1' as WorkloadId));
+    assert.equal(snapshots.has('b-v1' as WorkloadId), false);
   });
 
   it('does not run where nothing safe can be made of it, and is then what is missing', async () => {
