@@ -7,6 +7,9 @@ import type { Service, ServiceName } from './types.ts';
 const mesh = 'mesh: m\ntrust_domain: m.test\n';
 const service = (name: string, port: number, more = ''): string =>
   `service: ${name}\nowner: team\nprotocol: http\nport: ${port}\n${more}`;
+const keys = JSON.stringify({
+  keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
+});
 const allowing = 'allow:\n  - { id: ok, from: b, to: GET /x }\n';
 
 function carriedOf(given: { mesh?: string; a?: string; b?: string }) {
@@ -91,6 +94,25 @@ describe('what is carried of a commit that ran', () => {
     assert.deepEqual(breakglass?.who, []);
     assert.equal(operators?.size, 0);
     assert.equal(a?.allow.length, 1, 'the rest is as it was');
+  });
+
+  it('holds no condition for true or false that may read what is not understood', () => {
+    const when = `when: '!("red" in source.roles)'`;
+    const a = `allow:\n  - { from: b, ${when} }\n  - { id: ok, from: b }\ndeny:\n  - { from: b, ${when} }\n`;
+    const { a: left } = carriedOf({ mesh: 'roles: { red: [role:none] }\n', a });
+    assert.deepEqual(
+      left?.allow.map(({ id }) => id),
+      ['ok'],
+    );
+    assert.equal(left?.deny[0]?.conditions, undefined);
+  });
+
+  it('denies without a token what was denied with one, where an issuer is not believed', () => {
+    const a = `${allowing}deny:\n  - { from: b, token: { scopes: [x] } }\n`;
+    const issuer = `{ issuer: 'https://l.test', audience: m, jwks: '${keys}', max_age: 1h }`;
+    const { carried, a: left } = carriedOf({ mesh: `issuers: { login: ${issuer} }\n`, a });
+    assert.equal(carried?.intent.mesh.issuers.size, 0);
+    assert.equal(left?.deny[0]?.conditions, undefined);
   });
 
   it('is nothing where mesh.yaml has a field that is not known, or cannot be read', () => {
