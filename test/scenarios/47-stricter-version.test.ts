@@ -177,4 +177,23 @@ describe('an upgrade to a version that would refuse what runs, under load', () =
     assert.deepEqual(carried(reply), []);
     assert.deepEqual((await running.stop()).failures, []);
   });
+
+  it('a machine that is started anew with it comes up with what ran', async () => {
+    mesh.edit('services/ledger.yaml', (text) => text.replace('a@shop.test', 'team-ledger'));
+    mesh.commit('as it was');
+    await mesh.live();
+    await until((reply) => reply.commit === head());
+    await mesh.end();
+    installation.install('next');
+    mesh.output.length = 0;
+    await mesh.up();
+    assert.match(mesh.output.join(''), /the last good commit goes on/);
+    const reply = await inSync();
+    assert.equal(reply.commit, head());
+    assert.deepEqual(
+      carried(reply).map(({ code }) => code),
+      ['CH4246'],
+    );
+    assert.equal((await mesh.ask('reports-v1', 'payments', 'GET', '/v1/charges')).status, 200);
+  });
 });
