@@ -1,4 +1,4 @@
-import { systemClock as clock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { tellingClock } from '../base/clock-watch.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -9,6 +9,7 @@ import { openBreakglass } from './breakglass/open-breakglass.ts';
 import { recordCommits } from './commit-ledger.ts';
 import { ControlPlane } from './control-plane.ts';
 import { logMeshEvent } from './event-log.ts';
+import type { Gate } from './gate/candidate.ts';
 import { openGate } from './gate/open-gate.ts';
 import type { HostRegistry } from './hosts/registry.ts';
 import { reportKind, storedInventory } from './hosts/reports.ts';
@@ -30,16 +31,19 @@ interface PlaneParts {
   readonly store: Store;
   readonly registry: HostRegistry;
   readonly replica: Replica;
+  readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics<MetricName>;
   readonly tracing: Tracing;
   readonly watchMs: () => number;
   readonly takeBack: IntentSource['takeBack'];
+  /** In place of the real Envoy, where nothing of it is to be looked for. */
+  readonly envoy?: Gate;
 }
 
 /** What proxies are told, and who hears of what they do; not yet of any intent. */
 export async function openPlane(parts: PlaneParts) {
-  const { store, registry, replica, log, metrics, tracing } = parts;
+  const { store, registry, replica, clock, log, metrics, tracing } = parts;
   let start = (): void => {};
   const ready = new Promise<void>((resolve) => {
     start = resolve;
@@ -89,11 +93,11 @@ export async function openPlane(parts: PlaneParts) {
   });
   // Before the first commit: what is granted is in the first snapshot, too.
   const breakglass = await openBreakglass({
-    ...{ ...parts, plane, clock },
+    ...{ ...parts, plane },
     onChange: () => revisions.fleet.moved(),
   });
   const gate = await openGate({
-    ...{ plane, replica, store, registry, tracing, log },
+    ...{ ...parts, plane },
     keep: (tree) => revisions.keep(tree),
     isUnread: (commit) => revisions.follower.isUnread(commit),
   });

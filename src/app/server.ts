@@ -52,8 +52,8 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
   const { source, webhook, webhookFindings, pushes } = opened;
   const { plane, xds, ready, signals, revisions, proxies, gate, trouble, breakglass } =
     await openPlane({
-      ...{ store, registry, replica, log, metrics, tracing, watchMs: () => options.watchMs },
-      takeBack: (request) => source.takeBack(request),
+      ...{ store, registry, replica, clock, log, metrics, tracing },
+      ...{ watchMs: () => options.watchMs, takeBack: (request) => source.takeBack(request) },
     });
   const grpc = createGrpcServer({
     methods: xds.methods,

@@ -1,4 +1,4 @@
-import { systemClock as clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Finding } from '../../base/finding.ts';
 import type { Log } from '../../base/log.ts';
 import { systemRandom as random } from '../../base/random.ts';
@@ -11,6 +11,7 @@ import { Shadows } from '../shadow/shadows.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { FlowLog, flowsKind } from '../traffic/flow-log.ts';
 import { TrafficLog, trafficKind } from '../traffic/traffic-log.ts';
+import type { Gate } from './candidate.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { gates, realEnvoyGate } from './gates.ts';
 import { Verdicts, verdictKind } from './verdicts.ts';
@@ -24,9 +25,12 @@ export async function openGate(parts: {
   readonly keep: (tree: IntentTree) => Promise<boolean>;
   readonly isUnread: (commit: string) => boolean;
   readonly tracing: Tracing;
+  readonly clock: Clock;
   readonly log: Log;
+  /** In place of the real Envoy, where nothing of it is to be looked for. */
+  readonly envoy?: Gate;
 }) {
-  const { plane, replica, store, registry, keep, isUnread, tracing, log } = parts;
+  const { plane, replica, store, registry, keep, isUnread, tracing, clock, log } = parts;
   const verdicts = await Verdicts.open({ store: replica.fenced, clock, log });
   const traffic = await TrafficLog.open({ store, clock, log, replica: replica.name });
   replica.feed.follow(trafficKind, [], (changes) => traffic.hear(changes));
@@ -46,10 +50,12 @@ export async function openGate(parts: {
     verdicts.take(changes);
     forbid();
   });
-  const envoy = realEnvoyGate({
-    ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
-    onProgress: (text) => log.info('the gate looks for Envoy', { text }),
-  });
+  const envoy =
+    parts.envoy ??
+    realEnvoyGate({
+      ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
+      onProgress: (text) => log.info('the gate looks for Envoy', { text }),
+    });
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts, tracing, keep, isUnread, isLeading: () => replica.isLeading },
     gates: gates({
