@@ -113,6 +113,19 @@ describe('a rollout', () => {
     );
   });
 
+  it('goes to others instead of those that went away, which get it last, and to no wave of nobody', () => {
+    const [first = []] = begun.waves;
+    const last = begun.waves.at(-1)?.slice(0, 1) ?? [];
+    const instead: RolloutStep = { kind: 'instead', away: first, proxies: last };
+    const { waves, state } = after({ kind: 'taken' }, instead);
+    assert.deepEqual([state.kind, waves[0], waves.at(-1)?.slice(-1)], ['pushing', last, first]);
+    assert.equal(waves.flat().length, 30);
+    const later = after(...wave, { kind: 'taken' }, instead);
+    assert.deepEqual(later.state, { kind: 'pushing', wave: 0, sinceMs: 1 });
+    assert.deepEqual([...reached(later)], [...(begun.waves[1] ?? []), ...last]);
+    assert.equal(advance(begun, instead, 2).ok, false);
+  });
+
   it('takes no step out of its order', () => {
     const back = after({ kind: 'roll-back', by: 'ann' });
     for (const kind of ['taken', 'watched', 'resume'] as const) {

@@ -61,6 +61,12 @@ export type RolloutStep =
   | { readonly kind: 'taken' }
   /** The time to watch is over, and nobody does worse. */
   | { readonly kind: 'watched' }
+  /** All of a service who had it are away: others of it are to have it instead, and those get it last. */
+  | {
+      readonly kind: 'instead';
+      readonly away: readonly WorkloadId[];
+      readonly proxies: readonly WorkloadId[];
+    }
   | { readonly kind: 'hurts'; readonly reason: string; readonly evidence?: readonly string[] }
   | { readonly kind: 'halt'; readonly by: string }
   | { readonly kind: 'resume' }
@@ -89,6 +95,10 @@ export function advance(
         wave < waves.length ? { kind: 'pushing', wave, sinceMs } : { kind: 'live', sinceMs },
       );
     }
+    case 'instead':
+      return state.kind === 'watching'
+        ? ok(exchanged(rollout, { wave: state.wave, sinceMs }, step))
+        : wrong(state, 'nothing is being watched');
     case 'hurts':
       return isUnderWay(state) || state.kind === 'live'
         ? to(takenBack(step.reason, sinceMs, step.evidence))
@@ -110,6 +120,24 @@ export function advance(
         ? to({ ...state, branch: step.branch })
         : wrong(state, 'it was not taken back');
   }
+}
+
+/** Waves without anybody are left out. */
+function exchanged(
+  rollout: Rollout,
+  now: { readonly wave: number; readonly sinceMs: number },
+  { away, proxies }: RolloutStep & { readonly kind: 'instead' },
+): Rollout {
+  const moved = new Set([...away, ...proxies]);
+  const last = rollout.waves.length - 1;
+  const waves = rollout.waves.map((wave, index) => [
+    ...wave.filter((one) => !moved.has(one)),
+    ...(index === now.wave ? proxies : []),
+    ...(index === last ? away : []),
+  ]);
+  const isThere = (wave: Wave): boolean => wave.length > 0;
+  const wave = waves.slice(0, now.wave).filter(isThere).length;
+  return { ...rollout, waves: waves.filter(isThere), state: { kind: 'pushing', ...now, wave } };
 }
 
 function takenBack(
@@ -160,6 +188,17 @@ export function moved(rollout: Rollout, byMs: number): Rollout {
     startedMs: startedMs + byMs,
     ...(calmUntilMs === undefined ? {} : { calmUntilMs: calmUntilMs + byMs }),
     state: { ...state, sinceMs: state.sinceMs + byMs },
+  };
+}
+
+/** Somebody else leads it from now on, by a clock that may be behind: nothing of it is later than now. */
+export function takenOver(rollout: Rollout, nowMs: number): Rollout {
+  const { startedMs, calmUntilMs, state } = rollout;
+  return {
+    ...rollout,
+    startedMs: Math.min(startedMs, nowMs),
+    ...(calmUntilMs === undefined ? {} : { calmUntilMs: Math.min(calmUntilMs, nowMs) }),
+    state: { ...state, sinceMs: nowMs },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { WorkloadId } from '../../compile/inventory.ts';
 import { isEverywhere, isUnderWay, type RolloutStep, reached } from '../../rollout/rollout.ts';
-import type { RunChange } from '../../rollout/waves.ts';
+import { isNew, type RunChange } from '../../rollout/waves.ts';
 import type { ApplicationLog } from './application-log.ts';
 import { evidenceOf } from './evidence.ts';
 import type { SignalLog } from './signal-log.ts';
@@ -46,10 +46,32 @@ export function dueStep(watched: Watched, evidence: Evidence): RolloutStep | und
         : undefined;
     }
     case 'watching':
-      return isLookedAt(watched, evidence) ? { kind: 'watched' } : undefined;
+      return isLookedAt(watched, evidence) ? afterWatching(watched, evidence) : undefined;
     case 'live':
       return undefined;
   }
+}
+
+/** Where all of a service who had it are away, nobody has looked at it there: another one is to have it before all others. */
+function afterWatching({ touched, rollout }: Watched, { standing }: Evidence): RolloutStep {
+  const ahead = reached(rollout);
+  const isThere = (proxy: WorkloadId): boolean => {
+    const { connected, converged } = standing(proxy);
+    return connected && converged;
+  };
+  const changes = [...Map.groupBy(touched, ({ service }) => service).values()].map((all) => {
+    const running = all.filter((one) => !isNew(one)).map(({ proxy }) => proxy);
+    const away = running.filter((proxy) => ahead.has(proxy));
+    const others = running.filter((proxy) => !ahead.has(proxy) && standing(proxy).connected);
+    return away.length === 0 || away.some(isThere) ? [] : [{ away, proxies: others.slice(0, 1) }];
+  });
+  const due = changes.flat().filter(({ proxies }) => proxies.length > 0);
+  if (due.length === 0) return { kind: 'watched' };
+  return {
+    kind: 'instead',
+    away: due.flatMap(({ away }) => away),
+    proxies: due.flatMap(({ proxies }) => proxies),
+  };
 }
 
 /** Whether the time is over for which what has it now is looked at. */

@@ -14,6 +14,7 @@ import {
   type Rollout,
   type RolloutStep,
   reached,
+  takenOver,
 } from '../../rollout/rollout.ts';
 import type { TouchedProxy } from '../../rollout/waves.ts';
 import { wavesAfter, wavesAtOnce } from '../../rollout/waves-after.ts';
@@ -149,7 +150,7 @@ export class Rollouts {
       this.#branch.begin(rollout);
       return;
     }
-    const next = { ...rollout, state: { ...rollout.state, sinceMs: this.#options.clock.nowMs() } };
+    const next = takenOver(rollout, this.#options.clock.nowMs());
     this.observe(next);
     const more = { since: new Map<WorkloadId, number>(), isSettled: false, isKept: true };
     this.#active = { rollout: next, denialsExpected, touched, ...more };
@@ -196,13 +197,14 @@ export class Rollouts {
 
   /** A newer commit takes the place of one that is under way, and rides in waves of its own. */
   begin(proposal: Proposal): void {
-    const { clock, plane, signals } = this.#options;
+    const { clock, plane, signals, standing } = this.#options;
     const { intent, compiled, commit, base, urgent, denialsExpected } = proposal;
     const before = this.#active?.rollout;
     const touched = plane.propose(intent, commit, compiled);
     const nowMs = clock.nowMs();
+    // Who is away tells nothing of it.
     const requestsOf = (proxy: WorkloadId): number =>
-      signalsBefore(signals, proxy, nowMs)?.requests ?? 0;
+      standing(proxy).connected ? (signalsBefore(signals, proxy, nowMs)?.requests ?? 0) : -1;
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
