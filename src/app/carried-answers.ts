@@ -3,8 +3,8 @@ import type { Result } from '../base/result.ts';
 import type { Carried } from '../git/carried.ts';
 import { type CommitId, parseCommitId } from '../git/commit.ts';
 
-/** Of those that wait now; each asks many times in a second. */
-const answersMax = 200;
+/** Of those that wait now, two of each; each asks many times in a second. */
+const answersMax = 400;
 
 type Ask = (commit: string, newer: CommitId) => Promise<Result<Carried | undefined, Finding>>;
 

@@ -119,13 +119,20 @@ describe('waiting for a commit that another one has replaced', () => {
   });
 
   it('it was live: it still is while the newer one is on its way', () => {
-    const given = { ...replaced, live: false, rollout: live(), runningRollout: pushing(0, newer) };
+    const onItsWay = { ...replaced, live: false, runningRollout: pushing(0, newer) };
+    const given = { ...onItsWay, rollout: live(), carriedByBase: 'contained' } as const;
     const [code, text] = ends(given);
     assert.equal(code, 0);
     assert.match(
       String(text),
       /^c2c2c2c2c2c2 is live; c3c3c3c3c3c3, which contains it, is accepted; 0 of the 3/,
     );
+  });
+
+  it('it was live, and what ran since has it not: the newer one, which brings it back, is waited for', () => {
+    const onItsWay = { ...replaced, live: false, runningRollout: pushing(0, newer) };
+    const given = { ...onItsWay, rollout: live(), carriedByBase: 'missing' } as const;
+    assert.match(String(ends(given)), /^c2c2c2c2c2c2 is in c3c3c3c3c3c3, which is accepted; 0 of/);
   });
 
   it('it never was live: the newer one is waited for, and is what is live', () => {

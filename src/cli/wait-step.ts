@@ -49,8 +49,8 @@ function replacedStep(reply: CommitReply, name: string, found: CommitVerdict | u
   const by = shortCommit(running?.commit ?? '');
   switch (carried) {
     case 'contained':
-      // It was live before: whatever becomes of the one on its way, this one is there.
-      if (found?.verdict.kind === 'accepted' && !isLive(reply) && !isUnderWay(reply.rollout)) {
+      // Whatever becomes of the one on its way, this one is there.
+      if (reply.carriedByBase === 'contained' && !isLive(reply)) {
         return says(0, `${name} is live; ${by}, which contains it, is ${onItsWayText(reply)}`);
       }
       return runningStep(reply, `${name} is in ${by}, which is `, undefined);

@@ -21,7 +21,8 @@ async function world(carried: IntentSource['carried'] = async () => 'missing') {
     await made.gatekeeper.settled();
   }
   const source = { place: async () => place, carried } as unknown as IntentSource;
-  const parts = { ...made, source, fleet: {} as never, rollouts: { all: [] } };
+  const replica = { isLeading: true } as never;
+  const parts = { ...made, source, fleet: {} as never, rollouts: { all: [] }, replica };
   const get = async (commit: string): Promise<CommitReply> => {
     const path = `${paths.verdicts}/${commit}`;
     const peer = { kind: 'operator', uid: 0 } as const;
@@ -34,13 +35,13 @@ async function world(carried: IntentSource['carried'] = async () => 'missing') {
 }
 
 describe('what is told of a commit that another one replaced', () => {
-  it('what took its place, and whether that has what it changed', async () => {
+  it('what took its place, and whether that, and what ran before, has what it changed', async () => {
     const { get } = await world(async (commit, newer) => {
-      assert.deepEqual([commit, newer], ['two', 'three']);
-      return 'contained';
+      assert.equal(commit, 'two');
+      return newer === 'three' ? 'contained' : 'missing';
     });
     const reply = await get('two');
-    assert.equal(reply.carried, 'contained');
+    assert.deepEqual([reply.carried, reply.carriedByBase], ['contained', 'missing']);
     assert.equal(reply.running?.commit, 'three');
     assert.equal(reply.successor?.commit, 'three');
   });
@@ -74,6 +75,6 @@ describe('what is told of a commit that another one replaced', () => {
       return newer === 'one' ? 'missing' : 'contained';
     });
     assert.equal((await made.get('two')).carried, 'missing');
-    assert.deepEqual(asked, ['three', 'one']);
+    assert.deepEqual(asked, ['three', 'one', 'one']);
   });
 });

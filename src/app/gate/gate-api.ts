@@ -10,6 +10,7 @@ import type {
 import type { ControlPlane } from '../control-plane.ts';
 import type { IntentSource } from '../intent-source.ts';
 import type { Fleet } from '../replicas/fleet.ts';
+import type { Replica } from '../replicas/replica.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -21,6 +22,7 @@ export interface GateApiParts {
   readonly gatekeeper: Gatekeeper;
   readonly verdicts: Verdicts;
   readonly rollouts: Pick<Rollouts, 'all'>;
+  readonly replica: Replica;
 }
 
 const behindShown = 5;
@@ -52,7 +54,7 @@ async function commitReply(parts: GateApiParts, text: string): Promise<CommitRep
   const verdict = verdicts.find(text);
   const running = runningOf(parts);
   return {
-    ...{ verdict, place: verdict === undefined ? place : undefined, carried, running },
+    ...{ verdict, place: verdict === undefined ? place : undefined, ...carried, running },
     rollout: rolloutOf(parts, verdict?.commit),
     runningRollout: rolloutOf(parts, running?.commit),
     successor: successorOf(verdicts, verdict, place),
@@ -65,21 +67,37 @@ function runningOf({ plane: { intent } }: GateApiParts): CommitReply['running'] 
   return { commit: intent.tree.commit, subject: intent.tree.subject };
 }
 
+type CarriedNow = Pick<CommitReply, 'carried' | 'carriedByBase'>;
+
+const unknown: CarriedNow = { carried: undefined, carriedByBase: undefined };
+
 /** Another one may run by the time at which the answer is there. */
 async function carriedNow(
   parts: GateApiParts,
   text: string,
   place: CommitPlace | undefined,
-): Promise<CommitReply['carried']> {
-  if (place?.standing === 'unknown' || place?.standing === 'newest') return undefined;
+): Promise<CarriedNow> {
+  if (place?.standing === 'unknown' || place?.standing === 'newest') return unknown;
   for (;;) {
-    const running = runningOf(parts)?.commit;
+    const { revision } = parts.plane;
     const commit = parts.verdicts.find(text)?.commit ?? text;
-    if (running === undefined) return undefined;
-    if (commit === running) return 'contained';
-    const carried = await parts.source.carried(commit, running);
-    if (runningOf(parts)?.commit === running) return carried;
+    if (revision === undefined) return unknown;
+    const { running, next } = revision;
+    const [carried, carriedByBase] = await Promise.all([
+      carriedBy(parts, commit, next ?? running),
+      next === undefined ? undefined : carriedBy(parts, commit, running),
+    ]);
+    const now = parts.plane.revision;
+    if (now?.running === running && now.next === next) return { carried, carriedByBase };
   }
+}
+
+async function carriedBy(
+  { source }: GateApiParts,
+  commit: string,
+  newer: string,
+): Promise<CommitReply['carried']> {
+  return commit === newer ? 'contained' : source.carried(commit, newer);
 }
 
 function rolloutOf({ rollouts }: GateApiParts, commit: string | undefined): Rollout | undefined {
@@ -106,7 +124,7 @@ function successorOf(
 }
 
 function standingOf(
-  { plane, fleet, verdicts }: GateApiParts,
+  { plane, fleet, verdicts, replica }: GateApiParts,
   running: string | undefined,
 ): Pick<CommitReply, 'live' | 'proxies'> {
   const { inventory, publisher } = plane;
@@ -120,7 +138,7 @@ function standingOf(
     live:
       running !== undefined &&
       // One that follows hears of the verdict before it hears of what it is to run.
-      (accepted === undefined || accepted.commit === running) &&
+      (replica.isLeading || accepted === undefined || accepted.commit === running) &&
       publisher.pending !== running &&
       (known !== undefined || behind.length === 0),
     proxies: {

@@ -808,6 +808,8 @@ export interface components {
         readonly CommitReply: {
             /** @enum {unknown} */
             readonly carried?: "contained" | "reverted" | "missing";
+            /** @enum {unknown} */
+            readonly carriedByBase?: "contained" | "reverted" | "missing";
             readonly live: boolean;
             readonly place?: components["schemas"]["CommitPlace"];
             readonly proxies: {

@@ -63,6 +63,8 @@ export interface CommitReply {
    * `missing`: the running one does not stand on it. Undefined: that is not known, as of files that are followed as they lie.
    */
   readonly carried: 'contained' | 'reverted' | 'missing' | undefined;
+  /** While the running one is on its way: likewise in the one that ran before, which everybody else has. */
+  readonly carriedByBase: 'contained' | 'reverted' | 'missing' | undefined;
   readonly proxies: {
     readonly inSync: number;
     readonly total: number;
