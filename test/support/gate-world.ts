@@ -87,6 +87,7 @@ export async function gateWorld(
     readonly isUnread?: (commit: string) => boolean;
     /** False: what is accepted stays on its way. */
     readonly settles?: boolean;
+    readonly isLeading?: () => boolean;
   } = {},
 ) {
   const { inventory = [], traffic = noTraffic, envoy, onPublish = () => {} } = options;
@@ -111,7 +112,7 @@ export async function gateWorld(
   plane.events.follow((event) => tracing.onEvent(event));
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts, gates: options.gates ?? rails, tracing },
-    ...{ keep, isUnread, isLeading: () => true },
+    ...{ keep, isUnread, isLeading: options.isLeading ?? (() => true) },
   });
   return {
     ...{ store, plane, verdicts, gatekeeper },

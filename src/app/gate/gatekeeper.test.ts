@@ -89,6 +89,30 @@ describe('the gatekeeper', () => {
     assert.deepEqual(said, ['two by three']);
   });
 
+  it('what runs stays accepted where the branch was at it for a moment that nobody read', async () => {
+    const world = await gateWorld();
+    world.gatekeeper.offer(readingOf('one', good));
+    await world.gatekeeper.settled();
+    for (const commit of ['two', 'one', 'three']) world.gatekeeper.offer(readingOf(commit, good));
+    await world.gatekeeper.settled();
+    assert.deepEqual([world.running(), world.verdict('one')], ['three', 'accepted']);
+  });
+
+  it('says nothing more of what is being checked when another one begins to lead', async () => {
+    let leads = true;
+    const ends: Gate = {
+      ...{ name: 'envoy', onErrors: 'refuse' },
+      check: () => {
+        leads = false;
+        return [];
+      },
+    };
+    const world = await gateWorld({ gates: [ends], isLeading: () => leads });
+    world.gatekeeper.offer(readingOf('one', good));
+    await world.gatekeeper.settled();
+    assert.deepEqual([world.running(), world.verdicts.all], [undefined, []]);
+  });
+
   it('lets nothing through when a gate fails itself', async () => {
     const broken: Gate = {
       name: 'envoy',
@@ -198,6 +222,6 @@ describe('the gatekeeper', () => {
     world.gatekeeper.offer(readingOf('one', good));
     await world.gatekeeper.settled();
     assert.equal(world.running(), undefined);
-    assert.equal(world.verdict('one'), 'checking');
+    assert.equal(world.verdict('one'), undefined);
   });
 });

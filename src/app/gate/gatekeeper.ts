@@ -67,6 +67,7 @@ export class Gatekeeper {
   readonly #tracing: Pick<Tracing, 'begin'>;
   readonly #keep: (tree: IntentTree) => Promise<boolean>;
   readonly #isUnread: (commit: string) => boolean;
+  readonly #isLeading: () => boolean;
   #checking: Offer | undefined;
   #next: Offer | undefined;
   #held: Held | undefined;
@@ -91,13 +92,14 @@ export class Gatekeeper {
   }) {
     this.#keep = parts.keep;
     this.#isUnread = parts.isUnread ?? (() => false);
+    this.#isLeading = parts.isLeading;
     this.#plane = parts.plane;
     this.#clock = parts.clock;
     this.#gates = parts.gates;
     this.#verdicts = parts.verdicts;
     this.#tracing = parts.tracing ?? noTracing;
     parts.plane.events.follow((event) => {
-      if (!parts.isLeading()) return;
+      if (!this.#isLeading()) return;
       if (event.kind === 'live') this.#verdicts.live(event.commit);
       if (event.kind === 'rollout') this.#follow(event.rollout);
     });
@@ -158,6 +160,7 @@ export class Gatekeeper {
 
   async #decide(offer: Offer): Promise<void> {
     const { reading } = offer;
+    if (!this.#isLeading()) return;
     if (this.#plane.runs(commitOf(reading))) {
       this.#release(commitOf(reading));
       this.#plane.stay();
@@ -187,14 +190,17 @@ export class Gatekeeper {
 
   async #settle(offer: Offer, outcome: Outcome, say: (verdict: Verdict) => void): Promise<void> {
     const { reading } = offer;
+    // Whoever leads now reads it again, and judges it.
+    if (!this.#isLeading()) return this.#verdicts.leave(commitOf(reading));
     if (outcome.kind === 'overtaken') {
       this.#overtaken += 1;
       this.#supersede(offer, commitOf(this.#next?.reading ?? reading));
       return;
     }
     this.#overtaken = 0;
-    // Whoever leads now reads it again, and judges it.
-    if (outcome.kind === 'passed' && !(await this.#keep(outcome.tree))) return;
+    if (outcome.kind === 'passed' && !(await this.#keep(outcome.tree))) {
+      return this.#verdicts.leave(commitOf(reading));
+    }
     this.#release(commitOf(reading));
     const atMs = this.#clock.nowMs();
     switch (outcome.kind) {
@@ -327,6 +333,8 @@ export class Gatekeeper {
     if (commit === by) return;
     const subject = subjectOf(reading);
     const known = this.#verdicts.get(commit);
+    // The branch was for a moment at what was accepted before, and is so whatever comes next.
+    if (this.#isInEffect(commit) && known?.verdict.kind === 'accepted') return;
     const verdict = { kind: 'superseded' as const, atMs: this.#clock.nowMs(), by };
     const record = { commit, subject, seenMs, verdict, liveMs: undefined, sources: {} };
     const traceId = known?.traceId;
@@ -335,6 +343,11 @@ export class Gatekeeper {
       ...(traceId === undefined ? {} : { traceId }),
     });
     this.#plane.events.emit({ kind: 'superseded', commit, subject, by });
+  }
+
+  #isInEffect(commit: string): boolean {
+    const { running, next } = this.#plane.revision ?? {};
+    return commit === running || commit === next;
   }
 
   /** What is on its way has another one in its place: it is in that one, or goes back with it. */

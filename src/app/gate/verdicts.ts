@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { ChanceryError } from '../../base/error.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { CommitVerdict } from '../../serve/api/wire-gate.ts';
 import type { StoredDocument } from '../../store/store.ts';
@@ -8,8 +9,15 @@ import type { FencedStore } from '../replicas/fenced-store.ts';
 export const verdictKind = 'verdict';
 /** For `chancery revision list` and for whoever waits; the ledger keeps what became of each commit for good. */
 const verdictsMax = 500;
+const retryMs = 1_000;
 /** Enough of an id that two commits of a mesh's intent do not share it. */
 const prefixCharactersMin = 6;
+
+/** As it lies in the store. */
+interface StoredVerdict extends CommitVerdict {
+  /** Counts the commits as they come, for a clock may be set back; left out by a control plane of before. */
+  readonly order?: number;
+}
 
 /** What became of each commit: in memory to be asked, and in the store to outlive the process. */
 export class Verdicts {
@@ -17,7 +25,10 @@ export class Verdicts {
   readonly #clock: Clock;
   readonly #log: Log;
   /** Oldest first. */
-  readonly #known = new Map<string, CommitVerdict>();
+  #known = new Map<string, CommitVerdict>();
+  readonly #orders = new Map<string, number>();
+  #lastOrder = 0;
+  readonly #unwritten = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(parts: {
@@ -42,19 +53,32 @@ export class Verdicts {
 
   /** What the leader wrote. */
   take(changes: readonly Followed[]): void {
-    for (const { id, document } of changes) if (document === undefined) this.#known.delete(id);
+    for (const { id, document } of changes) if (document === undefined) this.#forget(id);
     this.#put(
       changes.flatMap(({ document }) => (document === undefined ? [] : verdictOf(document))),
     );
   }
 
-  #put(verdicts: readonly CommitVerdict[]): void {
-    for (const one of verdicts.toSorted((a, b) => a.seenMs - b.seenMs)) this.#keepKnown(one);
+  #put(stored: readonly StoredVerdict[]): void {
+    for (const { order, ...one } of stored.toSorted((a, b) => a.seenMs - b.seenMs)) {
+      this.#keepKnown(one);
+      if (order !== undefined) this.#orders.set(one.commit, order);
+      this.#lastOrder = Math.max(this.#lastOrder, order ?? 0);
+    }
+    this.#known = new Map([...this.#known].sort(([a], [b]) => this.#orderOf(a) - this.#orderOf(b)));
+  }
+
+  #orderOf(commit: string): number {
+    return this.#orders.get(commit) ?? 0;
   }
 
   /** A commit that comes again is the newest again. */
   #keepKnown(one: CommitVerdict): void {
-    if (this.#known.get(one.commit)?.seenMs !== one.seenMs) this.#known.delete(one.commit);
+    if (this.#known.get(one.commit)?.seenMs !== one.seenMs) {
+      this.#known.delete(one.commit);
+      this.#lastOrder += 1;
+      this.#orders.set(one.commit, this.#lastOrder);
+    }
     this.#known.set(one.commit, one);
   }
 
@@ -109,34 +133,67 @@ export class Verdicts {
     this.#write(commit);
   }
 
+  /** It is another one's to judge now. */
+  leave(commit: string): void {
+    if (this.#known.get(commit)?.verdict.kind === 'checking') this.#forget(commit);
+  }
+
+  /** Nothing became of it. */
+  forget(commit: string): void {
+    this.#forget(commit);
+    this.#write(commit);
+  }
+
   /** Resolves when everything so far is written. */
   flushed(): Promise<void> {
     return this.#writing;
   }
 
+  #forget(commit: string): void {
+    this.#known.delete(commit);
+    this.#orders.delete(commit);
+  }
+
+  /** What the store does not take now is written when it does: the other replicas know of it from there only. */
   #write(commit: string): void {
     this.#writing = this.#writing
       .then(() => this.#save(commit))
-      .catch((error: unknown) =>
-        this.#log.error('the store did not take a verdict', { commit, ...problemFields(error) }),
-      );
+      .catch((error: unknown) => {
+        this.#log.error('the store did not take a verdict', { commit, ...problemFields(error) });
+        // Another replica leads, and judges what is to be judged.
+        const isOver = error instanceof ChanceryError && error.code === 'CH5450';
+        if (!isOver) this.#writeLater(commit);
+      });
+  }
+
+  #writeLater(commit: string): void {
+    this.#unwritten.add(commit);
+    if (this.#unwritten.size > 1) return;
+    this.#clock.after(retryMs, () => {
+      const commits = [...this.#unwritten];
+      this.#unwritten.clear();
+      for (const one of commits) this.#write(one);
+    });
   }
 
   async #save(commit: string): Promise<void> {
     const known = this.#known.get(commit);
-    if (known !== undefined) {
-      const bytes = Buffer.from(JSON.stringify(known));
+    if (known === undefined) {
+      await this.#store.remove(verdictKind, commit);
+    } else if (known.verdict.kind !== 'checking') {
+      const stored: StoredVerdict = { ...known, order: this.#orderOf(commit) };
+      const bytes = Buffer.from(JSON.stringify(stored));
       await this.#store.put(verdictKind, commit, bytes, undefined);
     }
     for (const old of [...this.#known.keys()].slice(0, -verdictsMax)) {
-      this.#known.delete(old);
+      this.#forget(old);
       await this.#store.remove(verdictKind, old);
     }
   }
 }
 
-function verdictOf({ value }: StoredDocument): CommitVerdict {
-  return JSON.parse(Buffer.from(value).toString('utf8')) as CommitVerdict;
+function verdictOf({ value }: StoredDocument): StoredVerdict {
+  return JSON.parse(Buffer.from(value).toString('utf8')) as StoredVerdict;
 }
 
 function reasonOf({ verdict }: CommitVerdict): Record<string, string> {

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { followIntent } from '../follow-intent.ts';
 import type { Gatekeeper } from '../gate/gatekeeper.ts';
+import { mendVerdicts } from '../gate/mend-verdicts.ts';
 import type { Verdicts } from '../gate/verdicts.ts';
 import type { IntentSource } from '../intent-source.ts';
 import type { Revisions } from './open-revisions.ts';
@@ -27,6 +28,7 @@ export function leadIntent(parts: {
       await follower.catchUp();
       await revisions.abandonUnread();
       fleet.revised();
+      mendVerdicts({ verdicts, plane, rollout: follower.rollout, nowMs: clock.nowMs() });
       if (follower.underWay !== undefined) rollouts.resume(follower.underWay);
       const { intent } = plane;
       if (intent.kind === 'running') source.stand?.(intent.tree.commit);
