@@ -1,0 +1,178 @@
+import type { Draw } from '../../../src/compile/random-mesh.fixture.ts';
+import { harmKinds, isBad, type Said, type SaidService, type SimService } from './intent.ts';
+import type { CommitsWorld } from './world.ts';
+
+/** What people do, and what befalls the mesh around the control plane, one thing after the other. */
+export class CommitEvents {
+  readonly world: CommitsWorld;
+  readonly #draw: Draw;
+  #made = 0;
+
+  constructor(world: CommitsWorld, draw: Draw) {
+    this.world = world;
+    this.#draw = draw;
+  }
+
+  #pick<T>(items: readonly T[]): T | undefined {
+    return items[this.#draw(items.length)];
+  }
+
+  #service(): SimService {
+    return this.#draw(3) === 0 ? 'web' : 'api';
+  }
+
+  #commit(said: Said, message: string): string {
+    return this.world.commit(said, message);
+  }
+
+  #change(message: string, name: SimService, part: Partial<SaidService>, trailer = ''): string {
+    const { said } = this.world.head;
+    return this.#commit(
+      { ...said, [name]: { ...said[name], ...part } },
+      `${message} ${name} ${JSON.stringify(part)}${trailer}`,
+    );
+  }
+
+  #harm(name: SimService): Partial<SaidService> {
+    this.#made += 1;
+    return { harm: `${this.#pick(harmKinds)}-${name}-${this.#made}.` };
+  }
+
+  #good(): Partial<SaidService> {
+    this.#made += 1;
+    const zone = `ok-${this.#made}`;
+    switch (this.#draw(4)) {
+      case 0:
+        return { zone };
+      case 1:
+        return { note: this.#made };
+      case 2:
+        return { step: this.#made, zone };
+      default:
+        return { step: this.#made };
+    }
+  }
+
+  #commitAny(): string | undefined {
+    const { id, said } = this.world.head;
+    const name = this.#service();
+    const running = this.world.server.plane.revision?.running ?? id;
+    const urgent = '\n\nChancery: urgent\n';
+    switch (this.#draw(16)) {
+      case 0:
+      case 1:
+      case 2:
+        return this.#change('bad', name, this.#harm(name));
+      case 3:
+        return this.#commit(this.world.saidBy(running), 'as what runs');
+      case 4: {
+        const { parent } = this.world.history.head;
+        if (parent === undefined) return undefined;
+        return this.#commit(this.world.saidBy(parent), `Revert\n\nThis reverts commit ${id}.`);
+      }
+      case 5: {
+        const before = this.#pick([...this.world.said.keys()]) ?? id;
+        return this.#commit(this.world.saidBy(before), `as ${before.slice(0, 8)}`);
+      }
+      case 6:
+        return this.#commit({ ...said, isBroken: !said.isBroken }, 'broken or mended');
+      case 7:
+        return this.#commit({ ...said, ttlSeconds: said.ttlSeconds - 1 }, 'shorter certificates');
+      case 8:
+        // What hurts and says that it cannot wait is everywhere, as it was asked for.
+        return this.#change('urgent', name, this.#good(), isBad(said) ? '' : urgent);
+      case 10:
+      case 11:
+        return this.#commit(
+          {
+            ...said,
+            isBroken: false,
+            api: { ...said.api, harm: undefined },
+            web: { ...said.web, harm: undefined },
+          },
+          'mended',
+        );
+      default:
+        return this.#change('good', name, this.#good());
+    }
+  }
+
+  async happen(): Promise<void> {
+    const { world } = this;
+    if (!world.isUp) return;
+    if (world.server.gatekeeper.waiting !== undefined && this.#draw(2) === 0) {
+      return this.#approve();
+    }
+    const dice = this.#draw(100);
+    if (dice < 45) this.#commitAny();
+    else if (dice < 60) world.storeIsAway = false;
+    else if (dice < 70) this.#befallGit(dice);
+    else if (dice < 85) this.#befallHosts(dice);
+    else if (dice < 96) await this.#befallServers(dice);
+    else this.#person();
+  }
+
+  #befallGit(dice: number): void {
+    const { world } = this;
+    if (dice < 64) {
+      const to = this.#pick([...world.said.keys()]);
+      if (to === undefined) return;
+      world.say(`reset to ${to.slice(0, 8)}`);
+      world.history.reset(to);
+    } else if (dice < 67) {
+      world.pushFails = !world.pushFails;
+      world.say(`pushes ${world.pushFails ? 'fail' : 'go'}`);
+    } else world.slowGate(this.#draw(3) * 700);
+  }
+
+  #befallHosts(dice: number): void {
+    const { world } = this;
+    const one = this.#pick(world.running);
+    const host = this.#pick(world.hosts);
+    if (one === undefined || host === undefined) return;
+    if (dice < 76) world.away(one.proxy.id, this.#draw(20) * 500);
+    else if (dice < 78) world.away(host.name, this.#draw(20) * 500);
+    else if (dice < 82) world.come(this.#service());
+    else {
+      const { service } = one.workload;
+      const others = world.running.filter(({ workload }) => workload.service === service);
+      if (others.length > 2) world.leave(one.proxy.id);
+    }
+  }
+
+  async #befallServers(dice: number): Promise<void> {
+    const { world } = this;
+    if (dice < 88) {
+      world.storeIsAway = false;
+      world.say('restart');
+      world.kill();
+      await world.start();
+    } else if (dice < 90) {
+      world.storeIsAway = !world.storeIsAway;
+      world.say(`store ${world.storeIsAway ? 'away' : 'back'}`);
+    } else if (dice < 92) {
+      const byMs = (this.#draw(200) - 100) * 1_000;
+      world.say(`the wall clock jumps by ${byMs} ms`);
+      world.clock.jump(byMs);
+    } else {
+      world.crashAfter = this.#draw(6);
+      world.say(`a crash at write ${world.crashAfter} from now`);
+    }
+  }
+
+  #approve(): void {
+    const { gatekeeper } = this.world.server;
+    const { waiting } = gatekeeper;
+    if (waiting === undefined || isBad(this.world.saidBy(waiting.commit))) return;
+    this.world.say(`approve ${waiting.commit.slice(0, 8)}`);
+    void gatekeeper.approve(waiting.commit, 'ann');
+  }
+
+  #person(): void {
+    const { rollouts } = this.world.server;
+    const kind = this.#pick(['halt', 'resume', 'roll-back'] as const);
+    if (kind === undefined) return;
+    this.world.say(`person: ${kind}`);
+    void rollouts.step(kind === 'resume' ? { kind } : { kind, by: 'ann' });
+  }
+}

@@ -1,0 +1,126 @@
+import type { ControlPlane } from '../../../src/app/control-plane.ts';
+import type { HostReports } from '../../../src/app/hosts/reports.ts';
+import type { Clock } from '../../../src/base/clock.ts';
+import type { Workload } from '../../../src/compile/inventory.ts';
+import type { HostRecord } from '../../../src/identity/hosts/host-record.ts';
+import type { HostName } from '../../../src/model/types.ts';
+import type { AgentUpdate, HostReport } from '../../../src/serve/api/wire.ts';
+import type { SimProxy } from './proxy.ts';
+
+export interface Running {
+  readonly workload: Workload;
+  readonly proxy: SimProxy;
+}
+
+interface Counters {
+  requests: number;
+  errors: number;
+  denials: number;
+}
+
+type Policy = Extract<AgentUpdate, { readonly kind: 'policy' }>;
+
+export function recordOf(name: string): HostRecord {
+  return {
+    ...{ name: name as HostName, method: 'test', anchor: name, selectors: [], attestedMs: 0 },
+    ...{ key: '', previousKey: undefined, previousUntilMs: undefined },
+    ...{ notBeforeMs: 0, notAfterMs: Number.MAX_SAFE_INTEGER, standing: { kind: 'active' } },
+  };
+}
+
+/** A host with its agent: its desk follows the policy, and it tells what its proxies count. */
+export class SimHost {
+  readonly name: string;
+  readonly running = new Map<string, Running>();
+  readonly #clock: Clock;
+  readonly #record: HostRecord;
+  readonly #delayMs: () => number;
+  readonly #counted = new Map<string, Counters>();
+  #told: Policy | undefined;
+  #policy: Policy | undefined;
+  #plane: { readonly plane: ControlPlane; readonly reports: HostReports } | undefined;
+  #unsubscribe = (): void => {};
+
+  constructor(name: string, clock: Clock, delayMs: () => number) {
+    this.name = name;
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+    this.#record = recordOf(name);
+  }
+
+  get isConnected(): boolean {
+    return this.#plane !== undefined;
+  }
+
+  isAt(server: { readonly plane: ControlPlane } | undefined): boolean {
+    return this.#plane !== undefined && this.#plane.plane === server?.plane;
+  }
+
+  connect(to: { readonly plane: ControlPlane; readonly reports: HostReports }): void {
+    this.disconnect();
+    this.#plane = to;
+    this.#unsubscribe = to.plane.subscribe(this.name, (update) => {
+      if (update.kind !== 'policy') return;
+      this.#told = update;
+      this.#clock.after(this.#delayMs(), () => {
+        // What was told first is never taken last.
+        if (this.#plane !== to || this.#told === this.#policy) return;
+        this.#policy = this.#told;
+        void this.report();
+      });
+    });
+  }
+
+  disconnect(): void {
+    this.#unsubscribe();
+    this.#unsubscribe = () => {};
+    this.#plane = undefined;
+  }
+
+  /** What decides for this workload, in its proxy and at its desk. */
+  decidesBy({ proxy }: Running, text: string): boolean {
+    return proxy.has(text) || this.deskHas(proxy.id, text);
+  }
+
+  deskHas(proxy: string, text: string): boolean {
+    const ahead = this.#policy?.ahead;
+    const isAhead = ahead?.proxies.some((one) => one === proxy) === true;
+    const document = isAhead ? ahead?.document : this.#policy?.document;
+    return JSON.stringify(document ?? {}).includes(text);
+  }
+
+  /** One second of requests. */
+  serve(harms: { readonly denies: readonly string[]; readonly fails: readonly string[] }): void {
+    for (const one of this.running.values()) {
+      const { id, service } = one.workload;
+      const counters = this.#counted.get(id) ?? { requests: 0, errors: 0, denials: 0 };
+      this.#counted.set(id, counters);
+      counters.requests += 20;
+      const does = (text: string): boolean => this.decidesBy(one, text.replace('*', service));
+      if (harms.denies.some(does)) counters.denials += 10;
+      if (harms.fails.some(does)) counters.errors += 10;
+    }
+  }
+
+  async report(): Promise<void> {
+    const to = this.#plane;
+    if (to === undefined) return;
+    const workloads = [...this.running.values()].map(({ workload }) => workload);
+    const trouble = { handshakeFailures: 0, retries: 0, clientErrors: 0, slower: [] };
+    const report: HostReport = {
+      ...{ workloads, trustSequence: 0, presented: [] },
+      health: { canRenew: true, problems: [] } as unknown as HostReport['health'],
+      counters: [...this.#counted].map(([workload, counted]) => ({
+        workload,
+        counters: { ...trouble, ...counted },
+      })),
+      ...(this.#policy === undefined ? {} : { policy: this.#policy.version }),
+    };
+    await to.reports.take(this.#record, report).catch(() => {});
+  }
+
+  forget(id: string): void {
+    this.running.delete(id);
+    this.#counted.delete(id);
+  }
+}
