@@ -1,10 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/error.ts';
 import { type Finding, hasErrors } from '../../base/finding.ts';
 import type { Compiled } from '../../compile/revision.ts';
 import type { Contained } from '../../model/contained.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
-import type { Intent } from '../../model/types.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { CommitVerdict, PassedGate, Verdict } from '../../serve/api/wire-gate.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -17,11 +15,11 @@ import {
   type Base,
   type Candidate,
   compileCandidate,
-  findingsMax,
   type Gate,
   type GateName,
 } from './candidate.ts';
 import { excerptsOf } from './excerpts.ts';
+import { attempt, brokenGate, type Checked, cut, type Outcome, refusal } from './outcome.ts';
 import { approvalOf, commitOf, sameFiles, subjectOf } from './reading.ts';
 import type { Verdicts } from './verdicts.ts';
 
@@ -39,22 +37,9 @@ interface Held {
   readonly findings: readonly Finding[];
 }
 
-/** What the gates made of one offer. */
-type Outcome =
-  | {
-      readonly kind: 'passed';
-      readonly tree: IntentTree;
-      readonly intent: Intent;
-      readonly compiled: Compiled;
-      readonly warnings: readonly Finding[];
-      readonly approvedBy: string | undefined;
-      readonly carried: readonly Contained[];
-    }
-  | { readonly kind: 'refused' | 'held'; readonly findings: readonly Finding[] }
-  | { readonly kind: 'overtaken' };
-
 /** After so many in a row one is checked to its end, so that a stream of commits cannot keep everything out. */
 const overtakenMax = 5;
+
 /**
  * Lets a commit through to the control plane once it has passed every gate. One at a time, and the newest wins: what is
  * overtaken while it is checked is superseded. Until then, and when one is refused, the last good commit goes on.
@@ -368,39 +353,4 @@ export class Gatekeeper {
     const [commit, subject] = [commitOf(reading), subjectOf(reading)];
     this.#plane.events.emit({ kind: 'waiting', commit, subject, findings, sources });
   }
-}
-
-interface Checked<Value> {
-  readonly findings: readonly Finding[];
-  readonly value: Value | undefined;
-}
-
-async function attempt<Value>(
-  check: () => Checked<Value> | Promise<Checked<Value>>,
-  broken: (error: unknown) => Finding,
-): Promise<Checked<Value>> {
-  try {
-    return await check();
-  } catch (error) {
-    return { findings: [broken(error)], value: undefined };
-  }
-}
-
-function refusal(findings: readonly Finding[]): Outcome {
-  return { kind: 'refused', findings: cut(findings) };
-}
-
-function cut(findings: readonly Finding[]): readonly Finding[] {
-  const errors = findings.filter(({ severity }) => severity === 'error');
-  const others = findings.filter(({ severity }) => severity !== 'error');
-  return [...errors, ...others].slice(0, findingsMax);
-}
-
-function brokenGate(gate: GateName, error: unknown): Finding {
-  return {
-    code: 'CH4209',
-    severity: 'error',
-    message: `the gate "${gate}" could not judge the commit: ${messageOf(error)}`,
-    help: 'nothing of the commit was sent; mend what the reason names and commit again, or report it',
-  };
 }
