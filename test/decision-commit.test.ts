@@ -30,7 +30,7 @@ const files = (path: string, more = '') => ({
 });
 const timeout = 'routes:\n  - { to: v1, timeout: 7s }\n';
 
-function planeOf() {
+function planeOf(host: string = workloadOf('a').host) {
   const plane = new ControlPlane({
     ...{ clock, inventory: [workloadOf('a'), workloadOf('b')] },
     ...{ onReady: () => {}, onAccepting: () => {}, onStayed: () => {}, onAccepted: () => {} },
@@ -44,7 +44,7 @@ function planeOf() {
   };
   const told: PolicyUpdate[] = [];
   const subscribe = (): void => {
-    plane.subscribe(workloadOf('a').host, (update) => {
+    plane.subscribe(host, (update) => {
       if (update.kind === 'policy') told.push(update);
     });
   };
@@ -152,13 +152,78 @@ describe('a commit of which only desks hear', () => {
         const answer = atOnce(desk.check(request('/w', { 'x-team': team }), 'a', proxy));
         return answer.ok && isAllowed(answer.value);
       });
-    // The pool is not told which proxy asks, and goes with the last one.
+    // Of who does not say which proxy it is, the last one of the service counts.
     assert.deepEqual(answers('blue'), [true, false, false]);
     assert.deepEqual(answers('red'), [false, true, true]);
     plane.settle();
     desk.take(told.at(-1) as PolicyUpdate);
     assert.deepEqual(answers('blue'), [true, true, true]);
     await desk.close();
+  });
+});
+
+describe('a desk of the pool while a commit is on its way', () => {
+  const pool = {
+    'mesh.yaml': `${meshFile}defaults: { desk: pool }\ndesk: { pool: { authz: 10.0.0.5:15012 } }\n`,
+  };
+  const proxyOf = (id: string, host: string) => ({
+    ...workloadOf('a'),
+    ...{ id: id as WorkloadId, host },
+  });
+
+  it('answers each proxy of any host by the commit that it has, and nobody by that of another service', async (t) => {
+    const dir = folder(t);
+    const desk = new PolicyDesk({
+      ...{ dir, allowRate: 1, env: {}, onNews: () => {}, clock, random, log: silent },
+      host: () => 'authz',
+    });
+    const { plane, accept, told, subscribe } = planeOf('authz');
+    plane.report('h1', [proxyOf('a-1', 'h1'), proxyOf('a-2', 'h1')]);
+    plane.report('h2', [proxyOf('a-3', 'h2')]);
+    plane.report('local', [workloadOf('b')]);
+    accept('c1', { ...files('/x'), ...pool });
+    subscribe();
+    accept('c2', { ...files('/y'), ...pool });
+    const decides = (proxy: string | undefined, service = 'a') => {
+      for (const update of told.splice(0)) desk.take(update);
+      const answer = desk.check(request('/y', {}, proxy), service);
+      return !(answer instanceof Promise) && answer.ok && isAllowed(answer.value);
+    };
+    plane.reach(new Set(['a-1', 'a-3'] as WorkloadId[]));
+    assert.equal(told.at(-1)?.version, plane.policyVersion('authz'));
+    assert.deepEqual(
+      ['a-1', 'a-2', 'a-3', undefined].map((one) => decides(one)),
+      [...[true, false, true, false]],
+    );
+    // A name of another service's proxy is no way to its policy.
+    assert.equal(decides('a-1', 'b'), false);
+    plane.reach(new Set(['a-1', 'a-2', 'a-3'] as WorkloadId[]));
+    assert.deepEqual(
+      ['a-2', undefined].map((one) => decides(one)),
+      [true, true],
+    );
+    // It comes in the middle of it, and is told before it asks.
+    plane.report('h2', [proxyOf('a-3', 'h2'), proxyOf('a-4', 'h2')]);
+    assert.deepEqual(
+      ['a-3', 'a-4', undefined].map((one) => decides(one)),
+      [true, false, false],
+    );
+    await desk.close();
+    const lines = readFileSync(join(dir, 'decisions.jsonl'), 'utf8').trim().split('\n');
+    const [first, second] = lines.map((line) => JSON.parse(line));
+    assert.deepEqual([first.desk, first.proxy, first.commit], ['authz', 'a-1', 'c2']);
+    assert.deepEqual([second.desk, second.proxy, second.commit], ['authz', 'a-2', 'c1']);
+  });
+
+  it('holds nothing of a commit that was taken back', () => {
+    const { plane, accept, told, subscribe } = planeOf('authz');
+    accept('c1', { ...files('/x'), ...pool });
+    subscribe();
+    accept('c2', { ...files('/y'), ...pool });
+    plane.reach(new Set(['a-v1' as WorkloadId]));
+    assert.deepEqual(told.at(-1)?.ahead?.members, { a: ['a-v1'] });
+    plane.withdraw('c2', 'it hurts');
+    assert.equal(told.at(-1)?.ahead, undefined);
   });
 });
 
@@ -210,7 +275,7 @@ describe('chancery why --decision', () => {
     repository.commitAll('second');
     const line = {
       ...{ ...someDecision, id: 'd-77', service: 'a', rule: 'r', commit },
-      ...{ principal: 'spiffe://m.test/b', method: 'GET', path: '/x', host: 'a' },
+      ...{ principal: 'spiffe://m.test/b', method: 'GET', path: '/x', host: 'a', desk: 'authz-1' },
     };
     const log = join(folder(t), 'decisions.jsonl');
     writeFileSync(log, `not JSON d-77\n${JSON.stringify(line)}\n`);
@@ -228,6 +293,7 @@ describe('chancery why --decision', () => {
     assert.equal(await whyCommand([...args, 'd-77', '--log', log], terminal), 0);
     const text = written.join('\n');
     assert.match(text, new RegExp(`policy {4}v-1, of commit ${commit.slice(0, 12)}`));
+    assert.match(text, /desk +authz-1, of the pool/);
     assert.match(text, /ALLOW {2}b -> a GET \/x {2}at commit/);
     assert.match(text, /allow rule r +services\/a\.yaml:\d+/);
 
@@ -243,7 +309,11 @@ function folder(t: TestContext): string {
   return dir;
 }
 
-function request(path = '/y', headers: Readonly<Record<string, string>> = {}): Uint8Array {
+function request(
+  path = '/y',
+  headers: Readonly<Record<string, string>> = {},
+  proxy?: string,
+): Uint8Array {
   const raw = Object.entries(headers).map(([key, value]) => ({
     key,
     rawValue: Buffer.from(value),
@@ -254,6 +324,7 @@ function request(path = '/y', headers: Readonly<Record<string, string>> = {}): U
     create(CheckRequestSchema, {
       attributes: {
         source: { principal: 'spiffe://m.test/b' },
+        ...(proxy === undefined ? {} : { destination: { labels: { proxy } } }),
         request: { http },
         contextExtensions: { 'chancery.side': 'ingress' },
       },

@@ -80,9 +80,11 @@ export class Agent {
     const { clock, random, log } = options;
     const dir = join(dirname(options.hostFile), 'logs');
     const onNews = (): void => this.#reporter.soon();
-    this.#desk = new PolicyDesk({ ...options, dir, onNews });
+    const host = (): string | undefined => options.pool && this.#hostIdentity?.host;
+    this.#desk = new PolicyDesk({ ...options, dir, onNews, host });
     const { check } = this.#desk;
-    this.#pool = options.pool && new DeskPool({ at: options.pool, check, clock, log });
+    const onStall = (): void => this.#feed.reopen();
+    this.#pool = options.pool && new DeskPool({ at: options.pool, check, onStall, clock, log });
     this.#cache = options.cache;
     this.#kept = this.#cache.kept;
     this.#hostIdentity = this.#kept.host;
@@ -91,7 +93,10 @@ export class Agent {
     const call = this.#link.call.bind(this.#link);
     this.#feed = new ControlFeed({
       ...{ clock, random, log, link: this.#link },
-      onUpdate: (update) => this.#take(update),
+      onUpdate: (update) => {
+        this.#take(update);
+        if (update.kind === 'policy') this.#pool?.heard();
+      },
     });
     this.#requests = new SvidRequests(this.#link);
     const report = (): Promise<HostReport> => this.#hostReport();

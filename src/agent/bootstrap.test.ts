@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import { controlPlaneCluster, ingressListener, tcpCallersLayer } from '../compile/names.ts';
+import {
+  controlPlaneCluster,
+  ingressListener,
+  nodeLabels,
+  tcpCallersLayer,
+} from '../compile/names.ts';
 import { BootstrapSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import { Cluster_DiscoveryType } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { HttpProtocolOptionsSchema } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
@@ -51,6 +56,11 @@ describe('the bootstrap of a proxy', () => {
       10n,
       10n,
     ]);
+  });
+
+  it('says to desks of the pool which proxy it is', () => {
+    const { node } = bootstrapWith({ host: '10.0.0.1', port: 1 });
+    assert.deepEqual(node?.metadata, { [nodeLabels]: { proxy: 'p' } });
   });
 
   it('resolves names', () => {

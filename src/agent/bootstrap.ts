@@ -6,6 +6,7 @@ import {
   agentCluster,
   controlPlaneCluster,
   httpOptionsName,
+  nodeLabels,
   tcpCallersLayer,
 } from '../compile/names.ts';
 import { duration } from '../compile/pack.ts';
@@ -46,7 +47,10 @@ export function proxyBootstrap(options: BootstrapOptions): Uint8Array {
 function bootstrapMessage(options: BootstrapOptions) {
   const { controlPlane } = options;
   return create(BootstrapSchema, {
-    node: { id: options.workload, cluster: options.service },
+    node: {
+      ...{ id: options.workload, cluster: options.service },
+      metadata: { [nodeLabels]: { proxy: options.workload } },
+    },
     admin: { address: pipe(options.adminSocket) },
     // Histograms are as new as the question; Envoy's own pace of 5 s is as long as a wave is looked at.
     statsFlush: { case: 'statsFlushOnAdmin', value: true },

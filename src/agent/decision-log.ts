@@ -10,6 +10,8 @@ export interface LoggedDecision extends DecisionRecord {
   readonly policy: string;
   /** A commit with this policy, by which the host was told of it; undefined: its control plane did not say. */
   readonly commit: string | undefined;
+  /** The host of the desk that decided; undefined for a desk that only proxies of its own host ask. */
+  readonly desk: string | undefined;
 }
 
 interface Losses {

@@ -9,6 +9,7 @@ export const someDecision: LoggedDecision = {
   breakglass: undefined,
   policy: 'v-1',
   commit: 'c0ffee00',
+  desk: undefined,
 };
 
 export const someDenial: LoggedDecision = { ...someDecision, kind: 'deny', code: 'CH2101' };

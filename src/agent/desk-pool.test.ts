@@ -20,6 +20,7 @@ import { connectionMs, DeskPool } from './desk-pool.ts';
 import type { HostIdentity } from './link-state.ts';
 
 const ttlSeconds = 600;
+const connectionsPerService = 5;
 const check = '/envoy.service.auth.v3.Authorization/Check';
 const silent: Log = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -59,14 +60,25 @@ class World {
     this.port = port;
     this.clock.advance(systemClock.nowMs() - this.clock.nowMs());
     const at = { address: '127.0.0.1', port };
-    this.#pool = new DeskPool({ at, check: handler, clock: this.clock, log: silent });
+    const onStall = (): void => {};
+    const options = { at, check: handler, onStall, clock: this.clock, log: silent };
+    this.#pool = new DeskPool({ ...options, connectionsPerService });
   }
 
   static async open(handler: CheckHandler): Promise<World> {
     return new World(await freePort(), handler);
   }
 
+  heard(): void {
+    this.#pool.heard();
+  }
+
   show(identity: HostIdentity, bundle = bundleOf(ca)): void {
+    this.heard();
+    this.begin(identity, bundle);
+  }
+
+  begin(identity: HostIdentity, bundle = bundleOf(ca)): void {
     this.#pool.show(identity);
     this.#pool.trust(bundle);
   }
@@ -153,6 +165,21 @@ describe('a policy desk of a pool', () => {
     world.show(identityOf(ca, host), bundleOf(ca, 3));
   });
 
+  it('lets no service have all connections, and has room again when one ends', async () => {
+    const greedy = identityOf(ca, 'spiffe://shop.test/greedy');
+    const clients = Array.from({ length: connectionsPerService }, () => world.client(greedy));
+    for (const client of clients) assert.equal(await world.ask(client), 'greedy');
+    await assert.rejects(world.answer(greedy));
+    assert.equal(await world.answer(cart), 'cart');
+    await clients.pop()?.close();
+    await eventually(
+      async () => (await world.answer(greedy).catch(() => '')) === 'greedy',
+      5_000,
+      () => 'there is no room again',
+    );
+    for (const client of clients) await client.close();
+  });
+
   it('an SVID that ended asks nothing more on a connection that it opened before', async () => {
     const client = world.client(cart);
     await world.ask(client);
@@ -168,6 +195,23 @@ describe('a policy desk of a pool', () => {
 });
 
 describe('a policy desk of a pool that starts', () => {
+  it('answers nothing by what it kept before the control plane has told it what holds', async () => {
+    const world = await World.open((_request, service) => ok(Buffer.from(service)));
+    world.begin(identityOf(ca, host));
+    const cart = identityOf(ca, 'spiffe://shop.test/cart');
+    const asked = () => world.answer(cart).catch((error: unknown) => error);
+    let last: unknown;
+    const says = (text: RegExp) => async () => {
+      last = await asked();
+      return text.test(String(last));
+    };
+    await eventually(says(/may have missed a policy/), 5_000, () => String(last));
+    assert.ok(refused(grpcStatus.unavailable)(last));
+    world.heard();
+    await eventually(says(/^cart$/), 5_000, () => String(last));
+    await world.close();
+  });
+
   it('is UNAVAILABLE until it has a policy', async () => {
     const world = await World.open(() => err({ code: 'CH2191', message: 'no policy yet' }));
     world.show(identityOf(ca, host));

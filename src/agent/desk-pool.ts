@@ -10,6 +10,7 @@ import { checkMethod } from '../serve/authz/check-method.ts';
 import type { Peer } from '../serve/grpc/peer.ts';
 import { createGrpcServer, type GrpcServer, type TlsMaterial } from '../serve/grpc/server.ts';
 import { GrpcError, grpcStatus } from '../serve/grpc/status.ts';
+import { CatchUp } from './catch-up.ts';
 import type { HostIdentity } from './link-state.ts';
 
 /** Where a member of the pool listens. */
@@ -21,6 +22,10 @@ export interface DeskAddress {
 interface DeskPoolOptions {
   readonly at: DeskAddress;
   readonly check: CheckHandler;
+  /** It stood still: what it holds is to be asked for anew. */
+  readonly onStall: () => void;
+  /** 5,000 when left out. */
+  readonly connectionsPerService?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -35,17 +40,22 @@ interface Asker {
 
 /** A port that is taken is most often that of the process before, which is about to end. */
 const listenAgainMs = 1_000;
+/** Half of those that a server takes: whoever holds the most, such as a workload that turned against the mesh, leaves room for the others. */
+const connectionsPerServiceMax = 5_000;
 /** Of a certificate's life: its holder has had a new one since the half of it. */
 const connectionShare = 0.75;
 
 /**
  * The policy desk over TCP, for proxies of other hosts. It shows the certificate of its host, and decides for the service
- * whose SVID the proxy shows: nothing in a question says for whom it is.
+ * whose SVID the proxy shows: nothing in a question says for whom it is. Which proxy of that service asks is its own word.
  */
 export class DeskPool {
   readonly #options: DeskPoolOptions;
   readonly #server: GrpcServer;
+  readonly #catchUp: CatchUp;
   readonly #askers = new WeakMap<Peer, Asker>();
+  /** Open ones, by service. */
+  readonly #connections = new Map<string, number>();
   #identity: HostIdentity | undefined;
   #trust: TrustBundle | undefined;
   #standing: 'closed' | 'opening' | 'open' | 'ended' = 'closed';
@@ -53,11 +63,16 @@ export class DeskPool {
 
   constructor(options: DeskPoolOptions) {
     this.#options = options;
-    const { check, clock, log } = options;
+    const { check, clock, log, onStall } = options;
+    this.#catchUp = new CatchUp(clock, () => {
+      log.warn('the desk of the pool stood still; it asks for the policy anew', {});
+      onStall();
+    });
     this.#server = createGrpcServer({
       methods: [
         checkMethod({ handler: check, serviceOf: ({ peer }) => this.#serviceOf(peer)?.service }),
       ],
+      admit: (peer) => this.#admit(peer),
       connectionMs: (peer) => {
         const asker = this.#askerOf(peer);
         return asker && connectionMs(asker, clock.nowMs());
@@ -76,9 +91,15 @@ export class DeskPool {
     this.#use();
   }
 
+  /** The control plane has told it the policy. */
+  heard(): void {
+    this.#catchUp.heard();
+  }
+
   async close(): Promise<void> {
     this.#standing = 'ended';
     this.#cancel();
+    this.#catchUp.stop();
     await this.#server.close();
   }
 
@@ -115,8 +136,25 @@ export class DeskPool {
     }
   }
 
+  /** Whoever is no workload has nothing to ask, and counts as one. */
+  #admit(peer: Peer): (() => void) | undefined {
+    const { connectionsPerService = connectionsPerServiceMax } = this.#options;
+    const name = this.#askerOf(peer)?.service ?? '';
+    const before = this.#connections.get(name) ?? 0;
+    if (before >= connectionsPerService) return undefined;
+    this.#connections.set(name, before + 1);
+    return () => {
+      const left = (this.#connections.get(name) ?? 1) - 1;
+      if (left === 0) this.#connections.delete(name);
+      else this.#connections.set(name, left);
+    };
+  }
+
   /** A connection outlives its handshake: both certificates must hold at each question. */
   #serviceOf(peer: Peer): Asker | undefined {
+    if (this.#catchUp.isBehind) {
+      throw new GrpcError(grpcStatus.unavailable, 'this desk may have missed a policy');
+    }
     const nowMs = this.#options.clock.nowMs();
     const own = this.#identity;
     if (own === undefined || own.notAfterMs <= nowMs) {

@@ -50,6 +50,7 @@ function attributesOf(decision: LoggedDecision): readonly OtlpAttribute[] {
     ['chancery.decision.rule', decision.rule],
     ['chancery.decision.policy', decision.policy],
     ['chancery.decision.commit', decision.commit],
+    ['chancery.decision.desk', decision.desk],
     ['chancery.decision.latency_us', decision.latencyUs],
     ['chancery.decision.side', decision.side],
     ['chancery.decision.audits', audits.map(({ rule, effect }) => `${effect} ${rule}`)],

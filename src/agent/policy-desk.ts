@@ -4,7 +4,13 @@ import type { Random } from '../base/random.ts';
 import { ok, type Result } from '../base/result.ts';
 import { type CompiledPolicy, compilePolicy } from '../policy/compiled-policy.ts';
 import { parsePolicyDocument } from '../policy/document-parse.ts';
-import type { AgentUpdate, DecisionCounts, HostReport, HostTrouble } from '../serve/api/wire.ts';
+import type {
+  AgentUpdate,
+  DecisionCounts,
+  HostReport,
+  HostTrouble,
+  PolicyAhead,
+} from '../serve/api/wire.ts';
 import {
   type Asker,
   type CheckHandler,
@@ -32,6 +38,8 @@ interface PolicyDeskOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** It decides by another policy, or a break-glass grant was used: the control plane is to hear of it. */
   readonly onNews: () => void;
+  /** Of a desk of the pool. */
+  readonly host?: () => string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -51,12 +59,14 @@ export class PolicyDesk {
   readonly #time: MeshClock;
   readonly #uses: UseLog;
   readonly #onNews: () => void;
+  readonly #host: () => string | undefined;
   #policies: Policies | undefined;
   #update: PolicyUpdate | undefined;
   #refused: HostReport['policyRefused'];
 
   constructor(options: PolicyDeskOptions) {
-    const { dir, allowRate, clock, random, log } = options;
+    const { dir, allowRate, clock, random, log, host = () => undefined } = options;
+    this.#host = host;
     this.#log = log;
     this.#onNews = options.onNews;
     this.#sink = openSink(options);
@@ -72,6 +82,7 @@ export class PolicyDesk {
       onUse: (record) => this.#uses.write(this.#logged(record)),
       onOutcome: (outcome, asked) => this.shadow.asked(outcome, asked),
       counters: this.#counters,
+      host,
     });
   }
 
@@ -142,7 +153,7 @@ export class PolicyDesk {
     const { version, ahead } = update;
     this.#log.info('policy taken', {
       version,
-      ...(ahead === undefined ? {} : { ahead: ahead.commit, proxies: ahead.proxies }),
+      ...(ahead === undefined ? {} : { ahead: ahead.commit, proxies: proxiesOf(ahead) }),
     });
     this.#onNews();
   }
@@ -157,8 +168,10 @@ export class PolicyDesk {
   }
 
   #isAhead(service: string, proxy: string | undefined): boolean {
-    const { proxies, services } = this.#policies ?? {};
-    return (proxy === undefined ? services?.has(service) : proxies?.has(proxy)) === true;
+    const { proxies, services, members } = this.#policies ?? {};
+    if (services?.has(service) === true) return true;
+    if (proxy === undefined) return false;
+    return proxies?.has(proxy) === true || members?.get(service)?.has(proxy) === true;
   }
 
   /** One of the two is mostly there already: only who decides by which is another thing then. */
@@ -171,6 +184,9 @@ export class PolicyDesk {
       ...{ base: base.value, ahead: next?.value },
       proxies: new Set(ahead?.proxies),
       services: new Set(ahead?.services),
+      members: new Map(
+        Object.entries(ahead?.members ?? {}).map(([service, all]) => [service, new Set(all)]),
+      ),
     });
   }
 
@@ -184,7 +200,8 @@ export class PolicyDesk {
   #logged(record: DecisionRecord): LoggedDecision {
     const { version = '', origin, ahead } = this.#update ?? {};
     const isAhead = this.#isAhead(record.service, record.proxy);
-    return { ...record, policy: version, commit: isAhead ? ahead?.commit : origin?.commit };
+    const commit = isAhead ? ahead?.commit : origin?.commit;
+    return { ...record, policy: version, commit, desk: this.#host() };
   }
 }
 
@@ -193,12 +210,20 @@ interface VersionedPolicy {
   readonly policy: CompiledPolicy;
 }
 
-/** For these proxies, and for services of which it is not told which proxy asks, by `ahead`; for all others by `base`. */
+/** For these proxies, those of other hosts by their services, and all of these services by `ahead`; for all others by `base`. */
 interface Policies {
   readonly base: VersionedPolicy;
   readonly ahead: VersionedPolicy | undefined;
   readonly proxies: ReadonlySet<string>;
   readonly services: ReadonlySet<string>;
+  readonly members: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** So many are in the log: of a pool's desk there may be thousands. */
+const loggedMax = 20;
+
+function proxiesOf({ proxies, members = {} }: PolicyAhead): readonly string[] {
+  return [...new Set([...proxies, ...Object.values(members).flat()])].slice(0, loggedMax);
 }
 
 /** An address that is none is no reason not to decide. */

@@ -316,6 +316,15 @@ export class ControlPlane {
     this.#subscribers.tellPolicies((host) => this.#policyOf(host));
   }
 
+  /** Whose desks proxies of any host ask, where there are such, and whether some do. */
+  get poolHosts(): readonly string[] {
+    return this.#policies.poolHosts;
+  }
+
+  get asksPool(): boolean {
+    return this.#policies.asksPool;
+  }
+
   #policyOf(host: string): PolicyUpdate | undefined {
     return this.#policies.of(host, { hosts: this.#hosts, inventory: this.#inventory });
   }

@@ -2,7 +2,7 @@ import type { Grant } from '../breakglass/grant.ts';
 import { intentWith } from '../breakglass/grant-rule.ts';
 import { contentHash } from '../compile/content-hash.ts';
 import type { Inventory, Workload, WorkloadId } from '../compile/inventory.ts';
-import type { Intent, ServiceName } from '../model/types.ts';
+import type { Intent, Mesh, ServiceName } from '../model/types.ts';
 import { decidedOtherwise } from '../policy/decided-otherwise.ts';
 import { type PolicyDocument, policyDocument } from '../policy/document.ts';
 import type { PolicyAhead } from '../serve/api/wire.ts';
@@ -15,7 +15,7 @@ export interface PolicySource {
 }
 
 /** Who has the commit on its way, as a desk is told it. Sorted. */
-type Ahead = Pick<PolicyAhead, 'proxies' | 'services'>;
+type Ahead = Pick<PolicyAhead, 'proxies' | 'services' | 'members'>;
 
 /** What runs, by host and as a whole. */
 interface Fleet {
@@ -82,8 +82,7 @@ export class Policies {
   /** These hosts run something else than before. */
   moved(hosts: Iterable<string>): void {
     // What a desk of the pool answers by hangs on the workloads of all.
-    if (this.#pool.size > 0) this.#updates.clear();
-    else for (const host of hosts) this.#updates.delete(host);
+    for (const host of [...hosts, ...this.poolHosts]) this.#updates.delete(host);
   }
 
   /** Of which services the commit on its way makes desks decide otherwise. */
@@ -100,20 +99,20 @@ export class Policies {
     return known;
   }
 
-  #updateFor({ proxies, services }: Ahead): PolicyUpdate | undefined {
+  #updateFor(who: Ahead): PolicyUpdate | undefined {
     if (this.#base === undefined) return undefined;
     const base = policyUpdate(this.#documentOf(this.#base));
     const origin = { commit: this.#originOf(base.version, this.#base.commit) };
-    if (this.#next === undefined || proxies.length + services.length === 0) {
+    if (this.#next === undefined || isNobody(who)) {
       return { ...base, origin };
     }
     const { version, document } = policyUpdate(this.#documentOf(this.#next));
     return {
       ...base,
-      version: contentHash(base.version, version, JSON.stringify([proxies, services])),
+      version: contentHash(base.version, version, JSON.stringify(who)),
       origin,
       ahead: {
-        ...{ commit: this.#next.commit, proxies, services, document },
+        ...{ commit: this.#next.commit, ...who, document },
         versions: { base: base.version, ahead: version },
       },
     };
@@ -124,17 +123,22 @@ export class Policies {
     const isAhead = ({ id }: Workload): boolean => this.#ahead.has(id);
     if (!this.isOnItsWay) return { proxies: [], services: [] };
     const proxies = (hosts.get(host) ?? []).filter(isAhead).map(({ id }) => id);
-    if (!this.#pool.has(host)) return { proxies: proxies.sort(), services: [] };
-    // Proxies of any host ask the desks of the pool, and do not say which they are: these go with the last one of a service.
-    const services = Map.groupBy(inventory, ({ service }) => service);
-    const whole = [...services].filter(([, all]) => all.every(isAhead)).map(([name]) => name);
-    return { proxies: proxies.sort(), services: whole.sort() };
+    if (!this.poolHosts.includes(host)) return { proxies: proxies.sort(), services: [] };
+    return { ...everywhere(inventory, inventory.filter(isAhead)), proxies: proxies.sort() };
   }
 
   /** Hosts with a desk that answers proxies of others, by what runs and by what is on its way. */
-  get #pool(): ReadonlySet<string> {
-    const meshes = [this.#base, this.#next].flatMap((source) => source?.intent.mesh ?? []);
-    return new Set(meshes.flatMap(({ deskPool }) => deskPool.map(({ host }) => host)));
+  get poolHosts(): readonly string[] {
+    return this.#meshes.flatMap(({ deskPool }) => deskPool.map(({ host }) => host));
+  }
+
+  /** Whether some proxies ask them. */
+  get asksPool(): boolean {
+    return this.#meshes.some(({ defaults }) => defaults.desk === 'pool');
+  }
+
+  get #meshes(): readonly Mesh[] {
+    return [this.#base, this.#next].flatMap((source) => source?.intent.mesh ?? []);
   }
 
   /** Hosts that come later are told the same commit. */
@@ -153,3 +157,21 @@ export class Policies {
 
 /** By the intent with its grants, which is the same for as long as they are. */
 const documents = new WeakMap<Intent, PolicyDocument>();
+
+function isNobody({ proxies, services, members = {} }: Ahead): boolean {
+  return proxies.length + services.length + Object.keys(members).length === 0;
+}
+
+/** Proxies of any host ask the desks of the pool. One of an agent of before does not say which it is, and goes with the last of its service. */
+function everywhere(inventory: Inventory, having: Inventory): Ahead {
+  const byService = Map.groupBy(having, ({ service }) => service);
+  const every = Map.groupBy(inventory, ({ service }) => service);
+  const services = [...byService].filter(([name, own]) => own.length === every.get(name)?.length);
+  return {
+    proxies: [],
+    services: services.map(([name]) => name).sort(),
+    members: Object.fromEntries(
+      [...byService].map(([name, own]) => [name, own.map(({ id }) => id)]),
+    ),
+  };
+}

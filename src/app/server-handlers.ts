@@ -47,7 +47,7 @@ export function handlers(foundation: Foundation, trust: TrustParts) {
     operations,
     use,
   } = foundation;
-  const { rollouts, fleet } = revisions;
+  const { rollouts, fleet, pool: desks } = revisions;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -79,7 +79,7 @@ export function handlers(foundation: Foundation, trust: TrustParts) {
       hangs,
     },
     ...use,
-    ...{ gatekeeper, verdicts, operations, fleet, replica, ...foundation.breakglass },
+    ...{ gatekeeper, verdicts, operations, fleet, desks, replica, ...foundation.breakglass },
   });
   const { pushes } = foundation;
   const orders = new Orders({

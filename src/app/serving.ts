@@ -110,7 +110,7 @@ function lastingNotices(
       () => [...revisions.rollouts.findings, ...revisions.desks.findings],
       () => [...revisions.follower.findings, ...carriedFindings(plane.carried)],
       () => [...tracing.findings, ...use.shadows.findings],
-      () => [...replica.findings, ...breakglass.findings],
+      () => [...replica.findings, ...breakglass.findings, ...revisions.pool.findings],
       () => [...trouble.look(), ...silentAgents.look()],
       ...more,
     ],

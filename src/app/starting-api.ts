@@ -30,7 +30,7 @@ export function startingApi(parts: StartingApiParts): ApiHandler {
       if (method === 'GET' && path === paths.events) return events(parts);
       const about =
         (await rolloutApi(parts, request)) ??
-        (await statusApi({ ...parts, notices, hangs: () => false }, request)) ??
+        (await statusApi({ ...parts, notices, desks: { all: [] }, hangs: () => false }, request)) ??
         (await gateApi(parts, request)) ??
         (await operationsApi(operations, request)) ??
         (await ledgerApi(parts, request));

@@ -6,6 +6,7 @@ import { numberOf } from '../serve/api/query-shape.ts';
 import type { ApiReply, ApiRequest } from '../serve/api/server.ts';
 import {
   type AwaitedResource,
+  type DeskStatus,
   paths,
   type RefusedCommit,
   type StatusReply,
@@ -29,6 +30,8 @@ export interface StatusApiParts {
   readonly fleet: Fleet;
   readonly replica: Replica;
   readonly notices: Pick<Notices, 'current'>;
+  /** Of the pool. */
+  readonly desks: { readonly all: readonly DeskStatus[] };
   /** Its host says that its proxy hangs. */
   readonly hangs: (workload: Workload) => boolean;
   readonly gatekeeper: Gatekeeper;
@@ -55,7 +58,7 @@ export async function statusApi(
 }
 
 function status(parts: StatusApiParts): StatusReply {
-  const { plane, xds, replica, notices, clock } = parts;
+  const { plane, xds, replica, notices, desks, clock } = parts;
   const { intent } = plane;
   const running = intent.kind === 'running' ? intent : undefined;
   const { types: _, ...counters } = xds.counters;
@@ -67,6 +70,7 @@ function status(parts: StatusApiParts): StatusReply {
     subject: running?.tree.subject ?? '',
     ...openCommits(parts),
     replicas: replica.statuses,
+    ...(desks.all.length === 0 ? {} : { desks: desks.all }),
     workloads: plane.inventory.map((workload) => workloadStatus(parts, workload)),
     withheld: withheld(xds),
     warnings: notices.current,

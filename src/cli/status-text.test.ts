@@ -42,6 +42,19 @@ describe('chancery status', () => {
     assert.match(lines[table + 1] ?? '', /^pay +h +ready +refusing +10 min$/);
   });
 
+  it('of a pool each desk is named, with the policy that it decides by and how it stands to its own', () => {
+    const sinceMs = nowMs - 180_000;
+    const all = text({
+      desks: [
+        { host: 'authz-1', state: 'taken', sinceMs, policy: '0123456789abcdef' },
+        { host: 'authz-2', state: 'refused', sinceMs, policy: 'fedcba', problem: 'it is of 2030' },
+      ],
+    }).join('\n');
+    assert.match(all, /authz-1 +taken +3 min +0123456789ab\n/);
+    assert.match(all, /authz-2 +refused +3 min +fedcba +it is of 2030/);
+    assert.ok(!text({}).join().includes('desk of the pool'));
+  });
+
   it('of several control planes each is named, with who leads and which proxies it serves', () => {
     const replica = { startedMs: nowMs, heardMs: 0, isThis: true } as const;
     const lines = text({

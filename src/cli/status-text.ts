@@ -45,6 +45,7 @@ export function statusText(
       ...withheldLines(reply, look),
       ...workloads.flatMap((one) => troubleLines(one, reply, dir, look)),
       ...replicaLines(reply, look),
+      ...deskLines(reply, look),
       // Without any, what follows has its own empty line.
       ...(workloads.length === 0 ? [] : ['', ...workloadLines(workloads, all, reply, look)]),
       ...countsLines(reply, look),
@@ -138,6 +139,31 @@ const replicaHues: Readonly<Record<StatusReply['replicas'][number]['state'], Hue
   serving: 'green',
   draining: 'yellow',
   silent: 'red',
+};
+
+/** Only where proxies ask a pool. */
+function deskLines({ desks = [], atMs }: StatusReply, look: Look): string[] {
+  if (desks.length === 0) return [];
+  const rows = desks.map(({ host, state, sinceMs, policy, problem }) => [
+    host,
+    paint(look, deskHues[state], state),
+    span(atMs - sinceMs),
+    policy?.slice(0, policyCharacters) ?? '',
+    problem ?? '',
+  ]);
+  const header = ['desk of the pool', 'policy', 'for', 'decides by', 'problem'];
+  return ['', table({ header, rows, width: look.width })];
+}
+
+/** Enough to tell one from another. */
+const policyCharacters = 12;
+
+const deskHues: Readonly<Record<NonNullable<StatusReply['desks']>[number]['state'], Hue>> = {
+  taken: 'green',
+  behind: 'yellow',
+  unknown: 'yellow',
+  refused: 'red',
+  away: 'red',
 };
 
 function placeNote(place: { readonly file: string; readonly line: number } | undefined): string {

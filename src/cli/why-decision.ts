@@ -44,6 +44,7 @@ interface Line {
   readonly policy?: string;
   readonly commit?: string;
   readonly breakglass?: string;
+  readonly desk?: string;
 }
 
 /** Exit code 0: allowed; 2: denied. */
@@ -111,6 +112,7 @@ function lineText(line: Line, width: number): readonly string[] {
       `${line.id} at ${new Date(timeMs).toISOString()}, asked by the ${line.side ?? 'tcp'} proxy of ${service}`,
     ],
     ['request', `${who}: ${method} ${path} on ${line.host}`],
+    ...(line.desk === undefined ? [] : [['desk', `${line.desk}, of the pool`] as const]),
     ['rule', rule ?? 'none'],
     [
       'policy',

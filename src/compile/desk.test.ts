@@ -8,8 +8,9 @@ import {
 } from '../gen/envoy/extensions/filters/http/composite/v3/composite_pb.js';
 import { ExtAuthzSchema } from '../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { HttpFilterSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { DeskPlace } from '../model/types.ts';
 import { desks } from './desk.ts';
-import { authzFilter } from './names.ts';
+import { authzFilter, nodeLabels } from './names.ts';
 
 describe('the desk at ingress', () => {
   const { configType, disabled } = create(HttpFilterSchema, desks.agent.unlessAllowed);
@@ -57,5 +58,19 @@ describe('the desk at ingress', () => {
     const hearing = askingOf(2);
     assert.equal(hearing?.failureModeAllow, true);
     assert.equal(hearing.statPrefix, 'hear');
+  });
+});
+
+describe('what a proxy tells a desk of itself', () => {
+  const labelsOf = (place: DeskPlace) => {
+    const { configType } = create(HttpFilterSchema, desks[place].whereRouted);
+    return configType.case === 'typedConfig'
+      ? anyUnpack(configType.value, ExtAuthzSchema)?.bootstrapMetadataLabelsKey
+      : undefined;
+  };
+
+  test('is which one it is, where its certificate says of which service alone', () => {
+    assert.equal(labelsOf('pool'), nodeLabels);
+    assert.equal(labelsOf('agent'), '');
   });
 });

@@ -16,7 +16,7 @@ import type { DeskPlace } from '../model/types.ts';
 import { openRoute } from '../policy/rbac-plan.ts';
 import { deskServices } from './desk-service.ts';
 import type { HttpFilter } from './http.ts';
-import { authzFilter, rbacFilter } from './names.ts';
+import { authzFilter, nodeLabels, rbacFilter } from './names.ts';
 import { any, type Init } from './pack.ts';
 import { notPredicate, type Predicate } from './rbac-predicates.ts';
 
@@ -33,6 +33,8 @@ function asking(place: DeskPlace, unreachable: 'closed' | 'hear' | 'open' = 'clo
     ...(unreachable === 'closed' ? { statusOnError: { code: 503 } } : { statPrefix: unreachable }),
     encodeRawHeaders: true,
     metadataContextNamespaces: [rbacFilter],
+    // A socket of the agent is one proxy's; at the pool a certificate only says of which service it is.
+    ...(place === 'pool' ? { bootstrapMetadataLabelsKey: nodeLabels } : {}),
   });
 }
 

@@ -28,6 +28,8 @@ export const rbacName = 'chancery.policy';
 export const rbacFilter = 'envoy.filters.http.rbac';
 /** The key of Chancery's own metadata on routes. */
 export const metadataKey = 'chancery';
+/** In the metadata of the node: what a proxy says of itself to a desk of the pool. */
+export const nodeLabels = 'chancery';
 /** Written to the proxy's working folder, which differs by host; the resource does not. */
 export const accessLogFile = 'access.jsonl';
 

@@ -11,6 +11,7 @@ import type { Accepted } from '../intent-state.ts';
 import { ApplicationLog } from '../rollouts/application-log.ts';
 import { DeskLog } from '../rollouts/desk-log.ts';
 import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollouts.ts';
+import { PoolDesks } from '../rollouts/pool-desks.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
 import { Fleet, standingKind } from './fleet.ts';
@@ -42,6 +43,8 @@ export interface Revisions {
   readonly applications: ApplicationLog;
   /** And by what their desks decide. */
   readonly desks: DeskLog;
+  /** Those of the pool, which decide for proxies of any host. */
+  readonly pool: PoolDesks;
   /** Makes a tree that passed the gates durable. False: this replica does not lead any more. */
   keep(tree: IntentTree): Promise<boolean>;
   /** Brings what is on its way back where this version, which leads now, cannot read it. */
@@ -66,7 +69,8 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   };
   const applications = new ApplicationLog();
   const desks = new DeskLog();
-  const rollouts = openRollouts({ ...parts, applications, desks, moves, fleet, write });
+  const pool = new PoolDesks({ plane, fleet, desks, clock });
+  const rollouts = openRollouts({ ...parts, applications, desks, pool, moves, fleet, write });
   replica.onBeat = () => fleet.heard();
   replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
   replica.feed.follow(revisionKind, [], async () => {
@@ -81,7 +85,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     fleet.revised();
   });
   return {
-    ...{ rollouts, follower, fleet, applications, desks },
+    ...{ rollouts, follower, fleet, applications, desks, pool },
     keep: async (tree) => {
       while (replica.isLeading) {
         try {

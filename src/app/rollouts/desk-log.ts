@@ -37,6 +37,11 @@ export class DeskLog {
     return told.policy === wanted ? 'taken' : 'behind';
   }
 
+  /** The policy by which the desk of a host said last that it decides. */
+  policyOf(host: string): string | undefined {
+    return this.#hosts.get(host)?.policy;
+  }
+
   /** Said for as long as it lasts. */
   get findings(): readonly Finding[] {
     return [...this.#hosts]

@@ -10,6 +10,8 @@ import { isHeard, judgeOf, reportMs, type Watched } from './watched.ts';
 export interface ProxyStanding {
   readonly connected: boolean;
   readonly converged: boolean;
+  /** What it has taken and its desks have not; undefined: they have. */
+  readonly lacks?: string | undefined;
   /** What it refused, in one line; undefined: nothing. */
   readonly refused: string | undefined;
   /** Its workload may get requests. */
@@ -134,10 +136,11 @@ function whyTrouble(watched: Watched, evidence: Evidence): Trouble | undefined {
   const { state } = rollout;
   const whyWorse = judgeOf(watched, { nowMs, signals });
   for (const proxy of reached(rollout)) {
-    const { connected, converged, refused } = standing(proxy);
+    const { connected, converged, refused, lacks } = standing(proxy);
     if (refused !== undefined) return { reason: `${proxy} refuses it: ${refused}` };
     if (state.kind === 'pushing' && connected && !converged && nowMs - state.sinceMs > takeMs) {
-      return { reason: `${proxy} does not take it within ${takeMs / 1_000} s` };
+      const why = lacks === undefined ? '' : `: ${lacks}`;
+      return { reason: `${proxy} does not take it within ${takeMs / 1_000} s${why}` };
     }
     const down = whyDown(watched, proxy, evidence);
     if (down !== undefined) return { reason: down };

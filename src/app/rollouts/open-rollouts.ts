@@ -14,6 +14,7 @@ import type { ApplicationLog } from './application-log.ts';
 import type { BranchReturnOptions } from './branch-return.ts';
 import type { DeskLog } from './desk-log.ts';
 import type { ProxyStanding } from './judge.ts';
+import type { PoolDesks } from './pool-desks.ts';
 import { type KeptRollout, type Proposal, type RolloutPlane, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 import { lookCloseMs } from './watched.ts';
@@ -51,6 +52,7 @@ interface OpenRolloutsParts {
   readonly signals: SignalLog;
   readonly applications: ApplicationLog;
   readonly desks: DeskLog;
+  readonly pool: PoolDesks;
   readonly clock: TellingClock;
   readonly log: Log;
   readonly watchMs: () => number;
@@ -111,19 +113,23 @@ function branchFacts(branch: BranchState): NewLedgerEntry['facts'] {
 
 /** A proxy has a commit when its desk has it, too: some commits are about nothing else. */
 export function standingOf(
-  parts: Pick<OpenRolloutsParts, 'fleet' | 'plane' | 'desks'>,
+  parts: Pick<OpenRolloutsParts, 'fleet' | 'plane' | 'desks'> & {
+    readonly pool: Pick<PoolDesks, 'behind' | 'refused'>;
+  },
   proxy: WorkloadId,
 ): ProxyStanding {
-  const { fleet, plane } = parts;
+  const { fleet, plane, pool } = parts;
   const { connected, converged, rejected } = fleet.status(proxy);
   const desk = deskOf(parts, proxy);
   const [first] = rejected;
   const place = first?.from[0];
   const at = place === undefined ? '' : ` (${placeText(place)})`;
-  const policy = typeof desk === 'string' ? undefined : `policy, at its desk: ${desk.refused}`;
+  const policy = typeof desk === 'string' ? pool.refused : `policy, at its desk: ${desk.refused}`;
+  const lacks = desk === 'behind' ? 'the desk of its host has not taken its policy' : pool.behind;
   return {
     connected,
-    converged: converged && desk !== 'behind',
+    converged: converged && lacks === undefined,
+    lacks,
     isReady: () => plane.workload(proxy)?.state === 'ready',
     refused: first === undefined ? policy : `${first.resource}${at}: ${first.message}`,
   };

@@ -14,6 +14,7 @@ import { ControlPlane } from '../control-plane.ts';
 import type { Fleet } from '../replicas/fleet.ts';
 import { DeskLog } from './desk-log.ts';
 import { standingOf } from './open-rollouts.ts';
+import type { PoolDesks } from './pool-desks.ts';
 
 const files = (path: string): Files => ({
   ...{ 'mesh.yaml': meshFile, 'services/b.yaml': serviceFile('b') },
@@ -43,7 +44,9 @@ function world(watchers: number) {
   for (let count = 0; count < watchers; count += 1) plane.subscribe('local', () => {});
   const desks = new DeskLog();
   const wanted = plane.policyVersion('local') ?? '';
-  return { desks, before, wanted, standing: () => standingOf({ plane, fleet, desks }, proxy) };
+  const pool: Pick<PoolDesks, 'behind' | 'refused'> = { behind: undefined, refused: undefined };
+  const standing = (of = pool) => standingOf({ plane, fleet, desks, pool: of }, proxy);
+  return { desks, before, wanted, standing };
 }
 
 describe('whether a proxy has a commit', () => {
@@ -63,6 +66,15 @@ describe('whether a proxy has a commit', () => {
     const older = world(1);
     older.desks.take('local', {});
     assert.equal(older.standing().converged, true);
+  });
+
+  it('is not so until the desks of the pool that are there have it, and is refused by one that cannot read it', () => {
+    const { desks, wanted, standing } = world(1);
+    desks.take('local', { policy: wanted });
+    const behind = 'the desk authz-1 of the pool has not taken its policy';
+    const waits = standing({ behind, refused: undefined });
+    assert.deepEqual([waits.converged, waits.lacks], [false, behind]);
+    assert.equal(standing({ behind: undefined, refused: 'policy' }).refused, 'policy');
   });
 
   it('a desk that cannot read the policy refuses the commit', () => {

@@ -839,6 +839,15 @@ export interface components {
             readonly traceId?: string;
             readonly verdict: components["schemas"]["Verdict"];
         };
+        /** @enum {unknown} */
+        readonly DeskStanding: "taken" | "behind" | "refused" | "away" | "unknown";
+        readonly DeskStatus: {
+            readonly host: string;
+            readonly policy?: string;
+            readonly problem?: string;
+            readonly sinceMs: number;
+            readonly state: components["schemas"]["DeskStanding"];
+        };
         readonly Effect: {
             readonly approvedBy?: string;
             readonly sinceMs: number;
@@ -1142,7 +1151,7 @@ export interface components {
         readonly ProxyReply: {
             readonly atMs: number;
             /** @enum {unknown} */
-            readonly kind: "away" | "connected" | "left" | "unknown";
+            readonly kind: "away" | "unknown" | "connected" | "left";
             readonly proxy: string;
             readonly resources: readonly components["schemas"]["ProxyResource"][];
             readonly sinceMs: number;
@@ -1326,6 +1335,7 @@ export interface components {
             readonly atMs: number;
             readonly commit: string;
             readonly counters?: components["schemas"]["XdsCounts"];
+            readonly desks?: readonly components["schemas"]["DeskStatus"][];
             readonly isPast: boolean;
             readonly mesh: string;
             readonly recent: readonly components["schemas"]["MeshEvent"][];
@@ -1442,6 +1452,8 @@ export type CaRequestReply = components['schemas']['CaRequestReply'];
 export type CommitPlace = components['schemas']['CommitPlace'];
 export type CommitReply = components['schemas']['CommitReply'];
 export type CommitVerdict = components['schemas']['CommitVerdict'];
+export type DeskStanding = components['schemas']['DeskStanding'];
+export type DeskStatus = components['schemas']['DeskStatus'];
 export type Effect = components['schemas']['Effect'];
 export type EndpointReply = components['schemas']['EndpointReply'];
 export type FederationReply = components['schemas']['FederationReply'];

@@ -18,6 +18,8 @@ export interface StatusReply {
   readonly waiting: WaitingCommit | undefined;
   /** The control planes that share the store, first the one that answers. Not of a past time. */
   readonly replicas: readonly ReplicaStatus[];
+  /** The desks of the pool; left out where no proxy asks them. Not of a past time. */
+  readonly desks?: readonly DeskStatus[];
   readonly workloads: readonly WorkloadStatus[];
   /** What no proxy gets that does not have it, since several refused it. Not of a past time. */
   readonly withheld: readonly WithheldResource[];
@@ -35,6 +37,24 @@ export interface RefusedCommit {
   /** The first of what was found; of a past time none. */
   readonly findings: readonly Finding[];
 }
+
+/** A desk that proxies of any host ask. */
+export interface DeskStatus {
+  readonly host: string;
+  readonly state: DeskStanding;
+  readonly sinceMs: number;
+  /** The version of the policy that it decides by, as it told last. */
+  readonly policy: string | undefined;
+  /** Why it refuses what it is to have. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * `taken`: it decides by what it is to decide by. `behind`: not yet. `refused`: it cannot read that, and goes on with what it has.
+ * `away`: no control plane hears of it. `unknown`: it does not tell, or to another control plane, where the policy may be called
+ * otherwise.
+ */
+export type DeskStanding = 'taken' | 'behind' | 'refused' | 'away' | 'unknown';
 
 export interface WorkloadStatus {
   /** Of a past time without what is not recorded of it. */

@@ -252,7 +252,9 @@ export interface PolicyAhead {
   readonly commit: string;
   /** Of the desk's own host. */
   readonly proxies: readonly string[];
-  /** For a desk of the pool, which is not told which proxy asks: those of which every proxy has it. */
+  /** For a desk of the pool: proxies of any host, by the service whose certificate they show. */
+  readonly members?: Readonly<Record<string, readonly string[]>>;
+  /** Services of which every proxy has it, also one that does not say which it is. */
   readonly services: readonly string[];
   readonly document: PolicyDocument;
   /** Of each document by itself. */

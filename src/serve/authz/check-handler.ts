@@ -37,6 +37,8 @@ export interface Desk {
   /** Called after that with all that is known of the question; it must not block either, and what it throws is dropped. */
   readonly onOutcome?: (outcome: Outcome, asked: Asked) => void;
   readonly counters: DeskCounters;
+  /** On which host it is, where proxies ask more than one. */
+  readonly host?: () => string | undefined;
 }
 
 interface DeskCounters {
@@ -60,10 +62,14 @@ interface DeskUnavailable {
   readonly message: string;
 }
 
-/** Who asks, by where the question came in: nothing in it says so. */
+/** Who asks. */
 export interface Asker {
+  /** By where the question came in, or by the certificate of who sent it: nothing in it says so. */
   readonly service: string;
-  /** Of many of the service; undefined at a desk of the pool, which hears only of which service it is. */
+  /**
+   * Of many of the service. At a desk of the pool it is what the proxy calls itself, which nobody but that service can; undefined
+   * where it does not say.
+   */
   readonly proxy: string | undefined;
 }
 
@@ -80,20 +86,22 @@ export type CheckHandler = (
 /** Answers one question of a proxy. Whatever goes wrong on the way is a denial. */
 export function checkHandler(desk: Desk): CheckHandler {
   return (request, service, proxy) => {
-    const policy = desk.policy({ service, proxy });
+    const startMs = desk.clock.monotonicMs();
+    const read = readFacts(request);
+    const asker = { service, proxy: proxy ?? (read.ok ? selfName(read.value) : undefined) };
+    const policy = desk.policy(asker);
     if (policy === undefined) {
       desk.counters.unavailable += 1;
       return err({ code: 'CH2191', message: 'CH2191: the policy desk has no policy yet' });
     }
-    const startMs = desk.clock.monotonicMs();
-    const asked = { id: desk.nextId(), service, proxy, timeMs: desk.clock.nowMs() };
+    const asked = { id: desk.nextId(), ...asker, timeMs: desk.clock.nowMs() };
     const finish = (outcome: Outcome): Checked => {
-      const response = writeCheckResponse(answer(policy, asked, outcome));
+      const response = writeCheckResponse(answer(desk, policy, { asked, outcome }));
       const latencyUs = Math.round((desk.clock.monotonicMs() - startMs) * 1_000);
       record(desk, outcome, { ...asked, latencyUs });
       return ok(response);
     };
-    const outcome = safely(policy, request, asked);
+    const outcome = safely(policy, read, asked);
     const grant = grantUsed(outcome.decision);
     if (grant === undefined) return finish(outcome);
     return recordedFirst(desk, outcome, { asked, startMs, grant }).then(finish);
@@ -106,15 +114,35 @@ export interface Asked extends Asker {
   readonly timeMs: number;
 }
 
-function safely(policy: CompiledPolicy, request: Uint8Array, asked: Asked): Outcome {
-  let facts: CheckFacts | undefined;
+/** Errors: what was thrown, as text. */
+function readFacts(request: Uint8Array): Result<CheckFacts, string> {
   try {
-    facts = readCheckRequest(request);
+    return ok(readCheckRequest(request));
+  } catch (thrown) {
+    return err(messageOf(thrown));
+  }
+}
+
+/** Longer than any that a host may report. */
+const proxyNameMax = 256;
+
+function selfName({ proxy }: CheckFacts): string | undefined {
+  return proxy === '' || proxy.length > proxyNameMax ? undefined : proxy;
+}
+
+function safely(policy: CompiledPolicy, read: Result<CheckFacts, string>, asked: Asked): Outcome {
+  if (!read.ok) return failed(undefined, read.error);
+  const facts = read.value;
+  try {
     return { ...bare, facts, ...decisionOf(policy, facts, asked) };
   } catch (thrown) {
-    const decision = deny({ code: 'CH2192', reason: 'the policy desk failed on this request' });
-    return { ...bare, decision, facts, fault: messageOf(thrown) };
+    return failed(facts, messageOf(thrown));
   }
+}
+
+function failed(facts: CheckFacts | undefined, fault: string): Outcome {
+  const decision = deny({ code: 'CH2192', reason: 'the policy desk failed on this request' });
+  return { ...bare, decision, facts, fault };
 }
 
 const bare = { token: undefined, isMember: false, fault: undefined };
@@ -220,9 +248,14 @@ export function sideOf(facts: CheckFacts | undefined): Side | undefined {
   return side === 'ingress' || side === 'egress' ? side : undefined;
 }
 
-function answer(policy: CompiledPolicy, { id, service }: Asked, outcome: Outcome): CheckAnswer {
-  const { decision, facts, token = noToken, isMember } = outcome;
-  const metadata = metadataOf(id, decision);
+function answer(
+  desk: Desk,
+  policy: CompiledPolicy,
+  given: { readonly asked: Asked; readonly outcome: Outcome },
+): CheckAnswer {
+  const { id, service } = given.asked;
+  const { decision, facts, token = noToken, isMember } = given.outcome;
+  const metadata = metadataOf({ id, desk: desk.host?.() }, decision);
   if (decision.kind === 'allow') {
     return { kind: 'ok', headersToRemove: ownHeaders(facts), metadata };
   }

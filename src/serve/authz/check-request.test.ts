@@ -65,7 +65,10 @@ function randomRequest(random: RandomNumber): Uint8Array {
       principal: text(),
       certificate: text(),
     }),
-    destination: some({ address, principal: text() }),
+    destination: some({
+      ...{ address, service: text(), principal: text() },
+      labels: { ...entries(), ...(random() < 0.5 ? { proxy: text() } : {}) },
+    }),
     request: some({ time: some({ seconds: 1_700_000_000n, nanos: 5 }), http: some(http) }),
     contextExtensions: entries(),
     metadataContext: some({ filterMetadata: { rbac: { id: 'ask/default' } } }),
@@ -99,6 +102,7 @@ function generatedFacts({ attributes }: CheckRequest): CheckFacts {
             scheme: http.scheme,
             headers,
           },
+    proxy: attributes?.destination?.labels['proxy'] ?? '',
     extensions: new Map(Object.entries(attributes?.contextExtensions ?? {})),
   };
 }

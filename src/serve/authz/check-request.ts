@@ -9,6 +9,8 @@ export interface CheckFacts {
   readonly address: string;
   /** Undefined for a TCP connection. */
   readonly http: HttpFacts | undefined;
+  /** What the proxy that asks calls itself (a label of its node); empty when it does not say. */
+  readonly proxy: string;
   /** The `context_extensions` that the control plane put on the route. */
   readonly extensions: ReadonlyMap<string, string>;
 }
@@ -23,6 +25,7 @@ interface Growing {
   principal: string;
   address: string;
   http: GrowingHttp | undefined;
+  proxy: string;
   readonly extensions: Map<string, string>;
 }
 
@@ -39,7 +42,10 @@ interface GrowingHttp {
  * it to the generated decoder. Throws on bytes that are no message.
  */
 export function readCheckRequest(bytes: Uint8Array): CheckFacts {
-  const facts: Growing = { principal: '', address: '', http: undefined, extensions: new Map() };
+  const facts: Growing = {
+    ...{ principal: '', address: '', http: undefined, proxy: '' },
+    extensions: new Map(),
+  };
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const message = { bytes: view, text: view.toString('latin1'), at: 0, end: view.length };
   while (message.at < message.end) {
@@ -96,6 +102,7 @@ function readAttributes(reading: Reading, facts: Growing): void {
   while (reading.at < reading.end) {
     const field = nextPart(reading);
     if (field === 1) readSource(reading, facts);
+    else if (field === 2) readDestination(reading, facts);
     else if (field === 4) readRequest(reading, facts);
     else if (field === 10) {
       const [name, value] = readEntry(reading);
@@ -112,6 +119,19 @@ function readSource(reading: Reading, facts: Growing): void {
     if (field === 1) readAddress(reading, facts);
     else if (field === 4) facts.principal = readText(reading);
     else if (field !== skipped) pass(reading);
+  }
+  leave(reading, end);
+}
+
+/** The proxy itself: of it only the labels. */
+function readDestination(reading: Reading, facts: Growing): void {
+  const end = enter(reading);
+  while (reading.at < reading.end) {
+    const field = nextPart(reading);
+    if (field === 3) {
+      const [name, value] = readEntry(reading);
+      if (name === 'proxy') facts.proxy = value;
+    } else if (field !== skipped) pass(reading);
   }
   leave(reading, end);
 }

@@ -5,11 +5,16 @@ import type { Metadata } from './check-response.ts';
 const idsShownMax = 10;
 
 /** What the access log of the proxy says of a decision, as texts. */
-export function metadataOf(id: string, decision: Answer): Metadata {
+export function metadataOf(
+  { id, desk }: { readonly id: string; readonly desk: string | undefined },
+  decision: Answer,
+): Metadata {
   const metadata: [string, string][] = [
     ['decision', id],
     ['kind', decision.kind],
   ];
+  // Its log is on that host.
+  if (desk !== undefined) metadata.push(['desk', desk]);
   if (decision.rule !== undefined) metadata.push(['rule', decision.rule.id]);
   if (decision.kind === 'deny') metadata.push(['code', decision.code]);
   const { audits = [], faults = [] } = decision.noted ?? {};

@@ -15,7 +15,13 @@ const plain: HttpFacts = {
 
 function recorded(http: Partial<HttpFacts>): DecisionRecord {
   const principal = 'spiffe://acme/web';
-  const facts = { principal, address: '', http: { ...plain, ...http }, extensions: new Map() };
+  const facts = {
+    principal,
+    address: '',
+    http: { ...plain, ...http },
+    proxy: '',
+    extensions: new Map(),
+  };
   const decision = deny({ code: 'CH2101', reason: 'no rule allows this' });
   return recordOf(
     { decision, facts, token: undefined, isMember: false, fault: undefined },

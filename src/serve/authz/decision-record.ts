@@ -18,7 +18,7 @@ export interface DecisionRecord {
   readonly side: Side | undefined;
   /** The service whose proxy asked. */
   readonly service: string;
-  /** That proxy; undefined at a desk of the pool. */
+  /** That proxy; at a desk of the pool what it calls itself, undefined where it does not say. */
   readonly proxy: string | undefined;
   /** As the proxy reported it; empty at egress and for a peer without certificate. */
   readonly principal: string;

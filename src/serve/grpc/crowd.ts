@@ -7,6 +7,11 @@ interface Guest {
   state: 'busy' | 'idle' | 'told';
 }
 
+export function sendAway(session: ServerHttp2Session, why: string): void {
+  session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from(why));
+  session.close();
+}
+
 /**
  * The connections of a socket that anybody may open: nobody takes them all, and none is held for nothing. Clients that
  * are told to go away come again when they have something to ask.
@@ -29,9 +34,7 @@ export class Crowd {
     const uid = peer.kind === 'unix' ? peer.credentials.uid : nobody;
     const connections = (this.#users.get(uid) ?? 0) + 1;
     if (uid !== 0 && connections > this.#connectionsPerUser) {
-      const why = `user ${uid} has ${this.#connectionsPerUser} connections already`;
-      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from(why));
-      session.close();
+      sendAway(session, `user ${uid} has ${this.#connectionsPerUser} connections already`);
       return false;
     }
     this.#users.set(uid, connections);

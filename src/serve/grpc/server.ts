@@ -15,7 +15,7 @@ import {
 } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { CallStream } from './call.ts';
-import { Crowd } from './crowd.ts';
+import { Crowd, sendAway } from './crowd.ts';
 import { freshHandshakes } from './fresh-handshakes.ts';
 import { keepAlive } from './keepalive.ts';
 import type { SocketListener } from './kept-socket.ts';
@@ -33,6 +33,8 @@ interface GrpcServerOptions {
   readonly idleMs?: number;
   /** On the host's socket: connections of one user but root; 2,500 when left out. */
   readonly connectionsPerUser?: number;
+  /** Over TLS: whether one more connection of this peer is taken; gives what is to be called when it has ended. */
+  readonly admit?: (peer: Peer) => (() => void) | undefined;
   /** How long a connection of this peer may take new calls; without an end when it says nothing. */
   readonly connectionMs?: (peer: Peer) => number | undefined;
   /** For what no caller sees: a handler that threw something unexpected. */
@@ -77,6 +79,24 @@ const handshakeMs = 10_000;
 const timerMsMax = 2 ** 31 - 1;
 /** For trailers and GOAWAY to reach peers that still read. */
 const closeGraceMs = 500;
+
+/** Who may be connected, where not everybody may. */
+interface Guests {
+  /** False: it is one too many and is told so. */
+  readonly admit: (session: ServerHttp2Session, peer: Peer) => boolean;
+  readonly begun?: (session: ServerHttp2Session, stream: ServerHttp2Stream) => void;
+}
+
+function guestsOf(admit: NonNullable<GrpcServerOptions['admit']>): Guests {
+  return {
+    admit: (session, peer) => {
+      const leave = admit(peer);
+      if (leave === undefined) sendAway(session, 'there are too many connections of this kind');
+      else session.once('close', leave);
+      return leave !== undefined;
+    },
+  };
+}
 
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   return new NodeGrpcServer(options);
@@ -140,7 +160,8 @@ class NodeGrpcServer implements GrpcServer {
       settings: { maxConcurrentStreams: concurrentStreamsMax },
     });
     this.#secure = server;
-    this.#followAll(server, (socket) => tlsPeer(socket as TLSSocket));
+    const { admit } = this.#options;
+    this.#followAll(server, (socket) => tlsPeer(socket as TLSSocket), admit && guestsOf(admit));
     await this.#listen(server, { host: address, port });
     const bound = server.address();
     return typeof bound === 'object' && bound !== null ? bound.port : port;
@@ -179,7 +200,7 @@ class NodeGrpcServer implements GrpcServer {
   #followAll(
     server: Http2Server | Http2SecureServer,
     readPeer: (socket: Socket) => Peer,
-    crowd?: Crowd,
+    crowd?: Guests,
   ): void {
     // A client that breaks off a handshake is its own business; the access log of its proxy says why.
     server.on('sessionError', () => {});
@@ -189,7 +210,7 @@ class NodeGrpcServer implements GrpcServer {
   #follow(
     session: ServerHttp2Session,
     readPeer: (socket: Socket) => Peer,
-    crowd: Crowd | undefined,
+    crowd: Guests | undefined,
   ): void {
     // At once: a process that connected and exited may have given its number to another one later.
     const peer = readPeer(session.socket as Socket);
@@ -202,7 +223,7 @@ class NodeGrpcServer implements GrpcServer {
     keepAlive(session, this.#options.pingMs ?? pingMsDefault);
     endAfter(session, this.#options.connectionMs?.(peer));
     session.on('stream', (stream, headers) => {
-      crowd?.begun(session, stream);
+      crowd?.begun?.(session, stream);
       this.#serve(stream, headers, peer);
     });
   }
