@@ -2,59 +2,24 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Rollout } from '../../src/rollout/rollout.ts';
-import { goodClaims, issuer, jwkOf, type pairs, signed } from '../../src/tokens/token.fixture.ts';
+import { badDeskCommits, deskFiles, tokenHeaders } from '../support/desk-commits.ts';
 import { rolloutBecomes } from '../support/rollout-becomes.ts';
 import type { RunningMesh } from '../support/running-mesh.ts';
 import {
-  answeringApp,
   callees,
   denials,
   deniedSince,
-  evenSplit,
   isTakenBack,
   meshUnderLoad,
-  run,
-  service,
-  versions,
 } from '../support/under-load.ts';
-
-const keys = (pair: keyof typeof pairs): string => JSON.stringify({ keys: [jwkOf(pair)] });
-const files = {
-  'mesh.yaml': `mesh: desks
-trust_domain: desks.test
-attributes: { team: string }
-issuers:
-  login: { issuer: "${issuer.issuer}", audience: shop, jwks: '${keys('ES256')}' }
-`,
-  'services/api.yaml': service(
-    'api',
-    15_975,
-    `allow:
-  - { id: by-token, from: web, to: GET /token, token: { issuer: login, scopes: [read] } }
-  - { id: by-team, from: web, to: GET /team, when: 'source.team == "shop"' }
-routes:
-  - ${evenSplit}
-${run(versions)}`,
-  ),
-  'services/web.yaml': service('web', 15_976, 'attributes: { team: shop }\nrun: node app.js\n'),
-  'app.js': answeringApp(),
-};
-
-const exp = Math.floor(Date.now() / 1_000) + 3_000;
-const token = signed(
-  { alg: 'ES256', kid: 'ES256' },
-  { ...goodClaims, exp, iat: exp - 3_600 },
-  'ES256',
-);
-const headers = { authorization: `Bearer ${token}` };
 
 describe('commits that change only what desks decide, under load', () => {
   let mesh: RunningMesh;
   let stop = async (): Promise<void> => {};
   before(async () => {
-    [mesh, stop] = await meshUnderLoad(files, (to) => ({
-      token: () => to.ask('web-v1', 'api', 'GET', '/token', undefined, headers),
-      team: () => to.ask('web-v1', 'api', 'GET', '/team', undefined, headers),
+    [mesh, stop] = await meshUnderLoad(deskFiles(15_975, 15_976), (to) => ({
+      token: () => to.ask('web-v1', 'api', 'GET', '/token', undefined, tokenHeaders),
+      team: () => to.ask('web-v1', 'api', 'GET', '/team', undefined, tokenHeaders),
     }));
   });
   after(() => stop());
@@ -69,20 +34,7 @@ describe('commits that change only what desks decide, under load', () => {
     rolloutBecomes(mesh.layout.controlSocket, id, is);
   const denied = (): ReadonlyMap<string, number> => denials(mesh, callees, [401, 403]);
 
-  const bad: readonly (readonly [name: string, file: string, from: string, to: string])[] = [
-    ['a condition that does not hold', 'services/api.yaml', '"shop"', '"finance"'],
-    [
-      'a caller that says another thing of itself',
-      'services/web.yaml',
-      'team: shop',
-      'team: finance',
-    ],
-    ['scopes that no token has', 'services/api.yaml', '[read]', '[admin]'],
-    ['other keys of an issuer', 'mesh.yaml', keys('ES256'), keys('ES384')],
-    ['another issuer of the same name', 'mesh.yaml', issuer.issuer, 'https://other.test'],
-    ['another audience', 'mesh.yaml', 'audience: shop', 'audience: else'],
-  ];
-  for (const [name, file, from, to] of bad) {
+  for (const [name, file, from, to] of badDeskCommits) {
     it(`${name}: hurts one proxy and is taken back`, async () => {
       const before = denied();
       const id = commit(file, from, to);
@@ -91,7 +43,7 @@ describe('commits that change only what desks decide, under load', () => {
       const who = await deniedSince(before, denied);
       assert.equal(who.length, 1, who.join());
       for (const path of ['/token', '/team']) {
-        const { status } = await mesh.ask('web-v1', 'api', 'GET', path, undefined, headers);
+        const { status } = await mesh.ask('web-v1', 'api', 'GET', path, undefined, tokenHeaders);
         assert.equal(status, 200, path);
       }
     });

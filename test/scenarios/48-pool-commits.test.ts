@@ -7,12 +7,13 @@ import type { Rollout } from '../../src/rollout/rollout.ts';
 import { callApi } from '../../src/serve/api/client.ts';
 import { paths } from '../../src/serve/api/wire.ts';
 import type { StatusReply } from '../../src/serve/api/wire-status.ts';
-import { badDeskCommits, deskCallees, deskFiles, tokenHeaders } from '../support/desk-commits.ts';
+import { badDeskCommits, deskFiles, tokenHeaders } from '../support/desk-commits.ts';
 import { intentFolder } from '../support/intents.ts';
 import { PoolMember } from '../support/pool-member.ts';
 import { rolloutBecomes } from '../support/rollout-becomes.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
 import { askDesk, stolenSvid } from '../support/stolen-svid.ts';
+import { callees, isTakenBack } from '../support/under-load.ts';
 
 /** What a desk of the pool says that it decided. */
 type Decision = Readonly<Record<string, unknown>>;
@@ -80,7 +81,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
     })) as StatusReply;
   const denials = () =>
     new Map(
-      deskCallees.map((one) => [
+      callees.map((one) => [
         one,
         mesh.log(one).filter((line) => [401, 403].includes(Number(line['status']))),
       ]),
@@ -113,7 +114,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
 
   it('each question says which proxy asks', async () => {
     const seen = new Set((await decisions()).slice(-200).map(({ proxy }) => proxy));
-    assert.deepEqual([...seen].sort(), deskCallees);
+    assert.deepEqual([...seen].sort(), callees);
   });
 
   it('who holds the SVID of one service hears no rule of another, whatever it calls itself', async () => {
@@ -139,10 +140,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
     it(`${name}: hurts one proxy and is taken back`, async () => {
       const before = denials();
       const id = commit(file, from, to);
-      const { waves } = await becomes(
-        id,
-        ({ state }) => state.kind === 'taken-back' && state.branch.kind === 'written',
-      );
+      const { waves } = await becomes(id, isTakenBack);
       const first = waves[0]?.filter((proxy) => proxy.startsWith('api-')) ?? [];
       assert.equal(first.length, 1);
       await delay(1_200);
@@ -167,7 +165,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
     const before = denials();
     const id = commit('services/api.yaml', `'source.team == "shop"'`, `'"shop" == source.team'`);
     const { waves } = await becomes(id, isLive);
-    assert.deepEqual([...waves.flat()].sort(), deskCallees);
+    assert.deepEqual([...waves.flat()].sort(), callees);
     assert.deepEqual(denials(), before);
     const { desks = [] } = await status();
     assert.deepEqual(
@@ -199,7 +197,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
       await eventually(
         async () => {
           const counts = Map.groupBy(await asked(), ({ proxy }) => proxy);
-          return deskCallees.every((one) => (counts.get(one)?.length ?? 0) > 20);
+          return callees.every((one) => (counts.get(one)?.length ?? 0) > 20);
         },
         15_000,
         () => second().output,
@@ -209,10 +207,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
       );
       assert.deepEqual(wrong, [], `${second().output}\n${first} has ${id} since ${sinceMs}`);
       await step('rollback');
-      await becomes(
-        id,
-        ({ state }) => state.kind === 'taken-back' && state.branch.kind === 'written',
-      );
+      await becomes(id, isTakenBack);
       // It is told to desks and not waited for.
       await delay(500);
       const backMs = Date.now();

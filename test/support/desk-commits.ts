@@ -1,10 +1,6 @@
 import { goodClaims, issuer, jwkOf, type pairs, signed } from '../../src/tokens/token.fixture.ts';
+import { answeringApp, evenSplit, run, service, versions } from './under-load.ts';
 
-const versions = ['v1', 'v2', 'v3'];
-const app =
-  "require('node:http').createServer((q, s) => s.end()).listen(process.env.PORT, '127.0.0.1');\n";
-const service = (name: string, port: number, rest: string): string =>
-  `service: ${name}\nowner: t\nprotocol: http\nport: ${port}\nhealth: GET /\n${rest}`;
 const keys = (pair: keyof typeof pairs): string => JSON.stringify({ keys: [jwkOf(pair)] });
 
 /** A mesh whose `api` asks its desk about each request: by a token at `/token`, by an attribute of `web` at `/team`. */
@@ -22,15 +18,12 @@ issuers:
   - { id: by-token, from: web, to: GET /token, token: { issuer: login, scopes: [read] } }
   - { id: by-team, from: web, to: GET /team, when: 'source.team == "shop"' }
 routes:
-  - split: { v1: 34, v2: 33, v3: 33 }
-run:
-${versions.map((one) => `  ${one}: node app.js\n`).join('')}`,
+  - ${evenSplit}
+${run(versions)}`,
   ),
   'services/web.yaml': service('web', webPort, 'attributes: { team: shop }\nrun: node app.js\n'),
-  'app.js': app,
+  'app.js': answeringApp(),
 });
-
-export const deskCallees = versions.map((one) => `api-${one}`);
 
 const exp = Math.floor(Date.now() / 1_000) + 3_000;
 const token = signed(
