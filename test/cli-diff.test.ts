@@ -48,7 +48,8 @@ describe('chancery diff of two commits', () => {
     );
     assert.match(out, /\nRouteConfiguration egress, of web-v1\n/);
     assert.match(out, /\n {2}- services\/shop.yaml:7\n/);
-    assert.match(out, /\n {2}\+ services\/shop.yaml:7\n/);
+    // The entry, not the `routes:` above it.
+    assert.match(out, /\n {2}\+ services\/shop.yaml:8\n/);
     assert.match(out, /timeout: .* -> "7s"/);
   });
 
