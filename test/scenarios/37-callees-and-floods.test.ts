@@ -220,8 +220,10 @@ describe('what a callee answers, and floods', () => {
           await beside();
           await flood;
           if (meets !== undefined) {
+            // Of many in one read the parser's own limit may be met first; that has no counter, and cuts the connection, too.
+            const isCut = (): boolean => !reads && !torrent.isOpen;
             await eventually(
-              async () => (await counter(meets)) > before,
+              async () => isCut() || (await counter(meets)) > before,
               cutWithinMs,
               () => meets,
             );

@@ -129,11 +129,8 @@ export interface Flood {
   readonly meets?: string;
 }
 
-/**
- * Their answers, of 9 bytes at least, must not fit into what the kernel holds of a connection: `tcp_rmem` and `tcp_wmem`, which
- * may be 32 MB and 4 MB. Most are never sent, since the connection is cut off before.
- */
-const unreadCount = 6_000_000;
+/** Their answers must not fit into what the kernel holds of a connection, which may be 6 MB. */
+const unreadCount = 1_500_000;
 
 /** What one connection may send without end. Each is cut off by a limit with a name, or costs nobody anything. */
 export const floods: readonly Flood[] = [
