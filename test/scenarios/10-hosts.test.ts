@@ -3,11 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fromBinary } from '@bufbuild/protobuf';
-import { X509SVIDResponseSchema } from '../../src/gen/spiffe/workload_pb.js';
 import type { HostReply } from '../../src/serve/api/wire.ts';
-import { GrpcClient } from '../../src/serve/grpc/client.ts';
 import { type LoneAgent, LoneControlPlane, ledgerOf, readText } from '../support/control-plane.ts';
+import { fetchedSvids } from '../support/fetched-svids.ts';
 import { eventually } from '../support/running-mesh.ts';
 import { noTpm, SoftwareTpm } from '../support/swtpm.ts';
 
@@ -231,16 +229,6 @@ describe('hosts join, renew, come back, and are cut off', () => {
   });
 });
 
-/** FetchX509SVID as this process; rejects when it has none. */
-async function identitiesOf(path: string): Promise<readonly string[]> {
-  const client = new GrpcClient({ kind: 'unix', path });
-  const headers = { 'workload.spiffe.io': 'true' };
-  const call = client.bidi('/SpiffeWorkloadAPI/FetchX509SVID', headers);
-  call.write(new Uint8Array());
-  call.end();
-  const message = await call.read();
-  call.cancel();
-  await client.close();
-  if (message === undefined) throw new Error((await call.outcome).message);
-  return fromBinary(X509SVIDResponseSchema, message).svids.map(({ spiffeId }) => spiffeId);
+async function identitiesOf(socket: string): Promise<readonly string[]> {
+  return (await fetchedSvids(socket)).map(({ spiffeId }) => spiffeId);
 }

@@ -59,22 +59,6 @@ describe('an upgrade from the version before, under load', { skip: from === unde
     mesh.commit(`v1 gets ${v1}`);
     await mesh.live();
   };
-  /** Ends it in order; whoever supervises it starts what is installed now. */
-  const restart = async (words: string): Promise<void> => {
-    const pid = mesh.pidOf(words);
-    process.kill(pid, 'SIGTERM');
-    await eventually(
-      () => {
-        try {
-          return mesh.pidOf(words) !== pid;
-        } catch {
-          return false;
-        }
-      },
-      15_000,
-      () => `${words} does not come back`,
-    );
-  };
   const inSync = (): Promise<void> =>
     eventually(
       async () => {
@@ -105,14 +89,14 @@ describe('an upgrade from the version before, under load', { skip: from === unde
     const known = await status();
     const serial = await presentedSerial(mesh.ports('payments-v1').ingressPort);
     installation.install('present');
-    await restart('chancery.js server');
+    await mesh.restart('chancery.js server');
     await inSync();
     assert.equal((await status())?.commit, known?.commit);
     const call = { method: 'GET' as const, path: `${paths.ledger}?kind=commit-accepted` };
     const { entries } = (await callApi(mesh.layout.controlSocket, call)) as LedgerReply;
     assert.ok(entries.some(({ subject }) => subject === known?.commit));
     await share(60);
-    await restart('chancery.js agent');
+    await mesh.restart('chancery.js agent');
     await inSync();
     await share(50);
     assert.equal(await presentedSerial(mesh.ports('payments-v1').ingressPort), serial);
@@ -122,7 +106,7 @@ describe('an upgrade from the version before, under load', { skip: from === unde
   it('a downgrade works, or says clearly that it does not; no request fails either way', async (t) => {
     const running = load(t);
     installation.install('before');
-    await restart('chancery.js server');
+    await mesh.restart('chancery.js server');
     const log = join(mesh.layout.logsDir, 'control-plane.log');
     const isRefused = (): boolean => /CH520[01]/.test(readFileSync(log, 'utf8'));
     await eventually(
@@ -133,7 +117,7 @@ describe('an upgrade from the version before, under load', { skip: from === unde
     // Of its own answers only its own commands know the shape.
     if (!isRefused()) await share(40);
     installation.install('present');
-    await restart('chancery.js server');
+    await mesh.restart('chancery.js server');
     await inSync();
     await share(30);
     assert.deepEqual((await running.stop()).failures, []);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { intentFolder } from '../support/intents.ts';
-import { PoolMember } from '../support/pool-member.ts';
+import { askPool, PoolMember } from '../support/pool-member.ts';
 import { type Answer, eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
 
 const app =
@@ -65,13 +65,7 @@ describe('policy desks of a pool', { timeout: 180_000 }, () => {
 
   it('proxies ask them as soon as mesh.yaml says so, under load and without an error', async () => {
     const load = startLoad({ everyMs, requestsMax: 20_000, send: () => asked(), key: () => 'ok' });
-    const where = members.map(({ host, port }) => `${host}: 127.0.0.1:${port}`).join(', ');
-    mesh.edit(
-      'mesh.yaml',
-      (text) => `${text}defaults: { desk: pool }\ndesk: { pool: { ${where} } }\n`,
-    );
-    mesh.commit('ask the pool');
-    await mesh.live();
+    await askPool(mesh, members);
     await eventually(
       () => members.every((member) => member.decisions().length > 10),
       10_000,

@@ -65,21 +65,6 @@ describe('an upgrade to a version that would refuse what runs, under load', () =
     until(({ workloads }) =>
       workloads.every((one) => one.proxy === 'converged' && one.workload.state === 'ready'),
     );
-  const restart = async (words: string): Promise<void> => {
-    const pid = mesh.pidOf(words);
-    process.kill(pid, 'SIGTERM');
-    await eventually(
-      () => {
-        try {
-          return mesh.pidOf(words) !== pid;
-        } catch {
-          return false;
-        }
-      },
-      15_000,
-      () => `${words} does not come back`,
-    );
-  };
   const load = (t: TestContext) => {
     const running = startLoad({
       everyMs: 20,
@@ -98,7 +83,7 @@ describe('an upgrade to a version that would refuse what runs, under load', () =
     const before = head();
     assert.notEqual(await charge(), 403);
     installation.install('next');
-    await restart('chancery.js server');
+    await mesh.restart('chancery.js server');
     const reply = await inSync();
     assert.equal(reply.commit, before);
     assert.deepEqual(
@@ -115,7 +100,7 @@ describe('an upgrade to a version that would refuse what runs, under load', () =
     });
     assert.match(metrics, /chancery_intent_carried_errors\{part="closed"\} 1/);
     // What it serves is not only what there was: hosts come back, and their proxies get what is due.
-    await restart('chancery.js agent');
+    await mesh.restart('chancery.js agent');
     await inSync();
     // The desk of the host comes back a moment after its agent.
     await eventually(
@@ -171,7 +156,7 @@ describe('an upgrade to a version that would refuse what runs, under load', () =
   it('the version before goes on with it, too', async (t) => {
     const running = load(t);
     installation.install('present');
-    await restart('chancery.js server');
+    await mesh.restart('chancery.js server');
     const reply = await inSync();
     assert.equal(reply.commit, head());
     assert.deepEqual(carried(reply), []);

@@ -9,7 +9,7 @@ import { paths } from '../../src/serve/api/wire.ts';
 import type { StatusReply } from '../../src/serve/api/wire-status.ts';
 import { badDeskCommits, deskFiles, tokenHeaders } from '../support/desk-commits.ts';
 import { intentFolder } from '../support/intents.ts';
-import { PoolMember } from '../support/pool-member.ts';
+import { askPool, PoolMember } from '../support/pool-member.ts';
 import { rolloutBecomes } from '../support/rollout-becomes.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
 import { askDesk, stolenSvid } from '../support/stolen-svid.ts';
@@ -39,13 +39,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
       members.push(await PoolMember.invite(host, mesh.dir, join(mesh.dir, '..')));
     }
     await Promise.all(members.map((member) => member.start()));
-    const where = members.map(({ host, port }) => `${host}: 127.0.0.1:${port}`).join(', ');
-    mesh.edit(
-      'mesh.yaml',
-      (text) => `${text}defaults: { desk: pool }\ndesk: { pool: { ${where} } }\n`,
-    );
-    mesh.commit('ask the pool');
-    await mesh.live();
+    await askPool(mesh, members);
     loads = askedPaths.map((path) =>
       startLoad({ everyMs: 15, requestsMax: 100_000, send: () => ask(path), key: () => path }),
     );

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { tetherPrefix } from '../../src/app/child.ts';
 import type { JoinTokenReply } from '../../src/serve/api/wire.ts';
 import { freePort } from './free-port.ts';
-import { eventually } from './running-mesh.ts';
+import { eventually, type RunningMesh } from './running-mesh.ts';
 
 const entry = resolve('bin/chancery.js');
 
@@ -93,4 +93,15 @@ export class PoolMember {
       line === '' ? [] : [JSON.parse(line) as Record<string, unknown>],
     );
   }
+}
+
+/** By a commit: all proxies ask these desks from now on. */
+export async function askPool(mesh: RunningMesh, members: readonly PoolMember[]): Promise<void> {
+  const where = members.map(({ host, port }) => `${host}: 127.0.0.1:${port}`).join(', ');
+  mesh.edit(
+    'mesh.yaml',
+    (text) => `${text}defaults: { desk: pool }\ndesk: { pool: { ${where} } }\n`,
+  );
+  mesh.commit('ask the pool');
+  await mesh.live();
 }

@@ -189,6 +189,23 @@ export class RunningMesh {
     return Number.parseInt(line.trim(), 10);
   }
 
+  /** Ends one of its processes in order; whoever supervises it starts what is installed now. */
+  async restart(words: string): Promise<void> {
+    const pid = this.pidOf(words);
+    process.kill(pid, 'SIGTERM');
+    await eventually(
+      () => {
+        try {
+          return this.pidOf(words) !== pid;
+        } catch {
+          return false;
+        }
+      },
+      15_000,
+      () => `${words} does not come back`,
+    );
+  }
+
   /** The Envoy of a workload: `up` runs each in a folder of its own. */
   proxyPid(workload: string): number {
     const folder = join(this.layout.stateDir, 'proxies', workload);

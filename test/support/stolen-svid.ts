@@ -5,9 +5,9 @@ import {
   type CheckResponse,
   CheckResponseSchema,
 } from '../../src/gen/envoy/service/auth/v3/external_auth_pb.js';
-import { X509SVIDResponseSchema } from '../../src/gen/spiffe/workload_pb.js';
 import { toPem } from '../../src/identity/pem.ts';
 import { GrpcClient } from '../../src/serve/grpc/client.ts';
+import { fetchedSvids } from './fetched-svids.ts';
 
 interface Stolen {
   readonly cert: string;
@@ -17,15 +17,7 @@ interface Stolen {
 
 /** What an application gets of the Workload API, as at the socket of its workload. */
 export async function stolenSvid(socket: string): Promise<Stolen> {
-  const client = new GrpcClient({ kind: 'unix', path: socket });
-  const call = client.bidi('/SpiffeWorkloadAPI/FetchX509SVID', { 'workload.spiffe.io': 'true' });
-  call.write(new Uint8Array());
-  call.end();
-  const message = await call.read();
-  call.cancel();
-  await client.close();
-  if (message === undefined) throw new Error((await call.outcome).message);
-  const [svid] = fromBinary(X509SVIDResponseSchema, message).svids;
+  const [svid] = await fetchedSvids(socket);
   if (svid === undefined) throw new Error('there is no SVID');
   const key = toPem('PRIVATE KEY', svid.x509SvidKey);
   return { cert: pemOf(svid.x509Svid), key, ca: pemOf(svid.bundle) };
