@@ -1,6 +1,6 @@
-/** `npm run schema`: writes the JSON Schemas for editors from the field tables of the parser. */
+/** `npm run schema`: writes the JSON Schemas for editors, and the page of all fields, from the field tables of the parser. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { schemaFiles } from './schema/files.ts';
 
 mkdirSync('schema', { recursive: true });
-for (const [name, text] of schemaFiles()) writeFileSync(`schema/${name}`, text);
+for (const [path, text] of schemaFiles()) writeFileSync(path, text);

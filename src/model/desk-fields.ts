@@ -14,5 +14,6 @@ export const deskAway: FieldTable[string] = {
   description:
     'closed, or open: while no policy desk answers, what of this route only a desk can decide is let in',
   example: 'closed',
+  unlessSaid: 'closed',
   schema: { enum: ['closed', 'open'] },
 };

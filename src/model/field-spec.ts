@@ -3,6 +3,8 @@ interface FieldSpec {
   readonly description: string;
   readonly example: string;
   readonly required?: true;
+  /** What it is when it is left out, where that is one value; held to the parser by `unless-said.test.ts`. */
+  readonly unlessSaid?: string | number;
   /** Known to the design, not to this version: refused with that reason. */
   readonly later?: true;
   /** Left out it means more than with any value, so that nothing behind its colon is a mistake. */
@@ -36,7 +38,10 @@ export function schemaOf(table: FieldTable): FieldSpec['schema'] {
     type: 'object',
     additionalProperties: false,
     properties: Object.fromEntries(
-      present.map(([key, field]) => [key, { description: field.description, ...field.schema }]),
+      present.map(([key, { description, unlessSaid, schema }]) => [
+        key,
+        { description, ...schema, ...(unlessSaid === undefined ? {} : { default: unlessSaid }) },
+      ]),
     ),
     required: present.filter(([, field]) => field.required === true).map(([key]) => key),
   };

@@ -29,18 +29,26 @@ export const defaultsFields: FieldTable = {
   timeout: {
     description: 'how long a route may take, unless it says itself',
     example: '15s',
+    unlessSaid: '15s',
     schema: duration,
   },
   connect_timeout: {
     description: 'how long a connection to another proxy may take',
     example: '1s',
+    unlessSaid: '1s',
     schema: duration,
   },
-  svid_ttl: { description: 'lifetime of workload certificates', example: '1h', schema: duration },
-  decide,
+  svid_ttl: {
+    description: 'lifetime of workload certificates',
+    example: '1h',
+    unlessSaid: '1h',
+    schema: duration,
+  },
+  decide: { ...decide, unlessSaid: 'proxy' },
   desk: {
     description: 'agent: proxies ask the desk of their own host; pool: those of `desk.pool`',
     example: 'agent',
+    unlessSaid: 'agent',
     schema: { enum: ['agent', 'pool'] },
   },
 };
@@ -49,11 +57,13 @@ export const caFields: FieldTable = {
   root_ttl: {
     description: 'lifetime of a root of our own, from its next rotation on',
     example: '365d',
+    unlessSaid: '365d',
     schema: duration,
   },
   intermediate_ttl: {
     description: 'lifetime of the CA that signs certificates, from its next rotation on',
     example: '90d',
+    unlessSaid: '90d',
     schema: duration,
   },
 };
@@ -77,20 +87,23 @@ export const operatorFields: FieldTable = {
 export const breakglassFields: FieldTable = {
   approvals: {
     narrows: true,
-    description: 'how many operators it takes to grant access beside Git: 1 or 2; 1 unless said',
+    description: 'how many operators it takes to grant access beside Git',
     example: '2',
+    unlessSaid: 1,
     schema: { enum: [1, 2] },
   },
   max: {
     narrows: true,
-    description: 'how long such a grant may last, at most 24h; 4h unless said',
+    description: 'how long such a grant may last, at most 24h',
     example: '4h',
+    unlessSaid: '4h',
     schema: duration,
   },
   ticket: {
     narrows: true,
-    description: 'required: no grant without the ticket that it is for; optional unless said',
+    description: 'required: no grant without the ticket that it is for',
     example: 'required',
+    unlessSaid: 'optional',
     schema: { enum: ['required', 'optional'] },
   },
   who: {
@@ -208,6 +221,7 @@ export const retryFields: FieldTable = {
     description:
       'safe: failures are repeated for GET, HEAD and OPTIONS only; always: for every method',
     example: 'safe',
+    unlessSaid: 'safe',
     schema: { enum: ['safe', 'always'] },
   },
 };

@@ -4,6 +4,7 @@ export const joinTokenFields: FieldTable = {
   max_ttl: {
     description: 'the longest life of a join token',
     example: '1h',
+    unlessSaid: '1d',
     schema: duration,
   },
 };
@@ -56,6 +57,7 @@ export const awsIidFields: FieldTable = {
   max_age: {
     description: 'how long after its start an instance may come in',
     example: '1h',
+    unlessSaid: '1h',
     schema: duration,
   },
 };
@@ -75,6 +77,7 @@ export const hostsFields: FieldTable = {
   rejoin: {
     description: 'how long a host may be away and still come back with the key that it has',
     example: '30d',
+    unlessSaid: '30d',
     schema: duration,
   },
   tpm: {

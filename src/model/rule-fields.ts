@@ -92,6 +92,7 @@ export const ruleFields: FieldTable = {
     narrows: true,
     description: 'enforce, or audit: the rule decides nothing and says what it would have done',
     example: 'enforce',
+    unlessSaid: 'enforce',
     schema: { enum: ['enforce', 'audit'] },
   },
 };

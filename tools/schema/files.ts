@@ -1,11 +1,16 @@
 import { schemaOf } from '../../src/model/field-spec.ts';
 import { meshFields, serviceFields } from '../../src/model/fields.ts';
+import { intentFieldsPage } from './intent-fields.ts';
 
-/** File name to text, for every kind of intent file. */
+/** Path to text: a schema for every kind of intent file, and the page of their fields. */
 export function schemaFiles(): ReadonlyMap<string, string> {
   return new Map([
-    ['mesh.schema.json', text('A mesh of Chancery (mesh.yaml)', meshFields)],
-    ['service.schema.json', text('A service of Chancery (services/NAME.yaml)', serviceFields)],
+    ['schema/mesh.schema.json', text('A mesh of Chancery (mesh.yaml)', meshFields)],
+    [
+      'schema/service.schema.json',
+      text('A service of Chancery (services/NAME.yaml)', serviceFields),
+    ],
+    ['docs/intent-fields.md', intentFieldsPage()],
   ]);
 }
 
