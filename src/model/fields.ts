@@ -325,7 +325,7 @@ export const serviceFields: FieldTable = {
     schema: port,
   },
   health: {
-    description: '"GET /path", "grpc" or "connect"',
+    description: '"GET /path", "HEAD /path", "grpc" or "connect"; a connection when left out',
     example: 'GET /healthz',
     schema: text,
   },
