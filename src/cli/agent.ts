@@ -1,13 +1,14 @@
-import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpFor } from './help-text.ts';
+import { usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
 import type { ExitCode } from './main.ts';
-import type { Terminal } from './terminal.ts';
 
 const stateUnlessSaid = '/var/lib/chancery';
 const socketUnlessSaid = '/run/chancery/workload.sock';
 
-const usage: Help = {
+export const agentOptions = { ...joinFlags, socket: { type: 'string' } } as const;
+
+export const agent = command({
   usage: 'agent --server HOST:PORT --root SHA256 PROOF | --host-file FILE',
   text: [
     'Runs the agent of this host until SIGTERM: identities of its processes, policy desk and readiness of its workloads. Its log is JSON, a line for each thing that happened, on standard error.',
@@ -23,20 +24,13 @@ const usage: Help = {
   examples: [
     'chancery agent --server mesh.example.com:15011 --root 9f2c… --join-token-file /etc/chancery/token',
   ],
-};
+  flags: agentOptions,
+  run,
+});
 
-export const agentOptions = { ...joinFlags, socket: { type: 'string' } } as const;
-
-export async function agent(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, agentOptions, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  if (parsed.positionals.length > 0) throw usageError('agent takes flags only', usage);
-  const { socket = socketUnlessSaid } = parsed.values;
-  await runJoined(parsed.values, usage, {
-    ...{ component: 'agent', stateUnlessSaid, workloadSocket: String(socket) },
-  });
+async function run({ positionals, values }: Called<typeof agentOptions>): Promise<ExitCode> {
+  if (positionals.length > 0) throw usageError('agent takes flags only');
+  const { socket = socketUnlessSaid } = values;
+  await runJoined(values, { component: 'agent', stateUnlessSaid, workloadSocket: socket });
   return 0;
 }

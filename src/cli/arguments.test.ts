@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChanceryError } from '../base/error.ts';
-import { durationMsOf, type Help, parseArguments, subjectOf, watchFlag } from './arguments.ts';
+import { durationMsOf, parseArguments, subjectOf, watchFlag } from './arguments.ts';
 
-const help: Help = {
-  usage: 'up DIR [--check]',
-  text: ['Runs a mesh.'],
-  examples: ['chancery up shop'],
-};
-const options = { check: { type: 'boolean' } } as const;
+const flags = { check: { type: 'boolean' } } as const;
 
 describe('arguments', () => {
   it('flags and positionals may stand in any order', () => {
@@ -16,28 +11,27 @@ describe('arguments', () => {
       ['shop', '--check'],
       ['--check', 'shop'],
     ]) {
-      const { values, positionals } = parseArguments(args, options, help);
-      assert.deepEqual([values['check'], positionals], [true, ['shop']]);
+      const { values, positionals } = parseArguments(args, flags);
+      assert.deepEqual([values.check, positionals], [true, ['shop']]);
     }
   });
 
-  it('an unknown flag is a coded error that names the usage', () => {
+  it('an unknown flag is an error that names the nearest', () => {
     assert.throws(
-      () => parseArguments(['--chek'], options, help),
+      () => parseArguments(['--chek'], flags),
       (error) =>
         error instanceof ChanceryError &&
         error.finding.code === 'CH5003' &&
         /--chek/.test(error.finding.message) &&
-        error.finding.nearest === '--check' &&
-        error.finding.help === 'usage: chancery up DIR [--check]',
+        error.finding.nearest === '--check',
     );
   });
 
   it('what the parser of the runtime says to programmers is one sentence here', () => {
-    const own = { ...options, limit: { type: 'string' } } as const;
+    const own = { ...flags, limit: { type: 'string' } } as const;
     const said = (...args: string[]): string => {
       try {
-        parseArguments(args, own, help);
+        parseArguments(args, own);
       } catch (error) {
         return error instanceof ChanceryError ? error.finding.message : '';
       }
@@ -50,13 +44,8 @@ describe('arguments', () => {
   });
 
   it('a duration beyond its most is refused, with the most', () => {
-    assert.equal(durationMsOf(watchFlag, '24h', help), 86_400_000);
-    assert.throws(() => durationMsOf(watchFlag, '99999999999h', help), /at most 24h/);
-  });
-
-  it('--help gives what the command says of itself', () => {
-    assert.equal(parseArguments(['--help'], options, help).help, help);
-    assert.equal(parseArguments(['shop'], options, help).help, undefined);
+    assert.equal(durationMsOf(watchFlag, '24h'), 86_400_000);
+    assert.throws(() => durationMsOf(watchFlag, '99999999999h'), /at most 24h/);
   });
 
   it('behind a verb comes what it is about, where it is about something, and one folder', () => {
@@ -65,7 +54,7 @@ describe('arguments', () => {
       verbs: { create: 'a name', list: undefined },
       also: ['rekey'],
     } as const;
-    const read = (...words: string[]) => subjectOf(words, verbs, help);
+    const read = (...words: string[]) => subjectOf(words, verbs);
     assert.deepEqual(read('create', 'a', 'shop'), { verb: 'create', name: 'a', dir: 'shop' });
     assert.deepEqual(read('create', 'a'), { verb: 'create', name: 'a', dir: undefined });
     assert.deepEqual(read('list', 'shop'), { verb: 'list', name: '', dir: 'shop' });

@@ -1,4 +1,4 @@
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { parseArgs } from 'node:util';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { nearestName } from '../base/nearest.ts';
 
@@ -12,40 +12,46 @@ export interface Help {
   readonly examples: readonly string[];
 }
 
-/** A list where a flag may be given more than once. */
-export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+export type Flags = Readonly<
+  Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: boolean }>
+>;
 
-interface Arguments {
-  readonly values: Values;
+/** Of flags that are not known one by one it can be any of the three. */
+type ValueOf<Flag extends Flags[string]> = Flag['type'] extends 'boolean'
+  ? boolean
+  : Flag['type'] extends 'string'
+    ? Flag extends { readonly multiple: true }
+      ? readonly string[]
+      : string
+    : string | boolean | readonly string[];
+
+/** What flags were given as; undefined: not given. */
+export type Values<Of extends Flags = Flags> = {
+  readonly [Name in keyof Of]: ValueOf<Of[Name]> | undefined;
+};
+
+interface Arguments<Of extends Flags> {
+  readonly values: Values<Of>;
   readonly positionals: readonly string[];
-  /** What to print and stop with, when --help was given. */
-  readonly help: Help | undefined;
+  readonly wantsHelp: boolean;
 }
 
-/** Flags and positionals of one verb; an unknown flag is a coded error that names the usage. */
-export function parseArguments(
+/** Flags and positionals of one command; an unknown flag is a usage error. */
+export function parseArguments<const Of extends Flags>(
   args: readonly string[],
-  options: ParseArgsOptionsConfig,
-  help: Help,
-): Arguments {
+  flags: Of,
+): Arguments<Of> {
   try {
-    const parsed = parseArgs({
+    const { values, positionals } = parseArgs({
       args: [...args],
-      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      options: { ...flags, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     });
-    const values = parsed.values as Values;
-    return {
-      values,
-      positionals: parsed.positionals,
-      help: values['help'] === true ? help : undefined,
-    };
+    const { help, ...own } = values as Values;
+    return { values: own as Values<Of>, positionals, wantsHelp: help === true };
   } catch (cause) {
-    const problem = flagProblem(messageOf(cause), Object.keys(options));
-    throw new ChanceryError(
-      { code: 'CH5003', ...problem, help: `usage: chancery ${help.usage}` },
-      { cause },
-    );
+    const problem = flagProblem(messageOf(cause), Object.keys(flags));
+    throw new UsageError({ code: 'CH5003', ...problem }, { cause });
   }
 }
 
@@ -67,8 +73,18 @@ function flagProblem(text: string, known: readonly string[]) {
     : { message: `${flag} needs a value` };
 }
 
-export function usageError(message: string, help: Help): ChanceryError {
-  return new ChanceryError({ code: 'CH5003', message, help: `usage: chancery ${help.usage}` });
+/** A slip of whoever typed. Its code alone does not tell it from others that the usage would not help. */
+class UsageError extends ChanceryError {}
+
+export function usageError(message: string): ChanceryError {
+  return new UsageError({ code: 'CH5003', message });
+}
+
+/** What is thrown deep inside a command does not know which command it was. */
+export function withUsage(error: unknown, usage: string): unknown {
+  if (!(error instanceof UsageError)) return error;
+  const { finding, cause } = error;
+  return new ChanceryError({ ...finding, help: `usage: chancery ${usage}` }, { cause });
 }
 
 const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -92,22 +108,22 @@ export const watchFlag: DurationFlag = {
 };
 
 /** A duration that was typed, such as 30m. */
-export function durationMsOf(given: DurationFlag, text: string, help: Help): number {
+export function durationMsOf(given: DurationFlag, text: string): number {
   const match = /^(\d+)([a-z]+)$/.exec(text);
   const unit = given.units.find((one) => one === match?.[2]);
   if (unit === undefined) {
-    throw usageError(`${given.flag} is such as ${given.suchAs}, not "${text}"`, help);
+    throw usageError(`${given.flag} is such as ${given.suchAs}, not "${text}"`);
   }
   const durationMs = Number(match?.[1]) * unitsMs[unit];
   if (durationMs <= (given.max ?? Number.MAX_SAFE_INTEGER)) return durationMs;
   const most = given.max === undefined ? '' : `; at most ${given.max / unitsMs.h}h`;
-  throw usageError(`${given.flag} is such as ${given.suchAs}, not "${text}"${most}`, help);
+  throw usageError(`${given.flag} is such as ${given.suchAs}, not "${text}"${most}`);
 }
 
 /** A command that is told everything by flags. */
-export function noMore(positionals: readonly string[], help: Help): void {
+export function noMore(positionals: readonly string[]): void {
   const [first] = positionals;
-  if (first !== undefined) throw usageError(`"${first}" belongs to no flag`, help);
+  if (first !== undefined) throw usageError(`"${first}" belongs to no flag`);
 }
 
 /** A command that is followed by one of some verbs. */
@@ -123,24 +139,29 @@ interface VerbCommand<Verb extends string> {
 export function subjectOf<Verb extends string>(
   [first = '', ...rest]: readonly string[],
   { command, verbs, also = [] }: VerbCommand<Verb>,
-  help: Help,
 ): { readonly verb: Verb; readonly name: string; readonly dir: string | undefined } {
   const known = Object.keys(verbs) as Verb[];
   const verb = known.find((one) => one === first);
   if (verb === undefined) {
     const words = [...known, ...also];
     const last = words.pop();
-    throw usageError(`${command} is followed by ${words.join(', ')} or ${last}`, help);
+    throw usageError(`${command} is followed by ${words.join(', ')} or ${last}`);
   }
   const needs = verbs[verb];
   const [name, dir, ...more] = needs === undefined ? ['', ...rest] : rest;
-  if (name === undefined) throw usageError(`${command} ${verb} needs ${needs}`, help);
-  if (more.length > 0) throw usageError(`${command} takes one folder`, help);
+  if (name === undefined) throw usageError(`${command} ${verb} needs ${needs}`);
+  if (more.length > 0) throw usageError(`${command} takes one folder`);
   return { verb, name, dir };
 }
 
 /** A duration in whole seconds. */
-export function secondsOf(flag: string, text: string, help: Help): number {
+export function secondsOf(flag: string, text: string): number {
   const given: DurationFlag = { flag, units: ['s', 'm', 'h', 'd'], suchAs: '30m or 1h' };
-  return durationMsOf(given, text, help) / 1_000;
+  return durationMsOf(given, text) / 1_000;
+}
+
+export function portOf(flag: string, text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port <= 65_535) return port;
+  throw usageError(`${flag} is a port from 1 to 65535, not "${text}"`);
 }

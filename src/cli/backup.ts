@@ -4,13 +4,13 @@ import { type Layout, layoutOf } from '../app/layout.ts';
 import { ChanceryError } from '../base/error.ts';
 import { fitted } from '../base/wrap.ts';
 import { type BackupFacts, backupSqlite, restoreSqlite } from '../store/backup.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
+import { command } from './command.ts';
 import { folderNamed } from './folder.ts';
-import { helpFor } from './help-text.ts';
-import type { ExitCode } from './main.ts';
-import type { Terminal } from './terminal.ts';
 
-const backupUsage: Help = {
+const flags = { json: { type: 'boolean' }, store: { type: 'string' } } as const;
+
+export const backup = command({
   usage: 'backup DIR --to FILE [--json]',
   text: [
     'One consistent state of the SQLite store of a mesh as a file, also while its control plane runs: the CA, hosts, tokens and the ledger. The CA stays sealed in it; its key (DIR/.chancery/kek, or what --kek names) is not in it and is to be kept elsewhere. Without that key a backup is of no use, and with both whoever has them is the CA.',
@@ -23,9 +23,18 @@ const backupUsage: Help = {
     'With PostgreSQL take its own tools: pg_dump --format=custom, or the backups of whoever runs it.',
   ],
   examples: ['chancery backup /srv/intent --to /backup/chancery-2026-01-31.db'],
-};
+  flags: { ...flags, to: { type: 'string' } },
+  run({ positionals, values, terminal }) {
+    const { database, file } = placesOf(positionals, values, { flag: '--to', path: values.to });
+    const facts = backupSqlite(database, file);
+    const key = 'the key of the CA is not in it; keep that elsewhere';
+    const text = `${file}: ${factsText(facts)}\n${key}`;
+    terminal.out(values.json ? JSON.stringify(facts) : fitted(text, terminal.width));
+    return 0;
+  },
+});
 
-const restoreUsage: Help = {
+export const restore = command({
   usage: 'restore DIR --from FILE [--json]',
   text: [
     'Puts a backup in the place of a store that is gone. A store that is there is not touched: stop the control plane and move it away first. Then start the control plane with the key that it had.',
@@ -36,73 +45,37 @@ const restoreUsage: Help = {
     ],
   ],
   examples: ['chancery restore /srv/intent --from /backup/chancery-2026-01-31.db'],
-};
+  flags: { ...flags, from: { type: 'string' } },
+  run({ positionals, values, terminal }) {
+    const given = placesOf(positionals, values, { flag: '--from', path: values.from });
+    mkdirSync(given.layout.stateDir, { recursive: true, mode: 0o700 });
+    const facts = restoreSqlite(given.file, given.database);
+    const next = 'start the control plane with the key that the CA was sealed under';
+    const text = `restored ${factsText(facts)}\n${next}`;
+    terminal.out(values.json ? JSON.stringify(facts) : fitted(text, terminal.width));
+    return 0;
+  },
+});
 
-const options = {
-  json: { type: 'boolean' },
-  store: { type: 'string' },
-  to: { type: 'string' },
-  from: { type: 'string' },
-} as const;
-
-export async function backup(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const given = read(args, 'to', backupUsage, terminal);
-  if (given === undefined) return 0;
-  const facts = backupSqlite(given.database, given.file);
-  const key = 'the key of the CA is not in it; keep that elsewhere';
-  const text = `${given.file}: ${factsText(facts)}\n${key}`;
-  terminal.out(given.json ? JSON.stringify(facts) : fitted(text, terminal.width));
-  return 0;
-}
-
-export async function restore(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const given = read(args, 'from', restoreUsage, terminal);
-  if (given === undefined) return 0;
-  mkdirSync(given.layout.stateDir, { recursive: true, mode: 0o700 });
-  const facts = restoreSqlite(given.file, given.database);
-  const next = 'start the control plane with the key that the CA was sealed under';
-  const text = `restored ${factsText(facts)}\n${next}`;
-  terminal.out(given.json ? JSON.stringify(facts) : fitted(text, terminal.width));
-  return 0;
-}
-
-interface Given {
+interface Places {
   readonly layout: Layout;
   readonly database: string;
   readonly file: string;
-  readonly json: boolean;
 }
 
-/** Undefined: help was asked for and shown. */
-function read(
-  args: readonly string[],
-  flag: 'to' | 'from',
-  usage: Help,
-  terminal: Terminal,
-): Given | undefined {
-  const other = flag === 'to' ? 'from' : 'to';
-  const { [other]: _, ...mine } = options;
-  const { help, positionals, values } = parseArguments(args, mine, usage);
-  if (help !== undefined) {
-    terminal.out(helpFor(help, terminal));
-    return undefined;
-  }
-  const [dir, ...more] = positionals;
-  const file = values[flag];
-  if (dir === undefined || more.length > 0) throw usageError('it takes one folder', usage);
-  if (typeof file !== 'string' || file === '') throw usageError(`it needs --${flag} FILE`, usage);
+function placesOf(
+  [dir, ...more]: readonly string[],
+  { store = process.env['CHANCERY_STORE'] }: Values<typeof flags>,
+  file: { readonly flag: '--to' | '--from'; readonly path: string | undefined },
+): Places {
+  if (dir === undefined || more.length > 0) throw usageError('it takes one folder');
+  if (file.path === undefined || file.path === '') throw usageError(`it needs ${file.flag} FILE`);
   // A machine that takes the place of another has no folder yet.
-  if (flag === 'from') mkdirSync(dir, { recursive: true });
+  if (file.flag === '--from') mkdirSync(dir, { recursive: true });
   const layout = layoutOf(folderNamed(dir), process.env);
-  const said = values['store'] ?? process.env['CHANCERY_STORE'];
-  const database = typeof said === 'string' && said !== '' ? said : layout.database;
+  const database = store === undefined || store === '' ? layout.database : store;
   if (/^postgres(ql)?:/.test(database)) throw ofPostgres();
-  return {
-    layout,
-    database: resolve(database),
-    file: resolve(file),
-    json: values['json'] === true,
-  };
+  return { layout, database: resolve(database), file: resolve(file.path) };
 }
 
 function factsText({ documents, sealed, ledgerEntries }: BackupFacts): string {

@@ -1,22 +1,29 @@
 import type { ApiClient } from '../client/client.ts';
 import type { BreakglassReply, BreakglassStepReply } from '../client/gen/api.ts';
-import {
-  durationMsOf,
-  type Help,
-  parseArguments,
-  subjectOf,
-  usageError,
-  type Values,
-} from './arguments.ts';
+import { durationMsOf, subjectOf, usageError, type Values } from './arguments.ts';
 import { listText, showText, stepText } from './breakglass-text.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  at: { type: 'string' },
+  who: { type: 'string' },
+  to: { type: 'string' },
+  operation: { type: 'string', multiple: true },
+  for: { type: 'string' },
+  reason: { type: 'string' },
+  ticket: { type: 'string' },
+} as const;
+
+type BreakglassValues = Values<typeof flags>;
+
+export const breakglass = command({
   usage: 'breakglass grant|approve|list|show|revoke [ID] [DIR]',
   text: [
     'Access for a time, beside Git: no commit, no gate, no wave. It works when Git is down, and nobody can overlook it: it is in status, log and metrics, and each use leaves a record at the host that decided it, or does not go through.',
@@ -46,26 +53,16 @@ const usage: Help = {
   examples: [
     'chancery breakglass grant /srv/intent --who support-console --to payments --operation "GET /v1/charges/**" --for 30m --reason "INC-211: refunds are stuck"',
   ],
-};
-
-const options = {
-  ...targetOptions,
-  json: { type: 'boolean' },
-  at: { type: 'string' },
-  who: { type: 'string' },
-  to: { type: 'string' },
-  operation: { type: 'string', multiple: true },
-  for: { type: 'string' },
-  reason: { type: 'string' },
-  ticket: { type: 'string' },
-} as const;
+  flags,
+  run,
+});
 
 const forFlag = { flag: '--for', units: ['s', 'm', 'h'], suchAs: '30m or 1h' } as const;
 
 interface Call {
   readonly api: ApiClient;
   readonly id: string;
-  readonly values: Values;
+  readonly values: BreakglassValues;
   readonly terminal: Terminal;
 }
 
@@ -75,14 +72,8 @@ const verbs = {
   verbs: { grant: undefined, approve: subject, list: undefined, show: subject, revoke: subject },
 } as const;
 
-export async function breakglass(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { values } = parsed;
-  const { verb, name: id, dir } = subjectOf(parsed.positionals, verbs, usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { verb, name: id, dir } = subjectOf(positionals, verbs);
   const call = { api: controlClient(values, dir), id, values, terminal };
   switch (verb) {
     case 'grant':
@@ -100,15 +91,15 @@ export async function breakglass(args: readonly string[], terminal: Terminal): P
 async function grant({ api, values, terminal }: Call): Promise<ExitCode> {
   const said = (name: 'who' | 'to' | 'for' | 'reason'): string => {
     const value = values[name];
-    if (typeof value === 'string' && value !== '') return value;
-    throw usageError(`breakglass grant needs --${name}`, usage);
+    if (value !== undefined && value !== '') return value;
+    throw usageError(`breakglass grant needs --${name}`);
   };
-  const forMs = durationMsOf(forFlag, said('for'), usage);
+  const forMs = durationMsOf(forFlag, said('for'));
   const { operation, ticket } = values;
   const body = {
     ...{ who: said('who'), callee: said('to'), forMs, reason: said('reason') },
-    ...(Array.isArray(operation) ? { operations: operation.join('\n') } : {}),
-    ...(typeof ticket === 'string' ? { ticket } : {}),
+    ...(operation === undefined ? {} : { operations: operation.join('\n') }),
+    ...(ticket === undefined ? {} : { ticket }),
   };
   const asked = api.post('/v1/breakglass', { body });
   return tell(await whileWaiting(terminal, 'until it is live', asked), values, terminal);
@@ -126,15 +117,15 @@ async function step(
   return tell(await whileWaiting(terminal, 'until it is live', asked), values, terminal);
 }
 
-function tell(reply: BreakglassStepReply, values: Values, terminal: Terminal): ExitCode {
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : stepText(reply, terminal));
+function tell(reply: BreakglassStepReply, values: BreakglassValues, terminal: Terminal): ExitCode {
+  terminal.out(values.json ? JSON.stringify(reply) : stepText(reply, terminal));
   const { reach } = reply;
   return reach !== undefined && reach.live === reach.hosts ? 0 : 2;
 }
 
 async function list({ api, values, terminal }: Call): Promise<ExitCode> {
   const reply = await api.get('/v1/breakglass', { query: atQuery(values) });
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : listText(reply, terminal));
+  terminal.out(values.json ? JSON.stringify(reply) : listText(reply, terminal));
   return 0;
 }
 
@@ -142,11 +133,11 @@ async function show({ api, id, values, terminal }: Call): Promise<ExitCode> {
   const query = atQuery(values);
   const asked = { path: { name: id }, query };
   const reply: BreakglassReply = await api.get('/v1/breakglass/{name}', asked);
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : showText(reply, terminal));
+  terminal.out(values.json ? JSON.stringify(reply) : showText(reply, terminal));
   return 0;
 }
 
-function atQuery(values: Values): { readonly at?: number } {
-  const at = momentOf(values['at'], '--at', usage);
+function atQuery(values: BreakglassValues): { readonly at?: number } {
+  const at = momentOf(values.at, '--at');
   return at === undefined ? {} : { at };
 }

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import { fitted } from '../base/wrap.ts';
-import { type Help, usageError } from './arguments.ts';
+import { usageError } from './arguments.ts';
 import type { CaCall } from './ca.ts';
 import { followRotation } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
@@ -11,36 +11,36 @@ import type { ExitCode } from './main.ts';
 
 /** Prints the request for the company's CA; its key never leaves the control plane. */
 export async function requestCa({ api, dir, flags, terminal }: CaCall): Promise<ExitCode> {
-  const body = { replace: flags['replace'] === true, by: userInfo().username };
+  const body = { replace: flags.replace === true, by: userInfo().username };
   const reply = await api.post('/v1/ca/requests', { body });
   const { out } = flags;
-  if (typeof out === 'string') writeFileSync(out, reply.pem);
+  if (out !== undefined) writeFileSync(out, reply.pem);
   const next = `when the company's CA has signed it: chancery ca import ${dir} --chain FILE`;
   const text =
-    typeof out === 'string'
-      ? fitted(`${out} holds the request; ${next}`, terminal.width)
-      : reply.pem.trimEnd();
-  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+    out === undefined
+      ? reply.pem.trimEnd()
+      : fitted(`${out} holds the request; ${next}`, terminal.width);
+  terminal.out(flags.json ? JSON.stringify(reply) : text);
   return 0;
 }
 
 /** Hands the files over and, unless it goes on by hand, follows the rotation to its end. */
-export async function importCa(call: CaCall, usage: Help): Promise<ExitCode> {
+export async function importCa(call: CaCall): Promise<ExitCode> {
   const { api, dir, flags, terminal } = call;
   const { chain, root, key } = flags;
-  if (typeof chain !== 'string') throw usageError('ca import needs --chain', usage);
+  if (chain === undefined) throw usageError('ca import needs --chain');
   const driven = flags['by-hand'] === true ? 'hand' : 'auto';
   const body = {
     chain: readText(chain),
-    ...(typeof root === 'string' ? { root: readText(root) } : {}),
-    ...(typeof key === 'string' ? { key: readText(key) } : {}),
+    ...(root === undefined ? {} : { root: readText(root) }),
+    ...(key === undefined ? {} : { key: readText(key) }),
     by: userInfo().username,
   };
   const reply = await api.post('/v1/ca/imports', { body: { ...body, driven } });
-  if (typeof key === 'string') {
+  if (key !== undefined) {
     terminal.err(`the key is in the store now, sealed; remove ${key} and every copy of it`);
   }
-  const json = flags['json'] === true;
+  const json = flags.json === true;
   if (driven === 'auto') return followRotation(api, json, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
   terminal.out(json ? JSON.stringify(reply) : text);

@@ -10,13 +10,22 @@ import { addKey, dropFormerKey } from '../store/kek/file.ts';
 import { generateKek, openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import { rekey } from '../store/rekey.ts';
-import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { folderNamed } from './folder.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
-import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  from: { type: 'string' },
+  to: { type: 'string' },
+  store: { type: 'string' },
+  generate: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
+
+type RekeyValues = Values<typeof flags>;
+
+export const caRekey = command({
   usage: 'ca rekey [DIR] [--from NAME] [--to NAME [--generate]] [--store ADDRESS] [--json]',
   text: [
     'Seals the CA anew, under another key-encryption key. Each write is whole or not at all; after a crash, run it again.',
@@ -40,7 +49,9 @@ const usage: Help = {
   examples: [
     "chancery ca rekey /srv/intent --to 'exec:/usr/local/bin/aws-kms?key=alias%2Fchancery'",
   ],
-};
+  flags,
+  run,
+});
 
 interface Request {
   readonly layout: Layout;
@@ -50,22 +61,10 @@ interface Request {
   readonly generate: boolean;
 }
 
-export async function caRekey(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const options = {
-    from: { type: 'string' },
-    to: { type: 'string' },
-    store: { type: 'string' },
-    generate: { type: 'boolean' },
-    json: { type: 'boolean' },
-  } as const;
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [dir = '.', ...more] = parsed.positionals;
-  if (more.length > 0) throw usageError('ca rekey takes one folder', usage);
-  const request = requestOf(dir, parsed.values);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [dir = '.', ...more] = positionals;
+  if (more.length > 0) throw usageError('ca rekey takes one folder');
+  const request = requestOf(dir, values);
   makeLayout(request.layout);
   if (request.generate) {
     await generateKek(request.to, random);
@@ -74,24 +73,20 @@ export async function caRekey(args: readonly string[], terminal: Terminal): Prom
   const count = await reseal(request);
   const done = await outcome(request, count);
   const text = fitted(outcomeText(request, done), terminal.width);
-  terminal.out(parsed.values['json'] === true ? JSON.stringify(done) : text);
+  terminal.out(values.json ? JSON.stringify(done) : text);
   return 0;
 }
 
-function requestOf(dir: string, values: Values): Request {
+function requestOf(dir: string, values: RekeyValues): Request {
   const { env } = process;
   const layout = layoutOf(folderNamed(dir), env);
-  const text = (name: string): string | undefined => {
-    const value = values[name];
-    return typeof value === 'string' ? value : undefined;
-  };
-  const from = text('from') ?? env['CHANCERY_KEK'] ?? defaultKek(layout);
-  const to = text('to') ?? defaultKek(layout);
-  if (text('to') === undefined && from !== to) {
-    throw usageError('ca rekey needs --to: the CA is not sealed under the key file of DIR', usage);
+  const from = values.from ?? env['CHANCERY_KEK'] ?? defaultKek(layout);
+  const to = values.to ?? defaultKek(layout);
+  if (values.to === undefined && from !== to) {
+    throw usageError('ca rekey needs --to: the CA is not sealed under the key file of DIR');
   }
-  const store = text('store') ?? env['CHANCERY_STORE'] ?? layout.database;
-  return { layout, from, to, store, generate: values['generate'] === true };
+  const store = values.store ?? env['CHANCERY_STORE'] ?? layout.database;
+  return { layout, from, to, store, generate: values.generate === true };
 }
 
 /** Gives how many documents there are. Errors: CH3001, CH5214 (what does not open), those of the keys and the store. */

@@ -3,18 +3,18 @@ import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CaReply } from '../client/gen/api.ts';
-import { type Help, usageError, type Values } from './arguments.ts';
-import type { CaCall } from './ca.ts';
+import { usageError } from './arguments.ts';
+import type { CaCall, CaValues } from './ca.ts';
 import { caText, waitingText } from './ca-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 /** The whole rotation, followed to its end, or one step of it. */
-export async function rotate(call: CaCall, usage: Help): Promise<ExitCode> {
+export async function rotate(call: CaCall): Promise<ExitCode> {
   const { api, dir, flags, terminal } = call;
-  const request = stepRequest(flags, usage);
+  const request = stepRequest(flags);
   const reply = await api.post('/v1/ca/steps', { body: request });
-  const json = flags['json'] === true;
+  const json = flags.json === true;
   if (request.driven === 'auto') return followRotation(api, json, terminal);
   const text = caText(reply, dir, systemClock.nowMs(), terminal);
   terminal.out(json ? JSON.stringify(reply) : text);
@@ -23,24 +23,24 @@ export async function rotate(call: CaCall, usage: Help): Promise<ExitCode> {
 
 const steps = ['prepare', 'activate', 'taint', 'revoke', 'abandon'] as const;
 
-function stepRequest(flags: Values, usage: Help) {
-  const what = wanted(flags, usage);
+function stepRequest(flags: CaValues) {
+  const what = wanted(flags);
   const by = userInfo().username;
-  const force = flags['force'] === true;
-  const named = flags['step'];
+  const force = flags.force === true;
+  const named = flags.step;
   if (named === undefined) {
-    if (force) throw usageError('--force goes with --step', usage);
+    if (force) throw usageError('--force goes with --step');
     return { step: 'prepare', what, driven: 'auto', by } as const;
   }
   const known = steps.find((one) => one === named);
-  if (known === undefined) throw usageError(`--step is one of ${steps.join(', ')}`, usage);
+  if (known === undefined) throw usageError(`--step is one of ${steps.join(', ')}`);
   return { step: known, what, driven: 'hand', force, by } as const;
 }
 
-function wanted(flags: Values, usage: Help): 'root' | 'intermediate' | 'own-root' {
-  const intermediate = flags['intermediate'] === true;
+function wanted(flags: CaValues): 'root' | 'intermediate' | 'own-root' {
+  const intermediate = flags.intermediate === true;
   if (flags['own-root'] !== true) return intermediate ? 'intermediate' : 'root';
-  if (intermediate) throw usageError('--own-root brings an intermediate with it', usage);
+  if (intermediate) throw usageError('--own-root brings an intermediate with it');
   return 'own-root';
 }
 

@@ -1,16 +1,34 @@
 import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
-import { type Help, parseArguments, subjectOf, type Values } from './arguments.ts';
+import { subjectOf, type Values } from './arguments.ts';
 import { importCa, requestCa } from './ca-import.ts';
 import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  at: { type: 'string' },
+  intermediate: { type: 'boolean' },
+  'own-root': { type: 'boolean' },
+  step: { type: 'string' },
+  force: { type: 'boolean' },
+  out: { type: 'string' },
+  replace: { type: 'boolean' },
+  chain: { type: 'string' },
+  root: { type: 'string' },
+  key: { type: 'string' },
+  'by-hand': { type: 'boolean' },
+} as const;
+
+export type CaValues = Values<typeof flags>;
+
+export const ca = command({
   usage: 'ca status|rotate|request|import|rekey [DIR]',
   text: [
     'The CA of a running mesh.',
@@ -56,23 +74,10 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery ca rotate examples/shop'],
-};
-
-const flags = {
-  ...targetOptions,
-  json: { type: 'boolean' },
-  at: { type: 'string' },
-  intermediate: { type: 'boolean' },
-  'own-root': { type: 'boolean' },
-  step: { type: 'string' },
-  force: { type: 'boolean' },
-  out: { type: 'string' },
-  replace: { type: 'boolean' },
-  chain: { type: 'string' },
-  root: { type: 'string' },
-  key: { type: 'string' },
-  'by-hand': { type: 'boolean' },
-} as const;
+  flags,
+  below: { rekey: async () => (await import('./ca-rekey.ts')).caRekey },
+  run,
+});
 
 const verbs = {
   command: 'ca',
@@ -84,39 +89,30 @@ const verbs = {
 export interface CaCall {
   readonly api: ApiClient;
   readonly dir: string;
-  readonly flags: Values;
+  readonly flags: CaValues;
   readonly terminal: Terminal;
 }
 
-export async function ca(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  if (args[0] === 'rekey') return (await import('./ca-rekey.ts')).caRekey(args.slice(1), terminal);
-  const parsed = parseArguments(args, flags, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { verb, dir } = subjectOf(parsed.positionals, verbs, usage);
-  const api = controlClient(parsed.values, dir);
-  const call: CaCall = { api, dir: dir ?? '.', flags: parsed.values, terminal };
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { verb, dir } = subjectOf(positionals, verbs);
+  const api = controlClient(values, dir);
+  const call: CaCall = { api, dir: dir ?? '.', flags: values, terminal };
   switch (verb) {
     case 'status':
-      return status(call, usage);
+      return status(call);
     case 'rotate':
-      return rotate(call, usage);
+      return rotate(call);
     case 'request':
       return requestCa(call);
     case 'import':
-      return importCa(call, usage);
+      return importCa(call);
   }
 }
 
-async function status(
-  { api, dir, flags, terminal }: CaCall,
-  help: typeof usage,
-): Promise<ExitCode> {
-  const at = momentOf(flags['at'], '--at', help);
+async function status({ api, dir, flags, terminal }: CaCall): Promise<ExitCode> {
+  const at = momentOf(flags.at, '--at');
   const reply = await api.get('/v1/ca', { query: at === undefined ? {} : { at } });
   const text = caText(reply, dir, at ?? systemClock.nowMs(), terminal);
-  terminal.out(flags['json'] === true ? JSON.stringify(reply) : text);
+  terminal.out(flags.json ? JSON.stringify(reply) : text);
   return reply.warnings.length > 0 ? 2 : 0;
 }

@@ -19,6 +19,9 @@ export const targetOptions = {
   'key-file': { type: 'string' },
 } as const;
 
+/** A command that asks only at times takes only some of them. */
+export type TargetValues = Partial<Values<typeof targetOptions>>;
+
 export const targetHelp: readonly HelpLine[] = [
   '',
   '  Without DIR, of a control plane on another machine (its --api-port):',
@@ -43,7 +46,7 @@ const variables = {
 } as const;
 
 /** The control plane that is asked: see `controlTarget`. */
-export function controlClient(values: Values, dir: string | undefined): ApiClient {
+export function controlClient(values: TargetValues, dir: string | undefined): ApiClient {
   const target = controlTarget(values, dir);
   const send = nodeTransport(target);
   const isLocal = typeof target === 'string';
@@ -83,17 +86,17 @@ async function saidWhenLate<Value>(call: Promise<Value>): Promise<Value> {
 
 /** The socket of the mesh in `dir`, or the API that flags or the environment name. A folder that was named goes first. */
 function controlTarget(
-  values: Values,
+  values: TargetValues,
   dir: string | undefined,
   env: NodeJS.ProcessEnv = process.env,
 ): ApiTarget {
   const said = (name: keyof typeof variables): string | undefined => {
     const flag = values[name];
-    if (typeof flag === 'string') return flag;
+    if (flag !== undefined) return flag;
     const variable = env[variables[name]];
     return variable === '' ? undefined : variable;
   };
-  const isLocal = dir !== undefined && values['api'] === undefined;
+  const isLocal = dir !== undefined && values.api === undefined;
   const api = isLocal ? undefined : said('api');
   if (api === undefined) return layoutOf(folderNamed(dir ?? '.'), env).controlSocket;
   if (dir !== undefined) throw mistake('DIR and --api both say where the control plane is');

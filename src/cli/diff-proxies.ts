@@ -5,7 +5,6 @@ import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
 import { fieldChanges } from '../explain/field-changes.ts';
 import { resourceJson } from '../explain/resource-json.ts';
 import type { ResourceChange, ResourceSide } from '../explain/revision-diff.ts';
-import type { Help } from './arguments.ts';
 import { changeText, count } from './diff-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
@@ -16,10 +15,10 @@ import type { Terminal } from './terminal.ts';
 export async function diffProxies(
   api: ApiClient,
   names: readonly [string, string],
-  more: { readonly json: boolean; readonly usage: Help; readonly terminal: Terminal },
+  more: { readonly json: boolean; readonly terminal: Terminal },
 ): Promise<ExitCode> {
-  const { json, usage, terminal } = more;
-  const [before, after] = [await side(api, names[0], usage), await side(api, names[1], usage)];
+  const { json, terminal } = more;
+  const [before, after] = [await side(api, names[0]), await side(api, names[1])];
   const found = await changesBetween(api, before, after);
   if (json) terminal.out(JSON.stringify(found));
   else if (found.length === 0) terminal.out('they run the same');
@@ -32,10 +31,10 @@ export async function diffProxies(
   return found.length === 0 ? 0 : 2;
 }
 
-async function side(api: ApiClient, text: string, usage: Help): Promise<ProxyReply> {
+async function side(api: ApiClient, text: string): Promise<ProxyReply> {
   const at = text.indexOf('@');
   if (at === -1) return proxyReply(api, text, undefined);
-  return proxyReply(api, text.slice(0, at), momentOf(text.slice(at + 1), 'the time', usage));
+  return proxyReply(api, text.slice(0, at), momentOf(text.slice(at + 1), 'the time'));
 }
 
 async function changesBetween(

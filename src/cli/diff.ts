@@ -1,14 +1,15 @@
 import { ChanceryError } from '../base/error.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
+import { usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { commitPair, diffCommits } from './diff-commits.ts';
 import { diffProxies } from './diff-proxies.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
-import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = { ...targetOptions, json: { type: 'boolean' } } as const;
+
+export const diff = command({
   usage: 'diff A B [DIR] [--json]',
   text: [
     'What differs, resource by resource and field by field, with the lines that are to blame on both sides.',
@@ -24,29 +25,24 @@ const usage: Help = {
     'chancery diff HEAD~1 HEAD examples/shop',
     'chancery diff "payments-v1@yesterday 14:02" payments-v1 examples/shop',
   ],
-};
+  flags,
+  run,
+});
 
-export async function diff(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const options = { ...targetOptions, json: { type: 'boolean' } } as const;
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [a, b, dir, ...more] = parsed.positionals;
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [a, b, dir, ...more] = positionals;
   if (a === undefined || b === undefined || more.length > 0) {
-    throw usageError('diff takes two commits, or two proxies with or without a time', usage);
+    throw usageError('diff takes two commits, or two proxies with or without a time');
   }
-  const json = parsed.values['json'] === true;
+  const json = values.json === true;
   const names = [a, b] as const;
-  const commits =
-    parsed.values['api'] === undefined ? await commitPair(dir ?? '.', names) : undefined;
+  const commits = values.api === undefined ? await commitPair(dir ?? '.', names) : undefined;
   if (commits !== undefined) {
     return whileWaiting(terminal, 'compiling both commits', diffCommits(commits, json, terminal));
   }
-  const api = controlClient(parsed.values, dir);
+  const api = controlClient(values, dir);
   try {
-    return await diffProxies(api, names, { json, usage, terminal });
+    return await diffProxies(api, names, { json, terminal });
   } catch (error) {
     throw asNeither(error, names);
   }

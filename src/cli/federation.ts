@@ -2,16 +2,23 @@ import { hostname } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { FederationReply } from '../client/gen/api.ts';
-import { type Help, parseArguments, subjectOf } from './arguments.ts';
+import { subjectOf } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  at: { type: 'string' },
+  host: { type: 'string' },
+} as const;
+
+export const federation = command({
   usage: 'federation list|show|refresh [DIR]',
   text: [
     'The trust domains that a running mesh federates with (`peers` in mesh.yaml).',
@@ -31,37 +38,28 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery federation refresh partner.test examples/shop'],
-};
+  flags,
+  run,
+});
 
 const verbs = {
   command: 'federation',
   verbs: { list: undefined, show: undefined, refresh: 'the trust domain of a peer' },
 } as const;
 
-export async function federation(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const options = {
-    ...targetOptions,
-    json: { type: 'boolean' },
-    at: { type: 'string' },
-    host: { type: 'string' },
-  } as const;
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { verb, name, dir } = subjectOf(parsed.positionals, verbs, usage);
-  const json = parsed.values['json'] === true;
-  const host = parsed.values['host'];
-  const at = momentOf(parsed.values['at'], '--at', usage);
-  const api = (): ApiClient => controlClient(parsed.values, dir);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { verb, name, dir } = subjectOf(positionals, verbs);
+  const json = values.json === true;
+  const host = values.host;
+  const at = momentOf(values.at, '--at');
+  const api = (): ApiClient => controlClient(values, dir);
   const known = (): Promise<FederationReply> =>
     api().get('/v1/federation', { query: at === undefined ? {} : { at } });
   switch (verb) {
     case 'list':
       return list((await known()).peers, { atMs: at, json }, terminal);
     case 'show':
-      return show(await known(), typeof host === 'string' ? host : hostname(), json, terminal);
+      return show(await known(), host ?? hostname(), json, terminal);
     case 'refresh':
       return refresh(api(), name, json, terminal);
   }

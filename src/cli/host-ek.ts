@@ -6,12 +6,18 @@ import { ChanceryError } from '../base/error.ts';
 import { fitted } from '../base/wrap.ts';
 import { ekHash, readTpmPublic } from '../identity/hosts/tpm-public.ts';
 import { parseHostName } from '../model/scalars.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpFor } from './help-text.ts';
+import { usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  json: { type: 'boolean' },
+  tcti: { type: 'string' },
+  name: { type: 'string' },
+} as const;
+
+export const hostEk = command({
   usage: 'host ek [--tcti TCTI] [--name NAME] [--json]',
   text: [
     'Prints the hash of the endorsement key of the TPM of this machine, and the lines of mesh.yaml that admit it.',
@@ -23,24 +29,17 @@ const usage: Help = {
     ['--name NAME', 'the name of the host; else the name of this machine'],
   ],
   examples: ['chancery host ek --name web-1'],
-};
+  flags,
+  run,
+});
 
 /** `chancery host ek`, without these two words. */
-export async function hostEk(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(
-    args,
-    { json: { type: 'boolean' }, tcti: { type: 'string' }, name: { type: 'string' } },
-    usage,
-  );
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  if (parsed.positionals.length > 0) throw usageError('host ek takes no more words', usage);
-  const { tcti, name, json } = parsed.values;
-  const host = parseHostName(typeof name === 'string' ? name : hostname().toLowerCase());
-  if (!host.ok) throw usageError(`${host.error}; take --name`, usage);
-  const found = await lookAtTpm(typeof tcti === 'string' ? tcti : undefined);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  if (positionals.length > 0) throw usageError('host ek takes no more words');
+  const { tcti, name, json } = values;
+  const host = parseHostName(name ?? hostname().toLowerCase());
+  if (!host.ok) throw usageError(`${host.error}; take --name`);
+  const found = await lookAtTpm(tcti);
   terminal.out(json === true ? JSON.stringify(found) : ekText(host.value, found, terminal));
   return 0;
 }

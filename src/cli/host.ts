@@ -6,24 +6,28 @@ import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import { callApi } from '../serve/api/client.ts';
 import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
-import {
-  type Help,
-  parseArguments,
-  secondsOf,
-  subjectOf,
-  usageError,
-  type Values,
-} from './arguments.ts';
+import { secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { folderNamed } from './folder.ts';
-import { helpFor } from './help-text.ts';
-import { hostEk } from './host-ek.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  at: { type: 'string' },
+  ttl: { type: 'string' },
+  replace: { type: 'boolean' },
+  reason: { type: 'string' },
+  state: { type: 'string' },
+} as const;
+
+type HostValues = Values<typeof flags>;
+
+export const host = command({
   usage: 'host list|show|token|ban|evict|health|ek [NAME] [DIR]',
   text: [
     'The machines of a running mesh, and how they come into it.',
@@ -60,24 +64,17 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery host token web-1 /srv/intent --ttl 30m'],
-};
-
-const options = {
-  ...targetOptions,
-  json: { type: 'boolean' },
-  at: { type: 'string' },
-  ttl: { type: 'string' },
-  replace: { type: 'boolean' },
-  reason: { type: 'string' },
-  state: { type: 'string' },
-} as const;
+  flags,
+  below: { ek: async () => (await import('./host-ek.ts')).hostEk },
+  run,
+});
 
 interface Call {
   readonly api: ApiClient;
   readonly name: string;
   /** Undefined: as it is now. */
   readonly at: number | undefined;
-  readonly values: Values;
+  readonly values: HostValues;
   readonly terminal: Terminal;
 }
 
@@ -91,18 +88,10 @@ const verbs = {
   also: ['ek'],
 } as const;
 
-export async function host(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  // It has flags of its own, and no folder.
-  if (args[0] === 'ek') return hostEk(args.slice(1), terminal);
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { values } = parsed;
-  const { verb, name, dir } = subjectOf(parsed.positionals, verbs, usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { verb, name, dir } = subjectOf(positionals, verbs);
   if (verb === 'health') return health(dir ?? '.', values, terminal);
-  const at = momentOf(values['at'], '--at', usage);
+  const at = momentOf(values.at, '--at');
   const call = { api: controlClient(values, dir), name, at, values, terminal };
   switch (verb) {
     case 'list':
@@ -120,7 +109,7 @@ export async function host(args: readonly string[], terminal: Terminal): Promise
 async function list({ api, at, values, terminal }: Call): Promise<ExitCode> {
   const reply = await api.get('/v1/hosts', { query: at === undefined ? {} : { at } });
   const nowMs = at ?? systemClock.nowMs();
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : hostsText(reply, nowMs, terminal));
+  terminal.out(values.json ? JSON.stringify(reply) : hostsText(reply, nowMs, terminal));
   return reply.hosts.every((one) => isWell(one, nowMs)) ? 0 : 2;
 }
 
@@ -131,7 +120,7 @@ async function show({ api, name, at, values, terminal }: Call): Promise<ExitCode
   if (found === undefined) throw new Error('the control plane left the host out');
   const nowMs = at ?? systemClock.nowMs();
   const text = hostText(found, { nowMs, isPast: at !== undefined }, terminal);
-  terminal.out(values['json'] === true ? JSON.stringify(found) : text);
+  terminal.out(values.json ? JSON.stringify(found) : text);
   return isWell(found, nowMs) ? 0 : 2;
 }
 
@@ -139,35 +128,33 @@ async function step(
   { api, name, values, terminal }: Call,
   verb: 'ban' | 'evict',
 ): Promise<ExitCode> {
-  const reason = values['reason'];
+  const { reason } = values;
   if (verb === 'ban' && reason === undefined) {
-    throw usageError('a ban needs its --reason: whoever looks at it at night will ask', usage);
+    throw usageError('a ban needs its --reason: whoever looks at it at night will ask');
   }
-  const body = { by: userInfo().username, reason: String(reason ?? '') };
+  const body = { by: userInfo().username, reason: reason ?? '' };
   const reply = await api.post(`/v1/hosts/{name}/${verb}`, { path: { name }, body });
   const said = {
     ban: `banned: ${name} is cut off; chancery host evict ${name} lifts it`,
     evict: `evicted: ${name} has to prove itself anew`,
   };
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : said[verb]);
+  terminal.out(values.json ? JSON.stringify(reply) : said[verb]);
   return 0;
 }
 
 /** Asked of the agent itself, so that it answers also when the control plane is away. */
-async function health(dir: string, values: Values, terminal: Terminal): Promise<ExitCode> {
+async function health(dir: string, values: HostValues, terminal: Terminal): Promise<ExitCode> {
   const { state } = values;
   const socket =
-    typeof state === 'string'
-      ? join(state, 'agent.sock')
-      : layoutOf(folderNamed(dir), process.env).agentSocket;
+    state === undefined
+      ? layoutOf(folderNamed(dir), process.env).agentSocket
+      : join(state, 'agent.sock');
   const asked = callApi(socket, { method: 'GET', path: paths.agentHealth });
   const reply = (await asked.catch((error: unknown) => {
     throw agentIsAway(error, socket);
   })) as AgentHealthReply;
   const nowMs = systemClock.nowMs();
-  terminal.out(
-    values['json'] === true ? JSON.stringify(reply) : healthText(reply, nowMs, terminal),
-  );
+  terminal.out(values.json ? JSON.stringify(reply) : healthText(reply, nowMs, terminal));
   return reply.canRenew ? 0 : 2;
 }
 
@@ -185,11 +172,11 @@ const ttlUnlessSaid = '1h';
 async function token({ api, name, values, terminal }: Call): Promise<ExitCode> {
   const body = {
     host: name,
-    ttlSeconds: secondsOf('--ttl', String(values['ttl'] ?? ttlUnlessSaid), usage),
-    replaces: values['replace'] === true,
+    ttlSeconds: secondsOf('--ttl', values.ttl ?? ttlUnlessSaid),
+    replaces: values.replace === true,
     by: userInfo().username,
   };
   const reply = await api.post('/v1/join-tokens', { body });
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : tokenText(name, reply, terminal));
+  terminal.out(values.json ? JSON.stringify(reply) : tokenText(name, reply, terminal));
   return 0;
 }

@@ -10,14 +10,20 @@ import type { IdentityEntry } from '../identity/entry.ts';
 import { type EntryMatch, insteadOf, matchEntries } from '../identity/match-entry.ts';
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
 
-import { type Help, parseArguments, subjectOf, usageError, type Values } from './arguments.ts';
-import { helpFor } from './help-text.ts';
-import { intentAt } from './intent-at.ts';
+import { subjectOf, usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
+import { type IntentAtValues, intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  json: { type: 'boolean' },
+  pid: { type: 'string' },
+  at: { type: 'string' },
+} as const;
+
+export const identity = command({
   usage: 'identity list|explain [DIR]',
   text: [
     'Who is who on a host.',
@@ -36,34 +42,27 @@ const usage: Help = {
     'Each takes --json.',
   ],
   examples: ['chancery identity explain --pid 4711 examples/shop'],
-};
+  flags,
+  run,
+});
 
 const verbs = { command: 'identity', verbs: { list: undefined, explain: undefined } } as const;
 
-export async function identity(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(
-    args,
-    { json: { type: 'boolean' }, pid: { type: 'string' }, at: { type: 'string' } },
-    usage,
-  );
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { verb, dir = '.' } = subjectOf(parsed.positionals, verbs, usage);
-  const json = parsed.values['json'] === true;
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { verb, dir = '.' } = subjectOf(positionals, verbs);
+  const json = values.json === true;
   const entries =
-    parsed.values['at'] === undefined
+    values.at === undefined
       ? await entriesOf(dir, terminal)
-      : await entriesAt(dir, parsed.values, terminal);
+      : await entriesAt(dir, values, terminal);
   if (entries === undefined) return 1;
   switch (verb) {
     case 'list':
       terminal.out(json ? JSON.stringify(entries) : listText(entries, terminal));
       return 0;
     case 'explain': {
-      const pid = Number(parsed.values['pid']);
-      if (!Number.isInteger(pid) || pid <= 0) throw usageError('--pid is a process number', usage);
+      const pid = Number(values.pid);
+      if (!Number.isInteger(pid) || pid <= 0) throw usageError('--pid is a process number');
       return explain(pid, entries, json, terminal);
     }
   }
@@ -88,10 +87,10 @@ async function entriesOf(
 
 async function entriesAt(
   dir: string,
-  values: Values,
+  values: IntentAtValues,
   terminal: Terminal,
 ): Promise<readonly IdentityEntry[] | undefined> {
-  const state = await intentAt({ dir, values, help: usage }, terminal);
+  const state = await intentAt({ dir, values }, terminal);
   return state && identityEntries(state.intent);
 }
 

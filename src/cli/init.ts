@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChanceryError } from '../base/error.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
-import { commandText, helpFor } from './help-text.ts';
+import { usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
+import { commandText } from './help-text.ts';
 import type { ExitCode } from './main.ts';
-import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = { json: { type: 'boolean' } } as const;
+
+export const init = command({
   usage: 'init DIR [--json]',
   text: [
     'Writes a small intent folder to start from: a mesh of two services. Nothing that exists is overwritten.',
@@ -14,7 +16,9 @@ const usage: Help = {
   examples: [
     'chancery init my-mesh && cd my-mesh && git init && git add . && git commit -m "a mesh"',
   ],
-};
+  flags,
+  run,
+});
 
 const files: Readonly<Record<string, string>> = {
   'mesh.yaml': `mesh: hello
@@ -42,14 +46,9 @@ run: python3 -m http.server 8080 --bind 127.0.0.1
 `,
 };
 
-export async function init(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [dir, ...more] = parsed.positionals;
-  if (dir === undefined || more.length > 0) throw usageError('init takes one folder', usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [dir, ...more] = positionals;
+  if (dir === undefined || more.length > 0) throw usageError('init takes one folder');
   const taken = Object.keys(files).filter((file) => existsSync(join(dir, file)));
   if (taken.length > 0) {
     throw new ChanceryError({
@@ -68,7 +67,7 @@ export async function init(args: readonly string[], terminal: Terminal): Promise
     `git init ${dir} && git -C ${dir} add . && git -C ${dir} commit -m "a mesh"`,
     `chancery up ${dir}`,
   ];
-  if (parsed.values['json'] === true) terminal.out(JSON.stringify({ dir, files: written, next }));
+  if (values.json) terminal.out(JSON.stringify({ dir, files: written, next }));
   else terminal.out(writtenText(written, next, terminal.width));
   return 0;
 }

@@ -13,9 +13,9 @@ import { readWorkingTree } from '../git/working-tree.ts';
 import type { Intent } from '../model/types.ts';
 import type { IntentReply } from '../serve/api/wire-intent.ts';
 import type { HelpLine } from './arguments.ts';
-import { type Help, usageError, type Values } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
-import { controlClient } from './control-target.ts';
+import { controlClient, type TargetValues } from './control-target.ts';
 import { folderNamed } from './folder.ts';
 import { parseMoment } from './moment.ts';
 import { repositoryFor } from './repository-for.ts';
@@ -41,6 +41,8 @@ export const intentAtHelp: readonly HelpLine[] = [
 
 export const intentAtOptions = { at: { type: 'string' }, dev: { type: 'boolean' } } as const;
 
+export type IntentAtValues = TargetValues & Partial<Values<typeof intentAtOptions>>;
+
 interface Found {
   readonly files: ReadonlyMap<string, string>;
   readonly commit: string;
@@ -52,8 +54,7 @@ interface Found {
 
 interface Asked {
   readonly dir: string | undefined;
-  readonly values: Values;
-  readonly help: Help;
+  readonly values: IntentAtValues;
   /** What the state is of, as it was typed; `--at` when left out. */
   readonly name?: string;
 }
@@ -93,15 +94,15 @@ function whereOf({ where, grants = [] }: Found): string {
 }
 
 async function find(given: Asked): Promise<Found> {
-  const { dir, values, help } = given;
-  const at = values['at'];
-  if (values['dev'] === true) {
-    if (at !== undefined) throw usageError('--dev is now: it does not go with --at', help);
+  const { dir, values } = given;
+  const at = values.at;
+  if (values.dev) {
+    if (at !== undefined) throw usageError('--dev is now: it does not go with --at');
     return workingFiles(dir ?? '.');
   }
-  const repository = values['api'] === undefined ? await repositoryIn(dir ?? '.') : undefined;
-  if (typeof at === 'string') return findAt(at, repository, given);
-  if (values['api'] !== undefined || process.env['CHANCERY_API'] || meshRunsIn(dir ?? '.')) {
+  const repository = values.api === undefined ? await repositoryIn(dir ?? '.') : undefined;
+  if (at !== undefined) return findAt(at, repository, given);
+  if (values.api !== undefined || process.env['CHANCERY_API'] || meshRunsIn(dir ?? '.')) {
     return ofReply(await running(controlClient(values, dir), repository), 'which runs');
   }
   return repository === undefined
@@ -127,14 +128,14 @@ async function running(api: ApiClient, repository: Repository | undefined): Prom
 async function findAt(
   at: string,
   repository: Repository | undefined,
-  { dir, values, help, name = '--at' }: Asked,
+  { dir, values, name = '--at' }: Asked,
 ): Promise<Found> {
   const resolved = await repository?.resolve(at);
   const commit = resolved?.ok ? resolved.value : undefined;
   if (repository !== undefined && commit !== undefined) return ofCommit(repository, commit, at);
   const moment = parseMoment(at, systemClock.nowMs());
   if (!moment.ok) {
-    throw usageError(`${name}: "${at}" is no commit of the repository, and ${moment.error}`, help);
+    throw usageError(`${name}: "${at}" is no commit of the repository, and ${moment.error}`);
   }
   const reply = await controlClient(values, dir).get('/v1/intent', { query: { at: moment.value } });
   return ofReply(reply, `which ran at ${at}`);

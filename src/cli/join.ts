@@ -18,7 +18,7 @@ import { tpmSealer } from '../agent/tpm-seal.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import type { HelpLine } from './arguments.ts';
-import { type Help, usageError, type Values } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
 import { serviceLog } from './service-log.ts';
 import { untilSignal } from './signals.ts';
 
@@ -37,6 +37,8 @@ export const joinFlags = {
   'seal-with': { type: 'string' },
   'log-allows': { type: 'string' },
 } as const;
+
+export type JoinValues = Values<typeof joinFlags>;
 
 export const proofHelp: readonly HelpLine[] = [
   [
@@ -73,8 +75,7 @@ export const keepHelp: readonly HelpLine[] = [
 
 /** Runs what joins until SIGTERM. */
 export async function runJoined(
-  values: Values,
-  usage: Help,
+  values: JoinValues,
   how: {
     readonly component: 'agent' | 'authz';
     readonly stateUnlessSaid: string;
@@ -84,9 +85,9 @@ export async function runJoined(
   },
 ): Promise<void> {
   const { env } = process;
-  const only = sealKindOf(values['seal-with'] ?? env['CHANCERY_SEAL_WITH'], usage);
-  const allowRate = shareOf(values['log-allows'] ?? env['CHANCERY_LOG_ALLOWS'], usage);
-  const hostFile = hostFileOf(values, usage, how);
+  const only = sealKindOf(values['seal-with'] ?? env['CHANCERY_SEAL_WITH']);
+  const allowRate = shareOf(values['log-allows'] ?? env['CHANCERY_LOG_ALLOWS']);
+  const hostFile = hostFileOf(values, how);
   const log = serviceLog(how.component);
   const random = systemRandom;
   const proof = proofIn(hostFile);
@@ -115,8 +116,7 @@ function sealerOf(
 
 /** The file that was named, or one that says what the flags say. */
 function hostFileOf(
-  values: Values,
-  usage: Help,
+  values: JoinValues,
   how: {
     readonly component: string;
     readonly stateUnlessSaid: string;
@@ -124,25 +124,23 @@ function hostFileOf(
   },
 ): string {
   const named = values['host-file'];
-  const server = values['server'];
-  if (typeof named === 'string') {
-    if (server !== undefined) throw usageError('--host-file says all; --server is in it', usage);
+  const { server, root: rootSha256 } = values;
+  if (named !== undefined) {
+    if (server !== undefined) throw usageError('--host-file says all; --server is in it');
     // Looked at before anything is kept beside it: a slip must not leave a key in somebody's folder.
-    if (!isHostFile(named)) throw usageError(`"${named}" is no file that says a host`, usage);
+    if (!isHostFile(named)) throw usageError(`"${named}" is no file that says a host`);
     return named;
   }
-  if (!Array.isArray(server))
-    throw usageError(`${how.component} needs --server or --host-file`, usage);
-  const servers = server.map((text: string) => serverOf(text, usage));
-  const rootSha256 = values['root'];
-  if (!Array.isArray(rootSha256) || !rootSha256.every((hash) => /^[0-9a-f]{64}$/.test(hash))) {
-    throw usageError('--root is the SHA-256 of a root, 64 hex digits', usage);
+  if (server === undefined) throw usageError(`${how.component} needs --server or --host-file`);
+  const servers = server.map(serverOf);
+  if (rootSha256?.every((hash) => /^[0-9a-f]{64}$/.test(hash)) !== true) {
+    throw usageError('--root is the SHA-256 of a root, 64 hex digits');
   }
-  const state = resolve(String(values['state'] ?? how.stateUnlessSaid));
+  const state = resolve(values.state ?? how.stateUnlessSaid);
   mkdirSync(join(state, 'logs'), { recursive: true, mode: 0o700 });
   chmodSync(state, 0o700);
   const file: HostFile = {
-    control: { servers, proof: proofOf(values, usage, how.component), rootSha256 },
+    control: { servers, proof: proofOf(values, how.component), rootSha256 },
     agentSocket: join(state, 'agent.sock'),
     ...(how.workloadSocket === undefined ? {} : { workloadSocket: resolve(how.workloadSocket) }),
     workloads: [],
@@ -152,49 +150,48 @@ function hostFileOf(
   return path;
 }
 
-function serverOf(text: string, usage: Help): ServerAddress {
+function serverOf(text: string): ServerAddress {
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined) throw usageError('--server is HOST:PORT', usage);
+  if (host === undefined) throw usageError('--server is HOST:PORT');
   return { host, port: Number(port) };
 }
 
-function sealKindOf(text: Values[string], usage: Help): HostKeyKind | undefined {
+function sealKindOf(text: string | undefined): HostKeyKind | undefined {
   if (text === undefined) return undefined;
   const kind = hostKeyKinds.find((one) => one === text);
-  if (kind === undefined)
-    throw usageError(`--seal-with is one of ${hostKeyKinds.join(', ')}`, usage);
+  if (kind === undefined) throw usageError(`--seal-with is one of ${hostKeyKinds.join(', ')}`);
   return kind;
 }
 
-function shareOf(text: Values[string] = '1', usage: Help): number {
-  const share = typeof text === 'string' && text.trim() !== '' ? Number(text) : Number.NaN;
+function shareOf(text = '1'): number {
+  const share = text.trim() !== '' ? Number(text) : Number.NaN;
   if (share >= 0 && share <= 1) return share;
-  throw usageError('--log-allows is a share from 0 to 1, such as 0.1', usage);
+  throw usageError('--log-allows is a share from 0 to 1, such as 0.1');
 }
 
-function proofOf(values: Values, usage: Help, component: string): ProofConfig {
-  const path = (flag: string): string | undefined => {
-    const value = values[flag];
-    return typeof value === 'string' ? resolve(value) : undefined;
-  };
-  const tokenFile = path('join-token-file');
-  const [certificatePath, keyPath] = [path('host-cert'), path('host-key')];
+function proofOf(values: JoinValues, component: string): ProofConfig {
+  const tokenFile = absolute(values['join-token-file']);
+  const certificatePath = absolute(values['host-cert']);
+  const keyPath = absolute(values['host-key']);
   const proofs: readonly ProofConfig[] = [
     ...(tokenFile === undefined ? [] : [{ kind: 'join_token' as const, tokenFile }]),
     ...(certificatePath === undefined || keyPath === undefined
       ? []
       : [{ kind: 'x509pop' as const, certificatePath, keyPath }]),
-    ...(values['tpm'] === true ? [tpmProof(values['tcti'])] : []),
-    ...(values['aws-iid'] === true ? [{ kind: 'aws_iid' as const }] : []),
+    ...(values.tpm ? [tpmProof(values.tcti)] : []),
+    ...(values['aws-iid'] ? [{ kind: 'aws_iid' as const }] : []),
   ];
   const [proof, ...others] = proofs;
   if (proof !== undefined && others.length === 0) return proof;
   throw usageError(
     `${component} needs one PROOF: --join-token-file, --host-cert and --host-key, --tpm, or --aws-iid`,
-    usage,
   );
 }
 
-function tpmProof(tcti: Values[string]): ProofConfig {
-  return typeof tcti === 'string' ? { kind: 'tpm', tcti } : { kind: 'tpm' };
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path);
+}
+
+function tpmProof(tcti: string | undefined): ProofConfig {
+  return tcti === undefined ? { kind: 'tpm' } : { kind: 'tpm', tcti };
 }

@@ -2,15 +2,28 @@ import { ChanceryError } from '../base/error.ts';
 import { isLedgerKind, ledgerKinds } from '../base/ledger.ts';
 import { nearestName } from '../base/nearest.ts';
 import { timeText } from '../base/time-text.ts';
-import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import { logText } from './log-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
-import { paint, type Terminal } from './terminal.ts';
+import { paint } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  kind: { type: 'string', multiple: true },
+  subject: { type: 'string' },
+  by: { type: 'string' },
+  since: { type: 'string' },
+  at: { type: 'string' },
+  limit: { type: 'string' },
+} as const;
+
+type LogValues = Values<typeof flags>;
+
+export const log = command({
   usage:
     'log [DIR] [--kind K] [--subject S] [--by WHO] [--since TIME] [--at TIME] [--limit N] [--json]',
   text: [
@@ -23,34 +36,20 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery log examples/shop --subject payments-v1 --since "1h ago"'],
-};
+  flags,
+  run,
+});
 
 const limitUnlessSaid = '50';
 const linesMax = 1_000;
 
-export async function log(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const text = { type: 'string' } as const;
-  const flags = { json: { type: 'boolean' }, kind: { ...text, multiple: true } } as const;
-  const options = {
-    ...targetOptions,
-    ...flags,
-    subject: text,
-    by: text,
-    since: text,
-    at: text,
-    limit: text,
-  };
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [dir, ...more] = parsed.positionals;
-  if (more.length > 0) throw usageError('log takes one folder', usage);
-  const query = queryOf(parsed.values);
-  const { entries, next } = await controlClient(parsed.values, dir).get('/v1/ledger', { query });
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [dir, ...more] = positionals;
+  if (more.length > 0) throw usageError('log takes one folder');
+  const query = queryOf(values);
+  const { entries, next } = await controlClient(values, dir).get('/v1/ledger', { query });
   const oldestFirst = entries.toReversed();
-  if (parsed.values['json'] === true) {
+  if (values.json) {
     for (const one of oldestFirst) terminal.out(JSON.stringify(one));
     return 0;
   }
@@ -62,27 +61,26 @@ export async function log(args: readonly string[], terminal: Terminal): Promise<
   return 0;
 }
 
-function queryOf(values: Values) {
-  const limit = Number(values['limit'] ?? limitUnlessSaid);
+function queryOf(values: LogValues) {
+  const limit = Number(values.limit ?? limitUnlessSaid);
   if (!Number.isInteger(limit) || limit < 1 || limit > linesMax) {
-    throw usageError(`--limit is a number from 1 to ${linesMax}`, usage);
+    throw usageError(`--limit is a number from 1 to ${linesMax}`);
   }
   const { kind, subject, by } = values;
-  const since = momentOf(values['since'], '--since', usage);
-  const until = momentOf(values['at'], '--at', usage);
+  const since = momentOf(values.since, '--since');
+  const until = momentOf(values.at, '--at');
   return {
     limit,
-    ...(kind === undefined ? {} : { kind: [kind].flat().map(kindOf) }),
-    ...(typeof subject === 'string' ? { subject } : {}),
-    ...(typeof by === 'string' ? { by } : {}),
+    ...(kind === undefined ? {} : { kind: kind.map(kindOf) }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(by === undefined ? {} : { by }),
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
   };
 }
 
 /** A word that no entry has would find nothing, and nobody would see why. */
-function kindOf(word: unknown): string {
-  const kind = String(word);
+function kindOf(kind: string): string {
   if (isLedgerKind(kind)) return kind;
   const nearest = nearestName(kind, Object.keys(ledgerKinds));
   throw new ChanceryError({

@@ -9,6 +9,7 @@ import { usageError } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { count } from './diff-text.ts';
 import type { ExitCode } from './main.ts';
+import type { PolicyCall } from './policy.ts';
 import { policyMarkdown } from './policy-markdown.ts';
 import {
   dayMs,
@@ -17,7 +18,7 @@ import {
   type Recorded,
   recordedFlows,
 } from './policy-sides.ts';
-import { agoText, answerText, cellText, issuerText, type PolicyCall } from './policy-text.ts';
+import { agoText, answerText, cellText, issuerText } from './policy-text.ts';
 import { prose, spare, table } from './table.ts';
 import { type Hue, paint, type Terminal } from './terminal.ts';
 
@@ -28,14 +29,14 @@ export interface DiffFound {
   readonly flows: readonly FlowVerdict[];
 }
 
-export async function policyDiff({ words, values, help, terminal }: PolicyCall): Promise<ExitCode> {
+export async function policyDiff({ words, values, terminal }: PolicyCall): Promise<ExitCode> {
   const { format, json } = values;
   if (format !== undefined && format !== 'markdown' && format !== 'text') {
-    throw usageError('--format is text or markdown', help);
+    throw usageError('--format is text or markdown');
   }
-  const sides = await policySides(words, values, help, terminal);
+  const sides = await policySides(words, values, terminal);
   if (sides === undefined) return 1;
-  const recorded = await recordedFlows({ dir: sides.dir, values, help });
+  const recorded = await recordedFlows({ dir: sides.dir, values });
   const [before, after] = [sides.before, sides.after].map(({ intent }) => policyDocument(intent));
   if (before === undefined || after === undefined) throw new Error('two sides');
   const found: DiffFound = {

@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ServiceFlows } from '../policy/flow.ts';
-import type { Help, Values } from './arguments.ts';
 import { usageError } from './arguments.ts';
-import { controlClient } from './control-target.ts';
-import { type IntentAt, intentOfFiles, meshRunsIn } from './intent-at.ts';
+import { controlClient, type TargetValues } from './control-target.ts';
+import { type IntentAt, type IntentAtValues, intentOfFiles, meshRunsIn } from './intent-at.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -19,17 +18,14 @@ export interface Recorded {
   readonly sinceMs: number;
 }
 
+type RecordedValues = TargetValues & { readonly since: string | undefined };
+
 export async function recordedFlows(
-  {
-    dir,
-    values,
-    help,
-  }: { readonly dir: string | undefined; readonly values: Values; readonly help: Help },
+  { dir, values }: { readonly dir: string | undefined; readonly values: RecordedValues },
   service?: string,
 ): Promise<Recorded> {
-  const sinceMs =
-    momentOf(values['since'], '--since', help) ?? systemClock.nowMs() - sinceUnlessSaidMs;
-  if (values['api'] === undefined && !process.env['CHANCERY_API'] && !meshRunsIn(dir ?? '.')) {
+  const sinceMs = momentOf(values.since, '--since') ?? systemClock.nowMs() - sinceUnlessSaidMs;
+  if (values.api === undefined && !process.env['CHANCERY_API'] && !meshRunsIn(dir ?? '.')) {
     return { flows: undefined, why: 'no mesh runs here', sinceMs };
   }
   const query = { since: Math.floor(sinceMs), ...(service === undefined ? {} : { service }) };
@@ -52,13 +48,12 @@ export interface PolicySides {
 /** `A..B [DIR]`, `A B [DIR]`, or `B [DIR]` against what runs. Undefined: one of them does not hold, and why was said. */
 export async function policySides(
   words: readonly string[],
-  values: Values,
-  help: Help,
+  values: IntentAtValues,
   terminal: Terminal,
 ): Promise<PolicySides | undefined> {
-  const { a, b, dir } = namesIn(words, help);
+  const { a, b, dir } = namesIn(words);
   const side = (at: string | undefined): Promise<IntentAt | undefined> => {
-    const given = { dir, help, name: 'policy diff' };
+    const given = { dir, name: 'policy diff' };
     return intentOfFiles(
       { ...given, values: at === undefined ? values : { ...values, at } },
       terminal,
@@ -69,21 +64,18 @@ export async function policySides(
   return before && after && { before, after, dir };
 }
 
-function namesIn(words: readonly string[], help: Help) {
+function namesIn(words: readonly string[]) {
   const [first, second, third, ...more] = words;
-  if (first === undefined) throw usageError('policy diff takes two commits, or one', help);
+  if (first === undefined) throw usageError('policy diff takes two commits, or one');
   if (first.includes('...')) {
-    throw usageError(
-      'policy diff takes A..B: what changes from A to B, whatever they come from',
-      help,
-    );
+    throw usageError('policy diff takes A..B: what changes from A to B, whatever they come from');
   }
   const range = /^(.*?)\.\.(.*)$/.exec(first);
   if (range !== null) {
-    if (third !== undefined) throw usageError('A..B is followed by one folder', help);
+    if (third !== undefined) throw usageError('A..B is followed by one folder');
     return { a: range[1] || 'HEAD', b: range[2] || 'HEAD', dir: second };
   }
-  if (more.length > 0) throw usageError('policy diff takes two commits and a folder', help);
+  if (more.length > 0) throw usageError('policy diff takes two commits and a folder');
   const isDir = second !== undefined && third === undefined && existsSync(second);
   return second === undefined || isDir
     ? { a: undefined, b: first, dir: second }

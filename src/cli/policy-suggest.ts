@@ -15,21 +15,21 @@ import { shortCommit } from './commit-text.ts';
 import { count, namesText } from './diff-text.ts';
 import { type IntentAt, intentOfFiles } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
+import type { PolicyCall } from './policy.ts';
 import { recordedFlows } from './policy-sides.ts';
-import type { PolicyCall } from './policy-text.ts';
 import { noTraffic } from './policy-unused.ts';
 import { repositoryFor } from './repository-for.ts';
 
 export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
-  const { words, values, help, terminal } = call;
+  const { words, values, terminal } = call;
   const [name, dir, ...more] = words;
   if (name === undefined || more.length > 0) {
-    throw usageError('policy suggest takes a service and a folder', help);
+    throw usageError('policy suggest takes a service and a folder');
   }
-  const state = await intentOfFiles({ dir, values, help }, terminal);
+  const state = await intentOfFiles({ dir, values }, terminal);
   if (state === undefined) return 1;
   const service = serviceOf(state, name);
-  const recorded = await recordedFlows({ dir, values, help }, name);
+  const recorded = await recordedFlows({ dir, values }, name);
   const told = recorded.flows?.find((one) => one.service === name);
   if (told === undefined) {
     throw noTraffic(recorded.why || `no proxy of ${name} has told of its requests`);
@@ -39,16 +39,16 @@ export async function policySuggest(call: PolicyCall): Promise<ExitCode> {
   const flows = told.flows.filter(mayComeIn(policyDocument(state.intent), name));
   const found = suggestRules(service, trustDomain, { flows, tests });
   const text = suggestedText(state.files, service, found);
-  const branch = values['branch'];
+  const { branch } = values;
   const commit =
-    typeof branch === 'string'
-      ? await onBranch(call, {
+    branch === undefined
+      ? undefined
+      : await onBranch({
           ...{ state, dir, service, found, text, branch },
           isPartial: told.isPartial,
-        })
-      : undefined;
+        });
   const { requests, kept, dropped } = found;
-  if (values['json'] === true) {
+  if (values.json) {
     const ids = (rules: readonly Rule[]) => rules.map(({ id }) => id);
     const rules = found.rules.map(({ from, to, of }) => ({ from, to, of: of?.id }));
     const { isPartial } = told;
@@ -166,16 +166,21 @@ interface OnBranch {
   readonly branch: string;
 }
 
-async function onBranch(
-  { help }: PolicyCall,
-  { state, dir, service, found, isPartial, text, branch }: OnBranch,
-): Promise<string> {
+async function onBranch({
+  state,
+  dir,
+  service,
+  found,
+  isPartial,
+  text,
+  branch,
+}: OnBranch): Promise<string> {
   const opened = await repositoryFor(dir);
   if (!opened.ok) throw new ChanceryError(opened.error);
   const base = await opened.value.resolve(state.commit);
   if (!base.ok) throw new ChanceryError(base.error);
   if (base.value === undefined) {
-    throw usageError(`the repository does not hold ${shortCommit(state.commit)}, which runs`, help);
+    throw usageError(`the repository does not hold ${shortCommit(state.commit)}, which runs`);
   }
   const subject = `Let in to ${service.name} what was seen, and no more`;
   const message = `${subject}\n\n${summary(found, isPartial)}\n`;

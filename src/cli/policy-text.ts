@@ -3,16 +3,6 @@ import type { IssuerChange } from '../explain/issuer-changes.ts';
 import type { Region } from '../explain/path-space.ts';
 import type { NamedCondition, SpaceAnswer, Who } from '../explain/policy-answer.ts';
 import type { SpaceCell } from '../explain/policy-space.ts';
-import type { Help, Values } from './arguments.ts';
-import type { Terminal } from './terminal.ts';
-
-/** What a verb of `policy` was called with. */
-export interface PolicyCall {
-  readonly words: readonly string[];
-  readonly values: Values;
-  readonly help: Help;
-  readonly terminal: Terminal;
-}
 
 export function agoText(agoMs: number): string {
   const seconds = Math.max(0, Math.round(agoMs / 1_000));

@@ -8,24 +8,25 @@ import { usageError } from './arguments.ts';
 import { count } from './diff-text.ts';
 import { intentOfFiles } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
+import type { PolicyCall } from './policy.ts';
 import { recordedFlows } from './policy-sides.ts';
-import { agoText, type PolicyCall } from './policy-text.ts';
+import { agoText } from './policy-text.ts';
 import { prose, table } from './table.ts';
 import { paint } from './terminal.ts';
 
 export async function policyUnused(call: PolicyCall): Promise<ExitCode> {
-  const { words, values, help, terminal } = call;
+  const { words, values, terminal } = call;
   const [dir, ...more] = words;
-  if (more.length > 0) throw usageError('policy unused takes one folder', help);
-  const recorded = await recordedFlows({ dir, values, help });
+  if (more.length > 0) throw usageError('policy unused takes one folder');
+  const recorded = await recordedFlows({ dir, values });
   if (recorded.flows === undefined) throw noTraffic(recorded.why);
-  const state = await intentOfFiles({ dir, values, help }, terminal);
+  const state = await intentOfFiles({ dir, values }, terminal);
   if (state === undefined) return 1;
   const all = ruleStandings(state.intent, recorded.flows, recorded.sinceMs);
   const unused = all.filter(({ standing }) => standing.kind === 'unused');
   const open = all.filter(({ standing }) => standing.kind === 'cannot be told');
   const code = unused.length > 0 ? 2 : open.length > 0 ? 1 : 0;
-  if (values['json'] === true) {
+  if (values.json) {
     const { commit } = state;
     const rules = all.map(({ service, rule, standing }) => {
       const { id, effect, at } = rule;

@@ -1,13 +1,28 @@
-import { type Help, parseArguments, usageError } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { policyDiff } from './policy-diff.ts';
 import { policySuggest } from './policy-suggest.ts';
 import { policyUnused } from './policy-unused.ts';
 import type { Terminal } from './terminal.ts';
 
-const policyHelp: Help = {
+const flags = {
+  ...targetOptions,
+  since: { type: 'string' },
+  format: { type: 'string' },
+  branch: { type: 'string' },
+  json: { type: 'boolean' },
+} as const;
+
+/** What a verb of `policy` was called with. */
+export interface PolicyCall {
+  readonly words: readonly string[];
+  readonly values: Values<typeof flags>;
+  readonly terminal: Terminal;
+}
+
+export const policy = command({
   usage: 'policy diff|unused|suggest … [DIR] [--since 7d] [--json]',
   text: [
     'What a change of rules means, which rules nobody needs, and which ones traffic would need.',
@@ -41,24 +56,13 @@ const policyHelp: Help = {
     'chancery policy diff main..tighten-payments /srv/intent',
     'chancery policy suggest payments /srv/intent --branch least-payments',
   ],
-};
+  flags,
+  run,
+});
 
-const options = {
-  ...targetOptions,
-  since: { type: 'string' },
-  format: { type: 'string' },
-  branch: { type: 'string' },
-  json: { type: 'boolean' },
-} as const;
-
-export async function policy(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, options, policyHelp);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [verb, ...words] = parsed.positionals;
-  const call = { words, values: parsed.values, help: policyHelp, terminal };
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [verb, ...words] = positionals;
+  const call = { words, values: values, terminal };
   switch (verb) {
     case 'diff':
       return policyDiff(call);
@@ -67,6 +71,6 @@ export async function policy(args: readonly string[], terminal: Terminal): Promi
     case 'suggest':
       return policySuggest(call);
     default:
-      throw usageError('policy is followed by diff, unused or suggest', policyHelp);
+      throw usageError('policy is followed by diff, unused or suggest');
   }
 }

@@ -3,17 +3,23 @@ import { timeText } from '../base/time-text.ts';
 import { fitted } from '../base/wrap.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
+import { usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import { span } from './host-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { spare, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  at: { type: 'string' },
+} as const;
+
+export const proxy = command({
   usage: 'proxy PROXY [DIR] [--at TIME] [--json]',
   text: [
     'What a proxy runs, or ran at a time, and the lines and the commit that made it: the first line, and as +N how many others had a part in it (--json has all). Each route of what it calls has its own line.',
@@ -22,21 +28,16 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery proxy payments-v1 examples/shop --at "yesterday 14:02"'],
-};
+  flags,
+  run,
+});
 
-export async function proxy(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const own = { json: { type: 'boolean' }, at: { type: 'string' } } as const;
-  const options = { ...targetOptions, ...own };
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [name, dir, ...more] = parsed.positionals;
-  if (name === undefined || more.length > 0) throw usageError('proxy takes one name', usage);
-  const api = controlClient(parsed.values, dir);
-  const reply = await proxyReply(api, name, momentOf(parsed.values['at'], '--at', usage));
-  if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [name, dir, ...more] = positionals;
+  if (name === undefined || more.length > 0) throw usageError('proxy takes one name');
+  const api = controlClient(values, dir);
+  const reply = await proxyReply(api, name, momentOf(values.at, '--at'));
+  if (values.json) terminal.out(JSON.stringify(reply));
   else terminal.out(proxyText(reply, terminal));
   const fine = reply.resources.every(({ state }) => state === 'accepted');
   return fine && reply.kind === 'connected' ? 0 : 2;

@@ -3,17 +3,24 @@ import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
-import { type Help, parseArguments, subjectOf, usageError } from './arguments.ts';
+import { subjectOf, usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { type Revision, revisionTable, waveText } from './revision-text.ts';
 import type { Terminal } from './terminal.ts';
 import { reportVerdict } from './verdict-text.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  limit: { type: 'string' },
+  at: { type: 'string' },
+} as const;
+
+export const revision = command({
   usage: 'revision list|show|halt|resume|rollback [COMMIT] [DIR]',
   text: [
     'What became of each commit: through the gates, then to all proxies: one of each service that it touches, a tenth, all.',
@@ -41,7 +48,9 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery revision rollback /srv/intent'],
-};
+  flags,
+  run,
+});
 
 const verbs = {
   command: 'revision',
@@ -53,25 +62,14 @@ const verbs = {
 
 const limitUnlessSaid = '20';
 
-export async function revision(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const own = {
-    json: { type: 'boolean' },
-    limit: { type: 'string' },
-    at: { type: 'string' },
-  } as const;
-  const options = { ...targetOptions, ...own };
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { verb, name: commit, dir } = subjectOf(parsed.positionals, verbs, usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { verb, name: commit, dir } = subjectOf(positionals, verbs);
   const look = {
-    api: controlClient(parsed.values, dir),
+    api: controlClient(values, dir),
     dir: dir ?? '',
-    json: parsed.values['json'] === true,
-    limit: limitOf(String(parsed.values['limit'] ?? limitUnlessSaid)),
-    at: momentOf(parsed.values['at'], '--at', usage),
+    json: values.json === true,
+    limit: limitOf(values.limit ?? limitUnlessSaid),
+    at: momentOf(values.at, '--at'),
     terminal,
   };
   switch (verb) {
@@ -103,8 +101,7 @@ interface Look {
 
 function limitOf(text: string): number {
   const limit = Number(text);
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw usageError('--limit is a number from 1', usage);
+  if (!Number.isSafeInteger(limit) || limit < 1) throw usageError('--limit is a number from 1');
   return limit;
 }
 

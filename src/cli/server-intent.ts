@@ -7,13 +7,7 @@ import type { Result } from '../base/result.ts';
 import { checkBranch, parseFolder, parseRemoteAddress } from '../git/remote-address.ts';
 import type { AllowedSigners } from '../git/signatures.ts';
 import type { HelpLine } from './arguments.ts';
-import {
-  type DurationFlag,
-  durationMsOf,
-  type Help,
-  usageError,
-  type Values,
-} from './arguments.ts';
+import { type DurationFlag, durationMsOf, portOf, usageError, type Values } from './arguments.ts';
 
 /** Flags of `server` for intent that comes from a repository elsewhere. */
 export const remoteFlags = {
@@ -79,15 +73,15 @@ export const remoteHelp: readonly HelpLine[] = [
 ];
 
 /** Undefined: no --repo. Files are relative to the folder where they are typed. */
-export function remoteOf(values: Values, usage: Help): RemoteOptions | undefined {
+export function remoteOf(values: Values): RemoteOptions | undefined {
   const { text, file } = reader(values);
   const repo = text('repo');
   if (repo === undefined) {
     const lone = Object.keys(remoteFlags).find((flag) => values[flag] !== undefined);
-    if (lone !== undefined) throw usageError(`--${lone} needs --repo`, usage);
+    if (lone !== undefined) throw usageError(`--${lone} needs --repo`);
     return undefined;
   }
-  if (values['dev'] === true) throw usageError('--repo and --dev do not go together', usage);
+  if (values['dev'] === true) throw usageError('--repo and --dev do not go together');
   const branch = text('branch');
   const wrongBranch = branch === undefined ? undefined : checkBranch(branch);
   if (wrongBranch !== undefined) throw new ChanceryError(wrongBranch);
@@ -95,7 +89,7 @@ export function remoteOf(values: Values, usage: Help): RemoteOptions | undefined
     address: orThrow(parseRemoteAddress(repo)),
     branch,
     prefix: orThrow(parseFolder(text('path') ?? '')),
-    pollMs: pollMsOf(text('poll') ?? pollUnlessSaid, usage),
+    pollMs: pollMsOf(text('poll') ?? pollUnlessSaid),
     credentials: {
       ...said('tokenFile', file('git-token-file')),
       ...said('caFile', file('git-ca')),
@@ -103,17 +97,17 @@ export function remoteOf(values: Values, usage: Help): RemoteOptions | undefined
       ...said('knownHostsFile', file('git-known-hosts')),
     },
     allowRewind: values['allow-rewind'] === true,
-    webhook: webhookOf(text('webhook-port'), file('webhook-secret-file'), values, usage),
+    webhook: webhookOf(text('webhook-port'), file('webhook-secret-file'), values),
   };
 }
 
-export function signingOf(values: Values, usage: Help): Signing {
+export function signingOf(values: Values): Signing {
   const { file } = reader(values);
-  const signing = { signers: signersOf(values, file, usage), signingKey: file('signing-key') };
+  const signing = { signers: signersOf(values, file), signingKey: file('signing-key') };
   if (values['dev'] !== true || Object.values(signing).every((one) => one === undefined)) {
     return signing;
   }
-  throw usageError('files as they lie have no signatures: --dev goes without them', usage);
+  throw usageError('files as they lie have no signatures: --dev goes without them');
 }
 
 function reader(values: Values) {
@@ -136,44 +130,35 @@ function said<Key extends string>(key: Key, value: string | undefined): { [K in 
 function signersOf(
   values: Values,
   file: (flag: string) => string | undefined,
-  usage: Help,
 ): AllowedSigners | undefined {
   const signers = { sshFile: file('allowed-signers'), gpgFolder: file('signers-keyring') };
   const given = signers.sshFile !== undefined || signers.gpgFolder !== undefined;
   if ((values['require-signed'] === true) === given) return given ? signers : undefined;
-  throw usageError(
-    '--require-signed and --allowed-signers or --signers-keyring go together',
-    usage,
-  );
+  throw usageError('--require-signed and --allowed-signers or --signers-keyring go together');
 }
 
 function webhookOf(
   port: string | undefined,
   secretFile: string | undefined,
   values: Values,
-  usage: Help,
 ): RemoteOptions['webhook'] {
   if (port === undefined && secretFile === undefined) return undefined;
   if (secretFile === undefined) {
-    throw usageError('--webhook-port needs --webhook-secret-file', usage);
+    throw usageError('--webhook-port needs --webhook-secret-file');
   }
   if (port === undefined) {
     if (values['api-port'] !== undefined) return { port, secretFile };
-    throw usageError('--webhook-secret-file needs --api-port or --webhook-port', usage);
+    throw usageError('--webhook-secret-file needs --api-port or --webhook-port');
   }
-  const number = Number(port);
-  if (Number.isInteger(number) && number > 0 && number <= 65_535) {
-    return { port: number, secretFile };
-  }
-  throw usageError(`--webhook-port is a port from 1 to 65535, not "${port}"`, usage);
+  return { port: portOf('--webhook-port', port), secretFile };
 }
 
 const pollFlag: DurationFlag = { flag: '--poll', units: ['s', 'm', 'h'], suchAs: '10s or 5m' };
 
-function pollMsOf(value: string, usage: Help): number {
-  const pollMs = durationMsOf(pollFlag, value, usage);
+function pollMsOf(value: string): number {
+  const pollMs = durationMsOf(pollFlag, value);
   if (pollMs >= pollMsMin && pollMs <= pollMsMax) return pollMs;
-  throw usageError(`--poll is from 1s to 24h, not "${value}"`, usage);
+  throw usageError(`--poll is from 1s to 24h, not "${value}"`);
 }
 
 function orThrow<Value>(result: Result<Value, Finding>): Value {

@@ -7,17 +7,9 @@ import type { MetricsAddress } from '../app/operators/metrics-listener.ts';
 import type { OperatorApiOptions } from '../app/operators/operator-api.ts';
 import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
-import {
-  durationMsOf,
-  type Help,
-  noMore,
-  parseArguments,
-  usageError,
-  type Values,
-  watchFlag,
-} from './arguments.ts';
+import { durationMsOf, noMore, portOf, usageError, type Values, watchFlag } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { folderNamed } from './folder.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import {
   remoteFlags,
@@ -29,12 +21,36 @@ import {
 } from './server-intent.ts';
 import { serviceLog } from './service-log.ts';
 import { untilSignal } from './signals.ts';
-import type { Terminal } from './terminal.ts';
 
 /** Long enough for errors of one second to show in counters that agents tell twice a second. */
 const watchUnlessSaid = '5s';
 
-const usage: Help = {
+export const serverOptions = {
+  dir: { type: 'string' },
+  port: { type: 'string' },
+  'agent-port': { type: 'string' },
+  listen: { type: 'string' },
+  watch: { type: 'string' },
+  advertise: { type: 'string' },
+  store: { type: 'string' },
+  kek: { type: 'string' },
+  'upstream-ca-cert': { type: 'string' },
+  'upstream-ca-key': { type: 'string' },
+  'upstream-bundle': { type: 'string' },
+  dev: { type: 'boolean' },
+  ...remoteFlags,
+  ...signingFlags,
+  'metrics-address': { type: 'string' },
+  'api-port': { type: 'string' },
+  'api-cert': { type: 'string' },
+  'api-key': { type: 'string' },
+  'otlp-endpoint': { type: 'string' },
+  'federation-port': { type: 'string' },
+  'federation-cert': { type: 'string' },
+  'federation-key': { type: 'string' },
+} as const;
+
+export const server = command({
   usage: 'server --dir DIR [--repo URL] [--listen ADDRESS] [--store ADDRESS] [--kek NAME] [--dev]',
   text: [
     'Runs the control plane of an intent folder until SIGTERM. The store is a SQLite file in DIR/.chancery, or what --store or CHANCERY_STORE names: postgres://USER@HOST/DATABASE (password: PGPASSWORD or ~/.pgpass).',
@@ -86,69 +102,41 @@ const usage: Help = {
     ['--dev', 'follow the files as they lie on disk instead of Git'],
   ],
   examples: ['chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com'],
-};
+  flags: serverOptions,
+  run,
+});
 
-export const serverOptions = {
-  dir: { type: 'string' },
-  port: { type: 'string' },
-  'agent-port': { type: 'string' },
-  listen: { type: 'string' },
-  watch: { type: 'string' },
-  advertise: { type: 'string' },
-  store: { type: 'string' },
-  kek: { type: 'string' },
-  'upstream-ca-cert': { type: 'string' },
-  'upstream-ca-key': { type: 'string' },
-  'upstream-bundle': { type: 'string' },
-  dev: { type: 'boolean' },
-  ...remoteFlags,
-  ...signingFlags,
-  'metrics-address': { type: 'string' },
-  'api-port': { type: 'string' },
-  'api-cert': { type: 'string' },
-  'api-key': { type: 'string' },
-  'otlp-endpoint': { type: 'string' },
-  'federation-port': { type: 'string' },
-  'federation-cert': { type: 'string' },
-  'federation-key': { type: 'string' },
-} as const;
+type ServerValues = Values<typeof serverOptions>;
 
-export async function server(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, serverOptions, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  noMore(parsed.positionals, usage);
-  const { dir, port } = parsed.values;
-  if (typeof dir !== 'string') throw usageError('server needs --dir', usage);
-  const remote = remoteOf(parsed.values, usage);
+async function run({ positionals, values }: Called<typeof serverOptions>): Promise<ExitCode> {
+  noMore(positionals);
+  const { dir, port, listen = '127.0.0.1' } = values;
+  if (dir === undefined) throw usageError('server needs --dir');
+  const remote = remoteOf(values);
   // It holds state only, which there is none of yet.
   if (remote !== undefined) mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const listen = text(parsed.values['listen']) ?? '127.0.0.1';
-  const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } =
-    parsed.values;
+  const { store = process.env['CHANCERY_STORE'], kek = process.env['CHANCERY_KEK'] } = values;
   const log = serviceLog('server');
-  for (const [flag, file] of missingFiles(parsed.values)) {
+  for (const [flag, file] of missingFiles(values)) {
     log.warn('a file that a flag names is not there', { flag: `--${flag}`, file });
   }
   const stop = await startServer({
     layout: layoutOf(folderNamed(dir), process.env),
-    dev: parsed.values['dev'] === true,
+    dev: values.dev === true,
     remote,
-    signing: signingOf(parsed.values, usage),
+    signing: signingOf(values),
     listen,
-    watchMs: durationMsOf(watchFlag, text(parsed.values['watch']) ?? watchUnlessSaid, usage),
-    advertise: text(parsed.values['advertise']) ?? listen,
-    port: portOf('--port', port, firstControlPlanePort),
-    agentPort: portOf('--agent-port', parsed.values['agent-port'], firstAgentPort),
-    store: text(store),
-    kek: text(kek),
-    bundleEndpoint: tlsPortOf(parsed.values, 'federation'),
-    metricsAddress: metricsAddressOf(text(parsed.values['metrics-address'])),
-    operatorApi: operatorApiOf(parsed.values, listen),
-    upstream: upstreamOf(parsed.values),
-    otlpEndpoint: endpointOf(text(parsed.values['otlp-endpoint'])),
+    watchMs: durationMsOf(watchFlag, values.watch ?? watchUnlessSaid),
+    advertise: values.advertise ?? listen,
+    port: portOf('--port', port ?? `${firstControlPlanePort}`),
+    agentPort: portOf('--agent-port', values['agent-port'] ?? `${firstAgentPort}`),
+    store,
+    kek,
+    bundleEndpoint: tlsPortOf(values, 'federation'),
+    metricsAddress: metricsAddressOf(values['metrics-address']),
+    operatorApi: operatorApiOf(values, listen),
+    upstream: upstreamOf(values),
+    otlpEndpoint: endpointOf(values['otlp-endpoint']),
     log,
   });
   await untilSignal();
@@ -156,36 +144,31 @@ export async function server(args: readonly string[], terminal: Terminal): Promi
   return 0;
 }
 
-function text(value: Values[string]): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
 /** Read at each use, so that they may come later; whoever mistyped one is to hear of it before it is needed. */
 const readAtUse = [
-  ...['allowed-signers', 'signers-keyring', 'signing-key', 'webhook-secret-file'],
-  ...['git-token-file', 'git-ca', 'git-key', 'git-known-hosts'],
-];
+  'allowed-signers',
+  'signers-keyring',
+  'signing-key',
+  'webhook-secret-file',
+  'git-token-file',
+  'git-ca',
+  'git-key',
+  'git-known-hosts',
+] as const;
 
-function missingFiles(values: Values): readonly (readonly [flag: string, file: string])[] {
+function missingFiles(values: ServerValues): readonly (readonly [flag: string, file: string])[] {
   return readAtUse.flatMap((flag) => {
-    const file = text(values[flag]);
+    const file = values[flag];
     return file === undefined || existsSync(file) ? [] : [[flag, file] as const];
   });
 }
 
 function endpointOf(value: string | undefined): string | undefined {
   if (value === undefined || /^https?:$/.test(URL.parse(value)?.protocol ?? '')) return value;
-  throw usageError(`--otlp-endpoint is such as http://collector:4318, not "${value}"`, usage);
+  throw usageError(`--otlp-endpoint is such as http://collector:4318, not "${value}"`);
 }
 
-function portOf(flag: string, value: Values[string], unlessSaid: number): number {
-  if (value === undefined) return unlessSaid;
-  const port = Number(value);
-  if (Number.isInteger(port) && port > 0 && port <= 65_535) return port;
-  throw usageError(`${flag} is a port from 1 to 65535, not "${value}"`, usage);
-}
-
-function operatorApiOf(values: Values, address: string): OperatorApiOptions | undefined {
+function operatorApiOf(values: ServerValues, address: string): OperatorApiOptions | undefined {
   const port = tlsPortOf(values, 'api');
   return port && { address, ...port };
 }
@@ -193,31 +176,38 @@ function operatorApiOf(values: Values, address: string): OperatorApiOptions | un
 function metricsAddressOf(value: string | undefined): MetricsAddress | undefined {
   if (value === undefined) return undefined;
   const [, address = '127.0.0.1', port] = /^(?:(.+):)?(\d{1,5})$/.exec(value) ?? [];
-  const name = '--metrics-address';
-  return { address: address.replace(/^\[(.*)\]$/, '$1'), port: portOf(name, port ?? value, 0) };
+  return {
+    address: address.replace(/^\[(.*)\]$/, '$1'),
+    port: portOf('--metrics-address', port ?? value),
+  };
 }
 
 /** A listener with `--NAME-port`, and `--NAME-cert` and `--NAME-key` where it has a certificate of its own. */
-function tlsPortOf(values: Values, name: string): BundleEndpointOptions | undefined {
+function tlsPortOf(
+  values: ServerValues,
+  name: 'api' | 'federation',
+): BundleEndpointOptions | undefined {
   const port = values[`${name}-port`];
-  const cert = text(values[`${name}-cert`]);
-  const key = text(values[`${name}-key`]);
+  const cert = values[`${name}-cert`];
+  const key = values[`${name}-key`];
   if ((cert === undefined) !== (key === undefined)) {
-    throw usageError(`--${name}-cert and --${name}-key go together`, usage);
+    throw usageError(`--${name}-cert and --${name}-key go together`);
   }
   if (port === undefined) {
-    if (cert !== undefined) throw usageError(`--${name}-cert needs --${name}-port`, usage);
+    if (cert !== undefined) throw usageError(`--${name}-cert needs --${name}-port`);
     return undefined;
   }
   const files = cert === undefined || key === undefined ? undefined : { cert, key };
-  return { port: portOf(`--${name}-port`, port, 0), files };
+  return { port: portOf(`--${name}-port`, port), files };
 }
 
 /** Files relative to the folder where it is typed; a flag wins over the environment. */
-function upstreamOf(values: Values): UpstreamFiles | undefined {
-  const said = (flag: string): string | undefined => {
+function upstreamOf(values: ServerValues): UpstreamFiles | undefined {
+  const said = (
+    flag: 'upstream-ca-cert' | 'upstream-ca-key' | 'upstream-bundle',
+  ): string | undefined => {
     const name = `CHANCERY_${flag.replaceAll('-', '_').toUpperCase()}`;
-    const value = text(values[flag]) ?? process.env[name];
+    const value = values[flag] ?? process.env[name];
     return value === undefined || value === '' ? undefined : resolve(value);
   };
   const certificate = said('upstream-ca-cert');
@@ -225,5 +215,5 @@ function upstreamOf(values: Values): UpstreamFiles | undefined {
   const bundle = said('upstream-bundle');
   if (certificate !== undefined && key !== undefined) return { certificate, key, bundle };
   if (certificate === undefined && key === undefined && bundle === undefined) return undefined;
-  throw usageError('--upstream-ca-cert and --upstream-ca-key go together', usage);
+  throw usageError('--upstream-ca-cert and --upstream-ca-key go together');
 }

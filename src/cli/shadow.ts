@@ -6,15 +6,9 @@ import { systemClock as clock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ShadowInfo } from '../client/gen/api.ts';
-import {
-  type DurationFlag,
-  durationMsOf,
-  type Help,
-  parseArguments,
-  usageError,
-} from './arguments.ts';
+import { type DurationFlag, durationMsOf, usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { repositoryFor } from './repository-for.ts';
 import { agreementText, shadowText } from './shadow-text.ts';
@@ -24,7 +18,14 @@ import type { Terminal } from './terminal.ts';
 const forUnlessSaid = '1h';
 const forFlag: DurationFlag = { flag: '--for', units: ['s', 'm', 'h'], suchAs: '30m or 1h' };
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  for: { type: 'string' },
+  watch: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
+
+export const shadow = command({
   usage: 'shadow BRANCH [DIR] [--for 1h] [--watch] | show [DIR] [--json] | stop [DIR]',
   text: [
     'Lets the policy of a branch ride along with live traffic, and tells what it would do otherwise. It decides nothing.',
@@ -48,14 +49,9 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery shadow tighten-payments /srv/intent --for 30m --watch'],
-};
-
-const options = {
-  ...targetOptions,
-  for: { type: 'string' },
-  watch: { type: 'boolean' },
-  json: { type: 'boolean' },
-} as const;
+  flags,
+  run,
+});
 
 interface Call {
   readonly api: ApiClient;
@@ -63,16 +59,11 @@ interface Call {
   readonly terminal: Terminal;
 }
 
-export async function shadow(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const { values, positionals, help } = parseArguments(args, options, usage);
-  if (help !== undefined) {
-    terminal.out(helpFor(help, terminal));
-    return 0;
-  }
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
   const [name, dir, ...more] = positionals;
-  if (name === undefined) throw usageError('shadow needs a branch, show or stop', usage);
-  if (more.length > 0) throw usageError('shadow takes one folder', usage);
-  const call = { api: controlClient(values, dir), json: values['json'] === true, terminal };
+  if (name === undefined) throw usageError('shadow needs a branch, show or stop');
+  if (more.length > 0) throw usageError('shadow takes one folder');
+  const call = { api: controlClient(values, dir), json: values.json === true, terminal };
   if (name === 'show') {
     return tell((await call.api.get('/v1/shadow')).shadow, call);
   }
@@ -80,10 +71,10 @@ export async function shadow(args: readonly string[], terminal: Terminal): Promi
     const body = { by: userInfo().username };
     return tell((await call.api.post('/v1/shadow/stop', { body })).shadow, call);
   }
-  const forMs = durationMsOf(forFlag, String(values['for'] ?? forUnlessSaid), usage);
+  const forMs = durationMsOf(forFlag, values.for ?? forUnlessSaid);
   const started = await start(call, { name, dir: dir ?? '.', forMs });
   if (started === undefined) return 1;
-  if (values['watch'] === true) return watch(call);
+  if (values.watch) return watch(call);
   return tell(started, call);
 }
 
@@ -115,13 +106,13 @@ async function start(call: Call, { name, dir, forMs }: Wanted): Promise<ShadowIn
 }
 
 async function readBranch(name: string, dir: string) {
-  if (!existsSync(dir)) throw usageError(`there is no folder ${dir}`, usage);
+  if (!existsSync(dir)) throw usageError(`there is no folder ${dir}`);
   const repository = await repositoryFor(dir);
   if (!repository.ok) throw new ChanceryError(repository.error);
   const commit = await repository.value.resolve(name);
   if (!commit.ok) throw new ChanceryError(commit.error);
   if (commit.value === undefined) {
-    throw usageError(`"${name}" is no branch, tag or commit of the repository in ${dir}`, usage);
+    throw usageError(`"${name}" is no branch, tag or commit of the repository in ${dir}`);
   }
   const [about, files] = await Promise.all([
     repository.value.commit(commit.value),

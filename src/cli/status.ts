@@ -1,14 +1,20 @@
 import type { StatusReply } from '../client/gen/api.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
+import { usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import { isFine, statusText } from './status-text.ts';
-import type { Terminal } from './terminal.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  all: { type: 'boolean' },
+  at: { type: 'string' },
+} as const;
+
+export const status = command({
   usage: 'status [DIR] [--at TIME] [--all] [--json]',
   text: [
     'How a running mesh is: what needs a person first, then each workload and its proxy.',
@@ -22,29 +28,19 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery status examples/shop --at "10m ago"'],
-};
+  flags,
+  run,
+});
 
-const options = {
-  ...targetOptions,
-  json: { type: 'boolean' },
-  all: { type: 'boolean' },
-  at: { type: 'string' },
-} as const;
-
-export async function status(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [dir, ...more] = parsed.positionals;
-  if (more.length > 0) throw usageError('status takes one folder', usage);
-  const at = momentOf(parsed.values['at'], '--at', usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [dir, ...more] = positionals;
+  if (more.length > 0) throw usageError('status takes one folder');
+  const at = momentOf(values.at, '--at');
   const query = at === undefined ? {} : { at };
-  const asking = controlClient(parsed.values, dir).get('/v1/status', { query });
+  const asking = controlClient(values, dir).get('/v1/status', { query });
   const reply = await whileWaiting(terminal, 'asking the control plane', asking);
-  const all = parsed.values['all'] === true;
-  if (parsed.values['json'] === true) terminal.out(JSON.stringify(reply));
+  const all = values.all === true;
+  if (values.json) terminal.out(JSON.stringify(reply));
   else terminal.out(statusText(reply, { dir: dir ?? '', all }, terminal));
   return isWell(reply) ? 0 : 2;
 }

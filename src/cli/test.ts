@@ -2,29 +2,28 @@ import { testsOf } from '../app/checks.ts';
 import { decideTest } from '../app/intent-tests.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { parseIntent } from '../model/parse.ts';
-import { type Help, parseArguments, usageError } from './arguments.ts';
-import { helpFor } from './help-text.ts';
+import { usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
-import { paint, type Terminal } from './terminal.ts';
+import { paint } from './terminal.ts';
 
-const usage: Help = {
+const flags = { json: { type: 'boolean' } } as const;
+
+export const test = command({
   usage: 'test DIR [--json]',
   text: [
     'Decides every `tests:` entry with the engine that proxies use. 0: all as expected; 1: errors; 2: some not.',
     'It has no --at, for it looks at the files as they lie; chancery why --at answers by a commit or a time.',
   ],
   examples: ['chancery test examples/shop'],
-};
+  flags,
+  run,
+});
 
-export async function test(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, { json: { type: 'boolean' } }, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [dir, ...more] = parsed.positionals;
-  if (dir === undefined || more.length > 0) throw usageError('test takes one folder', usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [dir, ...more] = positionals;
+  if (dir === undefined || more.length > 0) throw usageError('test takes one folder');
   const files = await readWorkingTree(dir);
   if (!files.ok) {
     terminal.findings(files.error);
@@ -37,7 +36,7 @@ export async function test(args: readonly string[], terminal: Terminal): Promise
   }
   const results = testsOf(intent).map((one) => decideTest(intent, one));
   const failed = results.filter((result) => !result.passed).length;
-  if (parsed.values['json'] === true) {
+  if (values.json) {
     terminal.out(JSON.stringify({ passed: results.length - failed, failed, results }));
     return failed === 0 ? 0 : 2;
   }

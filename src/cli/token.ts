@@ -4,16 +4,9 @@ import { timeText } from '../base/time-text.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { ApiTokenInfo, ApiTokenReply, ApiTokensReply } from '../client/gen/api.ts';
 import { replaceDurably } from '../store/durable-file.ts';
-import {
-  type Help,
-  parseArguments,
-  secondsOf,
-  subjectOf,
-  usageError,
-  type Values,
-} from './arguments.ts';
+import { secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { spare, table } from './table.ts';
@@ -23,7 +16,19 @@ type Role = ApiTokenInfo['role'];
 
 const roles: readonly Role[] = ['viewer', 'operator', 'admin'];
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  at: { type: 'string' },
+  role: { type: 'string' },
+  ttl: { type: 'string' },
+  out: { type: 'string' },
+  'ca-out': { type: 'string' },
+} as const;
+
+type TokenValues = Values<typeof flags>;
+
+export const token = command({
   usage: 'token create|list|revoke [NAME] [DIR]',
   text: [
     "Tokens for the operators' API of a control plane over TCP (server --api-port).",
@@ -44,22 +49,14 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery token create deploy-bot /srv/intent --role operator --out deploy-bot.token'],
-};
-
-const options = {
-  ...targetOptions,
-  json: { type: 'boolean' },
-  at: { type: 'string' },
-  role: { type: 'string' },
-  ttl: { type: 'string' },
-  out: { type: 'string' },
-  'ca-out': { type: 'string' },
-} as const;
+  flags,
+  run,
+});
 
 interface Call {
   readonly api: ApiClient;
   readonly name: string;
-  readonly values: Values;
+  readonly values: TokenValues;
   readonly terminal: Terminal;
 }
 
@@ -69,14 +66,8 @@ const verbs = {
   verbs: { create: subject, list: undefined, revoke: subject },
 } as const;
 
-export async function token(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { values } = parsed;
-  const { verb, name, dir } = subjectOf(parsed.positionals, verbs, usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { verb, name, dir } = subjectOf(positionals, verbs);
   const call = { api: controlClient(values, dir), name, values, terminal };
   return { create, list, revoke }[verb](call);
 }
@@ -86,7 +77,7 @@ const ttlUnlessSaid = '30d';
 /** Throws what keeps a file from being written; leaves no trace. */
 function tryToWrite(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw usageError(`"${path}" is a folder`, usage);
+    throw usageError(`"${path}" is a folder`);
   }
   const attempt = `${path}.${process.pid}`;
   writeFileSync(attempt, '', { flag: 'wx', mode: 0o600 });
@@ -94,21 +85,19 @@ function tryToWrite(path: string): void {
 }
 
 async function create({ api, name, values, terminal }: Call): Promise<ExitCode> {
-  const role = roles.find((one) => one === values['role']);
-  if (role === undefined) throw usageError(`--role is one of ${roles.join(', ')}`, usage);
-  const ttlSeconds = secondsOf('--ttl', String(values['ttl'] ?? ttlUnlessSaid), usage);
+  const role = roles.find((one) => one === values.role);
+  if (role === undefined) throw usageError(`--role is one of ${roles.join(', ')}`);
+  const ttlSeconds = secondsOf('--ttl', values.ttl ?? ttlUnlessSaid);
   const body = { name, role, ttlSeconds, by: userInfo().username };
   const { out, 'ca-out': caOut } = values;
   // The token is shown once: where it cannot be kept, none is made.
-  for (const file of [out, caOut]) if (typeof file === 'string') tryToWrite(file);
+  for (const file of [out, caOut]) if (file !== undefined) tryToWrite(file);
   const reply = await api.post('/v1/tokens', { body });
-  if (typeof out === 'string') replaceDurably(out, `${reply.token}\n`);
-  if (typeof caOut === 'string') replaceDurably(caOut, reply.bundlePem);
+  if (out !== undefined) replaceDurably(out, `${reply.token}\n`);
+  if (caOut !== undefined) replaceDurably(caOut, reply.bundlePem);
   const { token: secret, ...others } = reply;
-  const shown = typeof out === 'string' ? others : { token: secret, ...others };
-  terminal.out(
-    values['json'] === true ? JSON.stringify(shown) : createdText(name, role, reply, out),
-  );
+  const shown = out === undefined ? { token: secret, ...others } : others;
+  terminal.out(values.json ? JSON.stringify(shown) : createdText(name, role, reply, out));
   return 0;
 }
 
@@ -116,16 +105,16 @@ function createdText(
   name: string,
   role: Role,
   { token: secret, endsMs }: ApiTokenReply,
-  out: Values[string],
+  out: string | undefined,
 ): string {
-  const where = typeof out === 'string' ? `it is in ${out}` : `${secret}`;
+  const where = out === undefined ? secret : `it is in ${out}`;
   return [`${name}: ${role} until ${timeText(endsMs)}`, where].join('\n');
 }
 
 async function list({ api, values, terminal }: Call): Promise<ExitCode> {
-  const at = momentOf(values['at'], '--at', usage);
+  const at = momentOf(values.at, '--at');
   const reply = await api.get('/v1/tokens', { query: at === undefined ? {} : { at } });
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : listText(reply, terminal));
+  terminal.out(values.json ? JSON.stringify(reply) : listText(reply, terminal));
   return 0;
 }
 
@@ -144,6 +133,6 @@ function listText({ tokens }: ApiTokensReply, terminal: Terminal): string {
 async function revoke({ api, name, values, terminal }: Call): Promise<ExitCode> {
   const body = { by: userInfo().username };
   const reply = await api.post('/v1/tokens/{name}/revoke', { path: { name }, body });
-  terminal.out(values['json'] === true ? JSON.stringify(reply) : `revoked: ${name}`);
+  terminal.out(values.json ? JSON.stringify(reply) : `revoked: ${name}`);
   return 0;
 }

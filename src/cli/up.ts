@@ -14,22 +14,23 @@ import { type Finding, hasErrors } from '../base/finding.ts';
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
 import { openStore } from '../store/open.ts';
-import {
-  durationMsOf,
-  type Help,
-  parseArguments,
-  usageError,
-  type Values,
-  watchFlag,
-} from './arguments.ts';
+import { durationMsOf, portOf, usageError, watchFlag } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { shortCommit } from './commit-text.ts';
 import { folderNamed } from './folder.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
 
-const usage: Help = {
+const flags = {
+  check: { type: 'boolean' },
+  dev: { type: 'boolean' },
+  'federation-port': { type: 'string' },
+  watch: { type: 'string' },
+  json: { type: 'boolean' },
+} as const;
+
+export const up = command({
   usage: 'up DIR [--check] [--dev] [--federation-port N] [--json]',
   text: [
     'Runs everything of an intent folder on this machine: control plane, agent, one Envoy per workload and the applications named by `run:`. Follows the Git HEAD of the folder; a commit is live within a second.',
@@ -53,29 +54,16 @@ const usage: Help = {
     ],
   ],
   examples: ['chancery up examples/shop --check'],
-};
+  flags,
+  run,
+});
 
-export async function up(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(
-    args,
-    {
-      check: { type: 'boolean' },
-      dev: { type: 'boolean' },
-      'federation-port': { type: 'string' },
-      watch: { type: 'string' },
-      json: { type: 'boolean' },
-    },
-    usage,
-  );
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [dir, ...more] = parsed.positionals;
-  if (dir === undefined || more.length > 0) throw usageError('up takes one folder', usage);
-  const dev = parsed.values['dev'] === true;
-  const check = parsed.values['check'] === true;
-  const federationPort = portText(parsed.values['federation-port']);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [dir, ...more] = positionals;
+  if (dir === undefined || more.length > 0) throw usageError('up takes one folder');
+  const { dev = false, check = false, json = false } = values;
+  const port = values['federation-port'];
+  const federationPort = port === undefined ? undefined : String(portOf('--federation-port', port));
   const startedMs = systemClock.monotonicMs();
   const newest = await readFirst(dir, dev);
   const layout = layoutOf(folderNamed(dir), process.env);
@@ -102,7 +90,7 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       envoyPath: envoy.path,
       dev,
       federationPort,
-      watch: watchTime(parsed.values['watch']),
+      watch: watchTime(values.watch),
       env: process.env,
       onChild: (child, before) => session.childChanged(child, before),
     });
@@ -115,24 +103,16 @@ export async function up(args: readonly string[], terminal: Terminal): Promise<E
       terminal.findings(findings);
       return 1;
     }
-    return await session.run(mesh, { check, json: parsed.values['json'] === true });
+    return await session.run(mesh, { check, json });
   } finally {
     release();
   }
 }
 
 /** One proxy of each version, on one machine: nobody would be spared, and a person waits. */
-function watchTime(value: Values[string]): string {
-  if (value === undefined) return '0s';
-  durationMsOf(watchFlag, String(value), usage);
-  return String(value);
-}
-
-function portText(value: Values[string]): string | undefined {
-  if (value === undefined) return undefined;
-  const port = Number(value);
-  if (Number.isInteger(port) && port > 0 && port <= 65_535) return String(port);
-  throw usageError(`--federation-port is a port from 1 to 65535, not "${value}"`, usage);
+function watchTime(value = '0s'): string {
+  durationMsOf(watchFlag, value);
+  return value;
 }
 
 export interface FirstIntent {

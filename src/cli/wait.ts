@@ -2,23 +2,23 @@ import { sleep, systemClock } from '../base/clock.ts';
 import { ChanceryError, messageOf } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
 import type { CommitReply } from '../client/gen/api.ts';
-import {
-  type DurationFlag,
-  durationMsOf,
-  type Help,
-  parseArguments,
-  usageError,
-} from './arguments.ts';
+import { type DurationFlag, durationMsOf, usageError } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { commitNamed } from './commit-name.ts';
 import { shortCommit } from './commit-text.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import type { ExitCode } from './main.ts';
 import { repositoryFor } from './repository-for.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { type End, next, type Step } from './wait-step.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  json: { type: 'boolean' },
+  timeout: { type: 'string' },
+} as const;
+
+export const wait = command({
   usage: 'wait COMMIT [DIR] [--timeout 60s] [--json]',
   text: [
     'Waits until a commit is live on every proxy that it concerns, or says why it is not. COMMIT is an id, the beginning of one, HEAD, a branch or a tag: of the repository in DIR, or else of the folder where it is typed. One that was not read yet is waited for, and one that is watched until that is over; one that cannot come is said.',
@@ -26,7 +26,9 @@ const usage: Help = {
     ...targetHelp,
   ],
   examples: ['git push && chancery wait HEAD examples/shop'],
-};
+  flags,
+  run,
+});
 
 const pollMs = 50;
 /** A push shows its commits a moment before it moves the branch, and proxies take endpoints a moment after a commit. */
@@ -37,30 +39,16 @@ const timeoutFlag: DurationFlag = {
   suchAs: '60s or 2m',
 };
 
-const options = {
-  ...targetOptions,
-  json: { type: 'boolean' },
-  timeout: { type: 'string' },
-} as const;
-
-export async function wait(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const parsed = parseArguments(args, options, usage);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const [name, dir, ...more] = parsed.positionals;
-  if (name === undefined || more.length > 0) throw usageError('wait takes a commit', usage);
-  const timeoutMs = durationMsOf(timeoutFlag, String(parsed.values['timeout'] ?? '60s'), usage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const [name, dir, ...more] = positionals;
+  if (name === undefined || more.length > 0) throw usageError('wait takes a commit');
+  const timeoutMs = durationMsOf(timeoutFlag, values.timeout ?? '60s');
   const commit = name === 'HEAD' ? await headOf(dir) : await commitNamed(name, dir);
   if (commit === undefined) {
-    throw usageError(
-      `"${name}" is no commit, branch or tag of the repository in ${dir ?? '.'}`,
-      usage,
-    );
+    throw usageError(`"${name}" is no commit, branch or tag of the repository in ${dir ?? '.'}`);
   }
-  const api = controlClient(parsed.values, dir);
-  const json = parsed.values['json'] === true;
+  const api = controlClient(values, dir);
+  const json = values.json === true;
   const { end, answer } = await waitFor(api, commit, timeoutMs, terminal);
   if (!json) end.end(dir ?? '', terminal);
   else terminal.out(JSON.stringify(answer));

@@ -7,10 +7,10 @@ import { verdictOf, type WhyQuestion, why } from '../explain/why.ts';
 import type { ServiceName } from '../model/types.ts';
 import { nothingKnown } from '../policy/facts.ts';
 import type { HelpLine } from './arguments.ts';
-import { type Help, usageError, type Values } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
 import { shortCommit } from './commit-text.ts';
 import { factLines } from './facts-text.ts';
-import { intentAt } from './intent-at.ts';
+import { type IntentAtValues, intentAt } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 import { whyText } from './why-text.ts';
@@ -26,6 +26,9 @@ export const decisionOptions = {
   decision: { type: 'string' },
   log: { type: 'string' },
 } as const;
+
+type DecisionValues = IntentAtValues &
+  Values<typeof decisionOptions> & { readonly json: boolean | undefined };
 
 /** What is read of a line; lines of an older version have no commit. */
 interface Line {
@@ -50,13 +53,13 @@ interface Line {
 /** Exit code 0: allowed; 2: denied. */
 export async function whyDecision(
   id: string,
-  given: { readonly dir: string | undefined; readonly values: Values; readonly help: Help },
+  given: { readonly dir: string | undefined; readonly values: DecisionValues },
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { dir, values } = given;
   const { log } = values;
-  const line = await lineOf(id, typeof log === 'string' ? [log] : logsIn(dir ?? '.'));
-  const json = values['json'] === true;
+  const line = await lineOf(id, log === undefined ? logsIn(dir ?? '.') : [log]);
+  const json = values.json === true;
   const replayed = await replay(line, given, terminal);
   if (json) {
     terminal.out(JSON.stringify({ decision: line, byCommit: replayed?.reply ?? null }));
@@ -153,6 +156,6 @@ async function replay(
   };
 }
 
-export function refuseWords(words: readonly string[], help: Help): void {
-  if (words.length > 0) throw usageError('--decision says what was asked by itself', help);
+export function refuseWords(words: readonly string[]): void {
+  if (words.length > 0) throw usageError('--decision says what was asked by itself');
 }

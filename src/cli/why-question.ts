@@ -15,7 +15,7 @@ import {
 import { intentPolicy } from '../policy/intent-policy.ts';
 import { policyTokens } from '../tokens/token-verifier.ts';
 import type { HelpLine } from './arguments.ts';
-import { type Help, usageError, type Values } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
 import { momentOf } from './moment-flag.ts';
 
 export const questionOptions = {
@@ -26,6 +26,8 @@ export const questionOptions = {
   time: { type: 'string' },
   address: { type: 'string' },
 } as const;
+
+export type QuestionValues = Values<typeof questionOptions>;
 
 export const questionHelp: readonly HelpLine[] = [
   ['--header NAME=VALUE', 'a header of the request, also several; --no-headers: it has no others'],
@@ -45,7 +47,7 @@ export interface Ends {
   readonly rest: readonly string[];
 }
 
-export function endsOf(words: readonly string[], help: Help): Ends {
+export function endsOf(words: readonly string[]): Ends {
   const [first = '', ...others] = words;
   const joined = /^(\S+)\s*->\s*(\S+)$/.exec(first);
   if (joined !== null) return { from: joined[1] ?? '', to: joined[2] ?? '', rest: others };
@@ -54,10 +56,9 @@ export function endsOf(words: readonly string[], help: Help): Ends {
     // An arrow without quotes: the shell took `> B` for the file to write to.
     throw usageError(
       "the shell reads > as a file to write to: quote the arrow, as in 'A -> B', or leave it out",
-      help,
     );
   }
-  if (first === '' || to === undefined) throw usageError('say who calls whom, and what', help);
+  if (first === '' || to === undefined) throw usageError('say who calls whom, and what');
   return { from: first, to, rest };
 }
 
@@ -66,114 +67,108 @@ export function requestOf(
   words: readonly string[],
   to: string,
   intent: Intent,
-  help: Help,
 ): Pick<WhyQuestion, 'request'> {
   const service = [...intent.services.values()].find(({ name }) => name === to);
   if (service?.protocol === 'tcp') {
-    if (words.length > 0) throw usageError(`${to} speaks tcp: there is no request to name`, help);
+    if (words.length > 0) throw usageError(`${to} speaks tcp: there is no request to name`);
     return { request: undefined };
   }
   const [method = '', path, ...more] = words;
-  if (more.length > 0) throw usageError(`"${more.join(' ')}" is too much`, help);
+  if (more.length > 0) throw usageError(`"${more.join(' ')}" is too much`);
   if (path === undefined && /^[\w.]+\/\w+$/.test(method)) {
     return { request: { method: 'POST', path: `/${method}` } };
   }
   if (path === undefined)
-    throw usageError('say what is asked for: METHOD PATH, or pkg.Service/Method', help);
+    throw usageError('say what is asked for: METHOD PATH, or pkg.Service/Method');
   return { request: { method, path } };
 }
 
 /** `METHOD http://HOST/PATH`, as it is copied from a log: the host goes where `--host` says it. */
-export function urlApart(
+export function urlApart<Given extends QuestionValues>(
   words: readonly string[],
-  values: Values,
-): { readonly words: readonly string[]; readonly values: Values } {
+  values: Given,
+): { readonly words: readonly string[]; readonly values: Given } {
   const [method = '', target = '', ...more] = words;
   const [, host, path] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target) ?? [];
   if (host === undefined) return { words, values };
   const absolute = path?.startsWith('/') ? path : `/${path}`;
-  return { words: [method, absolute, ...more], values: { host, ...values } };
+  return { words: [method, absolute, ...more], values: { ...values, host: values.host ?? host } };
 }
 
-export function factsOf(values: Values, intent: Intent, to: string, help: Help): RequestFacts {
-  const headers = headersOf(values['header'], help);
+export function factsOf(values: QuestionValues, intent: Intent, to: string): RequestFacts {
+  const headers = headersOf(values.header ?? []);
   const isAll = values['no-headers'] === true;
-  const timeMs = momentOf(values['time'], '--time', help);
+  const timeMs = momentOf(values.time, '--time');
   const { address, host } = values;
-  if (host === '') throw usageError('--host is a name', help);
-  if (typeof address === 'string' && isIP(address) === 0) {
-    throw usageError(`--address is an IP address, not "${address}"`, help);
+  if (host === '') throw usageError('--host is a name');
+  if (address !== undefined && isIP(address) === 0) {
+    throw usageError(`--address is an IP address, not "${address}"`);
   }
   return {
     ...nothingKnown,
-    host: typeof host === 'string' ? host : to,
+    host: host ?? to,
     headers: headers.length === 0 && !isAll ? unknown : headers,
     ...(isAll ? {} : { moreHeaders: true }),
-    token: tokenOf(values['token'], intent, timeMs ?? systemClock.nowMs(), help),
+    token: tokenOf(values.token, intent, timeMs ?? systemClock.nowMs()),
     ...(timeMs === undefined ? {} : { timeMs }),
-    ...(typeof address === 'string' ? { address } : {}),
+    ...(address === undefined ? {} : { address }),
   };
 }
 
 const jwtShape = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /** The token itself, where it was given and not only its claims. */
-export function bearerOf({ token }: Values): string | undefined {
-  return typeof token === 'string' && jwtShape.test(token) ? token : undefined;
+export function bearerOf({ token }: QuestionValues): string | undefined {
+  return token !== undefined && jwtShape.test(token) ? token : undefined;
 }
 
-function headersOf(value: Values[string], help: Help): (readonly [string, string])[] {
-  return (Array.isArray(value) ? value : []).map((text: string) => {
+function headersOf(texts: readonly string[]): (readonly [string, string])[] {
+  return texts.map((text) => {
     const match = /^([^=:\s]+)\s*[=:]\s*(.*)$/.exec(text);
-    if (match === null) throw usageError(`--header is NAME=VALUE, not "${text}"`, help);
+    if (match === null) throw usageError(`--header is NAME=VALUE, not "${text}"`);
     const name = (match[1] ?? '').toLowerCase();
-    if (name === 'host') throw usageError('the host is said by --host', help);
+    if (name === 'host') throw usageError('the host is said by --host');
     return [name, match[2] ?? ''];
   });
 }
 
-function tokenOf(
-  value: Values[string],
-  intent: Intent,
-  nowMs: number,
-  help: Help,
-): RequestFacts['token'] {
-  if (typeof value !== 'string') return unknown;
+function tokenOf(value: string | undefined, intent: Intent, nowMs: number): RequestFacts['token'] {
+  if (value === undefined) return unknown;
   if (value === 'none') return noToken;
   if (jwtShape.test(value)) {
     const verify = policyTokens(intentPolicy(intent).policy);
     return verify([['authorization', `Bearer ${value}`]], nowMs);
   }
-  const text = value.trimStart().startsWith('{') ? value : fileOf(value, help);
+  const text = value.trimStart().startsWith('{') ? value : fileOf(value);
   let claims: Record<string, Json>;
   try {
     claims = JSON.parse(text);
   } catch {
-    throw usageError('--token is claims as JSON, a FILE with them, or none', help);
+    throw usageError('--token is claims as JSON, a FILE with them, or none');
   }
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) {
-    throw usageError('--token is an object of claims', help);
+    throw usageError('--token is an object of claims');
   }
-  return standingOf(claims, intent, help);
+  return standingOf(claims, intent);
 }
 
-function fileOf(path: string, help: Help): string {
+function fileOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    throw usageError(`--token: there is no file "${path}"; claims begin with {`, help);
+    throw usageError(`--token: there is no file "${path}"; claims begin with {`);
   }
 }
 
 /** As if the issuer had signed it. An issuer that is not said is the only one that there is. */
-function standingOf(claims: Record<string, Json>, intent: Intent, help: Help): TokenStanding {
+function standingOf(claims: Record<string, Json>, intent: Intent): TokenStanding {
   const { issuers } = intent.mesh;
   const { iss } = claims;
   const found = [...issuers.values()].find(({ issuer, name }) => issuer === iss || name === iss);
   const issuer = iss === undefined && issuers.size === 1 ? [...issuers.values()][0] : found;
   if (issuer === undefined) {
     const known = [...issuers.keys()].join(', ') || 'none';
-    throw usageError(`--token: say its issuer as "iss"; mesh.yaml knows ${known}`, help);
+    throw usageError(`--token: say its issuer as "iss"; mesh.yaml knows ${known}`);
   }
   const texts = (value: Json | undefined): string[] =>
     Array.isArray(value) ? value.map(String) : value === undefined ? [] : String(value).split(' ');

@@ -5,9 +5,9 @@ import { whoCan } from '../explain/who-can.ts';
 import { verdictOf, type WhyAnswer, type WhyQuestion, why } from '../explain/why.ts';
 import { whyMatrix } from '../explain/why-matrix.ts';
 import type { Intent, ServiceName } from '../model/types.ts';
-import { type Help, parseArguments, usageError, type Values } from './arguments.ts';
+import { usageError, type Values } from './arguments.ts';
+import { type Called, command } from './command.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
-import { helpFor } from './help-text.ts';
 import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent-at.ts';
 import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
@@ -27,7 +27,25 @@ import {
 import { whyText } from './why-text.ts';
 import { verified, verifiedReply, verifiedText, verifyHelp } from './why-verify.ts';
 
-const usage: Help = {
+const flags = {
+  ...targetOptions,
+  ...intentAtOptions,
+  ...questionOptions,
+  ...decisionOptions,
+  in: { type: 'string' },
+  matrix: { type: 'boolean' },
+  verify: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
+
+/** Between the two who call each other. */
+const arrow = '->';
+/** In the place of the caller: who can. */
+const anybody = '*';
+
+type WhyValues = Values<typeof flags>;
+
+export const whyCommand = command({
   usage:
     'why A B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--verify] [--json]',
   text: [
@@ -48,24 +66,12 @@ const usage: Help = {
     'chancery why checkout payments POST /v1/charges --in examples/shop --verify',
     "chancery why 'reports -> payments' GET /v1/charges/7 --at HEAD~1",
   ],
-};
+  flags,
+  filler: arrow,
+  run,
+});
 
-const options = {
-  ...targetOptions,
-  ...intentAtOptions,
-  ...questionOptions,
-  ...decisionOptions,
-  in: { type: 'string' },
-  matrix: { type: 'boolean' },
-  verify: { type: 'boolean' },
-  json: { type: 'boolean' },
-} as const;
-
-export async function whyCommand(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  return ask(args, terminal, usage);
-}
-
-const whoUsage: Help = {
+export const whoCanCommand = command({
   usage:
     'who-can B METHOD PATH [--in DIR] [--at COMMIT|TIME] [--header NAME=VALUE] [--token CLAIMS] [--json]',
   text: [
@@ -79,77 +85,63 @@ const whoUsage: Help = {
     ...targetHelp,
   ],
   examples: ['chancery who-can payments POST /v1/charges --in examples/shop'],
-};
+  flags,
+  filler: arrow,
+  run: (called) => run({ ...called, positionals: [anybody, ...called.positionals] }),
+});
 
-export async function whoCanCommand(
-  args: readonly string[],
-  terminal: Terminal,
-): Promise<ExitCode> {
-  const wantsHelp = args.includes('--help') || args.includes('-h');
-  return ask(wantsHelp ? args : ['*', ...args], terminal, whoUsage);
+async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
+  const { decision, in: dir } = values;
+  if (decision !== undefined) {
+    refuseWords(positionals);
+    return whyDecision(decision, { dir, values }, terminal);
+  }
+  const { rest, ...ends } = endsOf(positionals);
+  const apart = urlApart(rest, values);
+  return answer({ ...ends, rest: apart.words }, apart.values, terminal);
 }
 
-async function ask(
-  args: readonly string[],
-  terminal: Terminal,
-  help: typeof usage,
-): Promise<ExitCode> {
-  // An arrow between the two is no flag.
-  const words = args.filter((arg) => arg !== '->');
-  const parsed = parseArguments(words, options, help);
-  if (parsed.help !== undefined) {
-    terminal.out(helpFor(parsed.help, terminal));
-    return 0;
-  }
-  const { decision, in: at } = parsed.values;
-  if (typeof decision === 'string') {
-    refuseWords(parsed.positionals, help);
-    const dir = typeof at === 'string' ? at : undefined;
-    return whyDecision(decision, { dir, values: parsed.values, help }, terminal);
-  }
-  const typed = endsOf(parsed.positionals, help);
-  const { words: rest, values } = urlApart(typed.rest, parsed.values);
-  const ends = { ...typed, rest };
-  const dir = typeof values['in'] === 'string' ? values['in'] : undefined;
-  const state = await intentAt({ dir, values, help }, terminal);
+async function answer(ends: Ends, values: WhyValues, terminal: Terminal): Promise<ExitCode> {
+  const state = await intentAt({ dir: values.in, values }, terminal);
   if (state === undefined) return 1;
-  knownOrThrow(ends, state.intent);
-  const isAboutOne = values['matrix'] !== true && ends.from !== '*';
-  if (
-    values['verify'] === true &&
-    !(isAboutOne && state.intent.services.has(ends.to as ServiceName))
-  ) {
-    throw usageError('--verify is about one request to a service of this mesh', help);
+  const { intent, isGranted } = state;
+  knownOrThrow(ends, intent);
+  const isAboutOne = values.matrix !== true && ends.from !== anybody;
+  if (values.verify && !(isAboutOne && intent.services.has(ends.to as ServiceName))) {
+    throw usageError('--verify is about one request to a service of this mesh');
   }
   // What is granted until a time is asked about as of now.
-  const timed =
-    state.isGranted && values['time'] === undefined ? { ...values, time: 'now' } : values;
-  const facts = factsOf(timed, state.intent, ends.to, help);
-  if (values['matrix'] === true) {
-    if (ends.rest.length > 0) throw usageError('--matrix is about all requests', help);
-    if (ends.from === '*') throw usageError('--matrix is about one caller', help);
-    if (state.intent.services.get(ends.to as ServiceName)?.protocol === 'tcp')
-      throw usageError(`${ends.to} speaks tcp: there are no requests to tell of`, help);
-    return matrix(ends, state, facts, { terminal, json: values['json'] === true });
+  const timed = isGranted && values.time === undefined ? { ...values, time: 'now' } : values;
+  const facts = factsOf(timed, intent, ends.to);
+  if (values.matrix) {
+    refuseMatrix(ends, intent);
+    return matrix(ends, state, facts, { terminal, json: values.json === true });
   }
-  const { request } = requestOf(ends.rest, ends.to, state.intent, help);
+  const { request } = requestOf(ends.rest, ends.to, intent);
   const question = { from: ends.from, to: ends.to, request, facts };
-  if (ends.from === '*') return who(question, state, values, terminal);
+  if (ends.from === anybody) return who(question, state, values, terminal);
   return one(question, state, values, terminal);
+}
+
+function refuseMatrix({ from, to, rest }: Ends, { services }: Intent): void {
+  if (rest.length > 0) throw usageError('--matrix is about all requests');
+  if (from === anybody) throw usageError('--matrix is about one caller');
+  if (services.get(to as ServiceName)?.protocol !== 'tcp') return;
+  throw usageError(`${to} speaks tcp: there are no requests to tell of`);
 }
 
 async function one(
   question: WhyQuestion,
   { intent, commit, where }: IntentAt,
-  values: Values,
+  values: WhyValues,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const answer = why(intent, question);
   const text = `${question.from} -> ${question.to} ${requestText(question)}`;
-  const json = values['json'] === true;
+  const json = values.json === true;
   if (!json) terminal.out(whyText(answer, { question: text, where }, terminal));
   const compared =
-    values['verify'] === true
+    values.verify === true
       ? await verified(intent, question, { answer, bearer: bearerOf(values) }, terminal)
       : undefined;
   if (json) {
@@ -167,12 +159,12 @@ async function one(
 function who(
   question: WhyQuestion,
   { intent, commit, where }: IntentAt,
-  values: Values,
+  values: WhyValues,
   terminal: Terminal,
 ): ExitCode {
   const found = whoCan(intent, question);
   const { callers, asked } = found;
-  if (values['json'] === true) {
+  if (values.json) {
     terminal.out(JSON.stringify({ commit, to: question.to, request: question.request, ...found }));
     return callers.length > 0 ? 0 : 2;
   }
@@ -224,7 +216,7 @@ function replyOf(answer: WhyAnswer, question: WhyQuestion, commit: string) {
 
 /** A name that is no service is a slip of the hand more often than a question. */
 function knownOrThrow({ from, to }: Ends, intent: Intent): void {
-  for (const name of from === '*' ? [to] : [from, to]) {
+  for (const name of from === anybody ? [to] : [from, to]) {
     if (name.startsWith('spiffe://')) continue;
     if (intent.services.has(name as ServiceName)) continue;
     const nearest = nearestName(name, intent.services.keys());
