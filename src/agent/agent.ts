@@ -1,35 +1,30 @@
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { watchClock } from '../base/clock-watch.ts';
-import { type Log, problemFields } from '../base/log.ts';
+import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Trust } from '../identity/trust.ts';
 import {
   type AgentHealthReply,
   type AgentUpdate,
-  type HostReport,
-  type HostTrouble,
-  hostHolder,
   type JwtSvidReply,
   paths,
 } from '../serve/api/wire.ts';
 import { AgentSockets } from './agent-sockets.ts';
+import { CacheWriter } from './cache-writer.ts';
 import { ControlFeed } from './control-feed.ts';
 import { ControlLink } from './control-link.ts';
 import { type DeskAddress, DeskPool } from './desk-pool.ts';
 import type { HostCache, Kept } from './host-cache.ts';
-import { agentKeyOf, type HostFile, type HostWorkload, watchHostFile } from './host-file.ts';
-import { agentHealth, type HealthParts, hostHealth } from './host-health.ts';
+import { type HostFile, watchHostFile } from './host-file.ts';
 import { HostIdentities } from './host-identities.ts';
-import { hostTroubles } from './host-troubles.ts';
+import { type HostParts, healthReply, hostReport } from './host-report.ts';
+import { HostWorkloads } from './host-workloads.ts';
 import { JwtCache } from './jwt-cache.ts';
 import type { HostIdentity, LinkState } from './link-state.ts';
 import { PolicyDesk } from './policy-desk.ts';
 import { Reporter } from './reporter.ts';
-import type { Svid } from './svid-keeper.ts';
 import { SvidRequests, selectorText } from './svid-requests.ts';
-import { useReport, useTold } from './use-report.ts';
-import { WorkloadAgent } from './workload-agent.ts';
 
 interface AgentOptions {
   readonly hostFile: string;
@@ -44,23 +39,19 @@ interface AgentOptions {
   readonly pool?: DeskAddress;
 }
 
-/** Changes of a moment are kept by one write. */
-const saveDelayMs = 100;
-const saveAgainMs = 5_000;
-
 type Update<Kind extends AgentUpdate['kind']> = AgentUpdate & { readonly kind: Kind };
 
 /** The agent of one host: identities, policy desk and readiness of its workloads. */
 export class Agent {
   readonly #options: AgentOptions;
-  readonly #workloads = new Map<string, { readonly key: string; readonly agent: WorkloadAgent }>();
+  readonly #workloads: HostWorkloads;
   readonly #desk: PolicyDesk;
   readonly #pool: DeskPool | undefined;
   readonly #feed: ControlFeed;
   readonly #jwts: JwtCache;
   readonly #identities: HostIdentities;
   readonly #sockets: AgentSockets;
-  readonly #cache: HostCache;
+  readonly #writer: CacheWriter;
   readonly #kept: Kept;
   readonly #link: ControlLink;
   readonly #requests: SvidRequests;
@@ -69,11 +60,8 @@ export class Agent {
   #entries: Update<'entries'> | undefined;
   #hostIdentity: HostIdentity | undefined;
   #firstKeyPem: string | undefined;
-  #cancelSave: (() => void) | undefined;
   #applications: HostFile['applications'];
   #jumpedAtMs: number | undefined;
-  #lookMs = 0;
-  #cancelLook = (): void => {};
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -85,8 +73,12 @@ export class Agent {
     const { check } = this.#desk;
     const onStall = (): void => this.#feed.reopen();
     this.#pool = options.pool && new DeskPool({ at: options.pool, check, onStall, clock, log });
-    this.#cache = options.cache;
-    this.#kept = this.#cache.kept;
+    this.#kept = options.cache.kept;
+    this.#writer = new CacheWriter({
+      ...{ cache: options.cache, clock },
+      held: () => this.#held(),
+      onProblem: onNews,
+    });
     this.#hostIdentity = this.#kept.host;
     this.#firstKeyPem = this.#kept.firstKeyPem;
     this.#link = this.#openLink();
@@ -99,13 +91,25 @@ export class Agent {
       },
     });
     this.#requests = new SvidRequests(this.#link);
-    const report = (): Promise<HostReport> => this.#hostReport();
-    const told = (heard: HostReport): void => {
-      useTold(this.#workloads, heard);
-      this.#desk.told(heard);
-    };
-    this.#reporter = new Reporter({ clock, call, report, told });
+    this.#reporter = new Reporter({
+      ...{ clock, call },
+      report: async () => {
+        const told = await this.#workloads.ask({ counters: this.#reporter.isLookedAt });
+        return hostReport(this.#parts, told);
+      },
+      told: (heard) => {
+        this.#workloads.wasHeard(heard);
+        this.#desk.told(heard);
+      },
+    });
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
+    this.#workloads = new HostWorkloads({
+      ...{ clock, random, log, check, shadow: this.#desk.shadow, jwts: this.#jwts },
+      requestSvid: ({ id, service }, csr, reason) =>
+        this.#requests.ask({ service, workload: id, csr, reason, selectors: 'socket' }),
+      kept: this.#kept.svids,
+      onChange: () => this.#changed(),
+    });
     this.#identities = new HostIdentities({
       ...{ clock, random, log, jwts: this.#jwts },
       requestSvid: ({ service, selectors }, csr, reason) =>
@@ -116,7 +120,7 @@ export class Agent {
       kept: (spiffeId) => this.#kept.svids[spiffeId],
       onSvid: () => this.#changed(),
     });
-    const health = (): AgentHealthReply => this.#health();
+    const health = (): AgentHealthReply => healthReply(this.#parts);
     this.#sockets = new AgentSockets({ identities: this.#identities, health, clock, log });
     for (const update of [this.#kept.trust, this.#kept.entries, this.#kept.policy]) {
       if (update !== undefined) this.#take(update);
@@ -131,10 +135,9 @@ export class Agent {
     await this.#feed.run();
     unwatch();
     unwatchClock();
-    this.#cancelLook();
     this.#link.stop();
     this.#reporter.stop();
-    await Promise.all([...this.#workloads.values()].map(({ agent }) => agent.stop()));
+    await this.#workloads.stop();
     this.#sockets.close();
     await this.#identities.close();
     await this.#pool?.close();
@@ -154,7 +157,7 @@ export class Agent {
       keep: async ({ identity, firstKeyPem }) => {
         if (identity !== undefined) this.#hostIdentity = identity;
         this.#firstKeyPem = identity === undefined ? firstKeyPem : undefined;
-        await this.#save();
+        await this.#writer.now();
       },
       onTrust: (trust: Trust) => this.#take({ kind: 'trust', trust, taintedIssuers: [] }),
       onState: (state) => this.#linkBecame(state),
@@ -172,51 +175,13 @@ export class Agent {
   #apply(host: HostFile): void {
     this.#link.use(host.control);
     this.#applications = host.applications;
-    const wanted = new Map(host.workloads.map((entry) => [entry.workload.id as string, entry]));
-    for (const [id, { key, agent }] of this.#workloads) {
-      const entry = wanted.get(id);
-      if (entry !== undefined && agentKeyOf(entry) === key) {
-        agent.look(entry);
-        wanted.delete(id);
-        continue;
-      }
-      this.#workloads.delete(id);
-      void agent.stop();
-    }
-    for (const entry of wanted.values()) this.#add(entry);
+    this.#workloads.apply(host.workloads);
     this.#sockets.open(host);
     this.#reporter.soon();
   }
 
-  #add(entry: HostWorkload): void {
-    const { clock, random, log } = this.#options;
-    const agent = new WorkloadAgent({
-      entry,
-      clock,
-      random,
-      log,
-      check: this.#desk.check,
-      shadow: this.#desk.shadow,
-      jwts: this.#jwts,
-      requestSvid: (csr, reason) => {
-        const { id, service } = entry.workload;
-        return this.#requests.ask({ service, workload: id, csr, reason, selectors: 'socket' });
-      },
-      kept: this.#kept.svids[entry.workload.id],
-      onChange: () => this.#changed(),
-    });
-    this.#workloads.set(entry.workload.id, { key: agentKeyOf(entry), agent });
-    if (this.#trust !== undefined) agent.trust(this.#trust.trust, this.#trust.taintedIssuers);
-    agent.start().catch((error: unknown) => {
-      log.error('a workload cannot be served', {
-        workload: entry.workload.id,
-        ...problemFields(error),
-      });
-    });
-  }
-
   #take(update: AgentUpdate): void {
-    if (update.kind !== 'time') this.#saveSoon();
+    if (update.kind !== 'time') this.#writer.soon();
     switch (update.kind) {
       case 'trust':
         this.#takeTrust(update);
@@ -232,7 +197,7 @@ export class Agent {
       case 'look':
         // What follows is held against what was until now.
         this.#reporter.soon();
-        this.#lookEvery(update.everyMs);
+        this.#reporter.lookEvery(update.everyMs);
         break;
       case 'shadow':
         this.#desk.shadow.take(update.shadow);
@@ -247,7 +212,7 @@ export class Agent {
     const before = this.#trust?.trust.own.jwtKeys.map(({ kid }) => kid).join();
     if (before !== trust.own.jwtKeys.map(({ kid }) => kid).join()) this.#jwts.clear();
     this.#trust = update;
-    for (const { agent } of this.#workloads.values()) agent.trust(trust, taintedIssuers);
+    this.#workloads.trust(trust, taintedIssuers);
     this.#identities.setTrust(trust, taintedIssuers);
     this.#pool?.trust(trust.own);
     this.#link.setTrust(trust.own);
@@ -256,31 +221,11 @@ export class Agent {
     this.#reporter.soon();
   }
 
-  /** How often the control plane wants to know what proxies count; 0: not. */
-  #lookEvery(everyMs: number): void {
-    this.#lookMs = everyMs;
-    this.#cancelLook();
-    if (everyMs === 0) return;
-    this.#cancelLook = this.#options.clock.after(everyMs, () => {
-      this.#reporter.soon();
-      this.#lookEvery(everyMs);
-    });
-  }
-
-  async #counters(): Promise<HostReport['counters']> {
-    if (this.#lookMs === 0) return undefined;
-    const all = [...this.#workloads].map(async ([workload, { agent }]) => {
-      const counters = await agent.counters();
-      return counters === undefined ? [] : [{ workload, counters }];
-    });
-    return (await Promise.all(all)).flat();
-  }
-
   #clockJumped(jumpedMs: number): void {
     this.#jumpedAtMs = this.#options.clock.nowMs();
     const seconds = Math.round(jumpedMs / 1_000);
     this.#options.log.warn('the clock of this host jumped; renewals are planned anew', { seconds });
-    for (const { agent } of this.#workloads.values()) agent.replan();
+    this.#workloads.replan();
     this.#identities.pool.replan();
     this.#link.replan();
     this.#reporter.soon();
@@ -288,40 +233,26 @@ export class Agent {
 
   #changed(): void {
     this.#reporter.soon();
-    this.#saveSoon();
+    this.#writer.soon();
   }
 
-  #saveSoon(): void {
-    this.#cancelSave ??= this.#options.clock.after(saveDelayMs, () => void this.#save());
-  }
-
-  /** What the disk does not take is kept once it does. */
-  async #save(): Promise<void> {
-    this.#cancelSave?.();
-    this.#cancelSave = undefined;
-    const { problem } = this.#cache;
-    await this.#cache.write({
+  #held(): Kept {
+    return {
       trust: this.#trust,
       entries: this.#entries,
       policy: this.#desk.update,
       svids: this.#svids(),
       host: this.#hostIdentity,
       firstKeyPem: this.#firstKeyPem,
-    });
-    if (problem !== this.#cache.problem) this.#reporter.soon();
-    if (this.#cache.problem === undefined) return;
-    this.#cancelSave ??= this.#options.clock.after(saveAgainMs, () => void this.#save());
+    };
   }
 
   /** All that is held; what was kept and not asked for yet stays. */
-  #svids(): Readonly<Record<string, Svid>> {
+  #svids(): Kept['svids'] {
     const nowMs = this.#options.clock.nowMs();
     const kept = Object.entries(this.#kept.svids).filter(([, svid]) => svid.notAfterMs > nowMs);
-    const own = [...this.#workloads].flatMap(([id, { agent }]) =>
-      agent.svidState.kind === 'absent' ? [] : [[id, agent.svidState.svid] as const],
-    );
     const pooled = this.#identities.pool.svids.map((svid) => [svid.spiffeId, svid] as const);
-    return Object.fromEntries([...kept, ...own, ...pooled]);
+    return { ...Object.fromEntries(kept), ...this.#workloads.svids, ...Object.fromEntries(pooled) };
   }
 
   async #requestJwt(service: string, audience: readonly string[]): Promise<JwtSvidReply> {
@@ -330,70 +261,14 @@ export class Agent {
     return (await this.#link.call(call)) as JwtSvidReply;
   }
 
-  async #hostReport(): Promise<HostReport> {
-    const agents = [...this.#workloads.values()].map(({ agent }) => agent);
-    const [counters, use] = await Promise.all([this.#counters(), useReport(this.#workloads)]);
-    const isTainted = (this.#trust?.taintedIssuers.length ?? 0) > 0;
-    const byProxies = agents.map(async (agent) => {
-      const issuerKeyId = await agent.presentedIssuer(isTainted);
-      return issuerKeyId === undefined
-        ? []
-        : [{ holder: agent.workload.id as string, issuerKeyId }];
-    });
-    const byProcesses = this.#identities.pool.svids.map(({ spiffeId, issuerKeyId }) => ({
-      holder: spiffeId,
-      issuerKeyId,
-    }));
-    return {
-      workloads: agents.map((agent) => agent.workload),
-      trustSequence: Math.min(
-        this.#trust?.trust.own.sequence ?? 0,
-        ...agents.map((agent) => agent.confirmedSequence),
-      ),
-      presented: [...(await Promise.all(byProxies)).flat(), ...byProcesses, ...this.#ownIssuer()],
-      health: hostHealth(this.#healthParts()),
-      ...(counters === undefined ? {} : { counters }),
-      ...(this.#applications === undefined ? {} : { applications: this.#applications }),
-      ...use,
-      ...this.#desk.report,
-    };
-  }
-
-  #health(): AgentHealthReply {
-    return agentHealth({ ...this.#healthParts(), trust: this.#trust?.trust.own });
-  }
-
-  #healthParts(): HealthParts {
+  get #parts(): HostParts {
     return {
       nowMs: this.#options.clock.nowMs(),
-      link: this.#link.state,
-      workloads: [...this.#workloads.values()].map(({ agent }) => ({
-        holder: agent.workload.id,
-        svidState: agent.svidState,
-      })),
-      pool: this.#identities.pool,
+      ...{ link: this.#link, workloads: this.#workloads, pool: this.#identities.pool },
+      ...{ cache: this.#options.cache, desk: this.#desk, sockets: this.#sockets },
+      trust: this.#trust?.trust.own,
       jumpedAtMs: this.#jumpedAtMs,
-      sealedBy: this.#cache.sealedBy,
-      decisions: this.#desk.counts,
-      troubles: this.#troubles,
+      applications: this.#applications,
     };
-  }
-
-  get #troubles(): readonly HostTrouble[] {
-    const workloads = [...this.#workloads.values()].map(({ agent }) => agent);
-    const own =
-      this.#link.apart === undefined ? [] : [{ holder: hostHolder, reason: this.#link.apart }];
-    return hostTroubles({
-      apart: [...own, ...this.#identities.pool.apart],
-      ...{ cache: this.#cache, desk: this.#desk.troubles, workloads },
-      sockets: [...this.#sockets.all, ...workloads.flatMap(({ socket }) => socket ?? [])],
-    });
-  }
-
-  /** The host's own certificate counts too: with one of an old CA it could not ask any more. */
-  #ownIssuer(): HostReport['presented'] {
-    const { state } = this.#link;
-    if (state.kind !== 'joined' && state.kind !== 'overdue') return [];
-    return [{ holder: hostHolder, issuerKeyId: state.identity.issuerKeyId }];
   }
 }

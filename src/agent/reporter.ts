@@ -7,7 +7,7 @@ const reportDelayMs = 5;
 const reportAgainMs = 10_000;
 const retryMs = 300;
 
-/** Tells the control plane what runs here, soon after each change and every ten seconds. */
+/** Tells the control plane what runs here, soon after each change, every ten seconds, and as often as it looks. */
 export class Reporter {
   readonly #clock: Clock;
   readonly #call: (call: ApiCall) => Promise<unknown>;
@@ -16,6 +16,8 @@ export class Reporter {
   #cancel = (): void => {};
   #reporting: 'no' | 'yes' | 'and again' = 'no';
   #stopped = false;
+  #lookMs = 0;
+  #cancelLook = (): void => {};
 
   constructor(options: {
     readonly clock: Clock;
@@ -40,9 +42,25 @@ export class Reporter {
     if (!this.#stopped) this.#cancel = this.#clock.after(delayMs, () => void this.#tell());
   }
 
+  /** How often the control plane wants to know what proxies count; 0: not. */
+  lookEvery(everyMs: number): void {
+    this.#lookMs = everyMs;
+    this.#cancelLook();
+    if (everyMs === 0 || this.#stopped) return;
+    this.#cancelLook = this.#clock.after(everyMs, () => {
+      this.soon();
+      this.lookEvery(everyMs);
+    });
+  }
+
+  get isLookedAt(): boolean {
+    return this.#lookMs !== 0;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancel();
+    this.#cancelLook();
   }
 
   async #tell(): Promise<void> {
