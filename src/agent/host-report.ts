@@ -11,7 +11,7 @@ import type { HostCache } from './host-cache.ts';
 import type { HostFile } from './host-file.ts';
 import { agentHealth, type HealthParts, hostHealth } from './host-health.ts';
 import { hostTroubles } from './host-troubles.ts';
-import type { HostWorkloads } from './host-workloads.ts';
+import type { HostWorkloads, ToldByProxies } from './host-workloads.ts';
 import type { PolicyDesk } from './policy-desk.ts';
 import type { SvidPool } from './svid-pool.ts';
 
@@ -27,12 +27,6 @@ export interface HostParts {
   readonly trust: TrustBundle | undefined;
   readonly jumpedAtMs: number | undefined;
   readonly applications: HostFile['applications'];
-}
-
-/** What only the proxies can tell, so that it has to be asked for first. */
-export interface ToldByProxies extends Pick<HostReport, 'traffic' | 'flows'> {
-  readonly counters: HostReport['counters'];
-  readonly presented: HostReport['presented'];
 }
 
 /** To the control plane. */

@@ -6,7 +6,6 @@ import type { Trust } from '../identity/trust.ts';
 import type { HostReport, SvidReason, SvidReply } from '../serve/api/wire.ts';
 import type { CheckHandler } from '../serve/authz/check-handler.ts';
 import { agentKeyOf, type HostWorkload } from './host-file.ts';
-import type { ToldByProxies } from './host-report.ts';
 import type { JwtCache } from './jwt-cache.ts';
 import type { ShadowDesk } from './shadow-desk.ts';
 import type { Svid } from './svid-keeper.ts';
@@ -24,6 +23,12 @@ interface HostWorkloadsOptions {
   /** What was held before a restart, by workload. */
   readonly kept: Readonly<Record<string, Svid>>;
   readonly onChange: () => void;
+}
+
+/** What only the proxies can tell, so that it has to be asked for first. */
+export interface ToldByProxies extends Pick<HostReport, 'traffic' | 'flows'> {
+  readonly counters: HostReport['counters'];
+  readonly presented: HostReport['presented'];
 }
 
 /** The workloads that the host file names, each with an agent of its own. */

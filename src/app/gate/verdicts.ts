@@ -19,14 +19,18 @@ interface StoredVerdict extends CommitVerdict {
   readonly order?: number;
 }
 
+interface Known {
+  readonly one: CommitVerdict;
+  readonly order: number;
+}
+
 /** What became of each commit: in memory to be asked, and in the store to outlive the process. */
 export class Verdicts {
   readonly #store: FencedStore;
   readonly #clock: Clock;
   readonly #log: Log;
   /** Oldest first. */
-  #known = new Map<string, CommitVerdict>();
-  readonly #orders = new Map<string, number>();
+  #known = new Map<string, Known>();
   #lastOrder = 0;
   readonly #unwritten = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
@@ -53,7 +57,7 @@ export class Verdicts {
 
   /** What the leader wrote. */
   take(changes: readonly Followed[]): void {
-    for (const { id, document } of changes) if (document === undefined) this.#forget(id);
+    for (const { id, document } of changes) if (document === undefined) this.#known.delete(id);
     this.#put(
       changes.flatMap(({ document }) => (document === undefined ? [] : verdictOf(document))),
     );
@@ -61,39 +65,36 @@ export class Verdicts {
 
   #put(stored: readonly StoredVerdict[]): void {
     for (const { order, ...one } of stored.toSorted((a, b) => a.seenMs - b.seenMs)) {
-      this.#keepKnown(one);
-      if (order !== undefined) this.#orders.set(one.commit, order);
-      this.#lastOrder = Math.max(this.#lastOrder, order ?? 0);
+      this.#keepKnown(one, order);
     }
-    this.#known = new Map([...this.#known].sort(([a], [b]) => this.#orderOf(a) - this.#orderOf(b)));
+    this.#known = new Map([...this.#known].sort(([, a], [, b]) => a.order - b.order));
   }
 
-  #orderOf(commit: string): number {
-    return this.#orders.get(commit) ?? 0;
-  }
-
-  /** A commit that comes again is the newest again. */
-  #keepKnown(one: CommitVerdict): void {
-    if (this.#known.get(one.commit)?.seenMs !== one.seenMs) {
+  /** A commit that comes again is the newest again, unless the store knows better. */
+  #keepKnown(one: CommitVerdict, stored = 0): void {
+    const before = this.#known.get(one.commit);
+    let order = before?.order ?? 0;
+    if (before?.one.seenMs !== one.seenMs) {
       this.#known.delete(one.commit);
       this.#lastOrder += 1;
-      this.#orders.set(one.commit, this.#lastOrder);
+      order = this.#lastOrder;
     }
-    this.#known.set(one.commit, one);
+    this.#known.set(one.commit, { one, order: stored || order });
+    this.#lastOrder = Math.max(this.#lastOrder, stored);
   }
 
   /** Newest first. */
   get all(): readonly CommitVerdict[] {
-    return [...this.#known.values()].reverse();
+    return [...this.#known.values()].map(({ one }) => one).reverse();
   }
 
   get(commit: string): CommitVerdict | undefined {
-    return this.#known.get(commit);
+    return this.#known.get(commit)?.one;
   }
 
   /** By a whole id or by the beginning of one; the newest that fits. */
   find(text: string): CommitVerdict | undefined {
-    const exact = this.#known.get(text);
+    const exact = this.get(text);
     if (exact !== undefined || text.length < prefixCharactersMin) return exact;
     return this.all.find(({ commit }) => commit.startsWith(text));
   }
@@ -129,29 +130,25 @@ export class Verdicts {
   live(commit: string): void {
     const known = this.#known.get(commit);
     if (known === undefined) return;
-    this.#known.set(commit, { ...known, liveMs: this.#clock.nowMs() });
+    const one = { ...known.one, liveMs: this.#clock.nowMs() };
+    this.#known.set(commit, { ...known, one });
     this.#write(commit);
   }
 
   /** It is another one's to judge now. */
   leave(commit: string): void {
-    if (this.#known.get(commit)?.verdict.kind === 'checking') this.#forget(commit);
+    if (this.get(commit)?.verdict.kind === 'checking') this.#known.delete(commit);
   }
 
   /** Nothing became of it. */
   forget(commit: string): void {
-    this.#forget(commit);
+    this.#known.delete(commit);
     this.#write(commit);
   }
 
   /** Resolves when everything so far is written. */
   flushed(): Promise<void> {
     return this.#writing;
-  }
-
-  #forget(commit: string): void {
-    this.#known.delete(commit);
-    this.#orders.delete(commit);
   }
 
   /** What the store does not take now is written when it does: the other replicas know of it from there only. */
@@ -180,13 +177,13 @@ export class Verdicts {
     const known = this.#known.get(commit);
     if (known === undefined) {
       await this.#store.remove(verdictKind, commit);
-    } else if (known.verdict.kind !== 'checking') {
-      const stored: StoredVerdict = { ...known, order: this.#orderOf(commit) };
+    } else if (known.one.verdict.kind !== 'checking') {
+      const stored: StoredVerdict = { ...known.one, order: known.order };
       const bytes = Buffer.from(JSON.stringify(stored));
       await this.#store.put(verdictKind, commit, bytes, undefined);
     }
     for (const old of [...this.#known.keys()].slice(0, -verdictsMax)) {
-      this.#forget(old);
+      this.#known.delete(old);
       await this.#store.remove(verdictKind, old);
     }
   }
