@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import type { RevisionDiff } from '../src/explain/revision-diff.ts';
-import { type TemporaryFolder, temporaryFolder } from '../src/git/temporary-repository.ts';
+import { type TemporaryFolder, temporaryFolder } from '../src/git/temporary-repository.fixture.ts';
 
 const entry = resolve('bin/chancery.js');
 const web = 'service: web\nowner: t\nprotocol: http\nport: 8080\n';

@@ -15,7 +15,7 @@ import {
   CheckRequestSchema,
   CheckResponseSchema,
 } from '../src/gen/envoy/service/auth/v3/external_auth_pb.js';
-import { temporaryFolder } from '../src/git/temporary-repository.ts';
+import { temporaryFolder } from '../src/git/temporary-repository.fixture.ts';
 import { parseIntent } from '../src/model/parse.ts';
 import type { AgentUpdate } from '../src/serve/api/wire.ts';
 import { atOnce } from '../src/serve/authz/at-once.fixture.ts';

@@ -1,28 +1,17 @@
-import type { Clock } from '../base/clock.ts';
-import { type Log, problemFields } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
+import { problemFields } from '../base/log.ts';
 import type { Workload } from '../compile/inventory.ts';
 import type { Trust } from '../identity/trust.ts';
 import type { HostReport, SvidReason, SvidReply } from '../serve/api/wire.ts';
-import type { CheckHandler } from '../serve/authz/check-handler.ts';
 import { agentKeyOf, type HostWorkload } from './host-file.ts';
-import type { JwtCache } from './jwt-cache.ts';
-import type { ShadowDesk } from './shadow-desk.ts';
 import type { Svid } from './svid-keeper.ts';
 import { useReport, useTold } from './use-report.ts';
-import { WorkloadAgent } from './workload-agent.ts';
+import { WorkloadAgent, type WorkloadAgentOptions } from './workload-agent.ts';
 
-interface HostWorkloadsOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly check: CheckHandler;
-  readonly shadow: Pick<ShadowDesk, 'seen' | 'partial'>;
-  readonly jwts: JwtCache;
+interface HostWorkloadsOptions
+  extends Omit<WorkloadAgentOptions, 'entry' | 'requestSvid' | 'kept'> {
   readonly requestSvid: (workload: Workload, csr: string, reason: SvidReason) => Promise<SvidReply>;
   /** What was held before a restart, by workload. */
   readonly kept: Readonly<Record<string, Svid>>;
-  readonly onChange: () => void;
 }
 
 /** What only the proxies can tell, so that it has to be asked for first. */

@@ -31,7 +31,7 @@ import type { ShadowDesk } from './shadow-desk.ts';
 import { makePrivateFolder } from './socket-folder.ts';
 import { type Svid, SvidKeeper, type SvidState } from './svid-keeper.ts';
 
-interface WorkloadAgentOptions {
+export interface WorkloadAgentOptions {
   readonly entry: HostWorkload;
   readonly clock: Clock;
   readonly random: Random;

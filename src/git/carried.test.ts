@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it, type TestContext } from 'node:test';
 import type { CommitId } from './commit.ts';
 import { openRepository } from './repository.ts';
-import { type TemporaryFolder, temporaryRepository } from './temporary-repository.ts';
+import { type TemporaryFolder, temporaryRepository } from './temporary-repository.fixture.ts';
 
 const top = 'a\n\n\n\n\n\nb\n';
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Finding } from '../base/finding.ts';
 import type { Result } from '../base/result.ts';
 import { openRepository, type Repository } from './repository.ts';
-import { temporaryFolder, temporaryRepository } from './temporary-repository.ts';
+import { temporaryFolder, temporaryRepository } from './temporary-repository.fixture.ts';
 
 async function open(dir: string): Promise<Repository> {
   return value(await openRepository(dir));

@@ -6,7 +6,7 @@ import type { Finding } from '../base/finding.ts';
 import type { Result } from '../base/result.ts';
 import { intentFileBytesMax } from './limits.ts';
 import { openRepository } from './repository.ts';
-import { type TemporaryFolder, temporaryRepository } from './temporary-repository.ts';
+import { type TemporaryFolder, temporaryRepository } from './temporary-repository.fixture.ts';
 import type { IntentFiles } from './tree.ts';
 import { readWorkingTree } from './working-tree.ts';
 

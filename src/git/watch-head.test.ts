@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { type CommitId, parseCommitId } from './commit.ts';
 import { openRepository } from './repository.ts';
-import { type TemporaryFolder, temporaryRepository } from './temporary-repository.ts';
+import { type TemporaryFolder, temporaryRepository } from './temporary-repository.fixture.ts';
 import { type HeadState, watchHead } from './watch-head.ts';
 
 /** A state that takes longer than this was missed: the poll alone needs a second, a confirmation two. */

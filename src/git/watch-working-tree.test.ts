@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
-import { type TemporaryFolder, temporaryRepository } from './temporary-repository.ts';
+import { type TemporaryFolder, temporaryRepository } from './temporary-repository.fixture.ts';
 import { watchWorkingTree } from './watch-working-tree.ts';
 import { readWorkingTree } from './working-tree.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { temporaryFolder } from '../../src/git/temporary-repository.ts';
+import { temporaryFolder } from '../../src/git/temporary-repository.fixture.ts';
 import { freePort } from '../support/free-port.ts';
 import { meshFile, serviceFile } from '../support/gate-world.ts';
 import { repoServer } from '../support/repo-server.ts';

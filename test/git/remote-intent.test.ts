@@ -12,7 +12,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { jsonLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { CommitId } from '../../src/git/commit.ts';
-import { temporaryFolder } from '../../src/git/temporary-repository.ts';
+import { temporaryFolder } from '../../src/git/temporary-repository.fixture.ts';
 import { mirrorOf, type Origin, origin, refusal, value } from '../support/mirrored.ts';
 import { eventually } from '../support/running-mesh.ts';
 

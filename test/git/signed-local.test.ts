@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openIntentSource, type TreeReading } from '../../src/app/intent-source.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
-import { temporaryFolder } from '../../src/git/temporary-repository.ts';
+import { temporaryFolder } from '../../src/git/temporary-repository.fixture.ts';
 import { meshFile, serviceFile } from '../support/gate-world.ts';
 import { refusal, value } from '../support/mirrored.ts';
 import { repoServer } from '../support/repo-server.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { CommitId } from '../../src/git/commit.ts';
 import { commitStanding } from '../../src/git/commit-standing.ts';
 import { openRepository } from '../../src/git/repository.ts';
-import { temporaryRepository } from '../../src/git/temporary-repository.ts';
+import { temporaryRepository } from '../../src/git/temporary-repository.fixture.ts';
 import { meshFile, serviceFile } from '../support/gate-world.ts';
 import { mirrorOf, origin, value } from '../support/mirrored.ts';
 import { entry, repoServer } from '../support/repo-server.ts';

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { layoutOf } from '../../src/app/layout.ts';
 import type { HostReply, HostsReply, JoinTokenReply } from '../../src/serve/api/wire.ts';
+import { endProcess } from './end-process.ts';
 import { freePort } from './free-port.ts';
 import { eventually } from './running-mesh.ts';
 
@@ -59,11 +59,7 @@ export class LoneControlPlane {
   }
 
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    await endProcess(this.#child, 'SIGKILL');
   }
 
   /** What a command prints; rejects with its standard error where it ends with 1. */
@@ -159,11 +155,7 @@ export class LoneAgent {
   }
 
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    await endProcess(this.#child, 'SIGKILL');
   }
 }
 

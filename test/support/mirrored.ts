@@ -10,7 +10,7 @@ import {
   type TemporaryFolder,
   temporaryFolder,
   temporaryRepository,
-} from '../../src/git/temporary-repository.ts';
+} from '../../src/git/temporary-repository.fixture.ts';
 
 export interface Origin {
   /** Somebody's clone, in which commits are made. */

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { tetherPrefix } from '../../src/app/child.ts';
 import type { JoinTokenReply } from '../../src/serve/api/wire.ts';
+import { endProcess } from './end-process.ts';
 import { freePort } from './free-port.ts';
 import { eventually, type RunningMesh } from './running-mesh.ts';
 
@@ -77,11 +77,7 @@ export class PoolMember {
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
+    await endProcess(this.#child, signal);
   }
 
   /** What it decided, as its log has it. */

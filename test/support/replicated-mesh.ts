@@ -1,7 +1,5 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,9 +24,11 @@ import type { Intent } from '../../src/model/types.ts';
 import { callApi } from '../../src/serve/api/client.ts';
 import type { ReadyReply } from '../../src/serve/api/operator-wire.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
+import { endProcess } from './end-process.ts';
 import { freePort } from './free-port.ts';
 import { PostgresServer } from './postgres.ts';
 import { type Answer, ask, eventually } from './running-mesh.ts';
+import { socketText } from './socket-text.ts';
 
 const entry = resolve('bin/chancery.js');
 const run = promisify(execFile);
@@ -94,29 +94,12 @@ export class ReplicaProcess {
   }
 
   #get(path: string): Promise<string> {
-    const { controlSocket: socketPath } = this.layout;
-    return new Promise((done, reject) => {
-      const call = http.get({ socketPath, path }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-        });
-        response.once('end', () => done(text));
-      });
-      call.once('error', reject);
-    });
+    return socketText(this.layout.controlSocket, path);
   }
 
   /** Resolves with how long it took to end. */
-  async end(signal: NodeJS.Signals): Promise<number> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return 0;
-    const beganMs = performance.now();
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
-    return performance.now() - beganMs;
+  end(signal: NodeJS.Signals): Promise<number> {
+    return endProcess(this.#child, signal);
   }
 }
 

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { reportKind } from '../../src/app/hosts/reports.ts';
@@ -9,6 +8,7 @@ import type { ServiceName, VersionName } from '../../src/model/types.ts';
 import { callApi } from '../../src/serve/api/client.ts';
 import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
 import { openStore } from '../../src/store/open.ts';
+import { endProcess } from './end-process.ts';
 import { freePort } from './free-port.ts';
 import { eventually } from './running-mesh.ts';
 
@@ -44,14 +44,7 @@ export async function repoServer(t: TestContext, dir: string, flags: readonly st
     });
   };
   /** Resolves with how long it took. */
-  const end = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return 0;
-    const beganMs = performance.now();
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
-    return performance.now() - beganMs;
-  };
+  const end = (signal: NodeJS.Signals = 'SIGTERM'): Promise<number> => endProcess(child, signal);
   const kill = (): Promise<number> => end('SIGKILL');
   t.after(async () => void (await kill()));
   const get = (path: string): Promise<unknown> => callApi(controlSocket, { method: 'GET', path });

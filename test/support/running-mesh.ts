@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import { tetherPrefix } from '../../src/app/child.ts';
 import type { PortBook, Ports } from '../../src/app/host-plan.ts';
 import { layoutOf } from '../../src/app/layout.ts';
+import { endProcess } from './end-process.ts';
+import { socketText } from './socket-text.ts';
 
 const ownEntry = resolve('bin/chancery.js');
 const greenWithinMs = 60_000;
@@ -112,11 +114,7 @@ export class RunningMesh {
   }
 
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const child = this.#up;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise<void>((done) => child.once('exit', () => done()));
-    child.kill(signal);
-    await gone;
+    await endProcess(this.#up, signal);
   }
 
   async remove(): Promise<void> {
@@ -158,18 +156,7 @@ export class RunningMesh {
   }
 
   admin(workload: string, path: string): Promise<string> {
-    const socketPath = join(this.layout.runDir, `${workload}.admin`);
-    return new Promise((done, reject) => {
-      const call = http.get({ socketPath, path }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-        });
-        response.once('end', () => done(text));
-      });
-      call.once('error', reject);
-    });
+    return socketText(join(this.layout.runDir, `${workload}.admin`), path);
   }
 
   /** The lines of a proxy's access log. */

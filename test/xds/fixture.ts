@@ -35,6 +35,10 @@ export function snapshotOf(plan: Plan, bytes: Readonly<Record<string, Uint8Array
   );
 }
 
+const startOrder = ['cluster', 'endpoints', 'secret', 'listener', 'routes', 'extension'] as const;
+/** Asked for without names. */
+const wholesale: ReadonlySet<ShortType> = new Set(['cluster', 'listener']);
+
 /** A service behind a real socket, with a clock that the test moves. */
 export class Fixture implements AsyncDisposable {
   readonly clock = new FakeClock();
@@ -75,6 +79,18 @@ export class Fixture implements AsyncDisposable {
     const client = new GrpcClient({ kind: 'unix', path: join(this.#dir, 'xds.sock') });
     this.#clients.push(client);
     return new RawClient(client, node, method);
+  }
+
+  /** A stream as Envoy starts it: clusters, their endpoints, secrets, then listeners, then what these name. */
+  async started(plan: Plan): Promise<RawClient> {
+    this.publish(plan);
+    const client = this.connect();
+    for (const type of startOrder.filter((one) => plan[one] !== undefined)) {
+      client.send(type, wholesale.has(type) ? {} : { sub: Object.keys(plan[type] ?? {}) });
+      await client.nextAcked(type);
+    }
+    await client.silent();
+    return client;
   }
 
   eventsOf<Kind extends XdsEvent['kind']>(kind: Kind): Extract<XdsEvent, { kind: Kind }>[] {

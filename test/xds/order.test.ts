@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Fixture, type Plan, snapshotOf } from './fixture.ts';
-import type { RawClient } from './raw-client.ts';
 
 const first: Plan = {
   secret: { default: '1' },
@@ -12,30 +11,10 @@ const first: Plan = {
   extension: { policy: '1' },
 };
 
-/** As Envoy starts: clusters, their endpoints, then listeners, then what these name. */
-async function started(fixture: Fixture, plan: Plan = first): Promise<RawClient> {
-  fixture.publish(plan);
-  const client = fixture.connect();
-  client.send('cluster');
-  await client.nextAcked('cluster');
-  client.send('endpoints', { sub: Object.keys(plan.endpoints ?? {}) });
-  await client.nextAcked('endpoints');
-  client.send('secret', { sub: ['default'] });
-  await client.nextAcked('secret');
-  client.send('listener');
-  await client.nextAcked('listener');
-  client.send('routes', { sub: ['r'] });
-  await client.nextAcked('routes');
-  client.send('extension', { sub: ['policy'] });
-  await client.nextAcked('extension');
-  await client.silent();
-  return client;
-}
-
 describe('order of xDS responses', { timeout: 20_000 }, () => {
   it('E1 secrets, clusters and endpoints come first; listeners, routes and extensions after the ACK', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     // Leaves no secret in flight, which would send the new one later.
     await client.silent('endpoints');
     fixture.publish({
@@ -72,7 +51,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('E3 a route moves after its new cluster is warm, and the old cluster goes after the route', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     fixture.publish({ ...first, cluster: { b: '1' }, endpoints: { b: '1' }, routes: { r: 'b' } });
     const clusters = await client.next('cluster');
     assert.deepEqual([clusters.versions, clusters.removed], [{ b: '1' }, []]);
@@ -91,7 +70,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
   it('E3 removals go one step at a time: listeners, routes, then clusters', async () => {
     await using fixture = await Fixture.open();
     const plan = { ...first, listener: { in: '1', old: '1' }, cluster: { a: '1', old: '1' } };
-    const client = await started(fixture, plan);
+    const client = await fixture.started(plan);
     fixture.publish(first);
     const listeners = await client.next('listener');
     assert.deepEqual(listeners.removed, ['old']);
@@ -103,7 +82,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('E4 an answer to a request neither overtakes the gate nor brings removals with it', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     fixture.publish({ ...first, cluster: { b: '1' }, endpoints: { b: '1' }, routes: { r: 'b' } });
     const clusters = await client.next('cluster');
     client.send('endpoints', { sub: ['b', 'nobody'] });
@@ -117,7 +96,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('a newer snapshot takes the place of one that is still being sent', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     fixture.publish({ ...first, cluster: { a: '2' }, routes: { r: '2' } });
     const clusters = await client.next('cluster');
     await client.nextAcked('endpoints');
@@ -132,7 +111,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('E5 a barrier that does not open in time lets the rest go on, and is reported', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     fixture.publish({ ...first, cluster: { a: '1', b: '1' }, routes: { r: '2' } });
     await client.next('cluster');
     fixture.clock.advance(19_999);
@@ -144,7 +123,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('E5 a refused new cluster holds back only what names it, and removals', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     const names = Buffer.concat([Buffer.from([0x0a, 3]), Buffer.from('new')]);
     const plan = {
       ...first,
@@ -168,7 +147,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('E5 a refused change of a cluster that is live holds nothing back', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     const names = Buffer.concat([Buffer.from([0x0a, 1]), Buffer.from('a')]);
     const plan = { ...first, cluster: { a: '2' }, routes: { r: '2' } };
     fixture.service.publish('p', snapshotOf(plan, { r: names }));
@@ -254,7 +233,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('G1 the endpoints come after their cluster, not before', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     fixture.publish({ ...first, cluster: { a: '2' } });
     await client.nextAcked('cluster');
     assert.deepEqual((await client.nextAcked('endpoints')).versions, { a: '1' });
@@ -263,7 +242,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('H1 H3 a change of endpoints is one answer of that type and nothing else', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     fixture.publish({ ...first, endpoints: { a: '2' } });
     assert.deepEqual((await client.nextAcked('endpoints')).versions, { a: '2' });
     await client.silent();
@@ -285,7 +264,7 @@ describe('order of xDS responses', { timeout: 20_000 }, () => {
 
   it('the time from a publication to the last ACK is told', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(first);
     fixture.clock.advance(5_000);
     fixture.publish({ ...first, routes: { r: '2' } });
     const routes = await client.next('routes');

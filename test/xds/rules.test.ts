@@ -7,7 +7,6 @@ import { BootstrapSchema } from '../../src/gen/envoy/config/bootstrap/v3/bootstr
 import { DeltaDiscoveryRequestSchema } from '../../src/gen/envoy/service/discovery/v3/discovery_pb.js';
 import { grpcStatus } from '../../src/serve/grpc/status.ts';
 import { Fixture, type Plan, snapshotOf } from './fixture.ts';
-import type { RawClient } from './raw-client.ts';
 
 const full: Plan = {
   cluster: { a: '1' },
@@ -15,21 +14,6 @@ const full: Plan = {
   listener: { in: '1' },
   routes: { r: '1' },
 };
-
-async function started(fixture: Fixture, plan: Plan = full): Promise<RawClient> {
-  fixture.publish(plan);
-  const client = fixture.connect();
-  client.send('cluster');
-  await client.nextAcked('cluster');
-  client.send('endpoints', { sub: Object.keys(plan.endpoints ?? {}) });
-  await client.nextAcked('endpoints');
-  client.send('listener');
-  await client.nextAcked('listener');
-  client.send('routes', { sub: ['r'] });
-  await client.nextAcked('routes');
-  await client.silent();
-  return client;
-}
 
 describe('xDS rules of streams and acknowledgements', { timeout: 20_000 }, () => {
   it('A8 of a node of 61 KB only who it is is kept', async () => {
@@ -158,7 +142,7 @@ describe('xDS rules of streams and acknowledgements', { timeout: 20_000 }, () =>
 
   it('D5 a refused route or assignment is not sent again; the last good one is what counts as accepted', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(full);
     fixture.publish({ ...full, routes: { r: 'bad' }, endpoints: { a: 'bad' } });
     client.nack(await client.next('endpoints'), 'no');
     client.nack(await client.next('routes'), 'no');
@@ -174,7 +158,7 @@ describe('xDS rules of streams and acknowledgements', { timeout: 20_000 }, () =>
 describe('xDS rules of order, warming and reconnects', { timeout: 20_000 }, () => {
   it('E6 a changed listener does not bring its routes again; those of a new one come when asked for', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(full);
     fixture.publish({ ...full, listener: { in: '2', out: '1' }, routes: { r: '1', s: '1' } });
     assert.deepEqual((await client.nextAcked('listener')).versions, { in: '2', out: '1' });
     await client.silent();
@@ -238,7 +222,7 @@ describe('xDS rules of order, warming and reconnects', { timeout: 20_000 }, () =
 
   it('F8 a proxy that was cut off in the middle of a push gets the rest of it from the next server', async () => {
     await using crashed = await Fixture.open();
-    const client = await started(crashed);
+    const client = await crashed.started(full);
     crashed.publish({ ...full, cluster: { a: '2', b: '1' }, routes: { r: '2' } });
     await client.nextAcked('cluster');
     client.cancel();
@@ -264,7 +248,7 @@ describe('xDS rules of order, warming and reconnects', { timeout: 20_000 }, () =
 
   it('G2 a second subscription of one assignment is answered again', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(full);
     client.send('endpoints', { sub: ['a'] });
     assert.deepEqual((await client.nextAcked('endpoints')).versions, { a: '1' });
   });
@@ -287,7 +271,7 @@ describe('xDS rules of order, warming and reconnects', { timeout: 20_000 }, () =
 
   it('G4 what is given up with a removed cluster is sent again when the cluster comes back', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(full);
     fixture.publish({ listener: { in: '1' }, routes: { r: '1' } });
     assert.deepEqual((await client.nextAcked('cluster')).removed, ['a']);
     assert.deepEqual((await client.nextAcked('endpoints')).removed, ['a']);
@@ -301,7 +285,7 @@ describe('xDS rules of order, warming and reconnects', { timeout: 20_000 }, () =
 
   it('G5 an unchanged cluster is not announced again, its endpoints can be', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(full);
     fixture.publish({ ...full, endpoints: { a: '2' } });
     assert.deepEqual((await client.nextAcked('endpoints')).versions, { a: '2' });
     await client.silent();
@@ -309,7 +293,7 @@ describe('xDS rules of order, warming and reconnects', { timeout: 20_000 }, () =
 
   it('H2 of a hundred changes of endpoints the first goes at once and the last after its ACK', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(full);
     const before = fixture.service.counters.pushes;
     for (let version = 2; version <= 101; version += 1) {
       fixture.publish({ ...full, endpoints: { a: String(version) } });
@@ -323,7 +307,7 @@ describe('xDS rules of order, warming and reconnects', { timeout: 20_000 }, () =
 
   it('H4 the last endpoint gone is an assignment without endpoints, never a removal', async () => {
     await using fixture = await Fixture.open();
-    const client = await started(fixture);
+    const client = await fixture.started(full);
     const empty = snapshotOf({ ...full, endpoints: { a: 'empty' } }, { a: new Uint8Array() });
     fixture.service.publish('p', empty);
     const { versions, removed } = await client.nextAcked('endpoints');
