@@ -131,7 +131,7 @@ function concrete(random: RandomNumber, pattern: string): string {
 }
 
 /** What a browser's or a library's request has, so that reading it costs what it costs. */
-export function rawRequest(asked: {
+function rawRequest(asked: {
   readonly caller: string;
   readonly callee: string;
   readonly method: string;

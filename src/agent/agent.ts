@@ -81,8 +81,7 @@ export class Agent {
     });
     this.#hostIdentity = this.#kept.host;
     this.#firstKeyPem = this.#kept.firstKeyPem;
-    this.#link = this.#openLink();
-    const call = this.#link.call.bind(this.#link);
+    this.#link = this.#newLink();
     this.#feed = new ControlFeed({
       ...{ clock, random, log, link: this.#link },
       onUpdate: (update) => {
@@ -91,17 +90,7 @@ export class Agent {
       },
     });
     this.#requests = new SvidRequests(this.#link);
-    this.#reporter = new Reporter({
-      ...{ clock, call },
-      report: async () => {
-        const told = await this.#workloads.ask({ counters: this.#reporter.isLookedAt });
-        return hostReport(this.#parts, told);
-      },
-      told: (heard) => {
-        this.#workloads.wasHeard(heard);
-        this.#desk.told(heard);
-      },
-    });
+    this.#reporter = this.#newReporter();
     this.#jwts = new JwtCache(clock, (service, audience) => this.#requestJwt(service, audience));
     this.#workloads = new HostWorkloads({
       ...{ clock, random, log, check, shadow: this.#desk.shadow, jwts: this.#jwts },
@@ -110,16 +99,7 @@ export class Agent {
       kept: this.#kept.svids,
       onChange: () => this.#changed(),
     });
-    this.#identities = new HostIdentities({
-      ...{ clock, random, log, jwts: this.#jwts },
-      requestSvid: ({ service, selectors }, csr, reason) =>
-        this.#requests.ask({
-          ...{ service, workload: 'a process', csr, reason },
-          selectors: selectorText(selectors),
-        }),
-      kept: (spiffeId) => this.#kept.svids[spiffeId],
-      onSvid: () => this.#changed(),
-    });
+    this.#identities = this.#newIdentities();
     const health = (): AgentHealthReply => healthReply(this.#parts);
     this.#sockets = new AgentSockets({ identities: this.#identities, health, clock, log });
     for (const update of [this.#kept.trust, this.#kept.entries, this.#kept.policy]) {
@@ -148,7 +128,7 @@ export class Agent {
     this.#feed.stop();
   }
 
-  #openLink(): ControlLink {
+  #newLink(): ControlLink {
     const { clock, random, log } = this.#options;
     const { host, firstKeyPem, trust } = this.#kept;
     return new ControlLink({
@@ -161,6 +141,35 @@ export class Agent {
       },
       onTrust: (trust: Trust) => this.#take({ kind: 'trust', trust, taintedIssuers: [] }),
       onState: (state) => this.#linkBecame(state),
+    });
+  }
+
+  #newReporter(): Reporter {
+    return new Reporter({
+      clock: this.#options.clock,
+      call: (call) => this.#link.call(call),
+      report: async () => {
+        const told = await this.#workloads.ask({ counters: this.#reporter.isLookedAt });
+        return hostReport(this.#parts, told);
+      },
+      told: (heard) => {
+        this.#workloads.wasHeard(heard);
+        this.#desk.told(heard);
+      },
+    });
+  }
+
+  #newIdentities(): HostIdentities {
+    const { clock, random, log } = this.#options;
+    return new HostIdentities({
+      ...{ clock, random, log, jwts: this.#jwts },
+      requestSvid: ({ service, selectors }, csr, reason) =>
+        this.#requests.ask({
+          ...{ service, workload: 'a process', csr, reason },
+          selectors: selectorText(selectors),
+        }),
+      kept: (spiffeId) => this.#kept.svids[spiffeId],
+      onSvid: () => this.#changed(),
     });
   }
 

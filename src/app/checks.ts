@@ -1,4 +1,5 @@
 import { connect } from 'node:http2';
+import { messageOf } from '../base/error.ts';
 import type { Workload } from '../compile/inventory.ts';
 import type { Intent, IntentTest } from '../model/types.ts';
 import { http } from '../serve/api/node-http.ts';
@@ -31,22 +32,15 @@ export async function runCheck(
   test: IntentTest,
 ): Promise<CheckResult> {
   const caller = workloads.find((workload) => workload.service === test.from);
-  if (caller === undefined)
-    return result(test, 'failed', 0, undefined, `${test.from} does not run`);
+  if (caller === undefined) return failed(test, `${test.from} does not run`);
   const protocol = intent.services.get(test.to)?.protocol;
   try {
     const answer =
       protocol === 'grpc' ? await sendGrpc(caller, test) : await sendHttp(caller, test);
-    const verdict = verdictOf(answer.code);
-    return result(test, verdict, answer.status, answer.code, answer.detail);
+    const got = verdictOf(answer.code);
+    return { test, passed: got === test.expect, got, ...answer };
   } catch (error) {
-    return result(
-      test,
-      'failed',
-      0,
-      undefined,
-      error instanceof Error ? error.message : String(error),
-    );
+    return failed(test, messageOf(error));
   }
 }
 
@@ -55,14 +49,8 @@ function verdictOf(code: string | undefined): CheckResult['got'] {
   return denialCode.test(code) ? 'deny' : 'failed';
 }
 
-function result(
-  test: IntentTest,
-  got: CheckResult['got'],
-  status: number,
-  code: string | undefined,
-  detail: string,
-): CheckResult {
-  return { test, passed: got === test.expect, got, status, code, detail };
+function failed(test: IntentTest, detail: string): CheckResult {
+  return { test, passed: false, got: 'failed', status: 0, code: undefined, detail };
 }
 
 interface Answer {

@@ -15,7 +15,7 @@ import type {
 } from '../serve/api/wire.ts';
 import type { Store } from '../store/store.ts';
 import type { ControlPlane } from './control-plane.ts';
-import type { HostCall } from './hosts/host-api.ts';
+import type { HostCall } from './hosts/host-call.ts';
 
 interface IdentityApiParts {
   readonly plane: ControlPlane;

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import type { LedgerKind } from '../base/ledger.ts';
+import type { Finding } from '../base/finding.ts';
+import type { NewLedgerEntry } from '../base/ledger.ts';
 import type { WorkloadId } from '../compile/inventory.ts';
 import { type MadeAt, shortType } from '../compile/resource.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
@@ -18,11 +19,10 @@ export function xdsEventSink(options: {
   readonly refuses: (proxy: string) => boolean;
 }): (event: XdsEvent) => void {
   const { plane, store, clock, proxies, refuses } = options;
-  const record = (
-    kind: LedgerKind,
-    subject: string,
-    facts: Record<string, string | number>,
-  ): void => store.record({ atMs: clock.nowMs(), kind, subject, facts });
+  const tell = ({ finding, kind, subject, facts }: TroubleOfProxies): void => {
+    plane.events.emit({ kind: 'problem', finding });
+    store.record({ atMs: clock.nowMs(), kind, subject, facts });
+  };
   return (event) => {
     switch (event.kind) {
       case 'connected':
@@ -43,38 +43,49 @@ export function xdsEventSink(options: {
       case 'stuck':
         // Told for as long as it lasts (`trouble.ts`).
         return;
-      case 'quarantined': {
-        const resource = `${shortType(event.type)} ${event.name}`;
-        const message = `${resource} was refused by several proxies and goes to no other; they keep the last good one`;
-        const finding = { code: 'CH5421' as const, severity: 'error' as const, message };
-        plane.events.emit({ kind: 'problem', finding });
-        record('quarantined', resource, { version: event.version, proxy: event.proxy });
-        return;
-      }
       case 'opened':
         proxies.opened(event);
         return;
-      case 'incomplete': {
-        const types = event.types.map(shortType).join(', ');
-        const message = `${event.proxy} did not ask for all it needs of ${types}; its stream was ended, so that it asks anew`;
-        const finding = { code: 'CH5425' as const, severity: 'error' as const, message };
-        plane.events.emit({ kind: 'problem', finding });
-        record('incomplete', event.proxy, { types });
+      case 'quarantined':
+      case 'incomplete':
+      case 'healed':
+        tell(problemOf(event));
         return;
-      }
-      case 'healed': {
-        const names = event.names.join(', ');
-        const message = `${event.proxy} never confirmed ${shortType(event.type)} ${names}; sent again`;
-        const finding = { code: 'CH5426' as const, severity: 'warning' as const, message };
-        plane.events.emit({ kind: 'problem', finding });
-        record('healed', event.proxy, { type: shortType(event.type), names });
-        return;
-      }
       case 'sent':
         proxies.sent(event);
         return;
     }
   };
+}
+
+interface TroubleOfProxies extends Pick<NewLedgerEntry, 'kind' | 'subject' | 'facts'> {
+  readonly finding: Finding;
+}
+
+type Troubling = Extract<XdsEvent, { readonly kind: 'quarantined' | 'incomplete' | 'healed' }>;
+
+function problemOf(event: Troubling): TroubleOfProxies {
+  switch (event.kind) {
+    case 'quarantined': {
+      const { version, proxy } = event;
+      const subject = `${shortType(event.type)} ${event.name}`;
+      const message = `${subject} was refused by several proxies and goes to no other; they keep the last good one`;
+      const finding: Finding = { code: 'CH5421', severity: 'error', message };
+      return { finding, kind: event.kind, subject, facts: { version, proxy } };
+    }
+    case 'incomplete': {
+      const types = event.types.map(shortType).join(', ');
+      const message = `${event.proxy} did not ask for all it needs of ${types}; its stream was ended, so that it asks anew`;
+      const finding: Finding = { code: 'CH5425', severity: 'error', message };
+      return { finding, kind: event.kind, subject: event.proxy, facts: { types } };
+    }
+    case 'healed': {
+      const [type, names] = [shortType(event.type), event.names.join(', ')];
+      const message = `${event.proxy} never confirmed ${type} ${names}; sent again`;
+      const finding: Finding = { code: 'CH5426', severity: 'warning', message };
+      return { finding, kind: event.kind, subject: event.proxy, facts: { type, names } };
+    }
+  }
 }
 
 function refusalOf(event: Extract<XdsEvent, { readonly kind: 'nacked' }>): MeshEvent {

@@ -27,25 +27,47 @@ export function whyText(
   { question, where }: { readonly question: string; readonly where: string },
   terminal: Terminal,
 ): string {
-  const { decision, caller, callee } = answer;
+  const sentence = sentenceOf(answer);
+  const settled = settledPart(answer.decision);
+  const help = settled.kind === 'deny' ? settled.help : undefined;
+  return [
+    fitted(`${verdictText(answer, terminal)}  ${question}  at ${where}`, terminal.width),
+    ...(sentence === undefined ? [] : wrapped(sentence, prose(terminal)).map((one) => `  ${one}`)),
+    '',
+    ...aligned(factLinesOf(answer), terminal.width),
+    ...(help === undefined ? [] : ['', fitted(help, terminal.width)]),
+  ].join('\n');
+}
+
+function verdictText({ decision, otherHost }: WhyAnswer, terminal: Terminal): string {
   const verdict = verdictOf(decision);
+  if (otherHost !== undefined && verdict !== 'DENY') {
+    return paint(terminal, 'red', 'MISDIRECTED  CH4111');
+  }
   const hue = { ALLOW: 'green', DENY: 'red', DEPENDS: 'yellow' } as const;
-  const settled = settledPart(decision);
   const code = decision.kind === 'deny' ? `  ${decision.code}` : '';
-  const { otherHost } = answer;
-  const said =
-    otherHost !== undefined && verdict !== 'DENY'
-      ? paint(terminal, 'red', 'MISDIRECTED  CH4111')
-      : `${paint(terminal, hue[verdict], verdict)}${code}`;
-  const head = `${said}  ${question}  at ${where}`;
-  const sentence =
-    decision.kind === 'depends'
-      ? `on ${decision.on.join(', ')}; ${settled.kind === 'allow' ? 'allowed' : 'denied'} unless a rule below says otherwise`
-      : decision.kind === 'deny'
-        ? decision.reason
-        : otherHost &&
-          `allowed, but the proxy of ${callee.name} serves no host "${otherHost}": 421`;
-  const lines = [
+  return `${paint(terminal, hue[verdict], verdict)}${code}`;
+}
+
+function sentenceOf({ decision, callee, otherHost }: WhyAnswer): string | undefined {
+  switch (decision.kind) {
+    case 'depends': {
+      const meanwhile = settledPart(decision).kind === 'allow' ? 'allowed' : 'denied';
+      return `on ${decision.on.join(', ')}; ${meanwhile} unless a rule below says otherwise`;
+    }
+    case 'deny':
+      return decision.reason;
+    case 'allow':
+      return (
+        otherHost && `allowed, but the proxy of ${callee.name} serves no host "${otherHost}": 421`
+      );
+  }
+}
+
+function factLinesOf(answer: WhyAnswer): string[][] {
+  const { decision, caller, callee } = answer;
+  const settled = settledPart(decision);
+  return [
     ['who', caller.id, placeOf(caller.at)],
     ['callee', callee.name, placeOf(callee.at)],
     ...(answer.path === undefined ? [] : [['path', answer.path, '']]),
@@ -77,17 +99,6 @@ export function whyText(
         ]
       : []),
   ];
-  const help =
-    settled.kind === 'deny' && settled.help !== undefined
-      ? ['', fitted(settled.help, terminal.width)]
-      : [];
-  return [
-    fitted(head, terminal.width),
-    ...(sentence === undefined ? [] : wrapped(sentence, prose(terminal)).map((one) => `  ${one}`)),
-    '',
-    ...aligned(lines, terminal.width),
-    ...help,
-  ].join('\n');
 }
 
 function routeLines({ route }: WhyAnswer): string[][] {

@@ -25,12 +25,14 @@ export async function writeTree(
   const index = join(place.gitDir, `chancery-index-${randomUUID()}`);
   const vars = { GIT_INDEX_FILE: index };
   try {
-    const read = await inRepository(place, ['read-tree', base], vars);
+    const read = await inRepository(place, ['read-tree', base], { vars });
     if (!read.ok) return read;
-    const changed = await inRepository(place, ['update-index', '-z', '--index-info'], vars, lines);
+    const changed = await inRepository(place, ['update-index', '-z', '--index-info'], {
+      ...{ vars, input: lines },
+    });
     if (!changed.ok) return changed;
     // Blobs that were left on the server are not ours to look at.
-    return await inRepository(place, ['write-tree', '--missing-ok'], vars);
+    return await inRepository(place, ['write-tree', '--missing-ok'], { vars });
   } finally {
     await rm(index, { force: true });
     await rm(`${index}.lock`, { force: true });
@@ -58,7 +60,7 @@ export function commitTree(
     GIT_COMMITTER_EMAIL: email,
   };
   const args = ['commit-tree', ...sign, '-p', commit.parent, commit.tree];
-  return inRepository(place, args, vars, commit.message, settings).then((made) => {
+  return inRepository(place, args, { vars, settings, input: commit.message }).then((made) => {
     if (!made.ok) return made;
     const id = parseCommitId(made.value);
     return id === undefined ? err(gitFailed('commit-tree', made.value)) : ok(id);
@@ -68,10 +70,13 @@ export function commitTree(
 export async function inRepository(
   place: CommitPlace,
   args: readonly string[],
-  vars: Readonly<Record<string, string>>,
-  input = '',
-  settings: readonly string[] = [],
+  given: {
+    readonly vars?: Readonly<Record<string, string>>;
+    readonly input?: string;
+    readonly settings?: readonly string[];
+  } = {},
 ): Promise<Result<string, Finding>> {
+  const { vars, input = '', settings = [] } = given;
   const { gitDir, host } = place;
   const run: Result<GitOutput, Finding> = await runGit({
     dir: gitDir,

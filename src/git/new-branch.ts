@@ -21,11 +21,11 @@ export async function newBranch(
   { name, base, files, message }: BranchOrder,
 ): Promise<Result<CommitId, Finding>> {
   const ref = `refs/heads/${name}`;
-  const isName = await inRepository(place, ['check-ref-format', ref], {});
+  const isName = await inRepository(place, ['check-ref-format', ref]);
   if (!isName.ok) return err(branchExists(name, 'no branch may have that name'));
   const lines: string[] = [];
   for (const [path, text] of files) {
-    const blob = await inRepository(place, ['hash-object', '-w', '--stdin'], {}, text);
+    const blob = await inRepository(place, ['hash-object', '-w', '--stdin'], { input: text });
     if (!blob.ok) return blob;
     lines.push(`100644 ${blob.value}\t${place.prefix}${path}\0`);
   }

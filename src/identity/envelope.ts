@@ -50,7 +50,7 @@ export function sealWith(
   context: string,
   random: Random,
 ): Uint8Array {
-  return sealBelow(key, head, plaintext, context, random);
+  return sealBelow(key, { head, plaintext, context }, random);
 }
 
 /** Seals one value under a data key of its own. */

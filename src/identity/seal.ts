@@ -20,7 +20,7 @@ export function seal(
   random: Random,
 ): Uint8Array {
   const head = Buffer.concat([Uint8Array.of(formatVersion), keyIdOf(key)]);
-  return sealBelow(key, head, plaintext, context, random);
+  return sealBelow(key, { head, plaintext, context }, random);
 }
 
 export type OpenError =
@@ -47,9 +47,11 @@ export function isSealedWithKey(sealed: Uint8Array): boolean {
 /** A head in the clear, and below it nonce, tag and ciphertext; the head is bound to them, as `context` is. */
 export function sealBelow(
   key: Uint8Array,
-  head: Uint8Array,
-  plaintext: Uint8Array,
-  context: string,
+  {
+    head,
+    plaintext,
+    context,
+  }: { readonly head: Uint8Array; readonly plaintext: Uint8Array; readonly context: string },
   random: Random,
 ): Uint8Array {
   const nonce = random.bytes(nonceBytes);

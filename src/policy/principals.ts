@@ -28,7 +28,7 @@ export function numbered(texts: Texts, principals: Pick<Principals, 'allow' | 'd
  * Undefined for a caller that is no service of this mesh and that no rule names, whatever its certificate says. A person
  * adds to what the caller may do, and never replaces the caller.
  */
-export function principalsOf(
+function principalsOf(
   policy: CompiledPolicy,
   caller: Caller | undefined,
   token: Known<TokenStanding>,

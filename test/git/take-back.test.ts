@@ -8,7 +8,10 @@ import { mirrorBranch } from '../../src/git/mirror-branch.ts';
 import { openRepository } from '../../src/git/repository.ts';
 import { checkSignatures } from '../../src/git/signatures.ts';
 import { takeBack } from '../../src/git/take-back.ts';
-import { type TemporaryFolder, temporaryRepository } from '../../src/git/temporary-repository.fixture.ts';
+import {
+  type TemporaryFolder,
+  temporaryRepository,
+} from '../../src/git/temporary-repository.fixture.ts';
 import { startGitServer } from '../support/git-server.ts';
 import { mirrorOf, origin, refusal, value } from '../support/mirrored.ts';
 

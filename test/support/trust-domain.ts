@@ -4,8 +4,8 @@ import { createServer } from 'node:https';
 import {
   type BundleEndpoint,
   createBundleEndpoint,
-  type KeyPair,
 } from '../../src/app/federation/bundle-endpoint.ts';
+import type { KeyPair } from '../../src/app/federation/certificate-files.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { type Authority, openAuthority } from '../../src/identity/authority.ts';

@@ -26,7 +26,7 @@ import { memoryStore } from './memory-store.ts';
 
 export const trustDomain = 'shop.test' as TrustDomain;
 export const me: Selector = { kind: 'unix:uid', value: String(process.getuid?.()) };
-export const securityHeader = { 'workload.spiffe.io': 'true' };
+const securityHeader = { 'workload.spiffe.io': 'true' };
 
 export function entry(service: string, ...selectors: readonly Selector[]): IdentityEntry {
   const name = service as ServiceName;
@@ -194,7 +194,7 @@ export class Call {
 }
 
 /** FetchX509SVID, message by message. */
-export class X509Watch {
+class X509Watch {
   readonly call: Call;
 
   constructor(call: Call) {

@@ -8,8 +8,7 @@ import {
 } from '../../src/gen/envoy/service/discovery/v3/discovery_pb.js';
 import type { ClientCall, GrpcClient, GrpcOutcome } from '../../src/serve/grpc/client.ts';
 
-export const adsMethod =
-  '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const adsMethod = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 export const sdsMethod = '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets';
 
 export type ShortType = keyof typeof typeUrls;

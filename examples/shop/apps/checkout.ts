@@ -138,7 +138,7 @@ async function charge(
   }
 }
 
-export function startCheckout(port: number): Promise<RunningApp> {
+function startCheckout(port: number): Promise<RunningApp> {
   return serve(checkoutApp({ http: httpClient(), inventory: grpcClient('inventory') }), port);
 }
 

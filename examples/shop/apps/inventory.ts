@@ -102,7 +102,7 @@ function keep(
   if (reservations.size > reservationsMax && oldest !== undefined) reservations.delete(oldest);
 }
 
-export function startInventory(port: number): Promise<RunningApp> {
+function startInventory(port: number): Promise<RunningApp> {
   return serveGrpc('inventory v1', inventoryMethods(), port);
 }
 

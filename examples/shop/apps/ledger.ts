@@ -82,7 +82,7 @@ function nextEntry(last: Entry | undefined, booking: Booking): Entry {
   return { ...unsealed, hash };
 }
 
-export function startLedger(port: number): Promise<RunningApp> {
+function startLedger(port: number): Promise<RunningApp> {
   return serve(ledgerApp(), port);
 }
 

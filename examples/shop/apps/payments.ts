@@ -106,7 +106,7 @@ function chargeOf(entry: unknown): Charge {
   return { order, cents: Number(cents), chargedBy: String(bookedBy) };
 }
 
-export function startPayments(port: number): Promise<RunningApp> {
+function startPayments(port: number): Promise<RunningApp> {
   return serve(paymentsApp(process.env['PAYMENTS_VERSION'] ?? 'v1', httpClient()), port);
 }
 

@@ -52,7 +52,7 @@ function plus(sum: Sum | undefined, cents: number): Sum {
   return { charges: (sum?.charges ?? 0) + 1, cents: (sum?.cents ?? 0) + cents };
 }
 
-export function startReports(port: number): Promise<RunningApp> {
+function startReports(port: number): Promise<RunningApp> {
   return serve(reportsApp(httpClient()), port);
 }
 

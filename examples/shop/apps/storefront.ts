@@ -77,7 +77,7 @@ function wishOfForm(text: string): Readonly<Record<string, unknown>> {
   return { items: [{ sku: form.get('sku') ?? '', quantity }] };
 }
 
-export function startStorefront(port: number): Promise<RunningApp> {
+function startStorefront(port: number): Promise<RunningApp> {
   return serve(storefrontApp({ http: httpClient(), inventory: grpcClient('inventory') }), port);
 }
 

@@ -10,16 +10,11 @@ import { https } from '../../serve/api/node-http.ts';
 import type { EndpointReply } from '../../serve/api/wire.ts';
 import {
   type CertificateFiles,
+  type KeyPair,
   readCertificateFiles,
   watchCertificateFiles,
 } from './certificate-files.ts';
 import { mozillaIntermediate } from './tls.ts';
-
-/** Certificate and key, PEM. */
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 export interface BundleEndpointOptions {
   /** 0: any that is free. */

@@ -3,7 +3,12 @@ import { createSecureContext } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { ChanceryError, messageOf } from '../../base/error.ts';
 import type { Log } from '../../base/log.ts';
-import type { KeyPair } from './bundle-endpoint.ts';
+
+/** Certificate and key, PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
 
 /** Paths of PEM files. */
 export interface CertificateFiles {

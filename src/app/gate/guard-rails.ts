@@ -94,13 +94,15 @@ function goneResources(base: Base, candidate: Candidate): Finding[] {
     const after = candidate.snapshots.get(id);
     if (before === undefined || after === undefined || looked.has(service)) return [];
     looked.add(service);
-    return kindsOf(service, base.intent, candidate.intent, before, after).flatMap(
-      ({ kind, had, has }) => {
-        const gone = had === has ? [] : [...had].filter((name) => !has.has(name));
-        if (gone.length < removedCountMin || gone.length <= had.size * removedShareMax) return [];
-        return [goneFinding({ candidate, service, id, kind, gone, had: had.size })];
-      },
-    );
+    const kinds = [
+      ...kindsOfResources(before, after),
+      callees(service, base.intent, candidate.intent),
+    ];
+    return kinds.flatMap(({ kind, had, has }) => {
+      const gone = had === has ? [] : [...had].filter((name) => !has.has(name));
+      if (gone.length < removedCountMin || gone.length <= had.size * removedShareMax) return [];
+      return [goneFinding({ candidate, service, id, kind, gone, had: had.size })];
+    });
   });
 }
 
@@ -128,27 +130,18 @@ interface Kind {
   readonly has: ReadonlySet<string>;
 }
 
-function kindsOf(
-  service: ServiceName,
-  beforeIntent: Intent,
-  afterIntent: Intent,
-  before: Snapshot,
-  after: Snapshot,
-): Kind[] {
+function kindsOfResources(before: Snapshot, after: Snapshot): Kind[] {
   const kindOf = (kind: string, type: keyof typeof typeUrls): Kind => {
     const [was, is] = [before, after].map((snapshot) => snapshot.get(typeUrls[type]));
     const had = new Set(was?.keys());
     return { kind, had, has: was === is ? had : new Set(is?.keys()) };
   };
-  return [
-    kindOf('clusters', 'cluster'),
-    kindOf('listeners', 'listener'),
-    {
-      kind: 'destinations',
-      had: new Set(calleesOf(beforeIntent, service)),
-      has: new Set(calleesOf(afterIntent, service)),
-    },
-  ];
+  return [kindOf('clusters', 'cluster'), kindOf('listeners', 'listener')];
+}
+
+function callees(service: ServiceName, before: Intent, after: Intent): Kind {
+  const [had, has] = [new Set(calleesOf(before, service)), new Set(calleesOf(after, service))];
+  return { kind: 'destinations', had, has };
 }
 
 function held(code: Finding['code'], message: string, rest: Partial<Finding>): Finding {

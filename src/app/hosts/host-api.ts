@@ -1,7 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Authority } from '../../identity/authority.ts';
 import type { HostAttestor } from '../../identity/hosts/attestor.ts';
-import type { HostRecord } from '../../identity/hosts/host-record.ts';
 import {
   type ApiHandler,
   type ApiReply,
@@ -14,38 +11,9 @@ import {
   type BundleReply,
   paths,
 } from '../../serve/api/wire.ts';
-import type { Store } from '../../store/store.ts';
-import type { ControlPlane } from '../control-plane.ts';
-import type { Federation } from '../federation/federation.ts';
 import { issueJwtSvid, issueSvids } from '../identity-api.ts';
-import type { Shadows } from '../shadow/shadows.ts';
-import type { Admissions } from './admissions.ts';
-import type { OpenWatches } from './open-watches.ts';
-import type { HostRegistry } from './registry.ts';
-import type { HostReports } from './reports.ts';
+import type { HostApiParts, HostCall } from './host-call.ts';
 import { watch } from './watch.ts';
-
-export interface HostApiParts {
-  readonly plane: ControlPlane;
-  readonly authority: Authority;
-  readonly federation: Federation;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly registry: HostRegistry;
-  readonly admissions: Admissions;
-  readonly reports: HostReports;
-  readonly watches: OpenWatches;
-  readonly shadows: Shadows;
-}
-
-/** A call of a host whose certificate counts now. */
-export interface HostCall {
-  readonly record: HostRecord;
-  /** Of the certificate that it came with. */
-  readonly key: string;
-  readonly notAfterMs: number;
-  readonly request: ApiRequest;
-}
 
 /**
  * What hosts may ask. Joining needs no certificate; everything else is done for the host that the certificate names, never

@@ -5,7 +5,7 @@ import { hostSelectors } from '../../identity/hosts/host-record.ts';
 import type { TrustBundle } from '../../identity/trust.ts';
 import type { ApiReply } from '../../serve/api/server.ts';
 import type { AgentUpdate } from '../../serve/api/wire.ts';
-import type { HostApiParts, HostCall } from './host-api.ts';
+import type { HostApiParts, HostCall } from './host-call.ts';
 
 /** A host that slept, or heard late, hears soon what time it is. */
 const tellTimeMs = 15_000;

@@ -25,8 +25,6 @@ import { type GrpcCode, GrpcError, grpcStatus } from './status.ts';
 
 interface GrpcServerOptions {
   readonly methods: readonly Method[];
-  /** Largest message taken from a peer; 4 MiB when left out. 5,000 names of endpoints are 264 KB. */
-  readonly messageBytesMax?: number;
   /** How often a silent peer is asked whether it lives; 20 s when left out. */
   readonly pingMs?: number;
   /** On the host's socket: how long a connection may be open without a call; 30 s when left out. */
@@ -61,7 +59,7 @@ export interface GrpcServer {
   close(): Promise<void>;
 }
 
-const messageBytesMaxDefault = 4 * 1024 * 1024;
+const messageBytesMax = 4 * 1024 * 1024;
 const pingMsDefault = 20_000;
 /** Calls one connection may have open: an Envoy has one ADS stream, one per secret, and its ext_authz calls. */
 const concurrentStreamsMax = 4_096;
@@ -238,7 +236,6 @@ class NodeGrpcServer implements GrpcServer {
       stream.respond({ ':status': 415 }, { endStream: true });
       return;
     }
-    const messageBytesMax = this.#options.messageBytesMax ?? messageBytesMaxDefault;
     const call = new CallStream({ stream, headers, peer, messageBytesMax });
     this.#calls.add(call);
     call.onClose(() => this.#calls.delete(call));
