@@ -1,5 +1,9 @@
-import type { Inventory, Workload, WorkloadId } from '../src/compile/inventory.ts';
-import { sortInventory } from '../src/compile/inventory.ts';
+import {
+  type Inventory,
+  sortInventory,
+  type Workload,
+  type WorkloadId,
+} from '../src/compile/inventory.ts';
 import type { Intent } from '../src/model/types.ts';
 
 /** A generated intent in which every service lets `callers` others call it, so that each has as many callees. */

@@ -1,6 +1,5 @@
 import type { RandomNumber } from '../base/seeded.fixture.ts';
-import type { CelDeclarations, CelType } from './type.ts';
-import { dynType, listType, mapType } from './type.ts';
+import { type CelDeclarations, type CelType, dynType, listType, mapType } from './type.ts';
 
 const scalar = (kind: 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes') =>
   ({ kind }) as const;

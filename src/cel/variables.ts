@@ -1,5 +1,14 @@
-import type { CelDeclaration, CelDeclarations, CelType } from './type.ts';
-import { boolType, dynType, listType, mapType, stringType, timestampType } from './type.ts';
+import {
+  boolType,
+  type CelDeclaration,
+  type CelDeclarations,
+  type CelType,
+  dynType,
+  listType,
+  mapType,
+  stringType,
+  timestampType,
+} from './type.ts';
 
 const headers = mapType(stringType, stringType);
 const strings = listType(stringType);

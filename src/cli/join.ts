@@ -17,8 +17,7 @@ import { keepMemorySmall } from '../agent/process-memory.ts';
 import { tpmSealer } from '../agent/tpm-seal.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
-import type { HelpLine } from './arguments.ts';
-import { usageError, type Values } from './arguments.ts';
+import { type HelpLine, usageError, type Values } from './arguments.ts';
 import { serviceLog } from './service-log.ts';
 import { untilSignal } from './signals.ts';
 

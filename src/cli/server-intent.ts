@@ -6,8 +6,14 @@ import type { Finding } from '../base/finding.ts';
 import type { Result } from '../base/result.ts';
 import { checkBranch, parseFolder, parseRemoteAddress } from '../git/remote-address.ts';
 import type { AllowedSigners } from '../git/signatures.ts';
-import type { HelpLine } from './arguments.ts';
-import { type DurationFlag, durationMsOf, portOf, usageError, type Values } from './arguments.ts';
+import {
+  type DurationFlag,
+  durationMsOf,
+  type HelpLine,
+  portOf,
+  usageError,
+  type Values,
+} from './arguments.ts';
 
 /** Flags of `server` for intent that comes from a repository elsewhere. */
 export const remoteFlags = {

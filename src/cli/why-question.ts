@@ -14,8 +14,7 @@ import {
 } from '../policy/facts.ts';
 import { intentPolicy } from '../policy/intent-policy.ts';
 import { policyTokens } from '../tokens/token-verifier.ts';
-import type { HelpLine } from './arguments.ts';
-import { usageError, type Values } from './arguments.ts';
+import { type HelpLine, usageError, type Values } from './arguments.ts';
 import { momentOf } from './moment-flag.ts';
 
 export const questionOptions = {

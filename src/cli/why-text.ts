@@ -1,7 +1,6 @@
 import { placeText } from '../base/place-text.ts';
 import { fitted, wrapped } from '../base/wrap.ts';
-import type { WhyAnswer } from '../explain/why.ts';
-import { settledPart, verdictOf } from '../explain/why.ts';
+import { settledPart, verdictOf, type WhyAnswer } from '../explain/why.ts';
 import type { NearMiss, RuleRef } from '../policy/decision.ts';
 import { paint, type Terminal } from './terminal.ts';
 

@@ -1,6 +1,5 @@
 import type { WorkloadId } from '../compile/inventory.ts';
-import type { Resource, Snapshot } from '../compile/resource.ts';
-import { shortType } from '../compile/resource.ts';
+import { type Resource, type Snapshot, shortType } from '../compile/resource.ts';
 import { causeOf, type Files, type Place } from './cause.ts';
 import { type FieldChange, fieldChanges } from './field-changes.ts';
 import { resourceJson } from './resource-json.ts';

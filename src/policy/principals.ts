@@ -1,7 +1,6 @@
 import type { Caller } from './canonical-principal.ts';
 import type { CompiledPolicy, CompiledService } from './compiled-policy.ts';
-import type { Known, TokenFacts, TokenStanding } from './facts.ts';
-import { unknown } from './facts.ts';
+import { type Known, type TokenFacts, type TokenStanding, unknown } from './facts.ts';
 import { anyone } from './rule-parts.ts';
 import { ruleText, type Texts, unknownText } from './texts.ts';
 

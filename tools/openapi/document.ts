@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { BodyShape, FieldShape } from '../../src/serve/api/body-shape.ts';
-import { wordsBytesMax } from '../../src/serve/api/body-shape.ts';
+import { type BodyShape, type FieldShape, wordsBytesMax } from '../../src/serve/api/body-shape.ts';
 import {
   nameBytesMax,
   type ParameterShape,
