@@ -1,7 +1,6 @@
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
-import type { ExitCode } from './main.ts';
 
 const stateUnlessSaid = '/var/lib/chancery';
 const socketUnlessSaid = '/run/chancery/workload.sock';

@@ -1,9 +1,8 @@
 import { userInfo } from 'node:os';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { commitNamed } from './commit-name.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
 import { reportVerdict } from './verdict-text.ts';
 

@@ -1,8 +1,7 @@
 import type { DeskAddress } from '../agent/desk-pool.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
-import type { ExitCode } from './main.ts';
 
 const stateUnlessSaid = '/var/lib/chancery-authz';
 const listenUnlessSaid = '0.0.0.0:15012';

@@ -7,7 +7,7 @@ import { usageError } from './arguments.ts';
 import type { CaCall } from './ca.ts';
 import { followRotation } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
-import type { ExitCode } from './main.ts';
+import type { ExitCode } from './command.ts';
 
 /** Prints the request for the company's CA; its key never leaves the control plane. */
 export async function requestCa({ api, dir, flags, terminal }: CaCall): Promise<ExitCode> {

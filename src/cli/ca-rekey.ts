@@ -11,9 +11,8 @@ import { generateKek, openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
 import { rekey } from '../store/rekey.ts';
 import { usageError, type Values } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { folderNamed } from './folder.ts';
-import type { ExitCode } from './main.ts';
 
 const flags = {
   from: { type: 'string' },

@@ -6,7 +6,7 @@ import type { CaReply } from '../client/gen/api.ts';
 import { usageError } from './arguments.ts';
 import type { CaCall, CaValues } from './ca.ts';
 import { caText, waitingText } from './ca-text.ts';
-import type { ExitCode } from './main.ts';
+import type { ExitCode } from './command.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 /** The whole rotation, followed to its end, or one step of it. */

@@ -4,9 +4,8 @@ import { subjectOf, type Values } from './arguments.ts';
 import { importCa, requestCa } from './ca-import.ts';
 import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -2,8 +2,7 @@ import { readIntent } from '../app/read-intent.ts';
 import { systemClock } from '../base/clock.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
-import type { ExitCode } from './main.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 
 const flags = { json: { type: 'boolean' } } as const;
 

@@ -1,7 +1,9 @@
 import { type Flags, type Help, parseArguments, type Values, withUsage } from './arguments.ts';
 import { helpFor } from './help-text.ts';
-import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
+
+/** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied: scripts rely on these. */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 /** Throws a coded error for whatever a person can mend. */
 export type Command = (args: readonly string[], terminal: Terminal) => Promise<ExitCode>;

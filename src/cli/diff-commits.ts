@@ -8,9 +8,9 @@ import { type RevisionDiff, type RevisionSide, revisionDiff } from '../explain/r
 import type { CommitId } from '../git/commit.ts';
 import type { Repository } from '../git/repository.ts';
 import type { Intent } from '../model/types.ts';
+import type { ExitCode } from './command.ts';
 import { shortCommit } from './commit-text.ts';
 import { changeText, count, namesText } from './diff-text.ts';
-import type { ExitCode } from './main.ts';
 import { repositoryFor } from './repository-for.ts';
 import { paint, type Terminal } from './terminal.ts';
 

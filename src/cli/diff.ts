@@ -1,10 +1,9 @@
 import { ChanceryError } from '../base/error.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { commitPair, diffCommits } from './diff-commits.ts';
 import { diffProxies } from './diff-proxies.ts';
-import type { ExitCode } from './main.ts';
 import { whileWaiting } from './progress.ts';
 
 const flags = { ...targetOptions, json: { type: 'boolean' } } as const;

@@ -1,7 +1,6 @@
 import { resolveEnvoy } from '../envoy/resolve.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
-import type { ExitCode } from './main.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 
 const flags = { json: { type: 'boolean' } } as const;
 

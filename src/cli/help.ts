@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ChanceryError } from '../base/error.ts';
-import { type Called, command } from './command.ts';
-import type { ExitCode } from './main.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { pageText } from './page-text.ts';
 
 const pages = new URL('../../docs/codes/', import.meta.url);

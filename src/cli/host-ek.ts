@@ -7,8 +7,7 @@ import { fitted } from '../base/wrap.ts';
 import { ekHash, readTpmPublic } from '../identity/hosts/tpm-public.ts';
 import { parseHostName } from '../model/scalars.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
-import type { ExitCode } from './main.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const flags = {

@@ -7,11 +7,10 @@ import type { ApiClient } from '../client/client.ts';
 import { callApi } from '../serve/api/client.ts';
 import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
 import { secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { folderNamed } from './folder.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
-import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -11,9 +11,8 @@ import { type EntryMatch, insteadOf, matchEntries } from '../identity/match-entr
 import { PeerProcess } from '../serve/grpc/peer-process.ts';
 
 import { subjectOf, usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { type IntentAtValues, intentAt } from './intent-at.ts';
-import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 

@@ -2,9 +2,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChanceryError } from '../base/error.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { commandText } from './help-text.ts';
-import type { ExitCode } from './main.ts';
 
 const flags = { json: { type: 'boolean' } } as const;
 

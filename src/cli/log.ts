@@ -3,10 +3,9 @@ import { isLedgerKind, ledgerKinds } from '../base/ledger.ts';
 import { nearestName } from '../base/nearest.ts';
 import { timeText } from '../base/time-text.ts';
 import { usageError, type Values } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
 import { logText } from './log-text.ts';
-import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { paint } from './terminal.ts';
 

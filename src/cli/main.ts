@@ -3,18 +3,16 @@ import { ChanceryError, messageOf } from '../base/error.ts';
 import { findingFields } from '../base/log.ts';
 import { nearestName } from '../base/nearest.ts';
 import { wrapped } from '../base/wrap.ts';
+import type { Command } from './command.ts';
 import { proseColumns } from './help-text.ts';
 import { outliveOwnReaders } from './outputs.ts';
 import { serviceLog } from './service-log.ts';
 import { paint, processTerminal, type Terminal } from './terminal.ts';
 
-/** 0 fine, 1 usage or internal, 2 problems found, 3 traffic that was seen would be denied: scripts rely on these. */
-export type ExitCode = 0 | 1 | 2 | 3;
-
 interface Verb {
   readonly summary: string;
   /** Loaded on demand, so that a small verb starts fast. */
-  readonly load: () => Promise<(args: readonly string[], terminal: Terminal) => Promise<ExitCode>>;
+  readonly load: () => Promise<Command>;
 }
 
 export const verbs: Readonly<Record<string, Verb>> = {

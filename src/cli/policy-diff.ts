@@ -6,9 +6,9 @@ import { policySpaceDiff, questionsMax, type SpaceDiff } from '../explain/policy
 import type { Intent, Rule } from '../model/types.ts';
 import { policyDocument } from '../policy/document.ts';
 import { usageError } from './arguments.ts';
+import type { ExitCode } from './command.ts';
 import { shortCommit } from './commit-text.ts';
 import { count } from './diff-text.ts';
-import type { ExitCode } from './main.ts';
 import type { PolicyCall } from './policy.ts';
 import { policyMarkdown } from './policy-markdown.ts';
 import {

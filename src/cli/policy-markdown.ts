@@ -1,6 +1,6 @@
+import type { ExitCode } from './command.ts';
 import { shortCommit } from './commit-text.ts';
 import { count } from './diff-text.ts';
-import type { ExitCode } from './main.ts';
 import {
   type DiffFound,
   effects,

@@ -1,7 +1,6 @@
 import { usageError, type Values } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
-import type { ExitCode } from './main.ts';
 import { policyDiff } from './policy-diff.ts';
 import { policySuggest } from './policy-suggest.ts';
 import { policyUnused } from './policy-unused.ts';

@@ -8,9 +8,8 @@ import type { OperatorApiOptions } from '../app/operators/operator-api.ts';
 import { startServer } from '../app/server.ts';
 import type { UpstreamFiles } from '../app/upstream-files.ts';
 import { durationMsOf, noMore, portOf, usageError, type Values, watchFlag } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { folderNamed } from './folder.ts';
-import type { ExitCode } from './main.ts';
 import {
   remoteFlags,
   remoteHelp,

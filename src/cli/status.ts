@@ -1,8 +1,7 @@
 import type { StatusReply } from '../client/gen/api.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { controlClient, targetHelp, targetOptions } from './control-target.ts';
-import type { ExitCode } from './main.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import { isFine, statusText } from './status-text.ts';

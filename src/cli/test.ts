@@ -3,8 +3,7 @@ import { decideTest } from '../app/intent-tests.ts';
 import { readWorkingTree } from '../git/working-tree.ts';
 import { parseIntent } from '../model/parse.ts';
 import { usageError } from './arguments.ts';
-import { type Called, command } from './command.ts';
-import type { ExitCode } from './main.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { prose, table } from './table.ts';
 import { paint } from './terminal.ts';
 

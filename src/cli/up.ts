@@ -15,10 +15,9 @@ import { resolveEnvoy } from '../envoy/resolve.ts';
 import type { Intent } from '../model/types.ts';
 import { openStore } from '../store/open.ts';
 import { durationMsOf, portOf, usageError, watchFlag } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { shortCommit } from './commit-text.ts';
 import { folderNamed } from './folder.ts';
-import type { ExitCode } from './main.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { UpSession } from './up-session.ts';
 

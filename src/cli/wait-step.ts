@@ -1,8 +1,8 @@
 import type { Refusal } from '../base/finding.ts';
 import { fitted } from '../base/wrap.ts';
 import type { CommitPlace, CommitReply, CommitVerdict, Rollout } from '../client/gen/api.ts';
+import type { ExitCode } from './command.ts';
 import { shortCommit } from './commit-text.ts';
-import type { ExitCode } from './main.ts';
 import { branchText, progressText } from './revision-text.ts';
 import type { Terminal } from './terminal.ts';
 import { reportVerdict, traceText } from './verdict-text.ts';

@@ -7,10 +7,10 @@ import { verdictOf, type WhyQuestion, why } from '../explain/why.ts';
 import type { ServiceName } from '../model/types.ts';
 import { nothingKnown } from '../policy/facts.ts';
 import { type HelpLine, usageError, type Values } from './arguments.ts';
+import type { ExitCode } from './command.ts';
 import { shortCommit } from './commit-text.ts';
 import { factLines } from './facts-text.ts';
 import { type IntentAtValues, intentAt } from './intent-at.ts';
-import type { ExitCode } from './main.ts';
 import type { Terminal } from './terminal.ts';
 import { whyText } from './why-text.ts';
 

@@ -6,10 +6,9 @@ import { verdictOf, type WhyAnswer, type WhyQuestion, why } from '../explain/why
 import { whyMatrix } from '../explain/why-matrix.ts';
 import type { Intent, ServiceName } from '../model/types.ts';
 import { usageError, type Values } from './arguments.ts';
-import { type Called, command } from './command.ts';
+import { type Called, command, type ExitCode } from './command.ts';
 import { targetHelp, targetOptions } from './control-target.ts';
 import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent-at.ts';
-import type { ExitCode } from './main.ts';
 import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { decisionHelp, decisionOptions, refuseWords, whyDecision } from './why-decision.ts';
