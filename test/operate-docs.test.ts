@@ -4,9 +4,9 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { agentOptions } from '../src/cli/agent.ts';
-import { authzOptions } from '../src/cli/authz.ts';
-import { serverOptions } from '../src/cli/server.ts';
+import { agentFlags } from '../src/cli/agent.ts';
+import { authzFlags } from '../src/cli/authz.ts';
+import { serverFlags } from '../src/cli/server.ts';
 
 const page = readFileSync('docs/operate.md', 'utf8');
 
@@ -17,9 +17,9 @@ function flagsIn(heading: string): readonly string[] {
 
 describe('docs/operate.md', () => {
   for (const [heading, options] of [
-    ['The control plane:', serverOptions],
-    ['The agent:', agentOptions],
-    ['Policy desks of a pool:', authzOptions],
+    ['The control plane:', serverFlags],
+    ['The agent:', agentFlags],
+    ['Policy desks of a pool:', authzFlags],
   ] as const) {
     it(`${heading} has each flag once, and no other`, () => {
       assert.deepEqual([...flagsIn(heading)].sort(), Object.keys(options).sort());
@@ -59,9 +59,9 @@ describe('packaging', () => {
   });
 
   for (const [name, options] of [
-    ['chancery-server', serverOptions],
-    ['chancery-agent', agentOptions],
-    ['chancery-authz', authzOptions],
+    ['chancery-server', serverFlags],
+    ['chancery-agent', agentFlags],
+    ['chancery-authz', authzFlags],
   ] as const) {
     const text = readFileSync(`packaging/${name}.service`, 'utf8');
 

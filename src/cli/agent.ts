@@ -5,7 +5,7 @@ import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
 const stateUnlessSaid = '/var/lib/chancery';
 const socketUnlessSaid = '/run/chancery/workload.sock';
 
-export const agentOptions = { ...joinFlags, socket: { type: 'string' } } as const;
+export const agentFlags = { ...joinFlags, socket: { type: 'string' } } as const;
 
 export const agent = command({
   usage: 'agent --server HOST:PORT --root SHA256 PROOF | --host-file FILE',
@@ -23,11 +23,11 @@ export const agent = command({
   examples: [
     'chancery agent --server mesh.example.com:15011 --root 9f2c… --join-token-file /etc/chancery/token',
   ],
-  flags: agentOptions,
+  flags: agentFlags,
   run,
 });
 
-async function run({ positionals, values }: Called<typeof agentOptions>): Promise<ExitCode> {
+async function run({ positionals, values }: Called<typeof agentFlags>): Promise<ExitCode> {
   if (positionals.length > 0) throw usageError('agent takes flags only');
   const { socket = socketUnlessSaid } = values;
   await runJoined(values, { component: 'agent', stateUnlessSaid, workloadSocket: socket });

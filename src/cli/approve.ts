@@ -2,11 +2,11 @@ import { userInfo } from 'node:os';
 import { usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
 import { commitNamed } from './commit-name.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { whileWaiting } from './progress.ts';
 import { reportVerdict } from './verdict-text.ts';
 
-const flags = { ...targetOptions, json: { type: 'boolean' } } as const;
+const flags = { ...targetFlags, json: { type: 'boolean' } } as const;
 
 export const approve = command({
   usage: 'approve COMMIT [DIR] [--json]',

@@ -6,7 +6,7 @@ import { joinFlags, keepHelp, proofHelp, runJoined } from './join.ts';
 const stateUnlessSaid = '/var/lib/chancery-authz';
 const listenUnlessSaid = '0.0.0.0:15012';
 
-export const authzOptions = { ...joinFlags, listen: { type: 'string' } } as const;
+export const authzFlags = { ...joinFlags, listen: { type: 'string' } } as const;
 
 export const authz = command({
   usage: 'authz --server HOST:PORT --root SHA256 PROOF [--listen ADDRESS:PORT]',
@@ -24,11 +24,11 @@ export const authz = command({
   examples: [
     'chancery authz --server mesh.example.com:15011 --root 9f2c… --join-token-file /etc/chancery/token --listen 10.0.0.5:15012',
   ],
-  flags: authzOptions,
+  flags: authzFlags,
   run,
 });
 
-async function run({ positionals, values }: Called<typeof authzOptions>): Promise<ExitCode> {
+async function run({ positionals, values }: Called<typeof authzFlags>): Promise<ExitCode> {
   if (positionals.length > 0) throw usageError('authz takes flags only');
   const pool = addressOf(values.listen ?? listenUnlessSaid);
   await runJoined(values, { component: 'authz', stateUnlessSaid, pool });

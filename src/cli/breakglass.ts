@@ -3,13 +3,13 @@ import type { BreakglassReply, BreakglassStepReply } from '../client/gen/api.ts'
 import { durationMsOf, subjectOf, usageError, type Values } from './arguments.ts';
 import { listText, showText, stepText } from './breakglass-text.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   at: { type: 'string' },
   who: { type: 'string' },

@@ -5,12 +5,12 @@ import { importCa, requestCa } from './ca-import.ts';
 import { rotate } from './ca-rotate.ts';
 import { caText } from './ca-text.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   at: { type: 'string' },
   intermediate: { type: 'boolean' },

@@ -11,7 +11,7 @@ import type { HelpLine, Values } from './arguments.ts';
 import { folderNamed } from './folder.ts';
 
 /** Where the control plane is; for every command that asks it. Each has a variable, so that it is said once. */
-export const targetOptions = {
+export const targetFlags = {
   api: { type: 'string' },
   'token-file': { type: 'string' },
   'ca-file': { type: 'string' },
@@ -20,7 +20,7 @@ export const targetOptions = {
 } as const;
 
 /** A command that asks only at times takes only some of them. */
-export type TargetValues = Partial<Values<typeof targetOptions>>;
+export type TargetValues = Partial<Values<typeof targetFlags>>;
 
 export const targetHelp: readonly HelpLine[] = [
   '',

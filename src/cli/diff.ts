@@ -1,12 +1,12 @@
 import { ChanceryError } from '../base/error.ts';
 import { usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { commitPair, diffCommits } from './diff-commits.ts';
 import { diffProxies } from './diff-proxies.ts';
 import { whileWaiting } from './progress.ts';
 
-const flags = { ...targetOptions, json: { type: 'boolean' } } as const;
+const flags = { ...targetFlags, json: { type: 'boolean' } } as const;
 
 export const diff = command({
   usage: 'diff A B [DIR] [--json]',

@@ -4,14 +4,14 @@ import type { ApiClient } from '../client/client.ts';
 import type { FederationReply } from '../client/gen/api.ts';
 import { subjectOf } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { listText, peersYaml, refreshedText, showText } from './federation-text.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   at: { type: 'string' },
   host: { type: 'string' },

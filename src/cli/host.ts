@@ -8,14 +8,14 @@ import { callApi } from '../serve/api/client.ts';
 import { type AgentHealthReply, paths } from '../serve/api/wire.ts';
 import { secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { folderNamed } from './folder.ts';
 import { healthText, hostsText, hostText, isWell, tokenText } from './host-text.ts';
 import { momentOf } from './moment-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   at: { type: 'string' },
   ttl: { type: 'string' },

@@ -38,9 +38,9 @@ export const intentAtHelp: readonly HelpLine[] = [
   '  Unless said, what the mesh in DIR (or --api) runs on; where none runs, HEAD of the repository in DIR, or its files.',
 ];
 
-export const intentAtOptions = { at: { type: 'string' }, dev: { type: 'boolean' } } as const;
+export const intentAtFlags = { at: { type: 'string' }, dev: { type: 'boolean' } } as const;
 
-export type IntentAtValues = TargetValues & Partial<Values<typeof intentAtOptions>>;
+export type IntentAtValues = TargetValues & Partial<Values<typeof intentAtFlags>>;
 
 interface Found {
   readonly files: ReadonlyMap<string, string>;

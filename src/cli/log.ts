@@ -4,13 +4,13 @@ import { nearestName } from '../base/nearest.ts';
 import { timeText } from '../base/time-text.ts';
 import { usageError, type Values } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { logText } from './log-text.ts';
 import { momentOf } from './moment-flag.ts';
 import { paint } from './terminal.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   kind: { type: 'string', multiple: true },
   subject: { type: 'string' },

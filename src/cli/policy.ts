@@ -1,13 +1,13 @@
 import { usageError, type Values } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { targetHelp, targetOptions } from './control-target.ts';
+import { targetFlags, targetHelp } from './control-target.ts';
 import { policyDiff } from './policy-diff.ts';
 import { policySuggest } from './policy-suggest.ts';
 import { policyUnused } from './policy-unused.ts';
 import type { Terminal } from './terminal.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   since: { type: 'string' },
   format: { type: 'string' },
   branch: { type: 'string' },

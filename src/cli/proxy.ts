@@ -6,14 +6,14 @@ import type { ProxyReply, ProxyResource } from '../client/gen/api.ts';
 import { usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
 import { shortCommit } from './commit-text.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { span } from './host-text.ts';
 import { momentOf } from './moment-flag.ts';
 import { spare, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   at: { type: 'string' },
 } as const;

@@ -6,14 +6,14 @@ import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
 import { subjectOf, usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
 import { commitNamed } from './commit-name.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { momentOf } from './moment-flag.ts';
 import { type Revision, revisionTable, waveText } from './revision-text.ts';
 import type { Terminal } from './terminal.ts';
 import { reportVerdict } from './verdict-text.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   limit: { type: 'string' },
   at: { type: 'string' },

@@ -24,7 +24,7 @@ import { untilSignal } from './signals.ts';
 /** Long enough for errors of one second to show in counters that agents tell twice a second. */
 const watchUnlessSaid = '5s';
 
-export const serverOptions = {
+export const serverFlags = {
   dir: { type: 'string' },
   port: { type: 'string' },
   'agent-port': { type: 'string' },
@@ -101,13 +101,13 @@ export const server = command({
     ['--dev', 'follow the files as they lie on disk instead of Git'],
   ],
   examples: ['chancery server --dir /srv/intent --listen 0.0.0.0 --advertise mesh.example.com'],
-  flags: serverOptions,
+  flags: serverFlags,
   run,
 });
 
-type ServerValues = Values<typeof serverOptions>;
+type ServerValues = Values<typeof serverFlags>;
 
-async function run({ positionals, values }: Called<typeof serverOptions>): Promise<ExitCode> {
+async function run({ positionals, values }: Called<typeof serverFlags>): Promise<ExitCode> {
   noMore(positionals);
   const { dir, port, listen = '127.0.0.1' } = values;
   if (dir === undefined) throw usageError('server needs --dir');

@@ -8,7 +8,7 @@ import type { ApiClient } from '../client/client.ts';
 import type { ShadowInfo } from '../client/gen/api.ts';
 import { type DurationFlag, durationMsOf, usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { repositoryFor } from './repository-for.ts';
 import { agreementText, shadowText } from './shadow-text.ts';
 import { untilSignal } from './signals.ts';
@@ -18,7 +18,7 @@ const forUnlessSaid = '1h';
 const forFlag: DurationFlag = { flag: '--for', units: ['s', 'm', 'h'], suchAs: '30m or 1h' };
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   for: { type: 'string' },
   watch: { type: 'boolean' },
   json: { type: 'boolean' },

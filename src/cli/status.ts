@@ -1,13 +1,13 @@
 import type { StatusReply } from '../client/gen/api.ts';
 import { usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { momentOf } from './moment-flag.ts';
 import { whileWaiting } from './progress.ts';
 import { isFine, statusText } from './status-text.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   all: { type: 'boolean' },
   at: { type: 'string' },

@@ -6,7 +6,7 @@ import type { ApiTokenInfo, ApiTokenReply, ApiTokensReply } from '../client/gen/
 import { replaceDurably } from '../store/durable-file.ts';
 import { secondsOf, subjectOf, usageError, type Values } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { momentOf } from './moment-flag.ts';
 import { spare, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -16,7 +16,7 @@ type Role = ApiTokenInfo['role'];
 const roles: readonly Role[] = ['viewer', 'operator', 'admin'];
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   at: { type: 'string' },
   role: { type: 'string' },

@@ -6,13 +6,13 @@ import { type DurationFlag, durationMsOf, usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
 import { commitNamed } from './commit-name.ts';
 import { shortCommit } from './commit-text.ts';
-import { controlClient, targetHelp, targetOptions } from './control-target.ts';
+import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { repositoryFor } from './repository-for.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { type End, next, type Step } from './wait-step.ts';
 
 const flags = {
-  ...targetOptions,
+  ...targetFlags,
   json: { type: 'boolean' },
   timeout: { type: 'string' },
 } as const;

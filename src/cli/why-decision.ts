@@ -21,13 +21,13 @@ export const decisionHelp: readonly HelpLine[] = [
   ],
 ];
 
-export const decisionOptions = {
+export const decisionFlags = {
   decision: { type: 'string' },
   log: { type: 'string' },
 } as const;
 
 type DecisionValues = IntentAtValues &
-  Values<typeof decisionOptions> & { readonly json: boolean | undefined };
+  Values<typeof decisionFlags> & { readonly json: boolean | undefined };
 
 /** What is read of a line; lines of an older version have no commit. */
 interface Line {

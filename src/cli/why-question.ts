@@ -17,7 +17,7 @@ import { policyTokens } from '../tokens/token-verifier.ts';
 import { type HelpLine, usageError, type Values } from './arguments.ts';
 import { momentOf } from './moment-flag.ts';
 
-export const questionOptions = {
+export const questionFlags = {
   header: { type: 'string', multiple: true },
   'no-headers': { type: 'boolean' },
   host: { type: 'string' },
@@ -26,7 +26,7 @@ export const questionOptions = {
   address: { type: 'string' },
 } as const;
 
-export type QuestionValues = Values<typeof questionOptions>;
+export type QuestionValues = Values<typeof questionFlags>;
 
 export const questionHelp: readonly HelpLine[] = [
   ['--header NAME=VALUE', 'a header of the request, also several; --no-headers: it has no others'],

@@ -7,19 +7,19 @@ import { whyMatrix } from '../explain/why-matrix.ts';
 import type { Intent, ServiceName } from '../model/types.ts';
 import { usageError, type Values } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
-import { targetHelp, targetOptions } from './control-target.ts';
-import { type IntentAt, intentAt, intentAtHelp, intentAtOptions } from './intent-at.ts';
+import { targetFlags, targetHelp } from './control-target.ts';
+import { type IntentAt, intentAt, intentAtFlags, intentAtHelp } from './intent-at.ts';
 import { prose, table } from './table.ts';
 import { paint, type Terminal } from './terminal.ts';
-import { decisionHelp, decisionOptions, refuseWords, whyDecision } from './why-decision.ts';
+import { decisionFlags, decisionHelp, refuseWords, whyDecision } from './why-decision.ts';
 import { matrixText } from './why-matrix.ts';
 import {
   bearerOf,
   type Ends,
   endsOf,
   factsOf,
+  questionFlags,
   questionHelp,
-  questionOptions,
   requestOf,
   urlApart,
 } from './why-question.ts';
@@ -27,10 +27,10 @@ import { whyText } from './why-text.ts';
 import { verified, verifiedReply, verifiedText, verifyHelp } from './why-verify.ts';
 
 const flags = {
-  ...targetOptions,
-  ...intentAtOptions,
-  ...questionOptions,
-  ...decisionOptions,
+  ...targetFlags,
+  ...intentAtFlags,
+  ...questionFlags,
+  ...decisionFlags,
   in: { type: 'string' },
   matrix: { type: 'boolean' },
   verify: { type: 'boolean' },
