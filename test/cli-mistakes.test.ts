@@ -57,6 +57,9 @@ describe('a mistaken command', () => {
     [['policy', 'diff', 'main..nosuch', '.'], /CH5003.*policy diff: "nosuch" is no commit/],
     [['policy', 'diff', 'main...main', '.'], /CH5003.*takes A\.\.B/],
     [['why', '*', 'payments', '--matrix'], /CH5003.*--matrix is about one caller/],
+    [['why', 'a', 'b', 'GET', '/', 'services'], /CH5003.*"services" is too much.*--in services/],
+    [['why', 'a', 'b', '--matrix', '.'], /CH5003.*"\." is too much; .*--in \./],
+    [['who-can', 'b', 'GET', '/', 'more'], /CH5003.*"more" is too much/],
     [
       ['log', '.', '--kind', 'rolout-live'],
       /CH5003.*"rolout-live".*\n.*did you mean `rollout-live`/,

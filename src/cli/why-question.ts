@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import type { Json } from '../base/json.ts';
@@ -58,10 +58,22 @@ export function endsOf(words: readonly string[]): Ends {
     );
   }
   if (first === '' || to === undefined) throw usageError('say who calls whom, and what');
+  refuseMore(rest);
   return { from: first, to, rest };
 }
 
-/** `METHOD PATH`, `pkg.Service/Method`, or nothing for a connection; and what is left. */
+/** Other commands take a folder as their last word; here it would be looked for in another one first. */
+function refuseMore(request: readonly string[]): void {
+  const surplus = request.slice(2);
+  const last = request.at(-1) ?? '';
+  const isFolder = statSync(last, { throwIfNoEntry: false })?.isDirectory() === true;
+  // A path of a request may be one of this machine, too.
+  if (surplus.length === 0 && !(isFolder && !last.startsWith('/'))) return;
+  const instead = isFolder ? `; a folder is given as --in ${last}` : '';
+  throw usageError(`"${surplus.join(' ') || last}" is too much${instead}`);
+}
+
+/** `METHOD PATH`, `pkg.Service/Method`, or nothing for a connection. */
 export function requestOf(
   words: readonly string[],
   to: string,
@@ -72,8 +84,7 @@ export function requestOf(
     if (words.length > 0) throw usageError(`${to} speaks tcp: there is no request to name`);
     return { request: undefined };
   }
-  const [method = '', path, ...more] = words;
-  if (more.length > 0) throw usageError(`"${more.join(' ')}" is too much`);
+  const [method = '', path] = words;
   if (path === undefined && /^[\w.]+\/\w+$/.test(method)) {
     return { request: { method: 'POST', path: `/${method}` } };
   }
