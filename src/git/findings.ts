@@ -12,7 +12,7 @@ function startOf(file: string): Position {
 
 export function notARepository(dir: string): Finding {
   return error('CH5300', `"${dir}" is not inside a Git repository`, {
-    help: `make it one: git -C "${dir}" init && git -C "${dir}" add . && git -C "${dir}" commit -m "First intent", or use --dev to read the files as they are`,
+    help: `make it one: git -C "${dir}" init && git -C "${dir}" add . && git -C "${dir}" commit -m "First intent", or have chancery up --dev read the files as they are`,
   });
 }
 
@@ -24,7 +24,7 @@ export function folderMissing(dir: string): Finding {
 
 export function noCommitYet(dir: string): Finding {
   return error('CH5302', `the repository of "${dir}" has no commit on its current branch yet`, {
-    help: `commit the intent: git -C "${dir}" add . && git -C "${dir}" commit -m "First intent", or use --dev to read the files as they are`,
+    help: `commit the intent: git -C "${dir}" add . && git -C "${dir}" commit -m "First intent", or have chancery up --dev read the files as they are`,
   });
 }
 
@@ -32,7 +32,7 @@ export function gitMissing(found: string): Finding {
   return error('CH5303', 'the git program could not be started', {
     expected: 'git 2.25 or newer on PATH',
     found,
-    help: 'install git, or use --dev to read the files as they are',
+    help: 'install git, or have chancery up --dev read the files as they are',
   });
 }
 
@@ -111,7 +111,7 @@ export function nothingCommitted(folder: string, commit: string): Finding {
   return error('CH5312', `commit ${commit.slice(0, 12)} holds no intent in ${place}`, {
     expected: 'mesh.yaml and services/*.yaml, committed',
     found: 'neither of them',
-    help: 'git add the folder and commit, or use --dev to read the files as they are',
+    help: 'name the folder that holds it, or git add it and commit; chancery up --dev reads files as they are',
   });
 }
 
