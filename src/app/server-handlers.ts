@@ -16,6 +16,7 @@ import { hostApi, join } from './hosts/host-api.ts';
 import type { HostTroubles } from './hosts/host-troubles.ts';
 import type { HostReports } from './hosts/reports.ts';
 import type { Notices } from './notices.ts';
+import { callFault, faultsLogged } from './operators/call-fault.ts';
 import { operatorAudit } from './operators/operator-api.ts';
 import { Orders } from './replicas/orders.ts';
 
@@ -91,8 +92,8 @@ export function handlers(foundation: Foundation, trust: TrustParts) {
     operations.onUse(use);
     audit(use);
   };
-  const control = guarded(orders.handle, onUse, operations.onUnserved);
+  const control = guarded(orders.handle, onUse, operations.onUnserved, callFault(log));
   const operators: ApiHandler = async (request) =>
     (await join(parts, attestors.local, request)) ?? control(request);
-  return { control, operators, hosts: hostApi(parts, attestors.remote) };
+  return { control, operators, hosts: faultsLogged(hostApi(parts, attestors.remote), log) };
 }

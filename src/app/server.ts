@@ -67,7 +67,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts, use } = gate;
   const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
-  const door = await openDoor(options, startingApi(parts));
+  const door = await openDoor(options, startingApi({ ...parts, log }));
   const closeDoors = (): void => {
     opened.stop();
     door.close();

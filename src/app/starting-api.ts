@@ -1,4 +1,5 @@
 import type { Finding } from '../base/finding.ts';
+import type { Log } from '../base/log.ts';
 import { guarded } from '../serve/api/guard.ts';
 import { type ApiHandler, refused } from '../serve/api/server.ts';
 import { paths } from '../serve/api/wire.ts';
@@ -6,6 +7,7 @@ import { events } from './control-api.ts';
 import { missingCommit } from './first-commit.ts';
 import { type GateApiParts, gateApi } from './gate/gate-api.ts';
 import { type LedgerApiParts, ledgerApi } from './ledger-api.ts';
+import { callFault } from './operators/call-fault.ts';
 import { type Operations, operationsApi } from './operators/operations.ts';
 import type { Replica } from './replicas/replica.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
@@ -16,6 +18,7 @@ interface StartingApiParts extends GateApiParts, LedgerApiParts {
   readonly rollouts: Rollouts;
   readonly replica: Replica;
   readonly operations: Operations;
+  readonly log: Log;
   /** What the mesh runs and this version cannot read. */
   readonly unread: () => readonly Finding[];
 }
@@ -38,6 +41,7 @@ export function startingApi(parts: StartingApiParts): ApiHandler {
     },
     operations.onUse,
     operations.onUnserved,
+    callFault(parts.log),
   );
   // A host that joins is to come again; that its way in is not there would be news of another kind.
   return async (request) => (request.path.startsWith(hostPaths) ? notYet(parts) : known(request));

@@ -104,10 +104,11 @@ function limitOf(text: string): number {
   return limit;
 }
 
-async function list({ api, json, limit, at, terminal }: Look): Promise<ExitCode> {
+async function list(look: Look): Promise<ExitCode> {
+  const { api, json, limit, at, terminal } = look;
   const query = at === undefined ? {} : { at };
   const { verdicts } = await api.get('/v1/verdicts', { query });
-  const rollouts = await rolloutsOf(api, at);
+  const rollouts = await rolloutsOf(look);
   const shown = verdicts.slice(0, limit).map((one) => joined(one, rollouts));
   if (json) terminal.out(JSON.stringify(shown));
   else terminal.out(shown.length === 0 ? 'no commit came yet' : revisionTable(shown, terminal));
@@ -115,7 +116,7 @@ async function list({ api, json, limit, at, terminal }: Look): Promise<ExitCode>
 }
 
 async function show(commit: string, look: Look): Promise<ExitCode> {
-  const { api, dir, json, at, terminal } = look;
+  const { dir, json, terminal } = look;
   const verdict = await verdictOf(commit, look);
   if (verdict === undefined) {
     throw new ChanceryError({
@@ -124,7 +125,7 @@ async function show(commit: string, look: Look): Promise<ExitCode> {
       help: 'chancery revision list shows those that it has',
     });
   }
-  const rollouts = await rolloutsOf(api, at);
+  const rollouts = await rolloutsOf(look);
   const found = joined(verdict, rollouts);
   if (json) terminal.out(JSON.stringify(found));
   else {
@@ -144,11 +145,17 @@ async function verdictOf(commit: string, { api, at }: Look): Promise<CommitVerdi
 }
 
 /** Of those before its start, and of a time, the control plane knows from the ledger. */
-async function rolloutsOf(api: ApiClient, at: number | undefined): Promise<readonly Rollout[]> {
-  const query = { at: at ?? systemClock.nowMs() };
-  const then = (await api.get('/v1/revisions', { query })).revisions;
-  if (at !== undefined) return then;
+async function rolloutsOf({ api, at, terminal }: Look): Promise<readonly Rollout[]> {
+  const past = async (atMs: number): Promise<readonly Rollout[]> =>
+    (await api.get('/v1/revisions', { query: { at: atMs } })).revisions;
+  if (at !== undefined) return past(at);
   const { revisions: now } = await api.get('/v1/revisions');
+  // What is under way matters most when the store is away, and needs nothing of it.
+  const then = await past(systemClock.nowMs()).catch((error: unknown) => {
+    if (!(error instanceof ChanceryError) || error.code !== 'CH5205') throw error;
+    terminal.err(`how older ones ended is not known now: ${error.finding.found}`);
+    return [];
+  });
   const known = new Set(now.map(({ commit }) => commit));
   return [...now, ...then.filter(({ commit }) => !known.has(commit))];
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/error.ts';
+import type { Finding } from '../../base/finding.ts';
 import type { Store } from '../../store/store.ts';
 
 /** What does not take a write, why, and what to do. */
@@ -75,8 +76,21 @@ async function write(store: WritableStore, clock: Clock): Promise<StoreProblem |
 }
 
 function problemOf(what: StoreProblem['what'], error: unknown): StoreProblem {
+  return { what, reason: `it does not take a write: ${messageOf(error)}`, help: helpOf(error) };
+}
+
+function helpOf(error: unknown): string {
   const code = (error as { readonly code?: unknown } | null)?.code;
-  const help = typeof code === 'string' ? helps[code] : undefined;
-  const reason = `it does not take a write: ${messageOf(error)}`;
-  return { what, reason, help: help ?? usualHelp };
+  return (typeof code === 'string' ? helps[code] : undefined) ?? usualHelp;
+}
+
+/** What somebody hears whose call came to nothing for it. */
+export function storeFault(error: unknown): Finding {
+  return {
+    code: 'CH5205',
+    severity: 'error',
+    message: 'the store does not do what this call needs, and nothing comes of it',
+    found: messageOf(error),
+    help: helpOf(error),
+  };
 }

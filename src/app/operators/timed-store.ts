@@ -1,10 +1,17 @@
 import type { Clock } from '../../base/clock.ts';
+import { ChanceryError } from '../../base/error.ts';
 import type { NewLedgerEntry } from '../../base/ledger.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { Store } from '../../store/store.ts';
 import { type MetricName, timedOperations } from './metric-table.ts';
 
 const timed: readonly PropertyKey[] = timedOperations;
+const failures = new WeakSet<object>();
+
+/** Thrown by the store, so nobody's mistake and no fault of ours. */
+export function isOfStore(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && failures.has(error);
+}
 
 /** The same store, with what its calls took and what was recorded counted. */
 export function timedStore(store: Store, metrics: Metrics<MetricName>, clock: Clock): Store {
@@ -42,6 +49,8 @@ function measured(
       return await run(...args);
     } catch (error) {
       metrics.count('chancery_store_errors_total', { operation });
+      // What another one leads is told of as such.
+      if (error instanceof Error && !(error instanceof ChanceryError)) failures.add(error);
       throw error;
     } finally {
       const tookMs = clock.monotonicMs() - startedMs;

@@ -93,11 +93,14 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
           if (plane.revision === undefined) await write(first(tree));
           // One that is just being taken back is not what this one comes on top of.
           if (await rollouts.written()) return true;
+          if (replica.role.isEnding) return false;
           await sleep(clock, retryMs);
         } catch (error) {
           if (error instanceof ChanceryError && error.code === 'CH5450') return false;
           const { commit } = tree;
           log.error('the store did not take a commit', { commit, ...problemFields(error) });
+          // Whoever leads next reads it again.
+          if (replica.role.isEnding) return false;
           await sleep(clock, retryMs);
         }
       }

@@ -38,6 +38,11 @@ export class Role {
     return this.#epoch;
   }
 
+  /** It is to end what it does, and that must not wait for a store that takes nothing. */
+  get isEnding(): boolean {
+    return this.#epoch !== undefined && this.#epoch !== this.#wanted;
+  }
+
   /** Resolves when it does what the others do; in the order in which they were added. */
   add(part: LeaderPart): Promise<void> {
     this.#parts.push({ part, epoch: undefined });

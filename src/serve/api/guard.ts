@@ -9,6 +9,7 @@ import {
   type ApiPeer,
   type ApiReply,
   type ApiRequest,
+  type RefusedReply,
   refused,
 } from './server.ts';
 
@@ -44,6 +45,7 @@ export function guarded(
   onUse: (use: ApiUse) => void,
   /** Calls of strangers and of what is not there are counted, and no more: they cost whoever makes them nothing. */
   onUnserved: (status: number) => void = () => {},
+  faultOf: FaultOf = unexplained,
 ): ApiHandler {
   const unserved = (reply: RefusedReply): ApiReply => {
     onUnserved(reply.status);
@@ -72,17 +74,29 @@ export function guarded(
     if (wrong !== undefined) return ends(wrong);
     const body = bodyFor(route, request, who);
     if (!body.ok) return ends(body.reply);
-    return ends(await answered(handler, { ...request, body: body.value }), body.value);
+    const call = { ...request, body: body.value };
+    return ends(await answered(handler, call, faultOf), body.value);
   };
 }
 
 /** A fault of ours is answered, counted and noted like any other outcome. */
-async function answered(handler: ApiHandler, request: ApiRequest): Promise<ApiReply> {
+async function answered(
+  handler: ApiHandler,
+  request: ApiRequest,
+  faultOf: FaultOf,
+): Promise<ApiReply> {
   try {
     return await handler(request);
   } catch (error) {
-    return refused(500, { code: 'CH5400', message: messageOf(error) });
+    return faultOf(error, request);
   }
+}
+
+/** What is answered where a handler throws. */
+type FaultOf = (error: unknown, request: ApiRequest) => RefusedReply;
+
+function unexplained(error: unknown): RefusedReply {
+  return refused(500, { code: 'CH5400', message: messageOf(error) });
 }
 
 function useOf(
@@ -148,8 +162,6 @@ function wrongParameter(route: Route, { method, path, query }: ApiRequest): ApiR
   const checked = checkQuery(route.query, query);
   return checked.ok ? undefined : refused(400, { code: 'CH5471', message, ...checked.error });
 }
-
-type RefusedReply = Extract<ApiReply, { readonly kind: 'refused' }>;
 
 function notKnown(peer: ApiPeer): RefusedReply {
   const reason = peer.kind === 'anonymous' ? peer.reason : 'a host is no operator';

@@ -38,6 +38,8 @@ export type ApiReply =
     }
   | { readonly kind: 'stream'; readonly open: (send: Send, end: () => void) => () => void };
 
+export type RefusedReply = Extract<ApiReply, { readonly kind: 'refused' }>;
+
 /** Sends one line; false when the reader is too slow and was cut off (it connects again and gets the whole state). */
 export type Send = (line: object) => boolean;
 
@@ -265,9 +267,6 @@ function sendJson(response: ServerResponse, status: number, body: unknown): Prom
   return sendBytes(response, status, 'application/json', bytes);
 }
 
-export function refused(
-  status: number,
-  finding: Omit<Finding, 'severity'>,
-): Extract<ApiReply, { readonly kind: 'refused' }> {
+export function refused(status: number, finding: Omit<Finding, 'severity'>): RefusedReply {
   return { kind: 'refused', status, finding: { severity: 'error', ...finding } };
 }
