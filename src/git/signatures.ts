@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import type { Finding } from '../base/finding.ts';
 import { type CommitId, parseCommitId } from './commit.ts';
 import { commitUnreadable } from './findings.ts';
 import { signaturesBytesMax, signaturesTimeoutMs, signedCommitsMax } from './limits.ts';
 import { type GitHost, runGit } from './process.ts';
 import { commitUnsigned, signatureRefused, tooManyCommits } from './remote-findings.ts';
+import { maySignAt } from './signers-file.ts';
 
 /** Who may sign. Either may be left out; a signature of the other kind is then no signature. */
 export interface AllowedSigners {
@@ -35,6 +37,7 @@ export async function checkSignatures(
   range: { readonly head: CommitId; readonly accepted: CommitId | undefined },
 ): Promise<readonly Finding[]> {
   const { head, accepted } = range;
+  const allowed = await allowedNow(signers, source.host.clock.nowMs());
   const known = accepted === undefined || accepted === head;
   const which = known ? ['--no-walk', head] : [head, `^${accepted}`];
   const read = await readSignatures(source, signers, head, which);
@@ -43,15 +46,27 @@ export async function checkSignatures(
   // A head that stands before the accepted commit is in no such list.
   if (!read.some(({ commit }) => commit === head)) {
     const alone = await readSignatures(source, signers, head, ['--no-walk', head]);
-    return 'code' in alone ? [alone] : judge([...read, ...alone], signers, head);
+    return 'code' in alone ? [alone] : judge([...read, ...alone], allowed, head);
   }
-  return judge(read, signers, head);
+  return judge(read, allowed, head);
+}
+
+interface AllowedNow extends AllowedSigners {
+  /** Whether the key of that fingerprint is allowed at this moment, of the file for ssh. */
+  readonly isInTime: (fingerprint: string) => boolean;
+}
+
+async function allowedNow(signers: AllowedSigners, nowMs: number): Promise<AllowedNow> {
+  const { sshFile } = signers;
+  // One that cannot be read allows nobody: git says so of each commit.
+  const text = sshFile === undefined ? '' : await readFile(sshFile, 'utf8').catch(() => '');
+  return { ...signers, isInTime: (fingerprint) => maySignAt(text, fingerprint, nowMs) };
 }
 
 /** `head` must be among them: an answer of nothing is no proof. */
 function judge(
   signatures: readonly Signature[],
-  signers: AllowedSigners,
+  signers: AllowedNow,
   head: CommitId,
 ): readonly Finding[] {
   if (!signatures.some(({ commit }) => commit === head)) {
@@ -60,7 +75,7 @@ function judge(
   return signatures.flatMap((one) => judgeOne(one, signers) ?? []).slice(0, findingsMax);
 }
 
-function judgeOne(signature: Signature, signers: AllowedSigners): Finding | undefined {
+function judgeOne(signature: Signature, signers: AllowedNow): Finding | undefined {
   const { commit, letter, signer, fingerprint, author } = signature;
   const isSsh = fingerprint.startsWith('SHA256:');
   const refused = (why: string): Finding => signatureRefused(commit, named(signature), why);
@@ -71,6 +86,7 @@ function judgeOne(signature: Signature, signers: AllowedSigners): Finding | unde
       if (signer === '' || fingerprint === '') return refused('git does not say whose it is');
       if (isSsh && signers.sshFile === undefined) return refused('ssh signatures are not allowed');
       if (!isSsh && signers.gpgFolder === undefined) return refused('OpenPGP is not allowed');
+      if (isSsh && !signers.isInTime(fingerprint)) return refused('its key is out of its time now');
       return undefined;
     case 'U':
       // The folder says whom we trust, not the owner trust that somebody has set in it.

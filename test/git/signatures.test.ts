@@ -89,6 +89,23 @@ test('another signer, a changed commit and a signer out of time are refused, wit
   );
 });
 
+test('a key that has run out signs nothing, whatever time its commit gives', async (t) => {
+  const { from, ada, eve, sshFile, check } = await signedOrigin(t);
+  const allowed = [`eve@shop.test valid-before="20250101" ${eve.public}`, `* ${ada.public}`];
+  writeFileSync(sshFile, `${allowed.join('\n')}\n`);
+  const checkOld = async (key: string) => {
+    const settings = `-c gpg.format=ssh -c user.signingKey=${key}`;
+    const old = `!GIT_COMMITTER_DATE=2024-06-01T00:00:00Z git ${settings} commit -q --allow-empty -S`;
+    from.work.git(['-c', `alias.old=${old}`, 'old', '-m', 'of long ago']);
+    from.work.git(['push', '-q', from.hub, 'HEAD:refs/heads/main']);
+    return check();
+  };
+  assert.deepEqual(await checkOld(ada.key), []);
+  const [finding] = await checkOld(eve.key);
+  assert.equal(finding?.code, 'CH5326');
+  assert.match(finding?.message ?? '', /its key is out of its time now/);
+});
+
 test('without a file of signers, or with one that is gone, nothing passes', async (t) => {
   const { from, ada, commit, check, mirror, accepted } = await signedOrigin(t);
   const head = commit('one', ada.key);
