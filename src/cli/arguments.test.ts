@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChanceryError } from '../base/error.ts';
-import { durationMsOf, parseArguments, subjectOf, watchFlag } from './arguments.ts';
+import { durationMsOf, parseArguments, subjectOf, type Values, watchFlag } from './arguments.ts';
 
 const flags = { check: { type: 'boolean' } } as const;
 
@@ -54,7 +54,7 @@ describe('arguments', () => {
       verbs: { create: 'a name', list: undefined },
       also: ['rekey'],
     } as const;
-    const read = (...words: string[]) => subjectOf(words, verbs);
+    const read = (...positionals: string[]) => subjectOf({ positionals, values: {} }, verbs);
     assert.deepEqual(read('create', 'a', 'shop'), { verb: 'create', name: 'a', dir: 'shop' });
     assert.deepEqual(read('create', 'a'), { verb: 'create', name: 'a', dir: undefined });
     assert.deepEqual(read('list', 'shop'), { verb: 'list', name: '', dir: 'shop' });
@@ -67,5 +67,19 @@ describe('arguments', () => {
     ] as const) {
       assert.throws(() => read(...words), { message: said });
     }
+  });
+
+  it('a flag that a verb does not take is said, and not left out', () => {
+    const verbs = {
+      command: 'revision',
+      verbs: { list: undefined, show: 'a commit', rollback: undefined },
+      flags: { at: ['list', 'show'] },
+    } as const;
+    const read = (verb: string, values: Values) =>
+      subjectOf({ positionals: [verb, 'shop'], values }, verbs).verb;
+    assert.equal(read('list', { at: '14:02', json: true }), 'list');
+    assert.equal(read('rollback', { json: true }), 'rollback');
+    const message = /: --at is of revision list and show, not of rollback$/;
+    assert.throws(() => read('rollback', { at: '14:02' }), { message });
   });
 });

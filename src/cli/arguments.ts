@@ -133,12 +133,17 @@ interface VerbCommand<Verb extends string> {
   readonly verbs: Readonly<Record<Verb, string | undefined>>;
   /** Verbs that are read elsewhere. */
   readonly also?: readonly string[];
+  /** Flags that mean something to some verbs only: what would be left out silently is said. */
+  readonly flags?: Readonly<Record<string, readonly NoInfer<Verb>[]>>;
 }
 
 /** The verb; what it is about, empty where that is nothing; and a folder. */
 export function subjectOf<Verb extends string>(
-  [first = '', ...rest]: readonly string[],
-  { command, verbs, also = [] }: VerbCommand<Verb>,
+  {
+    positionals: [first = '', ...rest],
+    values,
+  }: { readonly positionals: readonly string[]; readonly values: Values },
+  { command, verbs, also = [], flags = {} }: VerbCommand<Verb>,
 ): { readonly verb: Verb; readonly name: string; readonly dir: string | undefined } {
   const known = Object.keys(verbs) as Verb[];
   const verb = known.find((one) => one === first);
@@ -151,6 +156,10 @@ export function subjectOf<Verb extends string>(
   const [name, dir, ...more] = needs === undefined ? ['', ...rest] : rest;
   if (name === undefined) throw usageError(`${command} ${verb} needs ${needs}`);
   if (more.length > 0) throw usageError(`${command} takes one folder`);
+  for (const [flag, of] of Object.entries<readonly Verb[]>(flags)) {
+    if (values[flag] === undefined || of.includes(verb)) continue;
+    throw usageError(`--${flag} is of ${command} ${of.join(' and ')}, not of ${verb}`);
+  }
   return { verb, name, dir };
 }
 

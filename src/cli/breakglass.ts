@@ -69,10 +69,19 @@ const subject = 'the id of a grant';
 const verbs = {
   command: 'breakglass',
   verbs: { grant: undefined, approve: subject, list: undefined, show: subject, revoke: subject },
+  flags: {
+    at: ['list', 'show'],
+    who: ['grant'],
+    to: ['grant'],
+    operation: ['grant'],
+    for: ['grant'],
+    reason: ['grant'],
+    ticket: ['grant'],
+  },
 } as const;
 
 async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
-  const { verb, name: id, dir } = subjectOf(positionals, verbs);
+  const { verb, name: id, dir } = subjectOf({ positionals, values }, verbs);
   const call = { api: controlClient(values, dir), id, values, terminal };
   switch (verb) {
     case 'grant':

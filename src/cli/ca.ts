@@ -82,6 +82,19 @@ const verbs = {
   command: 'ca',
   verbs: { status: undefined, rotate: undefined, request: undefined, import: undefined },
   also: ['rekey'],
+  flags: {
+    at: ['status'],
+    out: ['request'],
+    replace: ['request'],
+    intermediate: ['rotate'],
+    'own-root': ['rotate'],
+    'by-hand': ['import'],
+    step: ['rotate'],
+    force: ['rotate'],
+    chain: ['import'],
+    root: ['import'],
+    key: ['import'],
+  },
 } as const;
 
 /** What every `ca` command needs. */
@@ -93,7 +106,7 @@ export interface CaCall {
 }
 
 async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
-  const { verb, dir } = subjectOf(positionals, verbs);
+  const { verb, dir } = subjectOf({ positionals, values }, verbs);
   const api = controlClient(values, dir);
   const call: CaCall = { api, dir: dir ?? '.', flags: values, terminal };
   switch (verb) {

@@ -44,10 +44,11 @@ export const federation = command({
 const verbs = {
   command: 'federation',
   verbs: { list: undefined, show: undefined, refresh: 'the trust domain of a peer' },
+  flags: { at: ['list', 'show'], host: ['show'] },
 } as const;
 
 async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
-  const { verb, name, dir } = subjectOf(positionals, verbs);
+  const { verb, name, dir } = subjectOf({ positionals, values }, verbs);
   const json = values.json === true;
   const host = values.host;
   const at = momentOf(values.at, '--at');

@@ -85,10 +85,17 @@ const verbs = {
     ...{ ban: subject, evict: subject, health: undefined },
   },
   also: ['ek'],
+  flags: {
+    at: ['list', 'show'],
+    reason: ['ban', 'evict'],
+    ttl: ['token'],
+    replace: ['token'],
+    state: ['health'],
+  },
 } as const;
 
 async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
-  const { verb, name, dir } = subjectOf(positionals, verbs);
+  const { verb, name, dir } = subjectOf({ positionals, values }, verbs);
   if (verb === 'health') return health(dir ?? '.', values, terminal);
   const at = momentOf(values.at, '--at');
   const call = { api: controlClient(values, dir), name, at, values, terminal };

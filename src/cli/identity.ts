@@ -45,10 +45,14 @@ export const identity = command({
   run,
 });
 
-const verbs = { command: 'identity', verbs: { list: undefined, explain: undefined } } as const;
+const verbs = {
+  command: 'identity',
+  verbs: { list: undefined, explain: undefined },
+  flags: { pid: ['explain'] },
+} as const;
 
 async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
-  const { verb, dir = '.' } = subjectOf(positionals, verbs);
+  const { verb, dir = '.' } = subjectOf({ positionals, values }, verbs);
   const json = values.json === true;
   const entries =
     values.at === undefined

@@ -57,12 +57,13 @@ const verbs = {
     ...{ list: undefined, show: 'a commit' },
     ...{ halt: undefined, resume: undefined, rollback: undefined },
   },
+  flags: { at: ['list', 'show'] },
 } as const;
 
 const limitUnlessSaid = '20';
 
 async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
-  const { verb, name: commit, dir } = subjectOf(positionals, verbs);
+  const { verb, name: commit, dir } = subjectOf({ positionals, values }, verbs);
   const look = {
     api: controlClient(values, dir),
     dir: dir ?? '',

@@ -63,10 +63,17 @@ const subject = 'the name of a token';
 const verbs = {
   command: 'token',
   verbs: { create: subject, list: undefined, revoke: subject },
+  flags: {
+    at: ['list'],
+    role: ['create'],
+    ttl: ['create'],
+    out: ['create'],
+    'ca-out': ['create'],
+  },
 } as const;
 
 async function run({ positionals, values, terminal }: Called<typeof flags>): Promise<ExitCode> {
-  const { verb, name, dir } = subjectOf(positionals, verbs);
+  const { verb, name, dir } = subjectOf({ positionals, values }, verbs);
   const call = { api: controlClient(values, dir), name, values, terminal };
   return { create, list, revoke }[verb](call);
 }

@@ -54,13 +54,15 @@ export async function checkSignatures(
 interface AllowedNow extends AllowedSigners {
   /** Whether the key of that fingerprint is allowed at this moment, of the file for ssh. */
   readonly isInTime: (fingerprint: string) => boolean;
+  readonly isUnread: boolean;
 }
 
 async function allowedNow(signers: AllowedSigners, nowMs: number): Promise<AllowedNow> {
   const { sshFile } = signers;
   // One that cannot be read allows nobody: git says so of each commit.
-  const text = sshFile === undefined ? '' : await readFile(sshFile, 'utf8').catch(() => '');
-  return { ...signers, isInTime: (fingerprint) => maySignAt(text, fingerprint, nowMs) };
+  const text = sshFile === undefined ? '' : await readFile(sshFile, 'utf8').catch(() => undefined);
+  const isInTime = (fingerprint: string): boolean => maySignAt(text ?? '', fingerprint, nowMs);
+  return { ...signers, isInTime, isUnread: text === undefined };
 }
 
 /** `head` must be among them: an answer of nothing is no proof. */
@@ -91,7 +93,11 @@ function judgeOne(signature: Signature, signers: AllowedNow): Finding | undefine
     case 'U':
       // The folder says whom we trust, not the owner trust that somebody has set in it.
       if (!isSsh && fingerprint !== '' && signers.gpgFolder !== undefined) return undefined;
-      return refused('the signer is not an allowed one');
+      return refused(
+        isSsh && signers.isUnread
+          ? 'the file of --allowed-signers cannot be read'
+          : 'the signer is not an allowed one',
+      );
     case 'B':
       return refused('it does not fit the commit, or the key may not sign');
     case 'X':

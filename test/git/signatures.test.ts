@@ -109,7 +109,8 @@ test('a key that has run out signs nothing, whatever time its commit gives', asy
 test('without a file of signers, or with one that is gone, nothing passes', async (t) => {
   const { from, ada, commit, check, mirror, accepted } = await signedOrigin(t);
   const head = commit('one', ada.key);
-  assert.equal((await check(join(from.home.dir, 'nowhere'))).length, 1);
+  const gone = await check(join(from.home.dir, 'nowhere'));
+  assert.match(gone.map(({ message }) => message).join(), /--allowed-signers cannot be read$/);
   const none = { sshFile: undefined, gpgFolder: undefined };
   assert.equal((await checkSignatures(mirror, none, { head, accepted })).length, 1);
 });
