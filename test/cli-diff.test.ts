@@ -124,4 +124,19 @@ describe('the help of every command', () => {
       assert.match(out, /--api https:\/\/HOST:PORT/, verb);
     }
   });
+
+  it('a folder that holds only the state of a control plane says where to type it', async (t) => {
+    const { dir, write } = temporaryFolder(t);
+    write('.chancery/state.db', '');
+    const here = process.cwd();
+    process.chdir(dir);
+    const [asked, other] = await Promise.all([
+      chancery('diff', 'HEAD~1', 'HEAD', dir),
+      chancery('why', 'web', 'shop', 'GET', '/', '--in', dir, '--at', 'HEAD~1'),
+    ]).finally(() => process.chdir(here));
+    for (const { code, err } of [asked, other]) {
+      assert.equal(code, 1);
+      assert.match(err, /checkout of the repository that the control plane follows/);
+    }
+  });
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { ChanceryError } from '../base/error.ts';
 import { usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
@@ -5,6 +6,7 @@ import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { commitPair, diffCommits } from './diff-commits.ts';
 import { diffProxies } from './diff-proxies.ts';
 import { whileWaiting } from './progress.ts';
+import { repositoryFor } from './repository-for.ts';
 
 const flags = { ...targetFlags, json: { type: 'boolean' } } as const;
 
@@ -43,12 +45,25 @@ async function run({ positionals, values, terminal }: Called<typeof flags>): Pro
   try {
     return await diffProxies(api, names, { json, terminal });
   } catch (error) {
-    throw asNeither(error, names);
+    const noRepository = values.api === undefined ? await whyNoRepository(dir) : undefined;
+    throw asNeither(error, names, noRepository);
   }
 }
 
+/** Such as a folder with nothing but the state of a control plane. */
+async function whyNoRepository(dir = '.'): Promise<string | undefined> {
+  const opened = existsSync(dir) ? await repositoryFor(dir) : undefined;
+  if (opened?.ok !== false) return undefined;
+  const { message, help } = opened.error;
+  return help === undefined ? message : `${message}: ${help}`;
+}
+
 /** Who typed a commit that is not there is not helped by what is wrong with it as a proxy. */
-function asNeither(error: unknown, [a, b]: readonly [string, string]): unknown {
+function asNeither(
+  error: unknown,
+  [a, b]: readonly [string, string],
+  noRepository: string | undefined,
+): unknown {
   if (!(error instanceof ChanceryError)) return error;
   if (error.code !== 'CH5402' && error.code !== 'CH5430') return error;
   return new ChanceryError({
@@ -56,6 +71,7 @@ function asNeither(error: unknown, [a, b]: readonly [string, string]): unknown {
     message: `"${a}" and "${b}" are neither two commits of one repository nor two proxies of a mesh`,
     expected: 'two commits of the repository in DIR, or two proxies of the mesh that runs there',
     found: `as proxies: ${error.finding.message}`,
+    ...(noRepository === undefined ? {} : { notes: [`as commits: ${noRepository}`] }),
     help: 'git log shows the commits, chancery status the proxies',
   });
 }

@@ -99,8 +99,9 @@ async function find(given: Asked): Promise<Found> {
     if (at !== undefined) throw usageError('--dev is now: it does not go with --at');
     return workingFiles(dir ?? '.');
   }
+  // Without a folder that was named, names of commits are those of where it is typed.
+  if (at !== undefined) return findAt(at, given);
   const repository = values.api === undefined ? await repositoryIn(dir ?? '.') : undefined;
-  if (at !== undefined) return findAt(at, repository, given);
   if (values.api !== undefined || process.env['CHANCERY_API'] || meshRunsIn(dir ?? '.')) {
     return ofReply(await running(controlClient(values, dir), repository), 'which runs');
   }
@@ -124,17 +125,17 @@ async function running(api: ApiClient, repository: Repository | undefined): Prom
   }
 }
 
-async function findAt(
-  at: string,
-  repository: Repository | undefined,
-  { dir, values, name = '--at' }: Asked,
-): Promise<Found> {
+async function findAt(at: string, { dir, values, name = '--at' }: Asked): Promise<Found> {
+  const opened = existsSync(dir ?? '.') ? await repositoryFor(dir) : undefined;
+  const repository = opened?.ok ? opened.value : undefined;
   const resolved = await repository?.resolve(at);
   const commit = resolved?.ok ? resolved.value : undefined;
   if (repository !== undefined && commit !== undefined) return ofCommit(repository, commit, at);
   const moment = parseMoment(at, systemClock.nowMs());
   if (!moment.ok) {
-    throw usageError(`${name}: "${at}" is no commit of the repository, and ${moment.error}`);
+    const elsewhere = opened?.ok === false ? ` (${opened.error.help ?? opened.error.message})` : '';
+    const problem = `"${at}" is no commit of the repository${elsewhere}, and ${moment.error}`;
+    throw usageError(`${name}: ${problem}`);
   }
   const reply = await controlClient(values, dir).get('/v1/intent', { query: { at: moment.value } });
   return ofReply(reply, `which ran at ${at}`);
