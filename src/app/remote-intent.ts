@@ -62,6 +62,7 @@ export class RemoteIntent implements IntentSource {
   #cause: Cause = { by: 'poll' };
   #problem: Finding | undefined;
   #failures = 0;
+  #nextMs = 0;
   #fetching: Promise<void> | undefined;
   #again = false;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -82,7 +83,10 @@ export class RemoteIntent implements IntentSource {
   }
 
   get findings(): readonly Finding[] {
-    return this.#problem === undefined ? [] : [this.#problem];
+    const problem = this.#problem;
+    if (problem === undefined) return [];
+    const next = `it is asked again at ${new Date(this.#nextMs).toISOString()}`;
+    return [{ ...problem, notes: [...(problem.notes ?? []), next] }];
   }
 
   /** First what was accepted before a restart, without waiting for anybody; then what the branch holds. */
@@ -257,7 +261,9 @@ export class RemoteIntent implements IntentSource {
     if (!this.#isWatched) return;
     const { clock, random } = this.#options;
     const shareOf = 1 + jitterShare * (random.fraction() - 0.5);
-    this.#cancel = clock.after(this.#restMs * shareOf, () => void this.refresh());
+    const restMs = this.#restMs * shareOf;
+    this.#nextMs = clock.nowMs() + restMs;
+    this.#cancel = clock.after(restMs, () => void this.refresh());
   }
 
   get #restMs(): number {

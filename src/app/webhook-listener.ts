@@ -1,9 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/error.ts';
+import type { Finding } from '../base/finding.ts';
 import { http } from '../serve/api/node-http.ts';
 import type { RawCall } from '../serve/api/operator-server.ts';
-import { readBytes } from '../serve/api/server.ts';
+import { bodyTooLarge, readBytes } from '../serve/api/server.ts';
 import { opened } from './cannot-listen.ts';
 import { type GitWebhook, webhookBodyBytesMax } from './git-webhook.ts';
 
@@ -32,10 +33,12 @@ export function webhookCalls(
   const mayCome = rateLimit(clock);
   let calls = 0;
   return (request, response) => {
-    if (request.method !== 'POST') return answer(response, 405);
+    if (request.method !== 'POST') {
+      return answer(response, 405, { error: notThere(request, 'POST') }, { allow: 'POST' });
+    }
     if (!mayCome() || calls >= callsAtOnceMax) {
       count('late');
-      return answer(response, 429);
+      return answer(response, 429, {}, { 'retry-after': '1' });
     }
     calls += 1;
     const late = clock.after(callTimeoutMs, () => {
@@ -52,7 +55,9 @@ export function webhookCalls(
 /** A listener for webhooks alone, on this machine: in front of it stands what ends TLS for the Git server. */
 export async function listenForWebhooks(serve: RawCall, port: number): Promise<Server> {
   const server = http.createServer((request, response) => {
-    if (request.url !== webhookPath) return answer(response, 404);
+    if (request.url !== webhookPath) {
+      return answer(response, 404, { error: notThere(request, `POST ${webhookPath}`) });
+    }
     serve(request, response);
   });
   server.requestTimeout = callTimeoutMs;
@@ -93,7 +98,7 @@ async function serve(
       said > webhookBodyBytesMax ? undefined : await readBytes(request, webhookBodyBytesMax);
     if (body === undefined) {
       count('refused');
-      return answer(response, 413);
+      return answer(response, 413, { error: bodyTooLarge(webhookBodyBytesMax) });
     }
     const done = await webhook.handle({ headers: request.headers, body });
     count(outcomeOf(done.status));
@@ -115,7 +120,17 @@ function outcomeOf(status: 202 | 401 | 503): WebhookOutcome {
   }
 }
 
-function answer(response: ServerResponse, status: number, body: object = {}): void {
-  const headers = { 'content-type': 'application/json', connection: 'close' };
+function notThere({ method, url }: IncomingMessage, expected: string): Finding {
+  const path = url?.split('?', 1)[0];
+  return { code: 'CH5405', severity: 'error', message: `there is no ${method} ${path}`, expected };
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  body: object = {},
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const headers = { 'content-type': 'application/json', connection: 'close', ...more };
   response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`);
 }

@@ -88,15 +88,12 @@ function requested({ request }: CaReply, dir: string): string[] {
 
 /** What a person must do something about, each with its way on. */
 export function warned(warnings: readonly Finding[], look: Pick<Terminal, 'color'>): string[] {
-  return warnings.map(({ code, severity, message, at, found, help }) => {
+  return warnings.flatMap(({ code, severity, message, at, found, help, notes = [] }) => {
     const hue = severity === 'error' ? 'red' : 'yellow';
     const where = at === undefined ? '' : ` at ${placeText(at)}`;
     const why = found === undefined ? '' : ` (${found})`;
-    return paint(
-      look,
-      hue,
-      `${code} ${message}${where}${why}${help === undefined ? '' : `: ${help}`}`,
-    );
+    const line = `${code} ${message}${where}${why}${help === undefined ? '' : `: ${help}`}`;
+    return [paint(look, hue, line), ...notes.map((note) => `  ${note}`)];
   });
 }
 

@@ -49,6 +49,13 @@ export function gitFailed(command: string, detail: string): Finding {
   });
 }
 
+export function gitShort(command: string, detail: string): Finding {
+  return error('CH5305', `git ${command} could not be started`, {
+    found: detail,
+    help: 'this process has no descriptors or memory left: end connections that nobody needs, or raise its limit (LimitNOFILE); it is tried again',
+  });
+}
+
 export function gitTimedOut(command: string, timeoutMs: number): Finding {
   return error(
     'CH5306',

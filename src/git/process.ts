@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { isShortage, messageOf } from '../base/error.ts';
 import type { Finding } from '../base/finding.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { folderMissing, gitFailed, gitMissing, gitTimedOut } from './findings.ts';
+import { folderMissing, gitMissing, gitShort, gitTimedOut } from './findings.ts';
 import { gitErrorBytesMax } from './limits.ts';
 
 export interface GitRun {
@@ -104,7 +104,7 @@ export function runGit(run: GitRun): Promise<Result<GitOutput, Finding>> {
       cancelTimer();
       cancelLooks();
       // A missing folder and a missing program give the same error code.
-      if (isShortage(thrown)) resolve(err(gitFailed(commandName(run.args), messageOf(thrown))));
+      if (isShortage(thrown)) resolve(err(gitShort(commandName(run.args), messageOf(thrown))));
       else if (existsSync(run.dir)) resolve(err(gitMissing(messageOf(thrown))));
       else resolve(err(folderMissing(run.dir)));
     });

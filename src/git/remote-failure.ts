@@ -43,7 +43,7 @@ const signs: readonly { readonly says: RegExp; readonly finding: Kind }[] = [
 
 /** What a fetch that ended with an error means. */
 export function remoteFailure(url: string, branch: string | undefined, stderr: string): Finding {
-  if (/couldn't find remote ref/i.test(stderr)) return branchGone(url, branch ?? 'HEAD');
+  if (/couldn't find remote ref/i.test(stderr)) return branchGone(url, branch);
   if (/dubious ownership|unsafe repository/.test(stderr)) return foreignOwner(url);
   const kind = signs.find(({ says }) => says.test(stderr))?.finding ?? fetchFailed;
   return kind(url, lastLines(stderr));

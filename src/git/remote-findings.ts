@@ -70,7 +70,12 @@ export function repositoryGone(url: string, found: string): Finding {
   });
 }
 
-export function branchGone(url: string, branch: string): Finding {
+export function branchGone(url: string, branch: string | undefined): Finding {
+  if (branch === undefined) {
+    return error('CH5321', `the HEAD of the repository ${url} names no branch that it has`, {
+      help: `push that branch, let its HEAD name another (git symbolic-ref HEAD), or name one by --branch; ${goesOn}`,
+    });
+  }
   return error('CH5321', `the repository ${url} has no branch "${branch}"`, {
     help: `push it, or name another by --branch; ${goesOn}`,
   });

@@ -279,7 +279,7 @@ test('a remote that is away is asked less and less often', async (t) => {
     },
   };
   const random = { ...systemRandom, fraction: () => 0.5 };
-  await remote(t, from, { pollMs: 10_000, clock, random });
+  const { source } = await remote(t, from, { pollMs: 10_000, clock, random });
   await eventually(
     () => waits.length >= 7,
     10_000,
@@ -289,6 +289,9 @@ test('a remote that is away is asked less and less often', async (t) => {
     waits.slice(0, 7),
     [20, 40, 80, 160, 300, 300, 300].map((s) => s * 1_000),
   );
+  // Whoever has mended it knows how long to wait.
+  const [, next = ''] = /asked again at (.+)$/.exec(source.findings[0]?.notes?.[0] ?? '') ?? [];
+  assert.ok(Date.parse(next) > Date.now() + 250_000, next);
 });
 
 test('a copy that is new takes what stands on what was accepted elsewhere, however far back, and nothing else', async (t) => {

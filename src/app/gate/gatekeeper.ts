@@ -21,6 +21,7 @@ import {
 import { excerptsOf } from './excerpts.ts';
 import { attempt, brokenGate, type Checked, cut, type Outcome, refusal } from './outcome.ts';
 import { approvalOf, commitOf, sameFiles, subjectOf } from './reading.ts';
+import { unknownTrailers } from './trailers.ts';
 import type { Verdicts } from './verdicts.ts';
 
 /** A reading, and who let it pass a guard rail. */
@@ -220,11 +221,12 @@ export class Gatekeeper {
     const parsed = await this.#pass('parse', passed, () => {
       const { intent, findings } = this.read(tree);
       const carried = intent === undefined ? this.#carriedAs(tree) : undefined;
-      if (carried === undefined) return { findings, value: intent && { intent, carried: [] } };
-      return {
-        findings: findings.filter(({ severity }) => severity === 'warning'),
-        value: carried,
-      };
+      const said = unknownTrailers(tree.trailers);
+      if (carried === undefined) {
+        return { findings: [...findings, ...said], value: intent && { intent, carried: [] } };
+      }
+      const warnings = findings.filter(({ severity }) => severity === 'warning');
+      return { findings: [...warnings, ...said], value: carried };
     });
     if (parsed.value === undefined || hasErrors(parsed.findings)) return refusal(parsed.findings);
     const { intent, carried } = parsed.value;
@@ -236,6 +238,10 @@ export class Gatekeeper {
     });
     if (compiled.value === undefined) return refusal(compiled.findings);
     const rest = await this.#passAll(compiled.value, carried, offer, passed);
+    // Who misspelled the approval finds it beside what waits for it.
+    if (rest.kind === 'held') {
+      return { ...rest, findings: cut([...rest.findings, ...unknownTrailers(tree.trailers)]) };
+    }
     if (rest.kind !== 'passed') return rest;
     return { ...rest, warnings: [...parsed.findings, ...rest.warnings] };
   }

@@ -7,6 +7,7 @@ import { planFacts } from '../../explain/rollouts-at.ts';
 import type { BranchState, Rollout } from '../../rollout/rollout.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import { isUrgent } from '../gate/trailers.ts';
 import type { Accepted } from '../intent-state.ts';
 import type { Fleet } from '../replicas/fleet.ts';
 import type { StoredRevision } from '../replicas/revision-store.ts';
@@ -145,12 +146,9 @@ function deskOf({ plane, desks }: Parameters<typeof standingOf>[0], proxy: Workl
   return desks.of(host, plane.policyVersion(host));
 }
 
-const urgentTrailer = 'chancery';
-const urgentWord = 'urgent';
-
 /** What leads an accepted commit; a removal that a person approved may well be refused to those who used it. */
 export function proposalOf({ tree, intent, base, approved, compiled }: Accepted): Proposal {
-  const urgent = tree.trailers.get(urgentTrailer)?.includes(urgentWord) === true;
+  const urgent = isUrgent(tree.trailers);
   const commit = { id: tree.commit, subject: tree.subject };
   return { intent, compiled, commit, base, urgent, denialsExpected: approved };
 }

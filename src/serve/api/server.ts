@@ -203,7 +203,7 @@ type Body =
 
 async function readBody(request: IncomingMessage): Promise<Body> {
   const bytes = await readBytes(request, bodyBytesMax);
-  if (bytes === undefined) return refusedBody(`a request body is at most ${bodyBytesMax} bytes`);
+  if (bytes === undefined) return { kind: 'refused', finding: bodyTooLarge(bodyBytesMax) };
   if (bytes.length === 0) return { kind: 'body', value: undefined };
   try {
     return { kind: 'body', value: JSON.parse(bytes.toString('utf8')) };
@@ -232,6 +232,11 @@ export function readBytes(request: IncomingMessage, bytesMax: number): Promise<B
 
 function refusedBody(message: string): Body {
   return { kind: 'refused', finding: { code: 'CH5401', severity: 'error', message } };
+}
+
+export function bodyTooLarge(bytesMax: number): Finding {
+  const message = `a request body is at most ${bytesMax} bytes`;
+  return { code: 'CH5401', severity: 'error', message };
 }
 
 function internalError(error: unknown): { error: Finding } {
