@@ -61,6 +61,8 @@ export const metricTable = {
     'quantile',
   ),
   chancery_memory_bytes: gauge('Memory of the process, by kind.', 'kind'),
+  chancery_open_files: gauge('Descriptors of the process: files and connections.'),
+  chancery_open_files_max: gauge('How many it may have.'),
   chancery_cpu_seconds_total: counter('Processor time of the process.'),
   chancery_start_time_seconds: gauge('When the process started, in seconds of the epoch.'),
   chancery_xds_streams: gauge('Open xDS streams.'),

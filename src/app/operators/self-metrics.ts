@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
@@ -35,9 +35,20 @@ export function processMetrics(metrics: SelfMetrics, clock: Clock): () => void {
     metrics.set('chancery_memory_bytes', rss, { kind: 'resident' });
     metrics.set('chancery_memory_bytes', heapUsed, { kind: 'heap' });
     metrics.set('chancery_memory_bytes', external, { kind: 'external' });
+    setOpenFiles(metrics);
     const { user, system } = process.cpuUsage();
     metrics.set('chancery_cpu_seconds_total', (user + system) / 1e6);
   };
+}
+
+/** Where the kernel tells; without one that is left it does not. */
+function setOpenFiles(metrics: SelfMetrics): void {
+  try {
+    metrics.set('chancery_open_files', readdirSync('/proc/self/fd').length);
+    const [, most] =
+      /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    if (most !== undefined) metrics.set('chancery_open_files_max', Number(most));
+  } catch {}
 }
 
 function versionOf(): string {

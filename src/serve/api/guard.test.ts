@@ -141,6 +141,12 @@ describe('the guard of the operators API', () => {
     assert.deepEqual(seen, []);
   });
 
+  it('who cannot be looked up now is no stranger: the call is right again later', async () => {
+    const { call } = fixture();
+    const peer: ApiPeer = { kind: 'anonymous', reason: 'none', notLookedUp: 'the store is away' };
+    assert.equal(await call(peer, 'GET', paths.ca), '503 CH5205');
+  });
+
   it('a handler that throws is an outcome like any other', async () => {
     const { uses } = fixture();
     const thrown = guarded(

@@ -164,6 +164,15 @@ function wrongParameter(route: Route, { method, path, query }: ApiRequest): ApiR
 }
 
 function notKnown(peer: ApiPeer): RefusedReply {
+  // A token that is good is not to be taken for one that was revoked.
+  if (peer.kind === 'anonymous' && peer.notLookedUp !== undefined) {
+    return refused(503, {
+      code: 'CH5205',
+      message: 'who asks cannot be found out now: the store does not answer',
+      found: peer.notLookedUp,
+      help: 'the same call is right again when the store is back; chancery status on the machine of the control plane says more',
+    });
+  }
   const reason = peer.kind === 'anonymous' ? peer.reason : 'a host is no operator';
   const reply = refused(401, {
     code: 'CH5432',

@@ -103,7 +103,11 @@ async function whoIs(
   try {
     return await authenticate(shown);
   } catch (error) {
-    return { kind: 'anonymous', reason: `it cannot be found out now: ${messageOf(error)}` };
+    return {
+      kind: 'anonymous',
+      reason: `it cannot be found out now: ${messageOf(error)}`,
+      notLookedUp: messageOf(error),
+    };
   }
 }
 

@@ -24,7 +24,12 @@ export type ApiPeer =
       readonly role: OperatorRole;
       readonly address?: string | undefined;
     }
-  | { readonly kind: 'anonymous'; readonly reason: string };
+  | {
+      readonly kind: 'anonymous';
+      readonly reason: string;
+      /** Why it could not be looked up: whoever asks may be somebody all the same. */
+      readonly notLookedUp?: string;
+    };
 
 /** A JSON answer, a refusal with its finding, or a stream of JSON lines until either side ends it. */
 export type ApiReply =
