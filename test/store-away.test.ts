@@ -46,11 +46,20 @@ describe('a control plane whose disk takes nothing', () => {
   it('ends when it is told to, also while a commit waits to be written', async () => {
     await full();
     plane.write('services/web.yaml', `${web}description: another\n`);
+    let waiting = '';
     await eventually(
-      async () =>
-        (await plane.chancery('revision', 'list', plane.intentDir, '--json')).includes('checking'),
+      async () => {
+        const list = await plane.chancery('revision', 'list', plane.intentDir, '--json');
+        const verdicts = JSON.parse(list) as { commit: string; verdict: { kind: string } }[];
+        waiting = verdicts.find(({ verdict }) => verdict.kind === 'checking')?.commit ?? '';
+        return waiting !== '';
+      },
       20_000,
       () => 'no commit waits',
+    );
+    await assert.rejects(
+      plane.chancery('wait', waiting, plane.intentDir, '--timeout', '1s'),
+      /CH4211[\s\S]*note: CH5205 the store takes nothing/,
     );
     const { pid } = plane;
     process.kill(pid, 'SIGTERM');

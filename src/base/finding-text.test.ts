@@ -41,6 +41,12 @@ describe('a finding on a terminal', () => {
     }
   });
 
+  it('has a place of one line, whatever the name of the file holds', () => {
+    const at = { file: 'services/a\n --> mesh.yaml', line: 2, column: 1, length: 1 };
+    const lines = told('', 80, { at, message: 'm' });
+    assert.equal(lines[1], ' --> services/a\\n --> mesh.yaml:2:1');
+  });
+
   it('shows all of a line where nobody has to read it on a screen', () => {
     const line = `${'x'.repeat(40)}MARKED${'x'.repeat(400)}`;
     assert.ok(told(line, Number.POSITIVE_INFINITY).includes(`2 | ${line}`));

@@ -1,4 +1,5 @@
 import type { Finding, Position } from './finding.ts';
+import { fileText } from './place-text.ts';
 import { beginningOf, cutText, textWidth } from './text-width.ts';
 import { fitted } from './wrap.ts';
 
@@ -42,7 +43,7 @@ export function renderFinding(finding: Finding, options: TextOptions): string {
 function place(at: Position, label: string, options: TextOptions, hue: Hue): string[] {
   const { paint } = painter(options.color);
   const gutter = ' '.repeat(String(at.line).length);
-  const arrow = `${gutter}${paint('blue', '-->')} ${at.file}:${at.line}:${at.column}`;
+  const arrow = `${gutter}${paint('blue', '-->')} ${fileText(at.file)}:${at.line}:${at.column}`;
   const line = options.sources.get(at.file)?.split('\n')[at.line - 1]?.replace(/\r$/, '');
   const beside = (text: string): string =>
     label === '' ? text : fitted(`${text} ${label}`, options.width);

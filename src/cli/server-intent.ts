@@ -84,6 +84,7 @@ export function remoteOf(values: Values): RemoteOptions | undefined {
   const repo = text('repo');
   if (repo === undefined) {
     const lone = Object.keys(remoteFlags).find((flag) => values[flag] !== undefined);
+    if (lone === 'repo') throw usageError('--repo needs a value');
     if (lone !== undefined) throw usageError(`--${lone} needs --repo`);
     return undefined;
   }

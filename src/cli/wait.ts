@@ -29,6 +29,9 @@ export const wait = command({
   run,
 });
 
+/** That many say why it takes so long; chancery status has all. */
+const troublesMax = 3;
+
 const pollMs = 50;
 /** A push shows its commits a moment before it moves the branch, and proxies take endpoints a moment after a commit. */
 const settleMs = 2_000;
@@ -78,17 +81,21 @@ async function waitFor(
     }
     if (waitsFor !== said) terminal.err(paint(terminal, 'dim', waitsFor));
     said = waitsFor;
-    if (nowMs > endMs) throw notInTime(commit, timeoutMs, said);
+    if (nowMs > endMs) throw notInTime({ commit, timeoutMs, said }, await troublesOf(api));
     await sleepAwake();
   }
 }
 
-/** The control plane may come and go while somebody waits. */
+/** Nothing answers there; its store is away, so that it cannot say who asks. */
+const awayCodes: ReadonlySet<string> = new Set(['CH5402', 'CH5205']);
+
+/** The control plane and its store may come and go while somebody waits. */
 async function ask(api: ApiClient, commit: string): Promise<CommitReply | string> {
   try {
     return await api.get('/v1/verdicts/{name}', { path: { name: commit } });
   } catch (error) {
-    if (error instanceof ChanceryError && error.code === 'CH5402') return messageOf(error);
+    const isAway = error instanceof ChanceryError && awayCodes.has(error.code);
+    if (isAway) return messageOf(error);
     throw error;
   }
 }
@@ -101,11 +108,24 @@ async function headOf(dir: string | undefined): Promise<string> {
   return head.value.id;
 }
 
-function notInTime(commit: string, timeoutMs: number, said: string): ChanceryError {
+/** What a person must do something about is most often why a commit does not come. */
+async function troublesOf(api: ApiClient): Promise<readonly string[]> {
+  const warnings = await api.get('/v1/status').then(
+    (status) => status.warnings,
+    () => [],
+  );
+  return warnings.slice(0, troublesMax).map(({ code, message }) => `${code} ${message}`);
+}
+
+function notInTime(
+  { commit, timeoutMs, said }: Readonly<{ commit: string; timeoutMs: number; said: string }>,
+  notes: readonly string[],
+): ChanceryError {
   return new ChanceryError({
     code: 'CH4211',
     message: `${shortCommit(commit)} is not live after ${timeoutMs / 1_000} s`,
     found: said,
+    ...(notes.length === 0 ? {} : { notes }),
     help: 'chancery status shows what each proxy has; wait again with a longer --timeout',
   });
 }
