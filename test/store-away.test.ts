@@ -19,7 +19,9 @@ describe('a control plane whose disk takes nothing', () => {
   });
   before(() => plane.start());
   after(() => plane.remove());
+  let fullMs = 0;
   const full = async (): Promise<void> => {
+    fullMs = Date.now();
     limitFiles(plane.pid, 4_096);
     await eventually(
       async () => (await plane.chancery('status', plane.intentDir)).includes('CH5205'),
@@ -35,6 +37,11 @@ describe('a control plane whose disk takes nothing', () => {
       /CH5205.*\n.*found: .*\n.*help: /,
     );
     assert.match(await plane.chancery('revision', 'list', plane.intentDir), / accepted /);
+    const before = ['--at', new Date(fullMs).toISOString(), '--kind', 'commit-accepted'];
+    assert.match(
+      await plane.chancery('log', plane.intentDir, ...before),
+      /accepted "working tree"/,
+    );
     limitFiles(plane.pid, 'unlimited');
     await eventually(
       () => ledgerOf(plane.intentDir).some((line) => /^api-call .*"status":503.*CH5205/.test(line)),

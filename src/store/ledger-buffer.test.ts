@@ -44,4 +44,17 @@ describe('the buffer of the ledger', () => {
     await buffer.close();
     assert.deepEqual([buffer.problem, written], [undefined, [1]]);
   });
+
+  it('waits for nothing that is later than what is asked for', async () => {
+    const buffer = new LedgerBuffer<{ readonly atMs: number }>(
+      async () => {
+        throw new Error('a full disk');
+      },
+      async () => {},
+    );
+    buffer.record({ atMs: 5 });
+    await buffer.flushUntil(4);
+    await assert.rejects(buffer.flushUntil(5), /a full disk/);
+    await assert.rejects(buffer.flushUntil(), /a full disk/);
+  });
 });

@@ -69,6 +69,11 @@ export class LedgerBuffer<Entry extends { readonly atMs: number }> {
     if (this.#pending.length > 0) await this.#start();
   }
 
+  /** As `flush`, of what was recorded up to then: what was written before is told also while the store takes nothing. */
+  async flushUntil(untilMs: number = Number.POSITIVE_INFINITY): Promise<void> {
+    if (this.#pending.some(({ atMs }) => atMs <= untilMs)) await this.flush();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -252,9 +252,13 @@ class PostgresStore implements Store {
   }
 
   async resource(id: string): Promise<MadeResource | undefined> {
-    await this.#resources.flush();
-    const { rows } = await this.#run(statements.resource, [id]);
-    return rows[0] === undefined ? undefined : madeResource(rows[0]);
+    const find = async () => (await this.#run(statements.resource, [id])).rows[0];
+    let row = await find();
+    if (row === undefined) {
+      await this.#resources.flush();
+      row = await find();
+    }
+    return row === undefined ? undefined : madeResource(row);
   }
 
   async touchResources(ids: readonly string[], nowMs: number): Promise<void> {
@@ -268,7 +272,7 @@ class PostgresStore implements Store {
   }
 
   async ledger(query: LedgerQuery): Promise<readonly LedgerEntry[]> {
-    await this.#ledger.flush();
+    await this.#ledger.flushUntil(query.untilMs);
     const [sql, parameters] = ledgerStatement(query);
     const { rows } = await this.#run(sql, parameters);
     return rows.map(ledgerEntry);

@@ -175,8 +175,12 @@ class SqliteStore implements Store {
   }
 
   async resource(id: string): Promise<MadeResource | undefined> {
-    await this.#resources.flush();
-    const row = this.#db.prepare(statements.resource).get(id);
+    const find = () => this.#db.prepare(statements.resource).get(id);
+    let row = find();
+    if (row === undefined) {
+      await this.#resources.flush();
+      row = find();
+    }
     return row === undefined ? undefined : madeResource(row);
   }
 
@@ -191,7 +195,7 @@ class SqliteStore implements Store {
   }
 
   async ledger(query: LedgerQuery): Promise<readonly LedgerEntry[]> {
-    await this.#ledger.flush();
+    await this.#ledger.flushUntil(query.untilMs);
     const [sql, parameters] = ledgerStatement(query);
     return this.#db
       .prepare(sql)
