@@ -43,6 +43,7 @@ export const revision = command({
       'everybody gets what ran before it; the same commit is not tried again',
     ],
     '',
+    'A commit whose message ends in the trailer `Chancery: urgent` goes to all at once; chancery approve --help tells of the other one.',
     'Each takes --json. halt, resume and rollback show all as list does; 0: it is done.',
     ...targetHelp,
   ],

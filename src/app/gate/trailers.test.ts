@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parseTrailers } from '../../git/trailers.ts';
 import { isRemovalMeant, isUrgent, unknownTrailers } from './trailers.ts';
@@ -11,6 +12,14 @@ test('keys in any case and the word that is known are understood', () => {
   assert.ok(isUrgent(urgent) && !isRemovalMeant(urgent));
   assert.ok(isRemovalMeant(parseTrailers('A change\n\nchancery-approve: removal\n')));
   assert.deepEqual(told('Chancery: urgent', 'Chancery-Approve: removal', 'Signed-off-by: Ann'), []);
+});
+
+test('each that is understood is in the reference of operators', () => {
+  const page = readFileSync('docs/operate.md', 'utf8');
+  const [finding] = unknownTrailers(parseTrailers('A change\n\nChancery: x\n'));
+  const known = [...(finding?.expected ?? '').matchAll(/`([^`]+)`/g)].map(([, text = '']) => text);
+  assert.equal(known.length, 2);
+  for (const text of known) assert.ok(page.toLowerCase().includes(`\`${text}\``), text);
 });
 
 test('what is written to the control plane and says nothing to it is told', () => {
