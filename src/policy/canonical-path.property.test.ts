@@ -31,7 +31,7 @@ test('over 20,000 random targets, a canonical path is its own canonical path', (
     if (!found.ok) continue;
     const again = canonicalPath(encoded(found.value));
     assert.deepEqual(again, found, targetOf(seed));
-    assert.doesNotMatch(found.value, /\/\/|\/\.\.?(?:\/|$)|[\\;\0]/);
+    assert.doesNotMatch(found.value, /\/\/|\/\.\.?(?:[/;]|$)|[\\\0]/);
     taken += 1;
   }
   assert.ok(taken > 3_000, `only ${taken} were taken`);

@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '../base/result.ts';
 import type { Refusal } from './canonical.ts';
+import { hiddenIn } from './hidden-path.ts';
 
 /** The proxies take no longer headers, so that this never decides; it bounds the work. Counts the query too. */
 const pathLengthMax = 65_536;
@@ -10,10 +11,11 @@ const plain = /^\/[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
 const notInTarget = /[^\x21-\x7e]|[\\#]/;
 /** In a query a backslash is data. Envoy refuses the rest over HTTP/1, and "#" and control characters over HTTP/2. */
 const notInQuery = /[^\x21-\x7e]|#/;
-const pathParameter = /;|%3b/i;
 const malformedEscape = /%(?![0-9a-f]{2})/i;
-/** A slash, a backslash or a control character that hides from whoever splits the path before decoding it. */
-const encodedSeparator = /%(?:2f|5c|[01][0-9a-f]|7f)/i;
+/** A backslash or a control character that hides from whoever splits the path before decoding it. */
+const encodedSeparator = /%(?:5c|[01][0-9a-f]|7f)/i;
+/** It stays as it is: decoded it would be a boundary of segments. What takes it for one is another reading. */
+const encodedSlash = /%2f/i;
 const escapeLeft = /%[0-9a-f]{2}/i;
 
 /** Takes the path with its query; gives the path alone. */
@@ -37,11 +39,11 @@ export function canonicalPath(target: string): Result<string, Refusal> {
   if (notInTarget.test(raw)) {
     return err({ code: 'CH2121', reason: 'the path holds a character that must be encoded' });
   }
-  if (pathParameter.test(raw)) {
-    return err({ code: 'CH2125', reason: 'the path holds ";", which some applications cut away' });
-  }
   const decoded = decodeOnce(raw);
-  return decoded.ok ? ok(resolveSegments(decoded.value)) : decoded;
+  if (!decoded.ok) return decoded;
+  const path = resolveSegments(decoded.value);
+  const hidden = hiddenIn(path, encodedSlash.test(raw) ? 'CH2122' : 'CH2123');
+  return hidden === undefined ? ok(path) : err(hidden);
 }
 
 function decodeOnce(raw: string): Result<string, Refusal> {
@@ -52,18 +54,21 @@ function decodeOnce(raw: string): Result<string, Refusal> {
   if (encodedSeparator.test(raw)) {
     return err({
       code: 'CH2122',
-      reason: 'the path holds an encoded slash, backslash or control character',
+      reason: 'the path holds an encoded backslash or control character',
     });
   }
-  let decoded: string;
+  const decoded: string[] = [];
   try {
     // Strict UTF-8 by ECMA-262: overlong forms and surrogates throw.
-    decoded = decodeURIComponent(raw);
+    for (const part of raw.split(encodedSlash)) decoded.push(decodeURIComponent(part));
   } catch {
     return err({ code: 'CH2124', reason: 'the path is not valid UTF-8 once decoded' });
   }
-  if (escapeLeft.test(decoded)) return err({ code: 'CH2123', reason: 'the path is encoded twice' });
-  return ok(decoded);
+  if (decoded.length > 1 && decoded.some((part) => escapeLeft.test(part))) {
+    // A slash that was encoded twice would be the same to rules, and to no application.
+    return err({ code: 'CH2123', reason: 'the path is encoded once here and twice there' });
+  }
+  return ok(decoded.join('%2F'));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '../base/result.ts';
 import type { Refusal } from './canonical.ts';
-import { canonicalPath, resolveSegments } from './canonical-path.ts';
+import { canonicalPath } from './canonical-path.ts';
+import { pathReadings } from './path-readings.ts';
 import { methodsInQuery } from './query-method.ts';
 
 /**
@@ -40,19 +41,6 @@ const methodLengthMax = 32;
 /** Upper case only: methods are case-sensitive (RFC 9110 section 9.1), but some applications fold them. */
 const methodShape = /^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/;
 const origin = /^https?:\/\/[^/?]*/i;
-const readOtherwise = /[^\0-\x7f]|[?#]| $/;
-/** Soft hyphens, joiners, marks of direction and of byte order. */
-const notShown = /\p{Default_Ignorable_Code_Point}/gu;
-/** Some cut it off each segment, and leave the segment. */
-const parameters = /;[^/]*/g;
-/** Where whoever reads a URL in it sees the path end; with nothing before it in its segment, it is a name. */
-const behindPath = /([^/;?#])[?#].*$/s;
-const escapes = /(?:%[0-9a-f]{2})+/gi;
-/** Nobody decodes a path more often than that. */
-const decodedMax = 3;
-/** Windows maps these to a slash or a backslash in its older code pages; NFKC leaves them. */
-const slashLike = /[\u2044\u2215\u29f8\u2216\u29f5\u29f9]/g;
-
 export function isMethod(text: string): boolean {
   return text.length <= methodLengthMax && methodShape.test(text);
 }
@@ -84,9 +72,9 @@ export function otherReadings(
     methods.push({ method: wanted, because: 'the query asks for another method' });
   }
   for (const { path } of [...paths]) {
-    for (const folded of foldedPaths(path)) {
-      paths.push({ path: folded, because: 'the path is another to whoever folds its letters' });
-    }
+    const found = pathReadings(path);
+    if (found === undefined) return tooMany;
+    for (const folded of found) paths.push({ path: folded, because: readOn(path) });
   }
   if (methods.length === 1 && paths.length === 1) return ok([]);
   return combined(methods, paths);
@@ -111,7 +99,7 @@ function combined(
     })),
   );
   if (readings.length > readingsMax) {
-    return refused('the request can be read in too many ways');
+    return tooMany;
   }
   return ok(readings.filter(({ because }) => because !== ''));
 }
@@ -120,60 +108,17 @@ function refused(reason: string): Result<never, Refusal> {
   return err({ code: 'CH2130', reason });
 }
 
+const tooMany = refused('the request can be read in too many ways');
+
+/** What there is to see in it, for whoever is to mend the request or the rules. */
+function readOn(path: string): string {
+  if (path.includes('%')) return 'the path is another to whoever decodes it further';
+  if (path.includes(';')) return 'the path is another to whoever cuts ";" and what follows away';
+  return 'the path is another to whoever folds its letters';
+}
+
 function nameOf(name: string): string | undefined {
   if (name.length < nameLengthMin || name.length > nameLengthMax) return undefined;
   const folded = name.toLowerCase();
   return overridingHeaders.has(folded) ? folded : undefined;
-}
-
-/**
- * Full-width dots, slashes and letters are plain ones after compatibility normalisation (NFKC), which file systems and
- * some frameworks apply after the path was checked; some file systems pass over what is not shown (CVE-2014-9390). Whoever
- * builds a URL of a decoded path anew sees where a parameter, a query or a fragment begins, passes over spaces at the end,
- * or decodes it again.
- */
-function foldedPaths(path: string): readonly string[] {
-  if (!readOtherwise.test(path)) return [];
-  const shown = path.replace(notShown, '');
-  const texts = [...new Set([shown, path])]
-    .flatMap(decodings)
-    .flatMap((text) => [text, text.replace(parameters, '')])
-    .flatMap((text) => [text, text.replace(behindPath, '$1')])
-    .flatMap((text) => [text, withoutSpaceBehind(text)]);
-  // A URL loses its dots first (RFC 3986), a file name its empty segments.
-  return [
-    ...new Set(
-      [...new Set(texts)]
-        .filter((text) => text !== path)
-        .flatMap((text) => [resolveSegments(text), resolveSegments(text.replace(/\/+/g, '/'))]),
-    ),
-  ].filter((text) => text !== path);
-}
-
-/** As it folds, and as that is read by whoever decodes it again. */
-function decodings(path: string): readonly string[] {
-  const found = [folded(path)];
-  for (let last = found[0] ?? path; found.length <= decodedMax; ) {
-    const next = decodedAgain(last);
-    if (next === last) break;
-    last = folded(next.replace(notShown, ''));
-    found.push(last);
-  }
-  return found;
-}
-
-/** No regular expression, which would be slow on many spaces within. */
-function withoutSpaceBehind(path: string): string {
-  let end = path.length;
-  while (path.charCodeAt(end - 1) === 0x20) end -= 1;
-  return path.slice(0, end);
-}
-
-function folded(path: string): string {
-  return path.replace(slashLike, '/').normalize('NFKC').replaceAll('\\', '/');
-}
-
-/** What a fold makes an escape, each for itself: many pass over what is none, and over what is no UTF-8. */
-function decodedAgain(path: string): string {
-  return path.replace(escapes, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString());
 }
