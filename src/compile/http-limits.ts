@@ -4,12 +4,22 @@ import type { Init } from './pack.ts';
 /** What a peer may send and make a proxy hold; what is larger is refused. */
 export const requestHeadersKbMax = 64;
 export const headersCountMax = 128;
-/** An answer gets some more headers on its way: what its callee's proxy took no other proxy refuses. */
+/** A proxy adds some of its own: what one has let through the next one does not refuse. */
 const addedHeaders = 8;
 const addedHeadersKb = 4;
 
-/** Of an application's answer, or of what its proxy makes of it. */
-export function responseLimits(from: 'application' | 'proxy') {
+/** What comes from an application, or from another proxy that had it from one. */
+type From = 'application' | 'proxy';
+
+export function requestLimits(from: From) {
+  const more = from === 'proxy' ? 1 : 0;
+  return {
+    maxHeadersCount: headersCountMax + more * addedHeaders,
+    maxRequestHeadersKb: requestHeadersKbMax + more * addedHeadersKb,
+  };
+}
+
+export function responseLimits(from: From) {
   const more = from === 'proxy' ? 1 : 0;
   return {
     maxHeadersCount: headersCountMax + more * addedHeaders,

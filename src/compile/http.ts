@@ -16,7 +16,7 @@ import { attemptLog, requestLog, type Side } from './access-log.ts';
 import { joined } from './encoded.ts';
 import { withoutForgedHeaders } from './forged.ts';
 import { grpcCounts } from './grpc-counts.ts';
-import { headersCountMax, http2Limits, requestHeadersKbMax } from './http-limits.ts';
+import { http2Limits, requestLimits } from './http-limits.ts';
 import { localReplyConfig } from './local-replies.ts';
 import { any, duration, encode, type Init } from './pack.ts';
 import { templated } from './template.ts';
@@ -62,11 +62,17 @@ export function httpConnectionManagers(options: HttpSide) {
 }
 
 function managerInit({ side, ...options }: HttpSide, service: string, proxy: string): HcmInit {
+  const limits = requestLimits(side === 'egress' ? 'application' : 'proxy');
   return {
     statPrefix: side,
     ...hardening,
-    commonHttpProtocolOptions:
-      side === 'ingress' ? { ...commonHttp, ...connectionEnd } : commonHttp,
+    httpProtocolOptions: side === 'egress' ? { ...http1, acceptHttp10: true } : http1,
+    maxRequestHeadersKb: limits.maxRequestHeadersKb,
+    commonHttpProtocolOptions: {
+      ...commonHttp,
+      maxHeadersCount: limits.maxHeadersCount,
+      ...(side === 'ingress' ? connectionEnd : {}),
+    },
     ...clientDetails(side),
     routeSpecifier: {
       case: 'rds',
@@ -86,8 +92,13 @@ function managerInit({ side, ...options }: HttpSide, service: string, proxy: str
 
 const commonHttp: Init<typeof HttpProtocolOptionsSchema> = {
   headersWithUnderscoresAction: HttpProtocolOptions_HeadersWithUnderscoresAction.REJECT_REQUEST,
-  maxHeadersCount: headersCountMax,
 };
+
+/**
+ * Methods that no RFC knows are methods to rules (`LIST` of Vault). An own application may speak HTTP/1.0, as nginx does
+ * to what is behind it; between proxies nobody does.
+ */
+const http1: HcmInit['httpProtocolOptions'] = { allowCustomMethods: true };
 
 const connectionEnd: Init<typeof HttpProtocolOptionsSchema> = {
   maxConnectionDuration: duration(connectionMaxMs),
@@ -105,14 +116,14 @@ const nobody: HcmInit['internalAddressConfig'] = {
 const hardening: HcmInit = {
   normalizePath: true,
   mergeSlashes: true,
-  pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
+  // Rules are asked about each reading of it; see `canonicalPath`.
+  pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
   stripPortMode: { case: 'stripAnyHostPort', value: true },
   // With the port gone here, routes match the host whole: what is left of `a:1:2` or `a:x` names no service.
   stripTrailingHostDot: true,
   http2ProtocolOptions: http2Limits,
   streamIdleTimeout: duration(streamIdleTimeoutMs),
   requestHeadersTimeout: duration(requestHeadersTimeoutMs),
-  maxRequestHeadersKb: requestHeadersKbMax,
   serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
   // A request id that the application or an edge gave is the id everywhere.
   preserveExternalRequestId: true,

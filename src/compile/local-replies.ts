@@ -27,6 +27,34 @@ type Condition =
   | { readonly statuses: readonly number[] }
   | { readonly details: string };
 
+/** By the details of Envoy: what to look for, and how to mend it. */
+const malformed: readonly (readonly [details: readonly string[], message: string])[] = [
+  [
+    ['http1.unexpected_underscore'],
+    'a header has "_" in its name, which applications take for "-": name it with "-"',
+  ],
+  [
+    ['http1.codec_error', 'http1.invalid_url'],
+    'the first line or a header is no HTTP: a character that must be encoded, or two lengths',
+  ],
+  [['http1.invalid_characters'], 'the value of a header holds a control character'],
+  [['http.invalid_authority'], 'the host holds a character that no host has'],
+  [['path_normalization_failed'], 'the path holds "#" or an encoded NUL'],
+  [['absolute_path_rejected'], 'the target has no path, as "*" and "http://host?query"'],
+  [['missing_host_header'], 'the request names no host'],
+  [['http1.headers_too_large'], 'path and headers are larger than 64 KiB'],
+  [['http1.too_many_headers'], 'it has more than 127 headers'],
+  [['query_missing_content_type'], 'a QUERY says nothing of the type of its content'],
+];
+
+/** One expression in CEL, so that all of them take one mapper. */
+function whatIsMalformed(): string {
+  const otherwise = `'the request is malformed or larger than the proxy takes'`;
+  return malformed.reduceRight((rest, [details, message]) => {
+    return `${detailsIn(details)} ? '${message}' : ${rest}`;
+  }, otherwise);
+}
+
 /** The first one is of a desk that was not reached. */
 const localReplies: readonly LocalReply[] = [
   {
@@ -66,7 +94,7 @@ const localReplies: readonly LocalReply[] = [
   {
     on: { details: 'upgrade_failed' },
     code: 'CH4112',
-    message: 'this protocol is not upgraded to',
+    message: 'no other protocol is upgraded to than websocket',
   },
   {
     on: { details: 'http1.https_url_on_plaintext_connection' },
@@ -77,7 +105,7 @@ const localReplies: readonly LocalReply[] = [
   {
     on: { statuses: [400, 404, 426, 431, 501] },
     code: 'CH4110',
-    message: 'the request is malformed or larger than the proxy takes',
+    message: `%CEL(${whatIsMalformed()})%`,
   },
 ];
 
@@ -182,7 +210,7 @@ function mapper(reply: LocalReply, side: Side, service: string): Mapper {
 }
 
 function filterOf(on: Condition): Filter {
-  if ('details' in on) return celFilter(`response.code_details == '${on.details}'`);
+  if ('details' in on) return celFilter(detailsIn([on.details]));
   if ('statuses' in on) {
     const filters = on.statuses.map(statusFilter);
     return { filterSpecifier: { case: 'orFilter', value: { filters } } };
@@ -193,6 +221,10 @@ function filterOf(on: Condition): Filter {
   if (on.status === undefined) return flag;
   const filters = [flag, statusFilter(on.status)];
   return { filterSpecifier: { case: 'andFilter', value: { filters } } };
+}
+
+function detailsIn(details: readonly string[]): string {
+  return details.map((one) => `response.code_details == '${one}'`).join(' || ');
 }
 
 function statusFilter(status: number): Filter {

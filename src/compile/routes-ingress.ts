@@ -1,12 +1,23 @@
+import type { RetryPolicySchema } from '../gen/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.js';
 import type { Service } from '../model/types.ts';
 import { askDesk } from './desk.ts';
 import { joined } from './encoded.ts';
 import { forgedInAnswers } from './forged.ts';
 import { appCluster, authzFilter, ingressRoutes, metadataKey } from './names.ts';
-import { duration, encode, encodedResource } from './pack.ts';
+import { duration, encode, encodedResource, type Init } from './pack.ts';
 import { type Resource, typeUrls } from './resource.ts';
 import { templated } from './template.ts';
+
+/**
+ * An idle connection that the application closed just now, or one that it did not take in its rush: nothing was written on
+ * it, so that every method may go again. The cluster's retry budget bounds how many do at once.
+ */
+const retryUnsent: Init<typeof RetryPolicySchema> = {
+  retryOn: 'reset-before-request,connect-failure',
+  numRetries: 2,
+  retryBackOff: { baseInterval: duration(10), maxInterval: duration(100) },
+};
 
 /**
  * What may reach the application. Only the service's own name is served: a request for another host, also
@@ -40,8 +51,7 @@ const routesOf = templated((service) =>
                 clusterSpecifier: { case: 'cluster', value: appCluster },
                 // The caller's route owns the timeout; the stream idle timeout guards this side.
                 timeout: duration(0),
-                // An idle connection that the application closed just now; nothing was written on it.
-                retryPolicy: { retryOn: 'reset-before-request', numRetries: 1 },
+                retryPolicy: retryUnsent,
               },
             },
           },

@@ -1,0 +1,162 @@
+import http from 'node:http';
+import net from 'node:net';
+import { intentFolder } from '../../support/intents.ts';
+import { RunningMesh } from '../../support/running-mesh.ts';
+import { idle, victim } from '../attacks/world.ts';
+
+/** What the application got and what its caller was answered, byte by byte. */
+export interface Passed {
+  /** All that came on the connections of the application since the last time. */
+  readonly arrived: string;
+  readonly answer: string;
+}
+
+const tellsPort = 15_981;
+
+/**
+ * Reads no more of HTTP than where a request ends, and answers what it was told to. What it was sent, and what it is to
+ * answer, goes by another port.
+ */
+const echo = `
+const http = require('node:http');
+const net = require('node:net');
+const usual = Buffer.from('HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok');
+let arrived = '';
+let answer = usual;
+function lengthOf(text) {
+  const end = text.indexOf('\\r\\n\\r\\n');
+  if (end === -1) return -1;
+  const head = text.slice(0, end + 2);
+  const length = /\\r\\ncontent-length: *(\\d+)\\r/i.exec(head);
+  if (length) return end + 4 + Number(length[1]);
+  if (!/\\r\\ntransfer-encoding: *chunked\\r/i.test(head)) return end + 4;
+  const last = text.indexOf('\\r\\n0\\r\\n', end);
+  if (last === -1) return -1;
+  const after = text.indexOf('\\r\\n\\r\\n', last + 2);
+  return after === -1 ? -1 : after + 4;
+}
+net.createServer((socket) => {
+  let rest = '';
+  let isOpen = false;
+  socket.on('error', () => {});
+  socket.on('data', (bytes) => {
+    rest += bytes.toString('latin1');
+    if (isOpen) { arrived += rest; socket.write(Buffer.from(rest, 'latin1')); rest = ''; return; }
+    for (let length = lengthOf(rest); length !== -1 && length <= rest.length; length = lengthOf(rest)) {
+      const one = rest.slice(0, length);
+      rest = rest.slice(length);
+      if (one.startsWith('GET /healthz ')) { socket.write(usual); continue; }
+      arrived += one;
+      socket.write(answer);
+      isOpen = answer.includes(' 101 ');
+      if (/connection: close|HTTP\\/1\\.0/i.test(answer.toString('latin1').split('\\r\\n\\r\\n')[0])) socket.end();
+    }
+  });
+}).listen(Number(process.env.PORT), '127.0.0.1');
+http.createServer(async (q, s) => {
+  const chunks = [];
+  for await (const chunk of q) chunks.push(chunk);
+  if (q.method === 'PUT') answer = chunks.length === 0 ? usual : Buffer.concat(chunks);
+  s.end(Buffer.from(arrived, 'latin1'));
+  arrived = '';
+}).listen(${tellsPort}, '127.0.0.1');
+`;
+
+const files: Readonly<Record<string, string>> = {
+  'mesh.yaml': 'mesh: harmless\ntrust_domain: harmless.test\n',
+  'services/api.yaml': `
+service: api
+owner: test
+protocol: http
+port: 15980
+health: GET /healthz
+run: node echo.js
+allow:
+  - { from: web, to: "* /**" }
+deny:
+  - { from: "*", to: "* /admin/**" }
+`,
+  'services/web.yaml': idle('web', 15_982),
+  'echo.js': echo,
+  'victim.js': victim,
+};
+
+/** A mesh in which `web` may ask `api` for everything but /admin. */
+export class Peace {
+  readonly mesh: RunningMesh;
+  readonly #removeFolder: () => void;
+
+  constructor(more: Readonly<Record<string, string>> = {}) {
+    const [dir, remove] = intentFolder({ ...files, ...more });
+    this.#removeFolder = remove;
+    this.mesh = new RunningMesh(dir);
+  }
+
+  async begin(): Promise<void> {
+    await this.mesh.up();
+    await this.#tell('GET');
+  }
+
+  async end(): Promise<void> {
+    await this.mesh.remove();
+    this.#removeFolder();
+  }
+
+  get egressPort(): number {
+    return this.mesh.ports('web-v1').egressPort;
+  }
+
+  /** Through both proxies. `answer`: what the application says to it. */
+  async pass(bytes: string, answer = '', quietMs = 1_500): Promise<Passed> {
+    await this.#tell('PUT', answer);
+    const answered = await sendRaw(this.egressPort, bytes, quietMs);
+    return { answer: answered, arrived: await this.#tell('GET') };
+  }
+
+  /** Has the application answer so from now on; gives what it was sent until now. */
+  answersWith(answer: string): Promise<string> {
+    return this.#tell('PUT', answer);
+  }
+
+  #tell(method: string, body = ''): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const call = http.request({ port: tellsPort, host: '127.0.0.1', method }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('end', () => resolve(Buffer.concat(chunks).toString('latin1')));
+      });
+      call.once('error', reject);
+      call.end(Buffer.from(body, 'latin1'));
+    });
+  }
+}
+
+function sendRaw(port: number, bytes: string, quietMs: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1');
+    let text = '';
+    const done = (): void => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.setTimeout(quietMs, done);
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (isWhole(text, bytes.startsWith('HEAD '))) socket.setTimeout(5);
+    });
+    socket.once('close', done);
+    socket.once('error', () => {});
+    socket.once('connect', () => socket.write(Buffer.from(bytes, 'latin1')));
+  });
+}
+
+function isWhole(text: string, isHead: boolean): boolean {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return false;
+  const head = text.slice(0, end);
+  if (/^HTTP\/1\.1 1(?:00|02|03)/.test(head)) return isWhole(text.slice(end + 4), isHead);
+  if (isHead || /^HTTP\S+ (?:101|204|304)/.test(head)) return true;
+  const length = /^content-length: (\d+)/im.exec(head)?.[1];
+  if (length !== undefined) return text.length >= end + 4 + Number(length);
+  return text.endsWith('0\r\n\r\n');
+}
