@@ -48,7 +48,7 @@ describe('an identity between proxies is good as long as its certificate', () =>
     const ingress = managerOf('ingress').commonHttpProtocolOptions;
     assert.equal(ingress?.maxConnectionDuration?.seconds, 3_600n);
     assert.equal(ingress.maxConnectionDurationJitter?.value, 20);
-    assert.equal(ingress.maxHeadersCount, 128);
+    assert.equal(ingress.maxHeadersCount, 136);
     const egress = managerOf('egress').commonHttpProtocolOptions;
     assert.equal(egress?.maxConnectionDuration, undefined);
     assert.equal(egress?.maxHeadersCount, 128);

@@ -109,7 +109,7 @@ describe('why', () => {
     assert.equal(decided?.by, 'desk');
   });
   test('what has no one reading is held against no rule', () => {
-    const { decision, path, decided } = ask('cart', 'GET /v1%2fcharges');
+    const { decision, path, decided } = ask('cart', 'GET /v1%00charges');
     assert.equal(decision.kind === 'deny' && decision.code, 'CH4110');
     assert.deepEqual([path, decided], [undefined, undefined]);
   });
@@ -131,7 +131,7 @@ describe('why', () => {
       outcome: 'is not decided: there is no `x-role`',
     });
     assert.equal(ask('cart', 'POST /v1/charges').reasons.size, 0);
-    assert.equal(ask('cart', 'GET /v1%2fcharges').reasons.size, 0);
+    assert.equal(ask('cart', 'GET /v1%00charges').reasons.size, 0);
   });
   test('a connection', () => {
     assert.equal(ask('cart', '', {}, 'db').decision.kind, 'allow');

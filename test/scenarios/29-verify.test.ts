@@ -137,9 +137,13 @@ describe('why --verify', { timeout: 240_000 }, () => {
 
   it('paths and hosts that have no one reading', async () => {
     const refused: Found = ['deny', 'listener', undefined, 400, 'CH4110'];
-    await agrees(['web', 'payments', 'GET', '/a%2fb'], refused);
+    await agrees(['web', 'payments', 'GET', '/a%00b'], refused);
     const atDesk: Found = ['deny', 'desk', undefined, 403, 'CH2125'];
-    await agrees(['web', 'payments', 'GET', '/a;b'], atDesk);
+    await agrees(['web', 'payments', 'GET', '/a/;b'], atDesk);
+    const slash: Found = ['allow', 'desk', 'read', 200];
+    await agrees(['web', 'payments', 'GET', '/a%2fb;c'], slash);
+    const hidden: Found = ['deny', 'desk', 'no-internal', 403, 'CH2130'];
+    await agrees(['web', 'payments', 'GET', '/a/%2finternal%2fx'], hidden);
     const host: Found = ['deny', 'desk', undefined, 403, 'CH2127'];
     await agrees(['web', 'payments', 'GET', '/x', '--host', 'a,b'], host);
     await agrees(['web', 'payments', 'GET', '/a/../x'], ['allow', 'proxy', 'read', 200]);

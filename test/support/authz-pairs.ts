@@ -46,6 +46,8 @@ export interface PairRequest {
         readonly token: PairToken | undefined;
         /** What headers ask for in place of the request line, as some frameworks have it. */
         readonly overrides: { readonly method?: string; readonly path?: string };
+        /** What else some applications take the path for. */
+        readonly others: readonly string[];
       }
     | undefined;
 }
@@ -165,7 +167,8 @@ export function randomPairRequest(random: RandomNumber): PairRequest {
   const depth = Math.floor(random() * 4);
   const segments = Array.from({ length: depth }, () => pick(random, words));
   const path = `/${segments.join('/')}${depth > 0 && random() < 0.2 ? '/' : ''}`;
-  const [target, isPath] = spelled(random, path);
+  const { target, read } = spelled(random, path);
+  const [own, ...others] = read;
   const [host, hostMeaning] = pick(random, hosts);
   const method = random() < 0.04 ? 'get' : pick(random, [...methods, 'PURGE']);
   const [plainHeaders, isOneReading, token] = randomHeaders(random);
@@ -175,12 +178,12 @@ export function randomPairRequest(random: RandomNumber): PairRequest {
   const overrides = { ...byHeader, ...byQuery };
   const [caller] = callers;
   const hasMeaning =
-    isPath && hostMeaning !== undefined && method !== 'get' && isOneReading && callers.length === 1;
+    hostMeaning !== undefined && method !== 'get' && isOneReading && callers.length === 1;
   return {
     ...{ callers, method, host, headers, target: withQuery(target, query) },
     meaning:
-      hasMeaning && caller !== undefined
-        ? { path, host: hostMeaning, caller, token, overrides }
+      hasMeaning && caller !== undefined && own !== undefined
+        ? { path: own, host: hostMeaning, caller, token, overrides, others }
         : undefined,
   };
 }
@@ -199,44 +202,56 @@ const hosts: readonly (readonly [string, string | undefined])[] = [
 /** What follows the question mark, also where it looks like more of the path. */
 const queries = ['', 'a=/x/y', '/x', '/x/y/', 'y', '?x', '/../x', 'b;c', '%2f'];
 
-/** The same path in another spelling, or one that has no single reading. */
-function spelled(random: RandomNumber, path: string): readonly [target: string, isPath: boolean] {
-  const cut = path.indexOf('/', 1) === -1 ? path.length : path.indexOf('/', 1);
-  const insert = (text: string): string => `${path.slice(0, cut)}${text}${path.slice(cut)}`;
+interface Spelled {
+  readonly target: string;
+  /** What it means, and what some applications take it for; nothing for what has no reading. */
+  readonly read: readonly string[];
+}
+
+/** The same path in another spelling, or one with several readings or none. */
+function spelled(random: RandomNumber, path: string): Spelled {
   const kind = Math.floor(random() * 80);
+  if (kind < 7) return { target: otherwise(random, path, kind), read: [path] };
+  const slash = path.indexOf('/', 1);
+  const cut = slash === -1 ? path.length : slash;
+  const [first, rest] = [path.slice(0, cut), path.slice(cut)];
+  const inserted = (text: string, ...read: readonly string[]): Spelled => ({
+    // Behind nothing an inserted text reads otherwise.
+    target: first === '/' && read.length > 0 ? path : `${first}${text}${rest}`,
+    read: first === '/' && read.length > 0 ? [path] : read,
+  });
+  switch (kind) {
+    case 7:
+      return inserted('%2fx', `${first}%2Fx${rest}`, `${first}/x${rest}`);
+    case 8:
+      return inserted('%252fx', `${first}%2fx${rest}`, `${first}/x${rest}`);
+    case 9:
+      return inserted(';v=1', `${first};v=1${rest}`, path, first);
+    case 10:
+      return inserted('%3bv', `${first};v${rest}`, path, first);
+    case 11:
+      return inserted('%2f..%2fx');
+    case 12:
+      return inserted(pick(random, ['%00', '%5cx', '%zz', '/..%3bv']));
+    default:
+      return { target: path, read: [path] };
+  }
+}
+
+function otherwise(random: RandomNumber, path: string, kind: number): string {
   switch (kind) {
     case 0:
-      return [`/${path}`, true];
+      return `/${path}`;
     case 1:
-      return [`/.${path}`, true];
+      return `/.${path}`;
     case 2:
-      return [`/zz/..${path}`, true];
+      return `/zz/..${path}`;
     case 3:
-      return [path.replace('x', '%78'), true];
+      return path.replace('x', '%78');
     case 4:
-    case 13:
-    case 14:
-    case 15:
-    case 16:
-      return [`${path}?${pick(random, queries)}`, true];
-    case 5:
-      return [`/zz/%2e%2e${path}`, true];
-    case 6:
-      return [insert('%2fx'), false];
-    case 7:
-      return [insert(';v=1'), false];
-    case 8:
-      return [insert('%3bv'), false];
-    case 9:
-      return [insert('%252fx'), false];
-    case 10:
-      return [insert('%00'), false];
-    case 11:
-      return [insert('%5cx'), false];
-    case 12:
-      return [insert('%zz'), false];
+      return `/zz/%2e%2e${path}`;
     default:
-      return [path, true];
+      return `${path}?${pick(random, queries)}`;
   }
 }
 

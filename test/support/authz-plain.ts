@@ -21,7 +21,7 @@ export function plainVerdict(policy: PairPolicy, request: PairRequest): PairVerd
   if (meaning === undefined) return { kind: 'deny', rule: undefined };
   const { overrides } = meaning;
   const methods = [request.method, overrides.method ?? request.method];
-  const paths = [meaning.path, overrides.path ?? meaning.path];
+  const paths = [meaning.path, overrides.path ?? meaning.path, ...meaning.others];
   const readings = methods.flatMap((method) =>
     paths.map((path) => oneVerdict(policy, { ...request, method }, { ...meaning, path })),
   );
