@@ -1,4 +1,5 @@
 import { type Any, DurationSchema } from '@bufbuild/protobuf/wkt';
+import type { CircuitBreakers_ThresholdsSchema } from '../gen/envoy/config/cluster/v3/circuit_breaker_pb.js';
 import {
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
@@ -32,8 +33,22 @@ const appIdleTimeoutMs = 4_000;
 /** Connections between proxies are kept; both ends are ours. */
 const meshIdleTimeoutMs = 300_000;
 
-const appConnectTimeoutMs = 1_000;
+/**
+ * On loopback a connection takes no time, unless the application has no room left for those that wait: the kernel drops
+ * them and tries again after a second, and with as many as that after two and three.
+ */
+const appConnectTimeoutMs = 3_500;
 const hostCleanupMs = 3_600_000;
+
+type Thresholds = Init<typeof CircuitBreakers_ThresholdsSchema>;
+const ownShare: Thresholds = {
+  retryBudget: { budgetPercent: { value: 20 }, minRetryConcurrency: 10 },
+};
+/**
+ * Envoy fails all that wait for a connection when one fails, and counts none of them as active: of a budget little would be
+ * left just then. Each is sent twice again at most, and only what the application has seen nothing of.
+ */
+const retriesToApplication: Thresholds = { maxRetries: requestsMax };
 
 type CommonHttp = Init<typeof CommonHttpSchema>;
 
@@ -128,7 +143,7 @@ function http2With(value: Init<typeof Http2ProtocolOptionsSchema>, more: CommonH
 /** To what is our own, control plane and desk, with Envoy's windows: a large mesh is not to wait. */
 export const http2Options: Any = http2With({});
 
-function thresholds() {
+function thresholds(retries: Thresholds = ownShare) {
   return {
     thresholds: [
       {
@@ -136,7 +151,7 @@ function thresholds() {
         maxConnections: requestsMax,
         maxPendingRequests: requestsMax,
         maxRequests: requestsMax,
-        retryBudget: { budgetPercent: { value: 20 }, minRetryConcurrency: 10 },
+        ...retries,
       },
     ],
   };
@@ -191,7 +206,7 @@ const appParts: {
     name: appCluster,
     connectTimeout: duration(appConnectTimeoutMs),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
-    circuitBreakers: thresholds(),
+    circuitBreakers: thresholds(retriesToApplication),
   }),
   options: {
     http: protocolOptions({ [httpOptionsName]: http1Options }),

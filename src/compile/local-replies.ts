@@ -43,7 +43,7 @@ const malformed: readonly (readonly [details: readonly string[], message: string
   [['absolute_path_rejected'], 'the target has no path, as "*" and "http://host?query"'],
   [['missing_host_header'], 'the request names no host'],
   [['http1.headers_too_large'], 'path and headers are larger than 64 KiB'],
-  [['http1.too_many_headers'], 'it has more than 127 headers'],
+  [['http1.too_many_headers'], 'it has more than 128 headers'],
   [['query_missing_content_type'], 'a QUERY says nothing of the type of its content'],
 ];
 

@@ -90,6 +90,7 @@ describe('paths', () => {
     ['a path parameter stays', '/admin;a=b', '/admin;a=b'],
     ['an encoded path parameter stays', '/admin%3Ba=b', '/admin;a=b'],
     ['a path parameter without a name before it is refused', '/a/;x/b', 'CH2125'],
+    ['a path parameter behind dots is refused', '/a/.;x/b', 'CH2125'],
     ['an encoded path parameter behind encoded dots is refused', '/a/%2e%2E%3Bx/b', 'CH2125'],
     ['a doubly encoded path parameter behind dots is refused', '/a/..%253Bx/b', 'CH2125'],
     ['dots behind a path parameter are part of it', '/a;..', '/a;..'],

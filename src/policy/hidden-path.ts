@@ -3,8 +3,11 @@ import type { Refusal } from './canonical.ts';
 /** Nobody decodes a path more often than that after the first time. */
 export const decodedMax = 3;
 const escapes = /(?:%[0-9a-f]{2})+/gi;
-/** Whoever cuts parameters away is left with nothing, or with a step up. */
-const dotsWithParameter = /(?:^|\/)\.{0,2};/;
+/**
+ * Whoever cuts parameters away is left with a step up, or with nothing: and where one of two is encoded, with nothing where
+ * another sees a name.
+ */
+const noNameBefore = /(?:^|\/)\.{0,2};/;
 const dots = /(?:^|\/)\.{1,2}(?:\/|$)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const separator = /[\\\0-\x1f\x7f]/;
@@ -17,8 +20,8 @@ const separator = /[\\\0-\x1f\x7f]/;
 export function hiddenIn(path: string, code: 'CH2122' | 'CH2123'): Refusal | undefined {
   let text = path;
   for (let times = 0; ; times += 1) {
-    if (dotsWithParameter.test(text)) {
-      return { code: 'CH2125', reason: 'the path holds ";" where a name is missing before it' };
+    if (noNameBefore.test(text)) {
+      return { code: 'CH2125', reason: 'the path holds ";" with no name before it' };
     }
     const next = decodedAgain(text);
     if (next === text) return undefined;

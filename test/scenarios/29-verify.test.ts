@@ -139,11 +139,11 @@ describe('why --verify', { timeout: 240_000 }, () => {
     const refused: Found = ['deny', 'listener', undefined, 400, 'CH4110'];
     await agrees(['web', 'payments', 'GET', '/a%00b'], refused);
     const atDesk: Found = ['deny', 'desk', undefined, 403, 'CH2125'];
-    await agrees(['web', 'payments', 'GET', '/a/;b'], atDesk);
+    await agrees(['web', 'payments', 'GET', '/a/%2e%2e;b'], atDesk);
     const slash: Found = ['allow', 'desk', 'read', 200];
     await agrees(['web', 'payments', 'GET', '/a%2fb;c'], slash);
     const hidden: Found = ['deny', 'desk', 'no-internal', 403, 'CH2130'];
-    await agrees(['web', 'payments', 'GET', '/a/%2finternal%2fx'], hidden);
+    await agrees(['web', 'payments', 'GET', '/internal%2fx'], hidden);
     const host: Found = ['deny', 'desk', undefined, 403, 'CH2127'];
     await agrees(['web', 'payments', 'GET', '/x', '--host', 'a,b'], host);
     await agrees(['web', 'payments', 'GET', '/a/../x'], ['allow', 'proxy', 'read', 200]);
@@ -238,7 +238,7 @@ describe('why --verify', { timeout: 240_000 }, () => {
       code,
     ];
     const get = ['web', 'payments', 'GET', '/x'];
-    await agrees(['web', 'payments', 'LIST', '/x'], early(400, 'CH4110'));
+    await agrees(['web', 'payments', 'G(T', '/x'], early(400, 'CH4110'));
     await agrees(['web', 'payments', 'GET', '/x#y'], early(400, 'CH4110'));
     await agrees([...get, '--host', 'pay ments'], early(400, 'CH4110'));
     await agrees([...get, '--header', `x-a=${'a'.repeat(66_000)}`], early(431, 'CH4110'));

@@ -3,14 +3,17 @@ import net from 'node:net';
 import { intentFolder } from '../../support/intents.ts';
 import { RunningMesh } from '../../support/running-mesh.ts';
 import { idle, victim } from '../attacks/world.ts';
+import { crowded } from './crowded.ts';
+import { rpc, rpcPort } from './rpc.ts';
 
 /** What the application got and what its caller was answered, byte by byte. */
 export interface Passed {
-  /** All that came on the connections of the application since the last time. */
-  readonly arrived: string;
+  /** The requests that reached the application. */
+  readonly requests: readonly string[];
   readonly answer: string;
 }
 
+export const appPort = 15_980;
 const tellsPort = 15_981;
 
 /**
@@ -21,7 +24,7 @@ const echo = `
 const http = require('node:http');
 const net = require('node:net');
 const usual = Buffer.from('HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok');
-let arrived = '';
+let arrived = [];
 let answer = usual;
 function lengthOf(text) {
   const end = text.indexOf('\\r\\n\\r\\n');
@@ -41,12 +44,14 @@ net.createServer((socket) => {
   socket.on('error', () => {});
   socket.on('data', (bytes) => {
     rest += bytes.toString('latin1');
-    if (isOpen) { arrived += rest; socket.write(Buffer.from(rest, 'latin1')); rest = ''; return; }
+    if (isOpen) { arrived.push(rest); socket.write(Buffer.from(rest, 'latin1')); rest = ''; return; }
+    const isAwaited = /\\r\\nexpect: *100-continue\\r/i.test(rest) && rest.endsWith('\\r\\n\\r\\n');
+    if (isAwaited && lengthOf(rest) !== rest.length) { socket.write('HTTP/1.1 100 Continue\\r\\n\\r\\n'); return; }
     for (let length = lengthOf(rest); length !== -1 && length <= rest.length; length = lengthOf(rest)) {
       const one = rest.slice(0, length);
       rest = rest.slice(length);
       if (one.startsWith('GET /healthz ')) { socket.write(usual); continue; }
-      arrived += one;
+      arrived.push(one);
       socket.write(answer);
       isOpen = answer.includes(' 101 ');
       if (/connection: close|HTTP\\/1\\.0/i.test(answer.toString('latin1').split('\\r\\n\\r\\n')[0])) socket.end();
@@ -57,8 +62,8 @@ http.createServer(async (q, s) => {
   const chunks = [];
   for await (const chunk of q) chunks.push(chunk);
   if (q.method === 'PUT') answer = chunks.length === 0 ? usual : Buffer.concat(chunks);
-  s.end(Buffer.from(arrived, 'latin1'));
-  arrived = '';
+  s.end(JSON.stringify(arrived));
+  arrived = [];
 }).listen(${tellsPort}, '127.0.0.1');
 `;
 
@@ -68,14 +73,38 @@ const files: Readonly<Record<string, string>> = {
 service: api
 owner: test
 protocol: http
-port: 15980
+port: ${appPort}
 health: GET /healthz
 run: node echo.js
 allow:
   - { from: web, to: "* /**" }
 deny:
-  - { from: "*", to: "* /admin/**" }
+  - { from: "*", to: ["* /admin/**", DELETE /guarded] }
 `,
+  'services/rpc.yaml': `
+service: rpc
+owner: test
+protocol: http2
+port: ${rpcPort}
+run: node rpc.js
+allow:
+  - { from: web, to: "* /**" }
+`,
+  'rpc.js': rpc,
+  'services/crowded.yaml': `
+service: crowded
+owner: test
+protocol: http
+port: 15984
+run: node crowded.js
+allow:
+  - { from: web, to: "* /**" }
+routes:
+  - { match: { path: /events }, to: v1, timeout: 1s }
+  - { match: { path: /ws }, to: v1, timeout: 1s }
+  - { to: v1 }
+`,
+  'crowded.js': crowded,
   'services/web.yaml': idle('web', 15_982),
   'echo.js': echo,
   'victim.js': victim,
@@ -106,24 +135,28 @@ export class Peace {
     return this.mesh.ports('web-v1').egressPort;
   }
 
-  /** Through both proxies. `answer`: what the application says to it. */
-  async pass(bytes: string, answer = '', quietMs = 1_500): Promise<Passed> {
+  /** Through both proxies unless another port is named. `answer`: what the application says to it. */
+  async pass(bytes: string, answer = '', port = this.egressPort): Promise<Passed> {
     await this.#tell('PUT', answer);
-    const answered = await sendRaw(this.egressPort, bytes, quietMs);
-    return { answer: answered, arrived: await this.#tell('GET') };
+    const answered = await sendRaw(port, bytes);
+    return { answer: answered, requests: await this.#tell('GET') };
   }
 
-  /** Has the application answer so from now on; gives what it was sent until now. */
-  answersWith(answer: string): Promise<string> {
-    return this.#tell('PUT', answer);
+  /** What a client sends, of which only the outcome is known; it ends before this does. */
+  async during(client: () => Promise<string>): Promise<Passed> {
+    await this.#tell('PUT');
+    const answer = await client();
+    return { answer, requests: await this.#tell('GET') };
   }
 
-  #tell(method: string, body = ''): Promise<string> {
+  #tell(method: string, body = ''): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       const call = http.request({ port: tellsPort, host: '127.0.0.1', method }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.once('end', () => resolve(Buffer.concat(chunks).toString('latin1')));
+        response.once('end', () =>
+          resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')) as string[]),
+        );
       });
       call.once('error', reject);
       call.end(Buffer.from(body, 'latin1'));
@@ -131,7 +164,9 @@ export class Peace {
   }
 }
 
-function sendRaw(port: number, bytes: string, quietMs: number): Promise<string> {
+const quietMs = 1_500;
+
+function sendRaw(port: number, bytes: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
     let text = '';
