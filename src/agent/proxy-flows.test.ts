@@ -53,6 +53,11 @@ describe('a flow of a line of the access log', () => {
     assert.equal(connection({ rule: undefined }), undefined, 'a failed handshake');
   });
 
+  it('has the path as rules see it, and of its parameters none', () => {
+    assert.equal(flowOf(line({ path: '/a%2fb' }))?.path, '/a%2Fb');
+    assert.equal(flowOf(line({ path: '/a;jsessionid=0AF1' }))?.path, '/a;*');
+  });
+
   it('is none of a line of egress, of a handshake, of a path without one reading, or of no JSON', () => {
     assert.equal(flowOf(line({ side: 'egress' })), undefined);
     assert.equal(flowOf(line({ kind: 'handshake' })), undefined);

@@ -42,6 +42,18 @@ describe('rules from recorded traffic', () => {
     );
   });
 
+  it('let in each reading of what came in', () => {
+    const flows = [
+      flow('web', 'GET', '/projects/group%2Fproject', 'read'),
+      flow('web', 'GET', '/orders/7;*', 'read'),
+    ];
+    const found = suggestRules(pay, trustDomain, { flows, tests: [] });
+    assert.deepEqual(
+      found.rules.map(({ to }) => to),
+      [['GET /orders/*', 'GET /projects/*', 'GET /projects/group/project']],
+    );
+  });
+
   it('let in what came in, each caller what it sent, under the words of the rule that let it in', () => {
     const flows = [
       flow('web', 'GET', '/a/*', 'read'),

@@ -9,6 +9,7 @@ import { parsePathPattern } from '../model/path-pattern.ts';
 import { namesCaller } from '../model/principal.ts';
 import type { Protocol, Rule, Service, ServiceName } from '../model/types.ts';
 import type { Flow } from '../policy/flow.ts';
+import { otherReadings } from '../policy/other-readings.ts';
 import { pathTemplate } from '../policy/path-template.ts';
 import { callerName } from './flow-diff.ts';
 
@@ -64,17 +65,21 @@ export function suggestRules(
     // What came in by a rule that stays goes on doing so.
     if (flow.caller === '' || (flow.rule !== undefined && byKept.has(flow.rule))) continue;
     const caller = callerName(flow.caller, trustDomain);
-    const to = operationOf(flow.method, flow.path, service.protocol);
     const seen = byCaller.get(caller) ?? [];
-    seen.push(...withinRules(service, caller, { to, rule: flow.rule }));
+    for (const path of pathsOf(flow)) {
+      const to = operationOf(flow.method, path, service.protocol);
+      seen.push(...withinRules(service, caller, { to, rule: flow.rule }));
+    }
     byCaller.set(caller, seen);
   }
   // What a test expects is meant to be allowed, whether or not somebody asked for it lately.
   for (const { from, method, path, rule } of tests) {
     if (byKept.has(rule)) continue;
     const seen = byCaller.get(from) ?? [];
-    const to = operationOf(method, pathTemplate(path), service.protocol);
-    seen.push(...withinRules(service, from, { to, rule }));
+    for (const one of pathsOf({ method, path: pathTemplate(path) })) {
+      const to = operationOf(method, one, service.protocol);
+      seen.push(...withinRules(service, from, { to, rule }));
+    }
     byCaller.set(from, seen);
   }
   const rules = rulesOf(byCaller, service);
@@ -86,6 +91,12 @@ export function suggestRules(
     requests: requestsOf(allowed),
     overridden: requestsOf(allowed.filter(({ isOverridden }) => isOverridden === true)),
   };
+}
+
+/** It came in because rules allow it in each of its readings. */
+function pathsOf({ method, path }: Pick<Flow, 'method' | 'path'>): readonly string[] {
+  const others = method === 'connect' ? undefined : otherReadings(method, path, []);
+  return others?.ok ? [path, ...others.value.map((reading) => reading.path)] : [path];
 }
 
 function requestsOf(flows: readonly Flow[]): number {

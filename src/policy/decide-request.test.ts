@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { canonicalize } from './canonical.ts';
 import { compilePolicy } from './compiled-policy.ts';
 import { documentOf, policyOf, sent } from './decide-conditional.fixture.ts';
 import { decideRequest } from './decide-request.ts';
@@ -32,6 +33,28 @@ test('what goes through by a grant in one of its readings is named by that, for 
   assert.equal(decision.kind === 'allow' && decision.rule.at.file, 'breakglass:ab12');
   const plain = decided(policyOf(allows));
   assert.equal(plain.kind === 'allow' && plain.rule.id, 'post');
+});
+
+test('a condition on the path is asked about each reading of it', () => {
+  const denial = `deny:
+  - { id: slashed, from: cart, when: 'request.path == "/a/b"' }
+`;
+  const request = (path: string): string => {
+    const read = canonicalize({
+      ...{ principal: 'spiffe://acme/cart', method: 'POST', host: 'payments', headers: [], path },
+    });
+    if (!read.ok || read.value.caller === undefined) return 'no reading';
+    const { caller, others } = read.value;
+    const action = { kind: 'http', method: 'POST', path: read.value.path } as const;
+    const asked = { caller, callee: 'payments', action, facts: sent };
+    const decision = decideRequest(policyOf(`${allows}${denial}`), asked, others);
+    return decision.kind === 'deny' ? decision.code : decision.kind;
+  };
+  for (const path of ['/a%2Fb', '/a%252Fb', '/a/b;c', '/a;c/b', '/a%2Fb;c']) {
+    assert.equal(request(path), 'CH2130', path);
+  }
+  assert.equal(request('/a/b'), 'CH2102');
+  assert.equal(request('/a%2Fc;b'), 'allow');
 });
 
 test('a rule in audit and a fault are told of whichever reading they are about', () => {
