@@ -3,7 +3,7 @@
  * Envoy's parsers take. Held against what a real one does by `test/proxy-reading.test.ts` and `why --verify`.
  */
 import type { Code } from '../base/finding.ts';
-import { headersCountMax, requestHeadersKbMax } from '../compile/http-limits.ts';
+import { requestLimits } from '../compile/http-limits.ts';
 import type { Protocol } from '../model/types.ts';
 import type { HeaderLines } from '../policy/facts.ts';
 
@@ -68,17 +68,19 @@ function hostRefusal(host: string): ProxyRefusal | undefined {
     : undefined;
 }
 
-/** Of what is known; a proxy adds some of its own, so that it may be refused a little earlier. */
+/** What the callee's proxy takes of no one. The caller's own takes a little less, for the first one adds some. */
+const { maxHeadersCount, maxRequestHeadersKb } = requestLimits('proxy');
+
 function sizeRefusal({ target, host, headers }: UnreadRequest): ProxyRefusal | undefined {
   const bytes = headers.reduce(
     (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value, 'latin1'),
     target.length + host.length,
   );
-  if (bytes > requestHeadersKbMax * 1_024) {
-    return malformed(`path and headers are larger than ${requestHeadersKbMax} KiB`, 431);
+  if (bytes > maxRequestHeadersKb * 1_024) {
+    return malformed(`path and headers are larger than ${maxRequestHeadersKb} KiB`, 431);
   }
-  return headers.length >= headersCountMax
-    ? malformed(`it has more than ${headersCountMax} headers`, 431)
+  return headers.length >= maxHeadersCount
+    ? malformed(`it has more than ${maxHeadersCount} headers`, 431)
     : undefined;
 }
 
