@@ -327,6 +327,37 @@ export const framingAttacks: readonly (readonly [name: string, bytes: string, ve
     ['OPTIONS of the whole server', 'OPTIONS * HTTP/1.1\r\nhost: vault\r\n\r\n', '404 CH4110'],
     ['OPTIONS', 'OPTIONS /x HTTP/1.1\r\nhost: vault\r\n\r\n', 'OPTIONS /x'],
     ['a method in lower case', 'get /plain HTTP/1.1\r\nhost: vault\r\n\r\n', '403 CH2126'],
+    ['a CONNECT in lower case', 'connect vault:80 HTTP/1.1\r\nhost: vault\r\n\r\n', '400 CH4110'],
+    [
+      'a CONNECT in lower case with a path',
+      `connect /plain HTTP/1.1\r\nhost: vault\r\n\r\n${smuggled}`,
+      '403 CH2126',
+    ],
+    [
+      'a HEAD in lower case',
+      `head /plain HTTP/1.1\r\nhost: vault\r\n\r\n${smuggled}`,
+      '403 CH2126',
+    ],
+    [
+      'a method that is a word of the mesh',
+      'ALLOW/ANY /plain HTTP/1.1\r\nhost: vault\r\n\r\n',
+      '400 CH4110',
+    ],
+    [
+      'a method with every sign',
+      "A!#$%&'*+.^_`|~-9 /admin HTTP/1.1\r\nhost: vault\r\n\r\n",
+      '403 CH2102',
+    ],
+    [
+      'the start of HTTP/2 as a method',
+      `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${smuggled}`,
+      '400 CH4110',
+    ],
+    [
+      'a method that nobody knows, with a body that is a request',
+      `LIST /admin HTTP/1.1\r\nhost: vault\r\ncontent-length: 4\r\n\r\n${smuggled}`,
+      '403 CH2102',
+    ],
     ['a method in mixed case', 'Get /plain HTTP/1.1\r\nhost: vault\r\n\r\n', '403 CH2126'],
     ['a method that nobody knows', 'LIST /admin/x HTTP/1.1\r\nhost: vault\r\n\r\n', '403 CH2102'],
     ['a method of two words', 'GE T /plain HTTP/1.1\r\nhost: vault\r\n\r\n', '400 CH4110'],
