@@ -6,9 +6,12 @@ import { randomTarget } from './random-path.fixture.ts';
 
 const targetOf = (seed: number): string => randomTarget(seeded(seed), 8);
 
-/** What is left to encode in a canonical path, so that it can be sent again. */
+/** What is left to encode in a canonical path, so that it can be sent again; encoded slashes are. */
 function encoded(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
+  return path
+    .split(/(\/|%2F)/)
+    .map((part) => (part === '%2F' || part === '/' ? part : encodeURIComponent(part)))
+    .join('');
 }
 
 /**

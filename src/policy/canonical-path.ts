@@ -42,7 +42,7 @@ export function canonicalPath(target: string): Result<string, Refusal> {
   const decoded = decodeOnce(raw);
   if (!decoded.ok) return decoded;
   const path = resolveSegments(decoded.value);
-  const hidden = hiddenIn(path, encodedSlash.test(raw) ? 'CH2122' : 'CH2123');
+  const hidden = hiddenIn(path);
   return hidden === undefined ? ok(path) : err(hidden);
 }
 
@@ -64,9 +64,8 @@ function decodeOnce(raw: string): Result<string, Refusal> {
   } catch {
     return err({ code: 'CH2124', reason: 'the path is not valid UTF-8 once decoded' });
   }
-  if (decoded.length > 1 && decoded.some((part) => escapeLeft.test(part))) {
-    // A slash that was encoded twice would be the same to rules, and to no application.
-    return err({ code: 'CH2123', reason: 'the path is encoded once here and twice there' });
+  if (decoded.some((part) => escapeLeft.test(part))) {
+    return err({ code: 'CH2123', reason: 'the path is encoded twice' });
   }
   return ok(decoded.join('%2F'));
 }

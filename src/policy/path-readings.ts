@@ -1,5 +1,4 @@
 import { resolveSegments } from './canonical-path.ts';
-import { decodedMax } from './hidden-path.ts';
 
 const readOtherwise = /[^\0-\x7f]|[?#;]|%[0-9a-f]{2}| $/i;
 /** Soft hyphens, joiners, marks of direction and of byte order. */
@@ -9,6 +8,8 @@ const parameters = /;[^/]*/g;
 /** Where whoever reads a URL in it sees the path end; with nothing before it in its segment, it is a name. */
 const behindPath = /([^/;?#])[?#].*$/s;
 const escapes = /(?:%[0-9a-f]{2})+/gi;
+/** Nobody decodes a path more often than that after the first time. */
+const decodedMax = 3;
 /** Windows maps these to a slash or a backslash in its older code pages; NFKC leaves them. */
 const slashLike = /[\u2044\u2215\u29f8\u2216\u29f5\u29f9]/g;
 /** No harmless path comes near; it bounds the work. */

@@ -224,7 +224,7 @@ function spelled(random: RandomNumber, path: string): Spelled {
     case 7:
       return inserted('%2fx', `${first}%2Fx${rest}`, `${first}/x${rest}`);
     case 8:
-      return inserted('%252fx', `${first}%2fx${rest}`, `${first}/x${rest}`);
+      return inserted(pick(random, ['%252fx', '%2561']));
     case 9:
       return inserted(';v=1', `${first};v=1${rest}`, path, first);
     case 10:
