@@ -189,9 +189,10 @@ async function rest(world: CommitsWorld): Promise<void> {
   world.pushFails = false;
   world.storeIsAway = false;
   world.slowGate(0);
-  world.crashAfter = undefined;
+  world.crashAfter(undefined);
+  world.slowStore(0);
   await world.pass(20_000);
-  await world.server.rollouts.step({ kind: 'resume' });
+  void world.server.rollouts.step({ kind: 'resume' });
   await world.pass(restMinMs);
   for (let passedMs = 0; isOpen(world.server) && passedMs < restMaxMs; passedMs += 60_000) {
     await world.pass(60_000);

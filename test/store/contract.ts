@@ -17,6 +17,11 @@ export interface Backend {
   readonly steps: readonly Migration[];
 }
 
+export interface BackendOfCalls {
+  readonly fresh: Backend['fresh'];
+  readonly open: (address: string) => Promise<Store>;
+}
+
 const crashes = 10;
 const writersAtOnce = 8;
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
@@ -24,17 +29,22 @@ const text = (value: Uint8Array | undefined): string => Buffer.from(value ?? [])
 
 /** What every backend of the store promises. */
 export function storeContract(backend: Backend): void {
-  documentContract(backend);
-  ledgerContract(backend);
-  queryContract(backend);
+  contractOfCalls(backend);
   migrationContract(backend);
-  leaseContract(backend);
   it('no acknowledged write is lost, whenever the writer is killed', async () => {
     for (let round = 0; round < crashes; round += 1) await crash(backend, round);
   });
 }
 
-function documentContract({ fresh, open }: Backend): void {
+/** The part that says what the calls do, for whoever stands in for a backend, too. */
+export function contractOfCalls(backend: BackendOfCalls): void {
+  documentContract(backend);
+  ledgerContract(backend);
+  queryContract(backend);
+  leaseContract(backend);
+}
+
+function documentContract({ fresh, open }: BackendOfCalls): void {
   it('a document is written only over the version that the writer saw, and survives a restart', async () => {
     const address = await fresh();
     const first = await open(address);
@@ -98,7 +108,7 @@ function documentContract({ fresh, open }: Backend): void {
   });
 }
 
-function ledgerContract({ fresh, open }: Backend): void {
+function ledgerContract({ fresh, open }: BackendOfCalls): void {
   it('the ledger keeps the order of what was recorded, and is read newest first, by kind', async () => {
     const store = await open(await fresh());
     for (const [index, kind] of (['ack', 'nack', 'ack'] as const).entries())
@@ -128,7 +138,7 @@ function ledgerContract({ fresh, open }: Backend): void {
   });
 }
 
-function queryContract({ fresh, open }: Backend): void {
+function queryContract({ fresh, open }: BackendOfCalls): void {
   it('the ledger is asked by subject, kinds and time, and every page together is the whole answer', async () => {
     const store = await open(await fresh());
     const kinds = ['ack', 'nack', 'proxy-connected'] as const;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Store } from '../../src/store/store.ts';
-import type { Backend } from './contract.ts';
+import type { BackendOfCalls } from './contract.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const text = (value: Uint8Array | undefined): string => Buffer.from(value ?? []).toString();
@@ -14,7 +14,7 @@ async function lead(store: Store, holder: string): Promise<number> {
   return epoch;
 }
 
-export function leaseContract({ fresh, open }: Backend): void {
+export function leaseContract({ fresh, open }: BackendOfCalls): void {
   it('of replicas that want the lease at once exactly one gets it, and each write counts its version', async () => {
     const address = await fresh();
     const stores = await Promise.all(Array.from({ length: 6 }, () => open(address)));

@@ -80,6 +80,11 @@ export class Leadership {
     this.#plan();
   }
 
+  /** Somebody wrote the lease. Who leads hears its own renewals, too, and must not renew for them. */
+  heard(): void {
+    if (this.#state.kind === 'watching') void this.look();
+  }
+
   /** Looks now; one at a time. Never rejects. */
   look(): Promise<void> {
     this.#looking ??= this.#look()

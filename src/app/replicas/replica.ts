@@ -65,7 +65,7 @@ export class Replica {
     this.feed = new Feed({
       ...{ store, clock, log },
       onLag: (lagMs) => metrics.observe('chancery_replica_feed_seconds', lagMs / 1_000),
-      onLease: () => void this.leadership.look(),
+      onLease: () => this.leadership.heard(),
     });
     this.feed.follow(replicaKind, [], (changes) => this.presence.take(changes));
     const sweep = sweeper(clock, sweepEveryMs, async () => {

@@ -147,6 +147,10 @@ export class CommitEvents {
       world.say('restart');
       world.kill();
       await world.start();
+    } else if (dice < 89) {
+      const mostMs = this.#draw(3) * 200;
+      world.slowStore(mostMs);
+      world.say(`the store takes up to ${mostMs} ms each way`);
     } else if (dice < 90) {
       world.storeIsAway = !world.storeIsAway;
       world.say(`store ${world.storeIsAway ? 'away' : 'back'}`);
@@ -155,8 +159,9 @@ export class CommitEvents {
       world.say(`the wall clock jumps by ${byMs} ms`);
       world.clock.jump(byMs);
     } else {
-      world.crashAfter = this.#draw(6);
-      world.say(`a crash at write ${world.crashAfter} from now`);
+      const moments = this.#draw(this.#draw(2) === 0 ? 12 : 60);
+      world.crashAfter(moments);
+      world.say(`a crash at moment ${moments} from now`);
     }
   }
 

@@ -40,6 +40,7 @@ export class SimHost {
   #policy: Policy | undefined;
   #plane: { readonly plane: ControlPlane; readonly reports: HostReports } | undefined;
   #unsubscribe = (): void => {};
+  #isReporting = false;
 
   constructor(name: string, clock: Clock, delayMs: () => number) {
     this.name = name;
@@ -66,7 +67,7 @@ export class SimHost {
         // What was told first is never taken last.
         if (this.#plane !== to || this.#told === this.#policy) return;
         this.#policy = this.#told;
-        void this.report();
+        this.report();
       });
     });
   }
@@ -75,6 +76,7 @@ export class SimHost {
     this.#unsubscribe();
     this.#unsubscribe = () => {};
     this.#plane = undefined;
+    this.#isReporting = false;
   }
 
   /** What decides for this workload, in its proxy and at its desk. */
@@ -102,9 +104,10 @@ export class SimHost {
     }
   }
 
-  async report(): Promise<void> {
+  /** One at a time. */
+  report(): void {
     const to = this.#plane;
-    if (to === undefined) return;
+    if (to === undefined || this.#isReporting) return;
     const workloads = [...this.running.values()].map(({ workload }) => workload);
     const trouble = { handshakeFailures: 0, retries: 0, clientErrors: 0, slower: [] };
     const report: HostReport = {
@@ -116,7 +119,11 @@ export class SimHost {
       })),
       ...(this.#policy === undefined ? {} : { policy: this.#policy.version }),
     };
-    await to.reports.take(this.#record, report).catch(() => {});
+    this.#isReporting = true;
+    const over = (): void => {
+      if (this.#plane === to) this.#isReporting = false;
+    };
+    to.reports.take(this.#record, report).then(over, over);
   }
 
   forget(id: string): void {

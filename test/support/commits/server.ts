@@ -14,26 +14,24 @@ import { noTracing } from '../../../src/app/tracing/tracing.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Finding } from '../../../src/base/finding.ts';
 import type { Log } from '../../../src/base/log.ts';
-import { systemRandom } from '../../../src/base/random.ts';
+import type { Random } from '../../../src/base/random.ts';
 import type { Result } from '../../../src/base/result.ts';
 import type { CommitReply } from '../../../src/client/gen/api.ts';
 import type { TakenBack } from '../../../src/git/take-back.ts';
 import { paths } from '../../../src/serve/api/wire.ts';
 import type { History } from './history.ts';
-import { ProcessClock } from './process-clock.ts';
-import { MemoryStore, type SharedMemory } from './shared-store.ts';
+import type { ProcessClock } from './process-clock.ts';
+import type { MemoryStore } from './shared-store.ts';
 
 export interface ServerParts {
-  readonly clock: Clock;
-  readonly memory: SharedMemory;
-  readonly isShared: boolean;
+  readonly clock: ProcessClock;
+  readonly store: MemoryStore;
+  readonly random: Random;
   readonly port: number;
   readonly history: History;
   readonly watchMs: number;
   readonly log: Log;
   readonly envoy: Gate;
-  /** It ends by itself, in the middle of a write. */
-  readonly onCrash: () => void;
   /** How long the watcher of the branch takes to say that it moved. */
   readonly noticeMs: () => number;
   readonly takeBack: (
@@ -53,12 +51,10 @@ const remote = {
 export type SimServer = Awaited<ReturnType<typeof openServer>>;
 
 export async function openServer(parts: ServerParts) {
-  const { memory, log } = parts;
-  const clock = new ProcessClock(parts.clock);
-  const store = new MemoryStore(memory, parts.isShared, parts.onCrash);
+  const { clock, store, random, log } = parts;
   const metrics = newMetrics();
   const replica = new Replica({
-    ...{ store, port: parts.port, clock, random: systemRandom, log, metrics, remote },
+    ...{ store, port: parts.port, clock, random, log, metrics, remote },
   });
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
@@ -86,11 +82,7 @@ export async function openServer(parts: ServerParts) {
   if (method === undefined) throw new Error('there is no method');
   return {
     ...{ plane, xds, rollouts, gatekeeper, verdicts, reports, replica, breakglass, method, clock },
-    ...{ fleet, store, port: parts.port },
-    /** It reads from the store what it is to be. */
-    get isTaking() {
-      return follower.isTaking;
-    },
+    ...{ fleet, store, metrics, port: parts.port },
     answer: async (commit: string): Promise<CommitReply> => {
       const parts = { plane, fleet, source, gatekeeper, verdicts, rollouts, replica };
       const request = { method: 'GET', path: `${paths.verdicts}/${commit}`, body: undefined };
@@ -106,7 +98,6 @@ export async function openServer(parts: ServerParts) {
       ...breakglass.findings,
     ],
     kill: (): void => {
-      replica.feed.stop();
       clock.kill();
       store.kill();
     },

@@ -1,6 +1,5 @@
 import { hostKind } from '../../../src/app/hosts/registry.ts';
 import { throwawayCa } from '../../../src/app/verify/throwaway-ca.ts';
-import type { Clock } from '../../../src/base/clock.ts';
 import { sleep } from '../../../src/base/clock.ts';
 import { err } from '../../../src/base/result.ts';
 import type { WorkloadId } from '../../../src/compile/inventory.ts';
@@ -13,14 +12,14 @@ import { FakeClock } from '../../xds/fake-clock.ts';
 import { History } from './history.ts';
 import { type Running, recordOf, SimHost } from './host.ts';
 import { filesOf, firstSaid, harms, type Said, type SimService, services } from './intent.ts';
+import { isWorkingElsewhere } from './other-threads.ts';
+import { ProcessClock } from './process-clock.ts';
 import { SimProxy } from './proxy.ts';
 import { openServer, type ServerParts, type SimServer } from './server.ts';
-import { SharedMemory } from './shared-store.ts';
+import { MemoryStore, SharedMemory } from './shared-store.ts';
 
 export const watchMs = 3_000;
 const tickMs = 100;
-/** As `retryMs` of what waits for the store. */
-const retryMs = 500;
 
 const trustDomain = 'm.test' as TrustDomain;
 const ca = throwawayCa(trustDomain);
@@ -38,14 +37,20 @@ export class CommitsWorld {
   readonly said = new Map<string, Said>();
   readonly hosts: readonly SimHost[];
   readonly lines: string[] = [];
+  /** What must never happen, whoever is there to see it. */
+  readonly failures: unknown[] = [];
   readonly #draw: Draw;
   readonly #memory = new SharedMemory();
   readonly #away = new Map<string, number>();
   readonly #servers = new Map<number, SimServer>();
+  /** Processes, also those that are not up yet. */
+  readonly #processes = new Map<
+    number,
+    { readonly clock: ProcessClock; readonly store: MemoryStore }
+  >();
   /** When those that ended are started again. */
   readonly #startsMs = new Map<number, number>();
   readonly #ports: readonly number[];
-  #sleeping = 0;
   #gateMs = 0;
   #servedMs = 0;
   /** What is wrong with the way to the branch. */
@@ -109,10 +114,26 @@ export class CommitsWorld {
   async start(): Promise<void> {
     for (const port of this.#ports) {
       const isDue = (this.#startsMs.get(port) ?? 0) <= this.clock.monotonicMs();
-      if (this.#servers.has(port) || !isDue) continue;
-      this.crashAfter = undefined;
-      this.storeIsAway = false;
-      this.#servers.set(port, await openServer(this.#serverParts(port)));
+      if (this.#processes.has(port) || !isDue) continue;
+      const clock = new ProcessClock(this.clock);
+      const { isAway } = this.#memory;
+      const store = new MemoryStore(this.#memory, {
+        ...{ clock, isShared: this.#ports.length > 1 },
+        onCrash: () => {
+          this.say(`${port} crashes`);
+          this.kill(port);
+        },
+      });
+      this.#processes.set(port, { clock, store });
+      openServer(this.#serverParts(port, { clock, store })).then(
+        (server) => this.#servers.set(port, server),
+        (error: unknown) => {
+          // It ends with an error, as without its store; its supervisor starts it again.
+          this.say(`${port} does not start: ${(error as Error).message}`);
+          if (!isAway && !this.#memory.isAway) this.failures.push(error);
+          this.kill(port);
+        },
+      );
       await this.idle();
     }
   }
@@ -120,8 +141,11 @@ export class CommitsWorld {
   /** As SIGKILL: nothing is said or written any more. */
   kill(port = this.server.port): void {
     const server = this.#servers.get(port);
-    server?.kill();
+    const process = this.#processes.get(port);
+    process?.clock.kill();
+    process?.store.kill();
     this.#servers.delete(port);
+    this.#processes.delete(port);
     for (const { proxy } of this.running) if (proxy.isAt(server)) proxy.disconnect();
     for (const host of this.hosts) if (host.isAt(server)) host.disconnect();
     const delayMs = this.#ports.length === 1 ? 0 : this.#draw(20) * 500;
@@ -129,31 +153,28 @@ export class CommitsWorld {
   }
 
   end(): void {
-    for (const { clock, kill } of this.servers) {
-      kill();
-      clock.kill();
-    }
+    for (const port of [...this.#processes.keys()]) this.kill(port);
   }
 
-  #serverParts(port: number): ServerParts {
-    const { clock, history } = this;
+  #serverParts(port: number, process: Pick<ServerParts, 'clock' | 'store'>): ServerParts {
+    const { history } = this;
+    const draw = this.#draw;
     const say = (level: string) => (text: string, fields?: object) => {
       const line = `  ${level}: ${text} ${JSON.stringify(fields ?? {})}`;
       if (this.lines.at(-1)?.endsWith(line) !== true) this.say(line.slice(0, 300));
     };
     return {
-      ...{ clock, history, memory: this.#memory, port, watchMs },
-      isShared: this.#ports.length > 1,
-      onCrash: () => {
-        this.say(`${port} crashes`);
-        this.kill(port);
+      ...{ ...process, history, port, watchMs },
+      random: {
+        bytes: (length) => Uint8Array.from({ length }, () => draw(256)),
+        fraction: () => draw(1_000) / 1_000,
       },
       log: { info: () => {}, warn: say('warn'), error: say('error') },
       envoy: {
         name: 'envoy',
         onErrors: 'refuse',
         check: async () => {
-          if (this.#gateMs > 0) await this.#sleep(clock, this.#gateMs);
+          if (this.#gateMs > 0) await sleep(process.clock, this.#gateMs);
           return [];
         },
       },
@@ -175,12 +196,6 @@ export class CommitsWorld {
     };
   }
 
-  async #sleep(clock: Clock, ms: number): Promise<void> {
-    this.#sleeping += 1;
-    await sleep(clock, ms);
-    this.#sleeping -= 1;
-  }
-
   commit(said: Said, message: string): string {
     const { id } = this.history.commit(filesOf(said), message);
     this.said.set(id, said);
@@ -193,12 +208,15 @@ export class CommitsWorld {
     this.#gateMs = ms;
   }
 
-  set crashAfter(writes: number | undefined) {
-    this.#memory.writesLeft = writes;
+  /** Whoever comes to its so manieth moment at the store from now ends there; undefined: nobody does. */
+  crashAfter(moments: number | undefined): void {
+    this.#memory.momentsLeft = moments;
   }
 
-  get crashAfter(): number | undefined {
-    return this.#memory.writesLeft;
+  /** How long each way to the store takes from now on, at most. */
+  slowStore(mostMs: number): void {
+    const draw = this.#draw;
+    this.#memory.wayMs = () => (mostMs === 0 || draw(3) > 0 ? 0 : draw(mostMs));
   }
 
   set storeIsAway(isAway: boolean) {
@@ -259,7 +277,7 @@ export class CommitsWorld {
         this.#servedMs = this.clock.monotonicMs();
         for (const host of this.hosts) {
           host.serve(harms);
-          await host.report();
+          host.report();
         }
         await this.idle();
       }
@@ -286,16 +304,7 @@ export class CommitsWorld {
   async idle(): Promise<void> {
     for (let quiet = 0, turns = 0; quiet < 3 && turns < 2_000; turns += 1) {
       await new Promise<void>((done) => setImmediate(done));
-      quiet = this.#isBusy() ? 0 : quiet + 1;
+      quiet = isWorkingElsewhere() ? 0 : quiet + 1;
     }
-  }
-
-  /** A commit is compressed on another thread. */
-  #isBusy(): boolean {
-    if (this.servers.some(({ isTaking }) => isTaking)) return true;
-    if (!this.isUp || this.#sleeping > 0) return false;
-    const { verdicts, clock } = this.server;
-    const isChecking = verdicts.all.some(({ verdict }) => verdict.kind === 'checking');
-    return isChecking && !clock.isPlanned(retryMs);
   }
 }
