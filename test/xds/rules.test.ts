@@ -152,6 +152,8 @@ describe('xDS rules of streams and acknowledgements', { timeout: 20_000 }, () =>
     const [, endpoints, , routes] = fixture.service.resources('p')[0] ?? [];
     assert.deepEqual([endpoints?.state, endpoints?.accepted], ['rejected', '1']);
     assert.deepEqual([routes?.state, routes?.accepted], ['rejected', '1']);
+    // Nobody knows what is left of it at the proxy, so that is no push without effect.
+    assert.equal(fixture.service.counters.pushesWithoutEffect, 0);
   });
 });
 

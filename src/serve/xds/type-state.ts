@@ -294,10 +294,9 @@ export class TypeState {
   }
 
   #dueOf(resource: Resource | undefined): Resource | undefined {
-    if (resource === undefined) return undefined;
+    const offered = resource && this.#offers.of(resource);
+    if (resource === undefined || offered === undefined) return undefined;
     const { name } = resource;
-    const offered = this.#offers.of(resource);
-    if (offered === undefined) return undefined;
     const isForced = this.#forced.has(name) || this.#alone.has(name);
     return isForced || this.#sent.get(name) !== offered.version ? offered : undefined;
   }
@@ -318,8 +317,12 @@ export class TypeState {
     return hasEffect;
   }
 
+  /** What is left at the peer of what it refused nobody knows. */
   readonly #isNews = ({ name, version }: Resource): boolean =>
-    this.acceptedVersion(name) !== version || this.#forced.has(name) || this.#alone.has(name);
+    this.acceptedVersion(name) !== version ||
+    this.#sent.get(name) === unknown ||
+    this.#forced.has(name) ||
+    this.#alone.has(name);
 
   readonly #isLoss = (name: string): boolean => this.#sent.has(name) || this.#forced.has(name);
 

@@ -41,9 +41,11 @@ export class CommitEvents {
   #good(): Partial<SaidService> {
     this.#made += 1;
     const zone = `ok-${this.#made}`;
-    switch (this.#draw(4)) {
+    switch (this.#draw(5)) {
       case 0:
         return { zone };
+      case 3:
+        return { step: this.#made, isPicky: this.#draw(2) === 0 };
       case 1:
         return { note: this.#made };
       case 2:
@@ -130,8 +132,16 @@ export class CommitEvents {
     const one = this.#pick(world.running);
     const host = this.#pick(world.hosts);
     if (one === undefined || host === undefined) return;
-    if (dice < 76) world.away(one.proxy.id, this.#draw(20) * 500);
-    else if (dice < 78) world.away(host.name, this.#draw(20) * 500);
+    const { proxy } = one;
+    if (dice < 73) world.away(proxy.id, this.#draw(20) * 500);
+    else if (dice < 75) {
+      const ms = this.#draw(5) === 0 ? 45_000 : this.#draw(20) * 500;
+      world.say(`${proxy.id} hangs for ${ms} ms`);
+      proxy.hang(ms);
+    } else if (dice < 76) {
+      world.say(`${proxy.id} is started anew`);
+      proxy.restart();
+    } else if (dice < 78) world.away(host.name, this.#draw(20) * 500);
     else if (dice < 82) world.come(this.#service());
     else {
       const { service } = one.workload;
@@ -155,9 +165,7 @@ export class CommitEvents {
       world.storeIsAway = !world.storeIsAway;
       world.say(`store ${world.storeIsAway ? 'away' : 'back'}`);
     } else if (dice < 92) {
-      const byMs = (this.#draw(200) - 100) * 1_000;
-      world.say(`the wall clock jumps by ${byMs} ms`);
-      world.clock.jump(byMs);
+      world.jump((this.#draw(200) - 100) * 1_000);
     } else {
       const moments = this.#draw(this.#draw(2) === 0 ? 12 : 60);
       world.crashAfter(moments);

@@ -13,6 +13,7 @@ export interface SaidService {
   /** Read by desks only, in a condition. */
   readonly zone: string;
   readonly note: number;
+  readonly isPicky: boolean;
   /** What it does to whoever has it; undefined: nothing bad. */
   readonly harm: string | undefined;
 }
@@ -21,14 +22,18 @@ export const services = ['api', 'web'] as const;
 export type SimService = (typeof services)[number];
 
 /** What proxies and desks do that find one of these in what they have; `*` is the service. */
-export const harms = { denies: ['harm-*'], fails: ['fault-*', 'sour-*'], refuses: 'refuse-' };
+export const harms = {
+  ...{ denies: ['harm-*'], fails: ['fault-*', 'sour-*'], refuses: ['refuse-'] },
+  /** Only a proxy of another version refuses it. */
+  picky: 'picky-',
+};
 export const harmKinds = ['harm', 'fault', 'sour', 'refuse'] as const;
 
 const port = { api: 8_097, web: 8_119 };
 
 export const firstSaid: Said = {
-  api: { step: 0, zone: 'ok-0', note: 0, harm: undefined },
-  web: { step: 0, zone: 'ok-0', note: 0, harm: undefined },
+  api: { step: 0, zone: 'ok-0', note: 0, isPicky: false, harm: undefined },
+  web: { step: 0, zone: 'ok-0', note: 0, isPicky: false, harm: undefined },
   ...{ ttlSeconds: 580, isBroken: false },
 };
 
@@ -41,7 +46,7 @@ export function filesOf(said: Said): ReadonlyMap<string, string> {
   ]);
 }
 
-function serviceText(name: SimService, { step, zone, note, harm }: SaidService): string {
+function serviceText(name: SimService, { step, zone, note, harm, isPicky }: SaidService): string {
   const from = name === 'api' ? 'web' : 'api';
   const isDenied = harm?.startsWith('harm') === true;
   const isRule = harm !== undefined && !isDenied && !harm.startsWith('sour');
@@ -53,7 +58,7 @@ function serviceText(name: SimService, { step, zone, note, harm }: SaidService):
     ...(isDenied ? ['deny:', `  - { id: ${harm}, from: "*", to: GET /harm }`] : []),
     'allow:',
     `  - { id: all, from: ${from}, to: GET /** }`,
-    `  - { id: step-${step}, from: ${from}, to: POST /step-${step} }`,
+    `  - { id: ${isPicky ? 'picky' : 'step'}-${step}, from: ${from}, to: POST /step-${step} }`,
     ...(isRule ? [`  - { id: ${harm}, from: ${from}, to: DELETE /x }`] : []),
     `  - { id: when, from: ${from}, to: PUT /when, when: source.zone == "${where}" }`,
     '',

@@ -1,23 +1,21 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { WorkloadId } from '../../../src/compile/inventory.ts';
 import { referencesOf } from '../../../src/compile/references.ts';
 import { type Resource, type TypeUrl, typeUrls } from '../../../src/compile/resource.ts';
 import {
-  DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
 } from '../../../src/gen/envoy/service/discovery/v3/discovery_pb.js';
-import type { CallStream } from '../../../src/serve/grpc/call.ts';
-import { prefixBytes } from '../../../src/serve/grpc/frames.ts';
 import type { Method } from '../../../src/serve/grpc/method.ts';
 import type { Peer } from '../../../src/serve/grpc/peer.ts';
+import { Link } from './proxy-link.ts';
 
 /** How the proxy takes what comes. */
 export interface Manner {
   readonly delayMs: () => number;
-  /** Its Envoy takes no resource that holds this. */
-  readonly refuses: string;
+  /** Its Envoy takes no resource that holds one of these. */
+  readonly refuses: readonly string[];
 }
 
 interface Served {
@@ -35,6 +33,13 @@ export class SimProxy {
   readonly #clock: Clock;
   readonly #manner: Manner;
   readonly #has = new Map<TypeUrl, Map<string, Held>>();
+  /** What it was sent although it had it and had not asked for it. */
+  readonly idle: string[] = [];
+  #hangsUntilMs = 0;
+  /** What comes is taken in the order in which it came. */
+  #busyUntilMs = 0;
+  #waiting = 0;
+  #movedMs = 0;
   #link: Link | undefined;
   #server: Served | undefined;
 
@@ -64,6 +69,27 @@ export class SimProxy {
     );
   }
 
+  /** Since when it has had nothing to do; undefined: it has, or has no control plane. */
+  get quietSinceMs(): number | undefined {
+    return this.#link === undefined || this.#waiting > 0 ? undefined : this.#movedMs;
+  }
+
+  /** It holds its stream and takes nothing for so long. */
+  hang(ms: number): void {
+    this.#hangsUntilMs = this.#clock.monotonicMs() + ms;
+  }
+
+  get isHanging(): boolean {
+    return this.#hangsUntilMs > this.#clock.monotonicMs();
+  }
+
+  /** Another process takes its place, and knows nothing. */
+  restart(): void {
+    this.disconnect();
+    this.#has.clear();
+    this.#hangsUntilMs = 0;
+  }
+
   isAt(server: Served | undefined): boolean {
     return this.#link !== undefined && this.#server === server;
   }
@@ -72,6 +98,8 @@ export class SimProxy {
     const { method } = server;
     if (this.#link !== undefined || method.kind !== 'bidi') return;
     this.#server = server;
+    this.#waiting = 0;
+    this.#movedMs = this.#clock.monotonicMs();
     const link = new Link(peer, {
       message: (bytes) => this.#take(link, fromBinary(DeltaDiscoveryResponseSchema, bytes)),
       end: () => {
@@ -96,6 +124,7 @@ export class SimProxy {
   #ask(link: Link, type: TypeUrl, names: readonly string[]): void {
     const versions = this.#has.get(type) ?? new Map<string, Held>();
     link.opened.set(type, new Set(names));
+    link.told.set(type, new Set(versions.keys()));
     link.send({
       typeUrl: type,
       resourceNamesSubscribe: [...names],
@@ -131,6 +160,7 @@ export class SimProxy {
       const less = [...asked].filter((name) => !wanted.has(name));
       if (more.length + less.length === 0) continue;
       link.opened.set(type, wanted);
+      for (const name of more) link.told.get(type)?.delete(name);
       link.send({
         typeUrl: type,
         resourceNamesSubscribe: more,
@@ -140,118 +170,58 @@ export class SimProxy {
   }
 
   #take(link: Link, response: DeltaDiscoveryResponse): void {
-    this.#clock.after(this.#manner.delayMs(), () => {
+    const nowMs = this.#clock.monotonicMs();
+    this.#busyUntilMs = Math.max(
+      ...[this.#busyUntilMs, this.#hangsUntilMs, nowMs + this.#manner.delayMs()],
+    );
+    this.#waiting += 1;
+    const take = (): void => {
       if (link.isOver || this.#link !== link) return;
-      const error = this.#apply(response);
+      const againMs = this.#hangsUntilMs - this.#clock.monotonicMs();
+      if (againMs > 0) {
+        this.#clock.after(againMs, take);
+        return;
+      }
+      this.#waiting -= 1;
+      this.#movedMs = this.#clock.monotonicMs();
+      const error = this.#apply(link, response);
       this.#subscribe(link);
       link.send({
         typeUrl: response.typeUrl,
         responseNonce: response.nonce,
         ...(error === undefined ? {} : { errorDetail: { code: 13, message: error } }),
       });
-    });
+    };
+    this.#clock.after(this.#busyUntilMs - nowMs, take);
   }
 
-  #apply({ typeUrl, resources, removedResources }: DeltaDiscoveryResponse): string | undefined {
+  #apply(
+    link: Link,
+    { typeUrl, resources, removedResources }: DeltaDiscoveryResponse,
+  ): string | undefined {
     const type = typeUrl as TypeUrl;
     const held = this.#has.get(type) ?? new Map<string, Held>();
     this.#has.set(type, held);
+    const told = link.told.get(type) ?? new Set();
     const refused: string[] = [];
     for (const { name, version, resource } of resources) {
       const bytes = resource?.value ?? new Uint8Array();
-      if (Buffer.from(bytes).includes(this.#manner.refuses)) refused.push(name);
-      else held.set(name, { version, resource: { typeUrl: type, name, version, bytes, from: [] } });
+      if (this.#manner.refuses.some((text) => Buffer.from(bytes).includes(text))) {
+        refused.push(name);
+        // What it had may be sent again in its place.
+        told.delete(name);
+        continue;
+      }
+      if (told.has(name) && held.get(name)?.version === version) this.idle.push(`${type} ${name}`);
+      told.add(name);
+      held.set(name, { version, resource: { typeUrl: type, name, version, bytes, from: [] } });
     }
-    for (const name of removedResources) held.delete(name);
+    for (const name of removedResources) {
+      // Gone is gone: to be told so of what it neither has nor asked for is nothing.
+      if (!held.delete(name) && told.has(name)) this.idle.push(`${type} ${name} removed`);
+      told.add(name);
+    }
     if (refused.length === 0) return undefined;
     return `Error adding/updating thing(s) ${refused.map((one) => `${one}: no`).join(', ')}`;
-  }
-}
-
-type Request = Parameters<typeof create<typeof DeltaDiscoveryRequestSchema>>[1];
-
-/** One stream: what `CallStream` shows to the xDS service, and the other end of it. */
-class Link {
-  readonly call: CallStream;
-  readonly opened = new Map<TypeUrl, ReadonlySet<string>>();
-  isFirst = true;
-  isOver = false;
-  readonly #onEnd: () => void;
-  readonly #onClose = new Set<() => void>();
-  readonly #sent: Uint8Array[] = [];
-  #consumer: ((bytes: Uint8Array) => void) | undefined;
-  #wake = (): void => {};
-  #fail = (_error: unknown): void => {};
-
-  constructor(
-    peer: Peer,
-    on: { readonly message: (bytes: Uint8Array) => void; readonly end: () => void },
-  ) {
-    this.#onEnd = on.end;
-    const link = this;
-    const call = {
-      peer,
-      get isOpen() {
-        return !link.isOver;
-      },
-      bufferedBytes: 0,
-      onClose: (run: () => void) => {
-        if (link.isOver) run();
-        else link.#onClose.add(run);
-        return () => link.#onClose.delete(run);
-      },
-      onDrain: () => {},
-      read: async () => {
-        while (link.#sent.length === 0 && !link.isOver) {
-          await new Promise<void>((resolve) => {
-            link.#wake = resolve;
-          });
-        }
-        return link.#sent.shift();
-      },
-      consume: async (take: (bytes: Uint8Array) => void) => {
-        for (const bytes of link.#sent.splice(0)) take(bytes);
-        link.#consumer = take;
-        if (link.isOver) return;
-        await new Promise<void>((resolve, reject) => {
-          link.#wake = resolve;
-          link.#fail = reject;
-        });
-      },
-      writeFramed: (framed: Buffer) => {
-        if (!link.isOver) on.message(framed.subarray(prefixBytes));
-        return true;
-      },
-      end: () => link.over(),
-      reset: () => link.over(),
-    };
-    this.call = call as unknown as CallStream;
-  }
-
-  send(request: Request): void {
-    this.isFirst = false;
-    if (this.isOver) return;
-    const bytes = toBinary(
-      DeltaDiscoveryRequestSchema,
-      create(DeltaDiscoveryRequestSchema, request),
-    );
-    if (this.#consumer === undefined) {
-      this.#sent.push(bytes);
-      this.#wake();
-      return;
-    }
-    try {
-      this.#consumer(bytes);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  over(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    for (const run of [...this.#onClose]) run();
-    this.#wake();
-    this.#onEnd();
   }
 }

@@ -36,6 +36,8 @@ export class CommitsWorld {
   readonly history = new History();
   readonly said = new Map<string, Said>();
   readonly hosts: readonly SimHost[];
+  /** Proxies that refuse what all others take. */
+  readonly picky = new Set<string>();
   readonly lines: string[] = [];
   /** What must never happen, whoever is there to see it. */
   readonly failures: unknown[] = [];
@@ -52,7 +54,10 @@ export class CommitsWorld {
   readonly #startsMs = new Map<number, number>();
   readonly #ports: readonly number[];
   #gateMs = 0;
+  /** Since when what is written is so at once; a wall clock that moves makes two times of one. */
+  storeQuietSinceMs = 0;
   #servedMs = 0;
+  isTimeClear = true;
   /** What is wrong with the way to the branch. */
   pushFails = false;
   #workloads = 0;
@@ -107,7 +112,18 @@ export class CommitsWorld {
   }
 
   say(line: string): void {
-    this.lines.push(`${((this.clock.monotonicMs() - 1_000_000) / 1_000).toFixed(1)} ${line}`);
+    this.lines.push(`${this.timeText(this.clock.monotonicMs())} ${line}`);
+  }
+
+  timeText(ms: number): string {
+    return ((ms - 1_000_000) / 1_000).toFixed(1);
+  }
+
+  /** The wall clock is set: from then on the ledger tells of two times as of one. */
+  jump(byMs: number): void {
+    this.say(`the wall clock jumps by ${byMs} ms`);
+    this.clock.jump(byMs);
+    this.isTimeClear = false;
   }
 
   /** Whoever is not up, and does not wait to be. */
@@ -216,11 +232,14 @@ export class CommitsWorld {
   /** How long each way to the store takes from now on, at most. */
   slowStore(mostMs: number): void {
     const draw = this.#draw;
+    this.storeQuietSinceMs = mostMs === 0 ? this.clock.monotonicMs() : Number.POSITIVE_INFINITY;
     this.#memory.wayMs = () => (mostMs === 0 || draw(3) > 0 ? 0 : draw(mostMs));
   }
 
   set storeIsAway(isAway: boolean) {
+    if (this.#memory.isAway && !isAway) this.storeQuietSinceMs = this.clock.monotonicMs();
     this.#memory.isAway = isAway;
+    if (isAway) this.storeQuietSinceMs = Number.POSITIVE_INFINITY;
   }
 
   get storeIsAway(): boolean {
@@ -229,6 +248,8 @@ export class CommitsWorld {
 
   come(service: SimService): void {
     this.#workloads += 1;
+    const isPicky = this.#draw(8) === 0;
+    if (isPicky) this.picky.add(`${service}-${this.#workloads}`);
     const host = this.hosts[this.#workloads % this.hosts.length];
     const id = `${service}-${this.#workloads}` as WorkloadId;
     const port = 20_000 + 10 * this.#workloads;
@@ -240,10 +261,10 @@ export class CommitsWorld {
       },
       proxy: new SimProxy(id, this.clock, {
         delayMs: () => (this.#draw(5) === 0 ? this.#draw(20) : this.#draw(3)) * tickMs,
-        refuses: harms.refuses,
+        refuses: isPicky ? [...harms.refuses, harms.picky] : harms.refuses,
       }),
     });
-    this.say(`${id} comes`);
+    this.say(`${id} comes${isPicky ? ', and is picky' : ''}`);
   }
 
   leave(id: string): void {
@@ -285,18 +306,21 @@ export class CommitsWorld {
     }
   }
 
+  /** Each to any replica that is there, and to another one after the next loss. */
   #connect(): void {
     const { servers } = this;
-    for (const [index, host] of this.hosts.entries()) {
-      const server = servers[index % servers.length];
-      if (server === undefined || host.isConnected || this.#isAway(host.name)) continue;
-      host.connect(server);
+    if (servers.length === 0) return;
+    const any = (): SimServer | undefined => servers[this.#draw(servers.length)];
+    for (const host of this.hosts) {
+      if (host.isConnected || this.#isAway(host.name)) continue;
+      const server = any();
+      if (server !== undefined) host.connect(server);
     }
-    for (const [index, { proxy, workload }] of this.running.entries()) {
-      const server = servers[index % servers.length];
+    for (const { proxy, workload } of this.running) {
+      if (proxy.isConnected || this.#isAway(proxy.id)) continue;
       const peer = peers.get(workload.service as unknown as SimService);
-      if (server === undefined || peer === undefined) continue;
-      if (!proxy.isConnected && !this.#isAway(proxy.id)) proxy.connect(server, peer);
+      const server = any();
+      if (server !== undefined && peer !== undefined) proxy.connect(server, peer);
     }
   }
 
