@@ -71,6 +71,10 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   const desks = new DeskLog();
   const pool = new PoolDesks({ plane, fleet, desks, clock });
   const rollouts = openRollouts({ ...parts, applications, desks, pool, moves, fleet, write });
+  plane.onMoved(() => {
+    const { revision } = plane;
+    if (revision !== undefined) rollouts.ran(revision.running);
+  });
   replica.onBeat = () => fleet.heard();
   replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
   replica.feed.follow(revisionKind, [], async () => {

@@ -31,6 +31,7 @@ import {
   restarting,
 } from './judge.ts';
 import { rolloutFindings } from './rollout-findings.ts';
+import { RolloutHistory } from './rollout-history.ts';
 import type { SignalLog } from './signal-log.ts';
 import { signalsBefore, type Watched } from './watched.ts';
 
@@ -69,9 +70,6 @@ export interface RolloutPlane {
 const lookEveryMs = 100;
 /** Until proxies have what ran before again. */
 const takenBackMs = 500;
-/** For the history in `revision list`. */
-const historyMax = 200;
-
 export interface Proposal {
   readonly intent: Intent;
   /** What a gate compiled of it, where one did. */
@@ -96,7 +94,7 @@ interface Active extends KeptRollout {
 export class Rollouts {
   readonly #options: RolloutsOptions;
   #branch: BranchReturn;
-  readonly #history: Rollout[] = [];
+  readonly #history = new RolloutHistory();
   #active: Active | undefined;
   /** Each write waits for the one before: the last one is what holds. */
   #keeping: Promise<void> = Promise.resolve();
@@ -112,9 +110,9 @@ export class Rollouts {
   #moveBy(byMs: number): void {
     const active = this.#active;
     if (active === undefined) return;
-    const isLast = this.#history.at(-1) === active.rollout;
-    active.rollout = moved(active.rollout, byMs);
-    if (isLast) this.#history.splice(-1, 1, active.rollout);
+    const before = active.rollout;
+    active.rollout = moved(before, byMs);
+    this.#history.replace(before, active.rollout);
     for (const [proxy, sinceMs] of active.since) active.since.set(proxy, sinceMs + byMs);
   }
 
@@ -126,7 +124,7 @@ export class Rollouts {
 
   /** Newest first. */
   get all(): readonly Rollout[] {
-    return [...this.#history].reverse();
+    return this.#history.all;
   }
 
   get current(): Rollout | undefined {
@@ -135,7 +133,7 @@ export class Rollouts {
 
   /** One that is halted, and the branch that still holds what was taken back last, and why. */
   get findings(): readonly Finding[] {
-    const last = this.#history.at(-1);
+    const { last } = this.#history;
     return last === undefined ? [] : rolloutFindings(last);
   }
 
@@ -159,13 +157,13 @@ export class Rollouts {
 
   /** For the history: where a rollout is that another control plane leads. */
   observe(rollout: Rollout): void {
-    const last = this.#history.at(-1);
-    // The clock of who leads it may have been set meanwhile.
-    const isSame = last?.startedMs === rollout.startedMs || (last && isUnderWay(last.state));
     if (rollout.state.kind === 'taken-back') this.#strike(rollout, rollout.state.sinceMs);
-    if (isSame && last?.commit === rollout.commit) this.#history.pop();
-    this.#history.push(rollout);
-    if (this.#history.length > historyMax) this.#history.shift();
+    this.#history.observe(rollout);
+  }
+
+  /** What runs for everybody, whoever led it there. */
+  ran(commit: string): void {
+    this.#history.ran(commit, this.#options.clock.nowMs());
   }
 
   /** Whoever leads next holds nothing against it, either. */
@@ -235,7 +233,7 @@ export class Rollouts {
 
   /** Undefined where another one came since, as when the branch followed. */
   get #lastTakenBack(): Rollout | undefined {
-    const last = this.#history.at(-1);
+    const { last } = this.#history;
     return last?.state.kind === 'taken-back' ? last : undefined;
   }
 
@@ -361,11 +359,10 @@ export class Rollouts {
   /** The mesh is on what ran before already; this is only about the branch. */
   #returned(commit: string, branch: BranchState): void {
     const { clock, log } = this.#options;
-    const at = this.#history.findLastIndex((one) => one.commit === commit);
-    const before = this.#history[at];
+    const before = this.#history.of(commit);
     const next = before && advance(before, { kind: 'branch', branch }, clock.nowMs());
-    if (next?.ok !== true) return;
-    this.#history[at] = next.value;
+    if (before === undefined || next?.ok !== true) return;
+    this.#history.replace(before, next.value);
     if ('problem' in branch) {
       const { code, message, found } = branch.problem ?? {};
       log.warn('the branch still holds what was taken back', {
@@ -375,7 +372,7 @@ export class Rollouts {
       log.info('the branch follows what was taken back', { commit, by: branch.commit });
     }
     this.#tell(next.value);
-    if (this.#history.at(-1) !== next.value) return;
+    if (this.#history.last !== next.value) return;
     const kept = { rollout: next.value, denialsExpected: false, touched: [], isSettled: false };
     this.#keeping = this.#keeping.then(async () => {
       if (this.#active === undefined) await this.#write(kept);

@@ -50,7 +50,11 @@ export class AtRest {
     const { verdicts, rollouts, findings } = world.server;
     const { id, said } = this.world.head;
     const verdict = verdicts.get(id)?.verdict;
-    const found = findings();
+    // A proxy of another version goes on with what it had; that is said for as long as it lasts.
+    const found = findings().filter(
+      ({ code, message }) =>
+        code !== 'CH5422' || ![...world.picky].some((one) => message.startsWith(`${one} refuses`)),
+    );
     if (running === id) {
       assert.deepEqual(found, []);
       assert.equal(
