@@ -40,18 +40,24 @@ function isOpen({ rollouts }: SimServer): boolean {
 
 async function ride(seed: number): Promise<void> {
   const draw = drawFrom(seed);
-  const world = await CommitsWorld.open(draw, seed % 3 === 0 ? 2 : 1);
+  const world = await CommitsWorld.open(draw, {
+    ...{ replicas: seed % 3 === 0 ? 2 : 1, approvals: seed % 4 === 0 ? 2 : 1 },
+  });
   const [events, invariants] = [new CommitEvents(world, draw), new Invariants(world, draw)];
   try {
     await world.pass(10_000);
     for (let step = 0; step < steps; step += 1) {
       await events.happen();
       await world.idle();
-      await world.pass(draw(6) === 0 ? 8_000 : draw(20) * 100, () => invariants.check());
+      await world.pass(draw(6) === 0 ? 8_000 : draw(20) * 100, () => {
+        events.grants.check();
+        return invariants.check();
+      });
     }
     await rest(world);
     await invariants.check();
     await new AtRest(world).check();
+    await events.grants.atRest();
     if (world.isTimeClear) await invariants.probes.check(world.server.store);
   } catch (error) {
     const { message, stack } = error as Error;

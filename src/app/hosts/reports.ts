@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { NewLedgerEntry } from '../../base/ledger.ts';
 import { type Log, problemFields } from '../../base/log.ts';
-import type { Workload, WorkloadId } from '../../compile/inventory.ts';
+import { sortInventory, type Workload, type WorkloadId } from '../../compile/inventory.ts';
 import { type HostRecord, hostFits, hostSelectors } from '../../identity/hosts/host-record.ts';
 import type { HostName, ServiceName } from '../../model/types.ts';
 import type { ApplicationStanding } from '../../rollout/application.ts';
@@ -91,7 +91,8 @@ export class HostReports {
     const { plane, confirmations, signals, revisions, clock } = this.#parts;
     const report = body as HostReport;
     const host = record.name;
-    const own = report.workloads.map((workload) => ({ ...workload, host: host as string }));
+    // In the order of the inventory: what is the same in another order is not written again.
+    const own = sortInventory(report.workloads.map((one) => ({ ...one, host: host as string })));
     const foreign = own.find((workload) => !this.#mayRun(record, workload));
     if (foreign !== undefined) {
       return refused(403, {
@@ -100,9 +101,13 @@ export class HostReports {
         help: `the service's \`identity: { host: … }\` says on which hosts it runs; each workload has a name of its own in the mesh`,
       });
     }
+    const ids = new Set<string>(own.map(({ id }) => id));
+    // What a commit is judged by is heard also while the store takes nothing; each report tells all of it again.
+    for (const { workload, counters } of report.counters ?? []) {
+      if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
+    }
     await this.#keep(host, own, report);
     await this.#parts.breakglass.uses.take(host, report.breakglass ?? [], clock.nowMs());
-    const ids = new Set<string>(own.map(({ id }) => id));
     for (const { id } of this.#workloadsOf(host)) if (!ids.has(id)) signals.forget(id);
     const runsOther = plane.report(host, own);
     const nowMs = clock.nowMs();
@@ -110,9 +115,6 @@ export class HostReports {
     this.#last.set(host, { report, seenMs: nowMs });
     if (runsOther || before === undefined || !saysTheSame(before, report)) this.#tell(host);
     confirmations.take(host, report, nowMs);
-    for (const { workload, counters } of report.counters ?? []) {
-      if (ids.has(workload)) signals.tell(workload as WorkloadId, counters);
-    }
     revisions.applications.take(host, ownOf(ids, report.applications));
     revisions.desks.take(host, report);
     this.#takeUse(own, report);

@@ -267,6 +267,9 @@ export class Rollouts {
     const active = this.#active;
     if (active === undefined) return;
     this.#plan();
+    // What hurts while the store takes nothing goes no further when it does.
+    const due = active.isKept ? undefined : dueStep(active, this.#evidence);
+    if (due?.kind === 'hurts') this.#step(active, due);
     if (active.isKept) this.#advance(active);
     else void this.#keep(active);
   }
@@ -337,7 +340,7 @@ export class Rollouts {
     switch (state.kind) {
       case 'pushing':
       case 'halted':
-        this.#reach(active, reached(rollout));
+        if (active.rollout.state.kind !== 'taken-back') this.#reach(active, reached(rollout));
         break;
       case 'taken-back':
         this.#active = undefined;

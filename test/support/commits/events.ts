@@ -1,4 +1,5 @@
 import type { Draw } from '../../../src/compile/random-mesh.fixture.ts';
+import { SimGrants } from './grants.ts';
 import { harmKinds, isBad, type Said, type SaidService, type SimService } from './intent.ts';
 import type { CommitsWorld } from './world.ts';
 
@@ -6,10 +7,12 @@ import type { CommitsWorld } from './world.ts';
 export class CommitEvents {
   readonly world: CommitsWorld;
   readonly #draw: Draw;
+  readonly grants: SimGrants;
   #made = 0;
 
   constructor(world: CommitsWorld, draw: Draw) {
     this.world = world;
+    this.grants = new SimGrants(world, draw);
     this.#draw = draw;
   }
 
@@ -105,6 +108,7 @@ export class CommitEvents {
     if (world.server.gatekeeper.waiting !== undefined && this.#draw(2) === 0) {
       return this.#approve();
     }
+    if (this.#draw(7) === 0) return void this.grants.happen().catch(world.fails);
     const dice = this.#draw(100);
     if (dice < 45) this.#commitAny();
     else if (dice < 60) world.storeIsAway = false;

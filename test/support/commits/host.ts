@@ -3,6 +3,7 @@ import type { HostReports } from '../../../src/app/hosts/reports.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Workload } from '../../../src/compile/inventory.ts';
 import type { HostRecord } from '../../../src/identity/hosts/host-record.ts';
+import { grantRulePrefix } from '../../../src/model/grant-place.ts';
 import type { HostName } from '../../../src/model/types.ts';
 import type { AgentUpdate, HostReport } from '../../../src/serve/api/wire.ts';
 import type { SimProxy } from './proxy.ts';
@@ -41,6 +42,10 @@ export class SimHost {
   #plane: { readonly plane: ControlPlane; readonly reports: HostReports } | undefined;
   #unsubscribe = (): void => {};
   #isReporting = false;
+  /** Since when it hears of one control plane. */
+  sinceMs: number | undefined;
+  readonly #used = new Map<string, number>();
+  readonly #untold = new Map<string, number>();
 
   constructor(name: string, clock: Clock, delayMs: () => number) {
     this.name = name;
@@ -60,6 +65,7 @@ export class SimHost {
   connect(to: { readonly plane: ControlPlane; readonly reports: HostReports }): void {
     this.disconnect();
     this.#plane = to;
+    this.sinceMs = this.#clock.monotonicMs();
     this.#unsubscribe = to.plane.subscribe(this.name, (update) => {
       if (update.kind !== 'policy') return;
       this.#told = update;
@@ -76,7 +82,36 @@ export class SimHost {
     this.#unsubscribe();
     this.#unsubscribe = () => {};
     this.#plane = undefined;
+    this.sinceMs = undefined;
     this.#isReporting = false;
+  }
+
+  policyHas(text: string): boolean {
+    return JSON.stringify(this.#policy ?? {}).includes(text);
+  }
+
+  /** In what runs and in what is on its way. */
+  policyHasEverywhere(text: string): boolean {
+    const { document, ahead } = this.#policy ?? {};
+    return [document, ...(ahead === undefined ? [] : [ahead.document])].every((one) =>
+      JSON.stringify(one ?? {}).includes(text),
+    );
+  }
+
+  /** How often a grant let a request through here. */
+  usesOf(rule: string): number {
+    return this.#used.get(rule) ?? 0;
+  }
+
+  /** Somebody comes in by each grant that the desk knows. */
+  use(): void {
+    const rules = JSON.stringify(this.#policy?.document ?? {}).matchAll(
+      new RegExp(`"(${grantRulePrefix}[0-9a-f]+)"`, 'g'),
+    );
+    for (const rule of new Set([...rules].map(([, id = '']) => id))) {
+      this.#used.set(rule, this.usesOf(rule) + 1);
+      this.#untold.set(rule, (this.#untold.get(rule) ?? 0) + 1);
+    }
   }
 
   /** What decides for this workload, in its proxy and at its desk. */
@@ -118,12 +153,26 @@ export class SimHost {
         counters: { ...trouble, ...counted },
       })),
       ...(this.#policy === undefined ? {} : { policy: this.#policy.version }),
+      breakglass: [...this.#untold].flatMap(([rule, uses]) =>
+        uses === 0
+          ? []
+          : [{ grant: rule.slice(grantRulePrefix.length), uses, lastMs: this.#clock.nowMs() }],
+      ),
     };
     this.#isReporting = true;
-    const over = (): void => {
-      if (this.#plane === to) this.#isReporting = false;
+    const told = new Map(this.#untold);
+    const over = (isTaken: boolean): void => {
+      if (this.#plane !== to) return;
+      this.#isReporting = false;
+      if (!isTaken) return;
+      for (const [rule, uses] of told) {
+        this.#untold.set(rule, (this.#untold.get(rule) ?? 0) - uses);
+      }
     };
-    to.reports.take(this.#record, report).then(over, over);
+    to.reports.take(this.#record, report).then(
+      () => over(true),
+      () => over(false),
+    );
   }
 
   forget(id: string): void {

@@ -4,6 +4,8 @@ export interface Said {
   readonly web: SaidService;
   /** Shorter than what runs, it waits for a person. */
   readonly ttlSeconds: number;
+  /** How many operators it takes to grant access beside Git. */
+  readonly approvals: number;
   /** It cannot be read at all. */
   readonly isBroken: boolean;
 }
@@ -34,12 +36,12 @@ const port = { api: 8_097, web: 8_119 };
 export const firstSaid: Said = {
   api: { step: 0, zone: 'ok-0', note: 0, isPicky: false, harm: undefined },
   web: { step: 0, zone: 'ok-0', note: 0, isPicky: false, harm: undefined },
-  ...{ ttlSeconds: 580, isBroken: false },
+  ...{ ttlSeconds: 580, approvals: 1, isBroken: false },
 };
 
 export function filesOf(said: Said): ReadonlyMap<string, string> {
-  const { ttlSeconds, isBroken } = said;
-  const mesh = `mesh: m\ntrust_domain: m.test\nattributes: { zone: string }\ndefaults: { svid_ttl: ${ttlSeconds}s }\n`;
+  const { ttlSeconds, approvals, isBroken } = said;
+  const mesh = `mesh: m\ntrust_domain: m.test\nattributes: { zone: string }\ndefaults: { svid_ttl: ${ttlSeconds}s }\nbreakglass: { approvals: ${approvals} }\n`;
   return new Map([
     ['mesh.yaml', `${mesh}${isBroken ? 'nonsense: [\n' : ''}`],
     ...services.map((name) => [`services/${name}.yaml`, serviceText(name, said[name])] as const),

@@ -1,3 +1,4 @@
+import { breakglassApi } from '../../../src/app/breakglass/breakglass-api.ts';
 import { Confirmations } from '../../../src/app/confirmations.ts';
 import type { Gate } from '../../../src/app/gate/candidate.ts';
 import { gateApi } from '../../../src/app/gate/gate-api.ts';
@@ -18,6 +19,7 @@ import type { Random } from '../../../src/base/random.ts';
 import type { Result } from '../../../src/base/result.ts';
 import type { CommitReply } from '../../../src/client/gen/api.ts';
 import type { TakenBack } from '../../../src/git/take-back.ts';
+import type { ApiRequest } from '../../../src/serve/api/server.ts';
 import { paths } from '../../../src/serve/api/wire.ts';
 import type { History } from './history.ts';
 import type { ProcessClock } from './process-clock.ts';
@@ -90,6 +92,12 @@ export async function openServer(parts: ServerParts) {
       if (reply?.kind !== 'json') throw new Error('no answer');
       return JSON.parse(JSON.stringify(reply.body)) as CommitReply;
     },
+    /** An operator asks the one that leads. */
+    operate: (request: Pick<ApiRequest, 'method' | 'path' | 'body'>) =>
+      breakglassApi({ ...breakglass, store, random, plane, registry, reports, fleet, clock }, {
+        query: new URLSearchParams(),
+        ...request,
+      } as unknown as ApiRequest),
     findings: (): readonly Finding[] => [
       ...rollouts.findings,
       ...desks.findings,

@@ -41,6 +41,7 @@ export class CommitsWorld {
   readonly lines: string[] = [];
   /** What must never happen, whoever is there to see it. */
   readonly failures: unknown[] = [];
+  readonly fails = (error: unknown): void => void this.failures.push(error);
   readonly #draw: Draw;
   readonly #memory = new SharedMemory();
   readonly #away = new Map<string, number>();
@@ -58,6 +59,9 @@ export class CommitsWorld {
   storeQuietSinceMs = 0;
   #servedMs = 0;
   isTimeClear = true;
+  /** When a control plane came, went, or began to lead last. */
+  #movedMs = 0;
+  #leader: SimServer | undefined;
   /** What is wrong with the way to the branch. */
   pushFails = false;
   #workloads = 0;
@@ -69,14 +73,17 @@ export class CommitsWorld {
     this.hosts = ['h1', 'h2', 'h3'].map((name) => new SimHost(name, this.clock, delayMs));
   }
 
-  static async open(draw: Draw, replicas: number): Promise<CommitsWorld> {
+  static async open(
+    draw: Draw,
+    { replicas, approvals }: { readonly replicas: number; readonly approvals: number },
+  ): Promise<CommitsWorld> {
     const world = new CommitsWorld(draw, replicas);
     const records = world.#memory.kind(hostKind);
     for (const { name } of world.hosts) {
       records.set(name, { version: 1, value: Buffer.from(JSON.stringify(recordOf(name))) });
     }
     for (let n = 0; n < 5; n += 1) world.come(services[n % 2] ?? 'api');
-    world.commit(firstSaid, 'the first');
+    world.commit({ ...firstSaid, approvals }, 'the first');
     await world.start();
     return world;
   }
@@ -105,6 +112,12 @@ export class CommitsWorld {
 
   get isUp(): boolean {
     return this.servers.some(({ replica }) => replica.isLeading);
+  }
+
+  /** All control planes are there, one leads, and what is written is so at once, for so long. */
+  isQuietFor(ms: number): boolean {
+    const sinceMs = Math.max(this.storeQuietSinceMs, this.#movedMs);
+    return this.isUp && this.clock.monotonicMs() - sinceMs >= ms;
   }
 
   get running(): readonly Running[] {
@@ -142,7 +155,10 @@ export class CommitsWorld {
       });
       this.#processes.set(port, { clock, store });
       openServer(this.#serverParts(port, { clock, store })).then(
-        (server) => this.#servers.set(port, server),
+        (server) => {
+          this.#movedMs = this.clock.monotonicMs();
+          this.#servers.set(port, server);
+        },
         (error: unknown) => {
           // It ends with an error, as without its store; its supervisor starts it again.
           this.say(`${port} does not start: ${(error as Error).message}`);
@@ -162,6 +178,7 @@ export class CommitsWorld {
     process?.store.kill();
     this.#servers.delete(port);
     this.#processes.delete(port);
+    this.#movedMs = this.clock.monotonicMs();
     for (const { proxy } of this.running) if (proxy.isAt(server)) proxy.disconnect();
     for (const host of this.hosts) if (host.isAt(server)) host.disconnect();
     const delayMs = this.#ports.length === 1 ? 0 : this.#draw(20) * 500;
@@ -298,10 +315,14 @@ export class CommitsWorld {
         this.#servedMs = this.clock.monotonicMs();
         for (const host of this.hosts) {
           host.serve(harms);
+          host.use();
           host.report();
         }
         await this.idle();
       }
+      const leader = this.isUp ? this.server : undefined;
+      if (leader !== this.#leader) this.#movedMs = this.clock.monotonicMs();
+      this.#leader = leader;
       if (this.isUp) await check();
     }
   }
