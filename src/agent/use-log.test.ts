@@ -36,6 +36,18 @@ describe('uses of break-glass grants', () => {
     assert.deepEqual(idsIn(log.file), ['d-1', 'd-2']);
   });
 
+  it('are told with how many of the grant were told before', async () => {
+    const log = open(folder());
+    await log.write(used);
+    const [first] = log.untold;
+    assert.equal(first?.counted?.before, 0);
+    await log.write({ ...used, id: 'd-2' });
+    log.told(first === undefined ? [] : [first]);
+    const [second] = log.untold;
+    assert.deepEqual([second?.uses, second?.counted?.before], [1, 1]);
+    assert.equal(second?.counted?.sinceMs, first?.counted?.sinceMs);
+  });
+
   it('what cannot be written is not recorded, and is not counted', async () => {
     for (const log of [open(join(root, 'none')), open(folder(), 100)]) {
       assert.equal(await log.write(used), false);

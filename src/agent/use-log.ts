@@ -33,6 +33,8 @@ const againMs = 5_000;
 export class UseLog {
   readonly #options: UseLogOptions;
   readonly #untold = new Map<string, { uses: number; lastMs: number }>();
+  /** How many of each grant were told, since when. */
+  readonly #counts = new Map<string, { readonly sinceMs: number; before: number }>();
   readonly #warned = new Set<string>();
   readonly #told: ToldUses;
   readonly #lines: DurableLines;
@@ -141,17 +143,27 @@ export class UseLog {
     const before = this.#untold.get(grant);
     if (before === undefined && this.#untold.size >= grantsMax) return;
     this.#untold.set(grant, { uses: (before?.uses ?? 0) + 1, lastMs: timeMs });
+    if (this.#counts.has(grant)) return;
+    this.#counts.set(grant, { sinceMs: this.#options.clock.nowMs(), before: 0 });
+    // One that comes again begins another count.
+    const [oldest] = [...this.#counts.keys()].filter((one) => !this.#untold.has(one));
+    if (this.#counts.size > 2 * grantsMax && oldest !== undefined) this.#counts.delete(oldest);
   }
 
   /** Since they were last told. */
   get untold(): readonly ReportedUse[] {
-    return [...this.#untold].map(([grant, use]) => ({ grant, ...use }));
+    return [...this.#untold].map(([grant, use]) => {
+      const counted = this.#counts.get(grant);
+      return { grant, ...use, ...(counted === undefined ? {} : { counted: { ...counted } }) };
+    });
   }
 
   /** The control plane has these. */
   told(uses: readonly ReportedUse[]): void {
     for (const { grant, uses: count } of uses) {
       const left = this.#untold.get(grant);
+      const counted = this.#counts.get(grant);
+      if (counted !== undefined) counted.before += count;
       if (left === undefined) continue;
       left.uses -= count;
       if (left.uses <= 0) this.#untold.delete(grant);

@@ -34,12 +34,15 @@ export function rolloutsFixture(count: number, watch = watchMs, run?: TouchedPro
     ...{ kept: undefined, isAway: false },
   };
   let have: ReadonlySet<WorkloadId> = new Set();
+  /** As many as had it at one time. */
+  let most = 0;
   const rollouts = new Rollouts({
     ...{ clock: telling, log, signals, applications, watchMs: () => watch },
     plane: {
       propose: () => touched,
       reach: (proxies) => {
         have = proxies;
+        most = Math.max(most, have.size);
       },
       settle: () => said.push('settled'),
       withdraw: (commit, reason) => {
@@ -108,7 +111,7 @@ export function rolloutsFixture(count: number, watch = watchMs, run?: TouchedPro
   };
   const nothing = { requests: 0, errors: 0, denials: 0, clientErrors: 0 };
   const counted = new Map<string, typeof nothing>();
-  const more = { standings, said, store, have: () => have.size };
+  const more = { standings, said, store, have: () => have.size, most: () => most };
   return { clock, rollouts, begin, resume, serve, tell, applications, ...more };
 }
 

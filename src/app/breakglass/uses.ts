@@ -12,12 +12,20 @@ export interface Use {
   readonly lastMs: number;
 }
 
+/** As it lies in the store. */
+interface StoredUse extends Use {
+  /** How far the host's own count was; left out where an agent of before told it. */
+  readonly counted?: { readonly sinceMs: number; readonly upTo: number };
+}
+
+/** What hosts told of a grant last. */
+const toldMax = 1_000;
 /** As often as another replica may be writing what the same host said a moment ago. */
 const triesMax = 5;
 
 /** How often each grant was used, by what hosts report; one document for each grant and host. */
 export class GrantUses {
-  readonly #store: Pick<Store, 'get' | 'put' | 'record' | 'flush'>;
+  readonly #store: Pick<Store, 'get' | 'put' | 'record' | 'flush' | 'ledger'>;
   readonly #metrics: Metrics<MetricName>;
   readonly #isKnown: UsesParts['isKnown'];
   /** By `GRANT HOST`. */
@@ -55,10 +63,14 @@ export class GrantUses {
 
   /** Durable when it resolves: the host then forgets what it told. Of grants that nobody gave nothing is kept. */
   async take(host: string, told: readonly ReportedUse[], nowMs: number): Promise<void> {
-    for (const { grant, uses, lastMs } of told) {
-      if (!(uses > 0) || !(await this.#isKnown(grant))) continue;
-      await this.#add(`${grant} ${host}`, { uses, lastMs });
-      this.#metrics.count('chancery_breakglass_uses_total', {}, uses);
+    for (const one of told) {
+      const { grant, lastMs } = one;
+      if (!(one.uses > 0) || !(await this.#isKnown(grant))) continue;
+      const added = await this.#add(`${grant} ${host}`, one);
+      this.#metrics.count('chancery_breakglass_uses_total', {}, added);
+      // Counted by one that ended before it could say so, and before it was in the ledger, perhaps.
+      const uses = added > 0 || (await this.#isTold(host, one)) ? added : one.uses;
+      if (uses === 0) continue;
       const facts = { host, uses, lastMs };
       const entry: NewLedgerEntry = { atMs: nowMs, kind: useKind, subject: grant, facts };
       this.#store.record(entry);
@@ -66,19 +78,31 @@ export class GrantUses {
     if (told.length > 0) await this.#store.flush();
   }
 
-  async #add(id: string, more: Use): Promise<void> {
+  async #isTold(host: string, { grant, lastMs }: ReportedUse): Promise<boolean> {
+    const told = await this.#store.ledger({ kind: useKind, subject: grant, limit: toldMax });
+    return told.some(({ facts }) => facts['host'] === host && Number(facts['lastMs']) >= lastMs);
+  }
+
+  /** How many of them were not counted yet. */
+  async #add(id: string, more: ReportedUse): Promise<number> {
     for (let tries = 0; tries < triesMax; tries += 1) {
       const stored = await this.#store.get(useKind, id);
       const before = stored === undefined ? { uses: 0, lastMs: 0 } : useOf(stored);
-      const after = {
-        uses: before.uses + more.uses,
+      const added = newOf(before, more);
+      if (added === 0) return added;
+      const { counted } = more;
+      const after: StoredUse = {
+        uses: before.uses + added,
         lastMs: Math.max(before.lastMs, more.lastMs),
+        ...(counted && {
+          counted: { sinceMs: counted.sinceMs, upTo: counted.before + more.uses },
+        }),
       };
       const bytes = Buffer.from(JSON.stringify(after));
       const version = await this.#store.put(useKind, id, bytes, stored?.version ?? 0);
       if (version === undefined) continue;
       this.#uses.set(id, after);
-      return;
+      return added;
     }
     throw new Error('the uses of a grant are being written elsewhere');
   }
@@ -92,7 +116,7 @@ export class GrantUses {
 }
 
 interface UsesParts {
-  readonly store: Pick<Store, 'list' | 'get' | 'put' | 'remove' | 'record' | 'flush'>;
+  readonly store: Pick<Store, 'list' | 'get' | 'put' | 'remove' | 'record' | 'flush' | 'ledger'>;
   readonly feed: Pick<Feed, 'follow'>;
   readonly metrics: Metrics<MetricName>;
   readonly isKnown: (grant: string) => Promise<boolean>;
@@ -102,6 +126,12 @@ function grantIn(id: string): string {
   return id.split(' ', 1)[0] ?? '';
 }
 
-function useOf({ value }: StoredDocument): Use {
-  return JSON.parse(Buffer.from(value).toString('utf8')) as Use;
+function useOf({ value }: StoredDocument): StoredUse {
+  return JSON.parse(Buffer.from(value).toString('utf8')) as StoredUse;
+}
+
+/** A host that had no answer tells again what may have been counted. */
+function newOf({ counted: known }: StoredUse, { uses, counted }: ReportedUse): number {
+  if (counted === undefined || known?.sinceMs !== counted.sinceMs) return uses;
+  return Math.max(0, counted.before + uses - known.upTo);
 }

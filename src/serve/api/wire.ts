@@ -185,6 +185,13 @@ export interface ReportedUse {
   readonly grant: string;
   readonly uses: number;
   readonly lastMs: number;
+  /** Which of this host's uses these are, so that those whose answer was lost count once; left out by an agent of before. */
+  readonly counted?: {
+    /** When the host began this count of the grant. */
+    readonly sinceMs: number;
+    /** How many of it came before these. */
+    readonly before: number;
+  };
 }
 
 /** Requests of a proxy by the service that it called, and those that came to it by the rule that they met. */

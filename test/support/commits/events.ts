@@ -38,7 +38,7 @@ export class CommitEvents {
 
   #harm(name: SimService): Partial<SaidService> {
     this.#made += 1;
-    return { harm: `${this.#pick(harmKinds)}-${name}-${this.#made}.` };
+    return { harm: `${this.#pick(harmKinds)}-${name}-${this.#made}-x` };
   }
 
   #good(): Partial<SaidService> {

@@ -5,7 +5,7 @@ import type { Workload } from '../../../src/compile/inventory.ts';
 import type { HostRecord } from '../../../src/identity/hosts/host-record.ts';
 import { grantRulePrefix } from '../../../src/model/grant-place.ts';
 import type { HostName } from '../../../src/model/types.ts';
-import type { AgentUpdate, HostReport } from '../../../src/serve/api/wire.ts';
+import type { AgentUpdate, HostReport, ReportedUse } from '../../../src/serve/api/wire.ts';
 import type { SimProxy } from './proxy.ts';
 
 export interface Running {
@@ -103,6 +103,12 @@ export class SimHost {
     return this.#used.get(rule) ?? 0;
   }
 
+  #reported(rule: string, uses: number): ReportedUse {
+    const counted = { sinceMs: 1, before: this.usesOf(rule) - uses };
+    const grant = rule.slice(grantRulePrefix.length);
+    return { grant, uses, lastMs: this.#clock.nowMs(), counted };
+  }
+
   /** Somebody comes in by each grant that the desk knows. */
   use(): void {
     const rules = JSON.stringify(this.#policy?.document ?? {}).matchAll(
@@ -154,9 +160,7 @@ export class SimHost {
       })),
       ...(this.#policy === undefined ? {} : { policy: this.#policy.version }),
       breakglass: [...this.#untold].flatMap(([rule, uses]) =>
-        uses === 0
-          ? []
-          : [{ grant: rule.slice(grantRulePrefix.length), uses, lastMs: this.#clock.nowMs() }],
+        uses === 0 ? [] : [this.#reported(rule, uses)],
       ),
     };
     this.#isReporting = true;
