@@ -12,6 +12,8 @@ describe('the end of a break-glass grant when the clock is set', () => {
   let active: readonly Grant[] = [];
   let warned: string[] = [];
   let grants: Grants;
+  let isSlow = false;
+  let answer = (): void => {};
   beforeEach(async () => {
     clock = new FakeClock();
     clock.jump(100 * hour);
@@ -29,7 +31,15 @@ describe('the end of a break-glass grant when the clock is set', () => {
       },
       replica: {
         isLeading: true,
-        fenced: { put: async () => 1, remove: async () => true },
+        fenced: {
+          put: async () => {
+            if (!isSlow) return 1;
+            return new Promise((resolve) => {
+              answer = () => resolve(1);
+            });
+          },
+          remove: async () => true,
+        },
         feed: { follow: () => {} },
         role: { add: async () => {} },
       },
@@ -75,6 +85,21 @@ describe('the end of a break-glass grant when the clock is set', () => {
     grants.clockJumped();
     await settled();
     assert.deepEqual([active.length, state()], [0, 'ended']);
+  });
+
+  it('is written also where the store was slow with the end of another one meanwhile', async () => {
+    await grant(1, 'f');
+    clock.advance(50);
+    await grant(1);
+    isSlow = true;
+    await pass(30 * minute - 40);
+    assert.deepEqual([grants.get('f')?.state.kind, state()], ['active', 'active']);
+    clock.advance(100);
+    isSlow = false;
+    answer();
+    await settled();
+    await pass(2_000);
+    assert.deepEqual([grants.get('f')?.state.kind, state()], ['ended', 'ended']);
   });
 
   it('is that of its wait, too: nobody approves what has waited for its hour', async () => {

@@ -208,9 +208,12 @@ export class Grants {
 
   #plan(): void {
     this.#cancel();
-    const { clock } = this.#parts;
+    const { clock, replica } = this.#parts;
     const delays = [...this.#grants.values()].flatMap((grant) => {
-      const endMs = changesMs(this.#now(grant));
+      const now = this.#now(grant);
+      // It went by unnoticed, as while the end of another one was written.
+      if (now !== grant && replica.isLeading) return [retryMs];
+      const endMs = changesMs(now);
       if (endMs === undefined) return [];
       return [endMs - clock.nowMs(), this.#endOf(grant.id, endMs) - clock.monotonicMs()];
     });

@@ -39,7 +39,10 @@ export class SimGrants {
   }
 
   async happen(): Promise<void> {
-    const open = [...this.#known.values()].filter(({ state }) => state !== 'over');
+    // One step of each at a time: what comes of two nobody can tell.
+    const open = [...this.#known.values()].filter(
+      ({ state, isInDoubt }) => state !== 'over' && !isInDoubt,
+    );
     const one = open[this.#draw(open.length)];
     const dice = this.#draw(4);
     if (one === undefined || dice < 2) return this.#ask();
