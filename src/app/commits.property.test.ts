@@ -21,6 +21,9 @@ async function rest(world: CommitsWorld): Promise<void> {
   world.pushFails = false;
   world.storeIsAway = false;
   world.slowGate(0);
+  if (world.remote !== undefined) {
+    Object.assign(world.remote, { isAway: false, isBranchGone: false, fetchMs: 0 });
+  }
   world.crashAfter(undefined);
   world.slowStore(0);
   for (const { proxy } of world.running) proxy.hang(0);
@@ -41,7 +44,8 @@ function isOpen({ rollouts }: SimServer): boolean {
 async function ride(seed: number): Promise<void> {
   const draw = drawFrom(seed);
   const world = await CommitsWorld.open(draw, {
-    ...{ replicas: seed % 3 === 0 ? 2 : 1, approvals: seed % 4 === 0 ? 2 : 1 },
+    ...{ replicas: seed % 3 === 0 ? 2 : 1, isRemote: seed % 6 < 2 },
+    approvals: seed % 4 === 0 ? 2 : 1,
   });
   const [events, invariants] = [new CommitEvents(world, draw), new Invariants(world, draw)];
   try {

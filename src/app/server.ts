@@ -5,9 +5,7 @@ import type { ApiHandler } from '../serve/api/server.ts';
 import { createGrpcServer } from '../serve/grpc/server.ts';
 import { openKek } from '../store/kek/open.ts';
 import { openStore } from '../store/open.ts';
-import type { ControlPlane } from './control-plane.ts';
 import { HostRegistry, hostKind } from './hosts/registry.ts';
-import type { IntentSource } from './intent-source.ts';
 import { defaultKek, makeLayout, makeRunDir } from './layout.ts';
 import { type LocalDoor, listenLocally } from './listen-locally.ts';
 import { beOnlyServer } from './one-server.ts';
@@ -21,19 +19,8 @@ import { Replica } from './replicas/replica.ts';
 import type { ServerOptions } from './server-options.ts';
 import { serve } from './serving.ts';
 import { startingApi } from './starting-api.ts';
+import { tellSource } from './tell-source.ts';
 import { withTracing } from './tracing/open-tracing.ts';
-
-/** What comes must stand on what was accepted, and need not on what was taken back. */
-function tellSource(source: IntentSource, plane: ControlPlane, replica: Replica): () => void {
-  // A copy that begins later than a commit cannot tell of it.
-  if (!replica.isLeading) void source.keepUp?.();
-  return plane.events.follow((event) => {
-    const { intent } = plane;
-    if (!replica.isLeading || intent.kind === 'empty') return;
-    const isBack = event.kind === 'rollout' && event.rollout.state.kind === 'taken-back';
-    if (event.kind === 'accepted' || isBack) void source.accepted?.(intent.tree.commit);
-  });
-}
 
 /** The control plane as one process. Resolves with what stops it. */
 export async function startServer(given: ServerOptions): Promise<() => Promise<void>> {

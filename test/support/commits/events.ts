@@ -1,7 +1,11 @@
 import type { Draw } from '../../../src/compile/random-mesh.fixture.ts';
 import { SimGrants } from './grants.ts';
 import { harmKinds, isBad, type Said, type SaidService, type SimService } from './intent.ts';
+import type { RemoteState } from './remote.ts';
 import type { CommitsWorld } from './world.ts';
+
+/** The branch does not contain what was accepted. */
+export const rewoundCode = 'CH5324';
 
 /** What people do, and what befalls the mesh around the control plane, one thing after the other. */
 export class CommitEvents {
@@ -105,9 +109,8 @@ export class CommitEvents {
   async happen(): Promise<void> {
     const { world } = this;
     if (!world.isUp) return;
-    if (world.server.gatekeeper.waiting !== undefined && this.#draw(2) === 0) {
-      return this.#approve();
-    }
+    const waiting = this.#waiting;
+    if (waiting !== undefined && this.#draw(3) === 0) return this.#approve(waiting);
     if (this.#draw(7) === 0) return void this.grants.happen().catch(world.fails);
     const dice = this.#draw(100);
     if (dice < 45) this.#commitAny();
@@ -125,10 +128,28 @@ export class CommitEvents {
       if (to === undefined) return;
       world.say(`reset to ${to.slice(0, 8)}`);
       world.history.reset(to);
+      // Somebody pushes over what others made since.
+      if (this.#draw(3) === 0) this.#commitAny();
+    } else if (world.remote !== undefined && this.#draw(2) === 0) {
+      this.#befallRemote(world.remote);
     } else if (dice < 67) {
       world.pushFails = !world.pushFails;
       world.say(`pushes ${world.pushFails ? 'fail' : 'go'}`);
     } else world.slowGate(this.#draw(3) * 700);
+  }
+
+  #befallRemote(remote: RemoteState): void {
+    switch (this.#draw(4)) {
+      case 0:
+        remote.isBranchGone = !remote.isBranchGone;
+        break;
+      case 1:
+        remote.fetchMs = this.#draw(4) * 500;
+        break;
+      default:
+        remote.isAway = !remote.isAway;
+    }
+    this.world.say(`the remote is ${JSON.stringify(remote)}`);
   }
 
   #befallHosts(dice: number): void {
@@ -177,12 +198,20 @@ export class CommitEvents {
     }
   }
 
-  #approve(): void {
-    const { gatekeeper } = this.world.server;
-    const { waiting } = gatekeeper;
-    if (waiting === undefined || isBad(this.world.saidBy(waiting.commit))) return;
-    this.world.say(`approve ${waiting.commit.slice(0, 8)}`);
-    void gatekeeper.approve(waiting.commit, 'ann');
+  #approve(commit: string): void {
+    if (isBad(this.world.saidBy(commit))) return;
+    this.world.say(`approve ${commit.slice(0, 8)}`);
+    void this.world.server.approve(commit);
+  }
+
+  /** What waits for a person, or what the branch was rewound to. */
+  get #waiting(): string | undefined {
+    const { gatekeeper, verdicts } = this.world.server;
+    const { id } = this.world.head;
+    const verdict = verdicts.get(id)?.verdict;
+    const isRewound =
+      verdict?.kind === 'refused' && verdict.findings.some(({ code }) => code === rewoundCode);
+    return gatekeeper.waiting?.commit ?? (isRewound ? id : undefined);
   }
 
   #person(): void {

@@ -32,7 +32,8 @@ export class LedgerProbes {
     const { quietSinceMs } = proxy;
     if (quietSinceMs === undefined || nowMs - quietSinceMs < writtenMs) return;
     if (nowMs - storeQuietSinceMs < writtenMs) return;
-    this.#probes.push({ proxy: proxy.id, atMs: clock.nowMs(), has: proxy.versions });
+    // At this very moment it may still take something.
+    this.#probes.push({ proxy: proxy.id, atMs: clock.nowMs() - 1, has: proxy.versions });
     if (this.#probes.length > probesMax) this.#probes.shift();
   }
 

@@ -27,7 +27,16 @@ const pollMs = 3_000;
 
 /** The intent of a repository elsewhere as the control plane follows it, with nothing of Git but the history. */
 export function remoteSource(
-  { clock, random, log, history, remote, disk, takeBack, noticeMs }: ServerParts,
+  {
+    clock,
+    random,
+    log,
+    history,
+    remote,
+    disk,
+    takeBack,
+    noticeMs,
+  }: ServerParts & { readonly remote: RemoteState },
   folder: IntentSource,
 ): IntentSource {
   const mirror = mirrorOf(history, remote, disk, (ms) => sleep(clock, ms));

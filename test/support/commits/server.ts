@@ -11,6 +11,7 @@ import { newMetrics } from '../../../src/app/operators/operations.ts';
 import { leadIntent } from '../../../src/app/replicas/lead-intent.ts';
 import { Replica } from '../../../src/app/replicas/replica.ts';
 import { signalsKind } from '../../../src/app/replicas/shared-signals.ts';
+import { tellSource } from '../../../src/app/tell-source.ts';
 import { noTracing } from '../../../src/app/tracing/tracing.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Finding } from '../../../src/base/finding.ts';
@@ -23,6 +24,7 @@ import type { ApiRequest } from '../../../src/serve/api/server.ts';
 import { paths } from '../../../src/serve/api/wire.ts';
 import type { History } from './history.ts';
 import type { ProcessClock } from './process-clock.ts';
+import { type MirrorDisk, type RemoteState, remoteSource, remoteUrl } from './remote.ts';
 import type { MemoryStore } from './shared-store.ts';
 
 export interface ServerParts {
@@ -36,6 +38,9 @@ export interface ServerParts {
   readonly envoy: Gate;
   /** How long the watcher of the branch takes to say that it moved. */
   readonly noticeMs: () => number;
+  /** The repository elsewhere that it follows; undefined: a folder. */
+  readonly remote: RemoteState | undefined;
+  readonly disk: MirrorDisk;
   readonly takeBack: (
     request: TakeBackRequest,
     clock: Clock,
@@ -44,7 +49,7 @@ export interface ServerParts {
 
 /** All replicas follow the same. */
 const remote = {
-  address: { url: 'https://git.test/mesh.git' } as RemoteOptions['address'],
+  address: { url: remoteUrl } as RemoteOptions['address'],
   branch: 'main',
   prefix: '',
 };
@@ -61,15 +66,18 @@ export async function openServer(parts: ServerParts) {
   await replica.start();
   const registry = await HostRegistry.open({ store, clock });
   replica.feed.follow(hostKind, registry.versions, (changes) => registry.take(changes));
-  const source = sourceOf(parts, clock);
+  const folder = sourceOf(parts, clock);
+  const source =
+    parts.remote === undefined ? folder : remoteSource({ ...parts, remote: parts.remote }, folder);
   const opened = await openPlane({
     ...{ store, registry, replica, clock, log, metrics, tracing: noTracing, envoy: parts.envoy },
-    ...{ watchMs: () => parts.watchMs, takeBack: source.takeBack },
+    ...{ watchMs: () => parts.watchMs, takeBack: (request) => source.takeBack(request) },
   });
   const { plane, xds, revisions, gate, trouble, breakglass, signals } = opened;
   const { gatekeeper, verdicts, use } = gate;
   const { rollouts, fleet, follower, desks } = revisions;
   await follower.catchUp();
+  tellSource(source, plane, replica);
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
   await opened.ready;
@@ -80,18 +88,23 @@ export async function openServer(parts: ServerParts) {
   replica.feed.follow(reportKind, [], (changes) => reports.follow(changes));
   replica.feed.follow(signalsKind, [], (changes) => signals.take(changes));
   replica.feed.compare();
+  const gateParts = { plane, fleet, source, gatekeeper, verdicts, rollouts, replica };
   const [method] = xds.methods;
   if (method === undefined) throw new Error('there is no method');
   return {
     ...{ plane, xds, rollouts, gatekeeper, verdicts, reports, replica, breakglass, method, clock },
     ...{ fleet, store, metrics, port: parts.port },
     answer: async (commit: string): Promise<CommitReply> => {
-      const parts = { plane, fleet, source, gatekeeper, verdicts, rollouts, replica };
       const request = { method: 'GET', path: `${paths.verdicts}/${commit}`, body: undefined };
-      const reply = await gateApi(parts, request as never);
+      const reply = await gateApi(gateParts, request as never);
       if (reply?.kind !== 'json') throw new Error('no answer');
       return JSON.parse(JSON.stringify(reply.body)) as CommitReply;
     },
+    /** A person lets through what waits, or what the branch was rewound to. */
+    approve: (commit: string) =>
+      gateApi(gateParts, {
+        ...{ method: 'POST', path: paths.approvals, body: { commit, by: 'ann' } },
+      } as never),
     /** An operator asks the one that leads. */
     operate: (request: Pick<ApiRequest, 'method' | 'path' | 'body'>) =>
       breakglassApi({ ...breakglass, store, random, plane, registry, reports, fleet, clock }, {

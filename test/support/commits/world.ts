@@ -15,6 +15,7 @@ import { filesOf, firstSaid, harms, type Said, type SimService, services } from 
 import { isWorkingElsewhere } from './other-threads.ts';
 import { ProcessClock } from './process-clock.ts';
 import { SimProxy } from './proxy.ts';
+import type { MirrorDisk, RemoteState } from './remote.ts';
 import { openServer, type ServerParts, type SimServer } from './server.ts';
 import { MemoryStore, SharedMemory } from './shared-store.ts';
 
@@ -29,6 +30,14 @@ const peers = new Map(
     return [service, { kind: 'tls', certificateDer: chainDer[0] ?? new Uint8Array() }];
   }),
 );
+
+interface WorldOptions {
+  readonly replicas: number;
+  /** Whether the branch is followed in a repository elsewhere. */
+  readonly isRemote: boolean;
+  /** How many operators it takes to grant access beside Git. */
+  readonly approvals: number;
+}
 
 /** A mesh around a control plane: who made which commit, hosts, proxies, and all that may go wrong with them. */
 export class CommitsWorld {
@@ -62,22 +71,24 @@ export class CommitsWorld {
   /** When a control plane came, went, or began to lead last. */
   #movedMs = 0;
   #leader: SimServer | undefined;
+  /** Where the branch is elsewhere; undefined: in a folder. */
+  readonly remote: RemoteState | undefined;
+  readonly #disks = new Map<number, MirrorDisk>();
   /** What is wrong with the way to the branch. */
   pushFails = false;
   #workloads = 0;
 
-  constructor(draw: Draw, replicas: number) {
+  constructor(draw: Draw, { replicas, isRemote }: Pick<WorldOptions, 'replicas' | 'isRemote'>) {
     this.#draw = draw;
+    this.remote = isRemote ? { isAway: false, isBranchGone: false, fetchMs: 0 } : undefined;
     this.#ports = Array.from({ length: replicas }, (_, index) => index);
     const delayMs = (): number => draw(4) * tickMs;
     this.hosts = ['h1', 'h2', 'h3'].map((name) => new SimHost(name, this.clock, delayMs));
   }
 
-  static async open(
-    draw: Draw,
-    { replicas, approvals }: { readonly replicas: number; readonly approvals: number },
-  ): Promise<CommitsWorld> {
-    const world = new CommitsWorld(draw, replicas);
+  static async open(draw: Draw, options: WorldOptions): Promise<CommitsWorld> {
+    const { approvals } = options;
+    const world = new CommitsWorld(draw, options);
     const records = world.#memory.kind(hostKind);
     for (const { name } of world.hosts) {
       records.set(name, { version: 1, value: Buffer.from(JSON.stringify(recordOf(name))) });
@@ -197,7 +208,7 @@ export class CommitsWorld {
       if (this.lines.at(-1)?.endsWith(line) !== true) this.say(line.slice(0, 300));
     };
     return {
-      ...{ ...process, history, port, watchMs },
+      ...{ ...process, history, port, watchMs, remote: this.remote, disk: this.#diskOf(port) },
       random: {
         bytes: (length) => Uint8Array.from({ length }, () => draw(256)),
         fraction: () => draw(1_000) / 1_000,
@@ -214,7 +225,8 @@ export class CommitsWorld {
       noticeMs: () => this.#draw(4) * tickMs,
       takeBack: async (request, own) => {
         await sleep(own, this.#draw(8) * tickMs);
-        if (this.pushFails) return err(remoteUnreachable('https://git.test/', 'it is away'));
+        if (this.pushFails || this.remote?.isAway === true)
+          return err(remoteUnreachable('https://git.test/', 'it is away'));
         const { head } = this.history;
         const done = this.history.takeBack(request);
         this.say(
@@ -227,6 +239,12 @@ export class CommitsWorld {
         return done;
       },
     };
+  }
+
+  #diskOf(port: number): MirrorDisk {
+    const known = this.#disks.get(port) ?? { accepted: undefined };
+    this.#disks.set(port, known);
+    return known;
   }
 
   commit(said: Said, message: string): string {
