@@ -2,7 +2,6 @@ import { it } from 'node:test';
 import { AtRest } from '../../test/support/commits/at-rest.ts';
 import { CommitEvents } from '../../test/support/commits/events.ts';
 import { Invariants } from '../../test/support/commits/invariants.ts';
-import type { SimServer } from '../../test/support/commits/server.ts';
 import { CommitsWorld } from '../../test/support/commits/world.ts';
 import { drawFrom } from '../compile/random-mesh.fixture.ts';
 import { isUnderWay } from '../rollout/rollout.ts';
@@ -30,12 +29,15 @@ async function rest(world: CommitsWorld): Promise<void> {
   await world.pass(20_000);
   void world.server.rollouts.step({ kind: 'resume' });
   await world.pass(restMinMs);
-  for (let passedMs = 0; isOpen(world.server) && passedMs < restMaxMs; passedMs += 60_000) {
+  for (let passedMs = 0; isOpen(world) && passedMs < restMaxMs; passedMs += 60_000) {
     await world.pass(60_000);
   }
 }
 
-function isOpen({ rollouts }: SimServer): boolean {
+function isOpen({ server, head }: CommitsWorld): boolean {
+  const { rollouts, verdicts, plane } = server;
+  // A repository that was away for long is asked again after minutes.
+  if (verdicts.get(head.id) === undefined && plane.revision?.running !== head.id) return true;
   const state = rollouts.all[0]?.state;
   if (state === undefined) return false;
   return isUnderWay(state) || (state.kind === 'taken-back' && state.branch.kind === 'open');
