@@ -140,6 +140,13 @@ export class ControlPlane {
     return this.#takenBack.get(commit);
   }
 
+  /** What an intent comes to here, to be accepted with it. Throws where it cannot be compiled; nothing has changed then. */
+  tryOut(intent: Intent, commit: string): Compiled {
+    identityEntries(intent);
+    this.#policies.tryOut({ intent, commit });
+    return this.publisher.tryOut(intent);
+  }
+
   /** Leads what has passed the gates to all proxies, as a whole. `approved`: a person said that it may take away. */
   accept(
     tree: IntentTree,

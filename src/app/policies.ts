@@ -85,6 +85,11 @@ export class Policies {
     for (const host of [...hosts, ...this.poolHosts]) this.#updates.delete(host);
   }
 
+  /** Throws where no policy can be made of it; nothing has changed then. */
+  tryOut(source: PolicySource): void {
+    this.#documentOf(source);
+  }
+
   /** Of which services the commit on its way makes desks decide otherwise. */
   get decidedOtherwise(): ReadonlySet<ServiceName> {
     return this.#base === undefined || this.#next === undefined

@@ -90,6 +90,11 @@ export class Publisher {
     return this.#pending?.commit.id;
   }
 
+  /** What an intent would be here. Throws where it cannot be compiled; nothing has changed then. */
+  tryOut(intent: Intent): Compiled {
+    return recompile(this.#base, intentWith(intent, this.#grants), this.#inventory);
+  }
+
   /**
    * Compiles what is to run, or takes what a gate compiled of it; nobody gets it yet. Whoever had what was on its way before
    * goes back with the next thing that is sent. Whom it changes something for.

@@ -40,7 +40,7 @@ const still: RolloutPlane = {
 };
 
 /** A control plane that starts where the store says that the mesh is. */
-async function started(running: Files, next?: Files) {
+async function started(running: Files, next?: Files, breaks?: 'reader' | 'compiler') {
   const world = await gateWorld({
     inventory: [workloadOf('a'), workloadOf('b')],
     isUnread: (commit) => follower.isUnread(commit),
@@ -51,13 +51,22 @@ async function started(running: Files, next?: Files) {
     read: async () => revision as unknown as ReadRevision,
     tree: async (commit: string) => trees[commit as 'running' | 'next'],
   };
+  const unread: (string | undefined)[] = [];
   const follower: RevisionFollower = new RevisionFollower({
     plane: world.plane,
     moves: still,
     revisions: revisions as unknown as RevisionStore,
-    read: (tree) => readIntent(tree.files, clock.nowMs()),
-    log: silent,
+    read: (tree) => {
+      if (breaks === 'reader') throw new Error('out of its depth');
+      return readIntent(tree.files, clock.nowMs());
+    },
+    ...{ log: silent, onUnread: (commit) => unread.push(commit) },
   });
+  if (breaks === 'compiler') {
+    world.plane.publisher.tryOut = () => {
+      throw new Error('out of its depth');
+    };
+  }
   await follower.catchUp();
   const rules = (): readonly string[] => {
     const { intent } = world.plane;
@@ -66,7 +75,7 @@ async function started(running: Files, next?: Files) {
       intent.intent.services.get('a' as never)?.allow.map(({ to }) => JSON.stringify(to)) ?? []
     );
   };
-  return { ...world, follower, rules };
+  return { ...world, follower, rules, unread };
 }
 
 describe('what ran before', () => {
@@ -126,6 +135,25 @@ describe('what ran before', () => {
     await gatekeeper.settled();
     assert.equal(verdict('mended'), 'accepted');
   });
+
+  for (const breaks of ['reader', 'compiler'] as const) {
+    it(`does not end the process where the ${breaks} fails at it, and what comes next runs`, async () => {
+      const { follower, plane, running, gatekeeper, verdict, unread } = await started(
+        mended,
+        undefined,
+        breaks,
+      );
+      assert.equal(running(), undefined);
+      assert.equal(plane.intent.kind, 'empty');
+      assert.deepEqual(unread, ['running']);
+      const [finding] = follower.findings;
+      assert.equal(finding?.code, 'CH4248');
+      assert.match(finding?.message ?? '', /CH4209.*out of its depth/);
+      gatekeeper.offer(readingOf('next', { ...mended, 'services/b.yaml': serviceFile('b') }));
+      await gatekeeper.settled();
+      assert.equal(verdict('next'), 'accepted');
+    });
+  }
 
   it('goes on without what is on its way, where that cannot be read, and counts as not having it', async () => {
     const { follower, plane } = await started(mended, strange);

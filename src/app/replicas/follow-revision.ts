@@ -1,9 +1,12 @@
 import type { Finding } from '../../base/finding.ts';
 import { findingFields, type Log } from '../../base/log.ts';
+import type { Compiled } from '../../compile/revision.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
+import type { Intent } from '../../model/types.ts';
 import { reached } from '../../rollout/rollout.ts';
 import { unreadFinding } from '../carried-findings.ts';
 import { type ControlPlane, takenBackFinding } from '../control-plane.ts';
+import { brokenGate } from '../gate/outcome.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
 import type { ReadRevision, RevisionStore, StoredRevision } from './revision-store.ts';
@@ -15,6 +18,8 @@ interface RevisionFollowerParts {
   readonly revisions: RevisionStore;
   readonly read: (tree: IntentTree) => ParsedIntent;
   readonly log: Log;
+  /** Of what the mesh runs it cannot read this commit (any more). */
+  readonly onUnread: (commit: string | undefined) => void;
 }
 
 /**
@@ -53,6 +58,11 @@ export class RevisionFollower {
     if (running === undefined) return undefined;
     const nothing = { next: undefined, rollout: undefined, denialsExpected: false, touched: [] };
     return { running, ...nothing };
+  }
+
+  /** Whether what the mesh runs, or has on its way, cannot be read here: another replica leads it better. */
+  get isBlind(): boolean {
+    return this.#unread !== undefined;
   }
 
   isUnread(commit: string): boolean {
@@ -129,6 +139,7 @@ export class RevisionFollower {
   }
 
   #have(revision: ReadRevision): void {
+    if (this.#unread !== undefined) this.#parts.onUnread(undefined);
     this.#unread = undefined;
     this.#unreadNext = undefined;
     this.#taken = revision;
@@ -136,23 +147,42 @@ export class RevisionFollower {
 
   /** False: what ran here before goes on, if anything did, and no proxy here counts as having the commit. */
   async #accept(commit: string): Promise<boolean> {
-    const { plane, revisions, read, log } = this.#parts;
+    const { plane, revisions, log, onUnread } = this.#parts;
     const tree = await revisions.tree(commit);
-    const reading = tree && read(tree);
-    const intent = reading?.intent ?? reading?.carried?.intent;
-    if (tree === undefined || intent === undefined) {
-      const unread = unreadFinding(commit, reading?.findings ?? []);
+    const tried = tree === undefined ? { findings: [] } : this.#tried(tree);
+    if (tree === undefined || 'findings' in tried) {
+      const unread = unreadFinding(commit, 'findings' in tried ? tried.findings : []);
       if (this.#unread?.commit !== commit) {
         log.error('what the mesh runs cannot be read here', { commit, ...findingFields(unread) });
       }
       this.#unread = { commit, finding: unread };
+      onUnread(commit);
       return false;
     }
+    const { reading, intent, compiled } = tried;
     // It passed the gates of whoever accepted it, and runs; what this version says of it is for the next commit.
-    const carried = reading?.intent === undefined ? reading?.carried?.errors : undefined;
-    const warnings = (reading?.findings ?? []).filter(({ severity }) => severity === 'warning');
-    const more = { warnings, approved: false, compiled: undefined };
-    plane.accept(tree, intent, { ...more, carried: carried ?? [] });
+    const carried = reading.intent === undefined ? reading.carried?.errors : undefined;
+    const warnings = reading.findings.filter(({ severity }) => severity === 'warning');
+    plane.accept(tree, intent, { warnings, approved: false, compiled, carried: carried ?? [] });
     return true;
   }
+
+  /** What fails in the reader or in the compiler of this version is a commit that it cannot read, and ends no process. */
+  #tried(tree: IntentTree): Tried | { readonly findings: readonly Finding[] } {
+    const { plane, read } = this.#parts;
+    try {
+      const reading = read(tree);
+      const intent = reading.intent ?? reading.carried?.intent;
+      if (intent === undefined) return { findings: reading.findings };
+      return { reading, intent, compiled: plane.tryOut(intent, tree.commit) };
+    } catch (error) {
+      return { findings: [brokenGate('compile', error)] };
+    }
+  }
+}
+
+interface Tried {
+  readonly reading: ParsedIntent;
+  readonly intent: Intent;
+  readonly compiled: Compiled;
 }

@@ -26,6 +26,7 @@ export function leadIntent(parts: {
   return {
     lead: async () => {
       await follower.catchUp();
+      if (revisions.yields()) return;
       await revisions.abandonUnread();
       fleet.revised();
       mendVerdicts({ verdicts, plane, rollout: follower.rollout, nowMs: clock.nowMs() });

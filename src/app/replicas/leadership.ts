@@ -14,6 +14,8 @@ import type { Store, StoredLease } from '../../store/store.ts';
 
 /** Three renewals fit into the time for which a lease is held, each with time to fail. */
 const lookEveryMs = 1_000;
+/** Others take a lease that is free when they hear of it, or a second later. */
+const yieldMs = 5_000;
 
 /** Who holds the lease, as it stands in it. */
 interface LeaseHolder {
@@ -42,6 +44,8 @@ export class Leadership {
   #looking: Promise<void> | undefined;
   #isReached = true;
   #stopped = false;
+  /** Until then it leaves the lease to others. */
+  #yieldsUntilMs = Number.NEGATIVE_INFINITY;
   #cancel = (): void => {};
   #cancelEnd = (): void => {};
 
@@ -100,6 +104,16 @@ export class Leadership {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
+    await this.#giveBack();
+  }
+
+  /** The same, and does not take it again at once: another one leads better. If none does, this one goes on later. */
+  async yield(): Promise<void> {
+    this.#yieldsUntilMs = this.#nowMs + yieldMs;
+    await this.#giveBack();
+  }
+
+  async #giveBack(): Promise<void> {
     await this.#looking;
     const state = this.#state;
     this.#heard({ kind: 'released', nowMs: this.#nowMs });
@@ -133,9 +147,13 @@ export class Leadership {
     }
     // What nobody else can take needs no renewal.
     const isForGood = this.#state.kind === 'leading' && !store.isShared;
-    if (this.#stopped || isForGood) return;
+    if (this.#stopped || isForGood || this.#isYielding) return;
     const wanted = leaseToTake(this.#seenState(), replica, this.#nowMs);
     if (wanted !== undefined) await this.#write(wanted);
+  }
+
+  get #isYielding(): boolean {
+    return this.#state.kind === 'watching' && this.#nowMs < this.#yieldsUntilMs;
   }
 
   /** A store of one process has no holder to wait for: whoever had it is gone. */

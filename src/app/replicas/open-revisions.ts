@@ -47,6 +47,8 @@ export interface Revisions {
   readonly pool: PoolDesks;
   /** Makes a tree that passed the gates durable. False: this replica does not lead any more. */
   keep(tree: IntentTree): Promise<boolean>;
+  /** Leaves the lease to a replica that can read what the mesh runs, where this one cannot. False: it can, or nobody does. */
+  yields(): boolean;
   /** Brings what is on its way back where this version, which leads now, cannot read it. */
   abandonUnread(): Promise<void>;
   /** Leads what the plane has accepted, or has it ready for whoever it reaches elsewhere. */
@@ -57,7 +59,10 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   const { replica, plane, xds, store, clock, log, watchMs, read } = parts;
   const revisions = new RevisionStore(store, replica.fenced);
   const moves = rolloutMoves(plane, watchMs);
-  const follower = new RevisionFollower({ plane, moves, revisions, read, log });
+  const follower = new RevisionFollower({
+    ...{ plane, moves, revisions, read, log },
+    onUnread: (commit) => void replica.presence.unread(commit),
+  });
   const fleet = new Fleet({
     ...{ store, clock, xds, plane, replica: replica.id },
     revision: () => follower.version,
@@ -71,11 +76,20 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   const desks = new DeskLog();
   const pool = new PoolDesks({ plane, fleet, desks, clock });
   const rollouts = openRollouts({ ...parts, applications, desks, pool, moves, fleet, write });
+  const yields = (): boolean => {
+    if (!follower.isBlind || !replica.presence.hasReaders) return false;
+    log.warn('what the mesh runs cannot be read here: another replica is to lead', {});
+    void replica.leadership.yield();
+    return true;
+  };
   plane.onMoved(() => {
     const { revision } = plane;
     if (revision !== undefined) rollouts.ran(revision.running);
   });
-  replica.onBeat = () => fleet.heard();
+  replica.onBeat = () => {
+    fleet.heard();
+    if (replica.isLeading) yields();
+  };
   replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
   replica.feed.follow(revisionKind, [], async () => {
     // Who leads is where it has written, or stops to lead.
@@ -110,6 +124,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
       }
       return false;
     },
+    yields,
     abandonUnread: async () => {
       const rest = follower.withoutUnread;
       if (rest !== undefined) await write(rest);

@@ -27,6 +27,8 @@ export interface ReplicaAbout {
   readonly intent?: string;
   /** The same in its parts, where that is a repository elsewhere; left out by a version of before. */
   readonly remote?: FollowedRemote;
+  /** The commit of the mesh that its version cannot read; left out: it can, or is of a version of before. */
+  readonly unread?: string;
 }
 
 /** What of a repository elsewhere a replica follows. */
@@ -95,6 +97,21 @@ export class Presence {
     return this.replicas
       .slice(1)
       .some(({ about, isSilent }) => !isSilent && about.state === 'serving');
+  }
+
+  /** Whether one is there that could lead what the mesh runs. */
+  get hasReaders(): boolean {
+    return this.replicas.slice(1).some(({ about, isSilent }) => {
+      return !isSilent && about.state === 'serving' && about.unread === undefined;
+    });
+  }
+
+  /** It cannot read this commit of the mesh; undefined: it can read what there is. The others hear of it at once. */
+  async unread(commit: string | undefined): Promise<void> {
+    const { unread: before, ...rest } = this.#about;
+    if (before === commit) return;
+    this.#about = commit === undefined ? rest : { ...rest, unread: commit };
+    if (this.#options.store.isShared) await this.#beat();
   }
 
   /** Its name where it is there, and undefined where it is not heard of. */
