@@ -38,6 +38,36 @@ describe('flow of xDS responses', { timeout: 20_000 }, () => {
     await client.silent();
   });
 
+  it('K5 what a proxy had before and has again is told as taken again, sent or not', async () => {
+    await using fixture = await Fixture.open();
+    const [first, second] = [
+      snapshotOf({ cluster: { a: '1' } }),
+      snapshotOf({ cluster: { a: '2' } }),
+    ];
+    fixture.service.publish('p', first);
+    const client = fixture.connect();
+    client.send('cluster');
+    await client.nextAcked('cluster');
+    await client.silent();
+    const told = (): number => fixture.eventsOf('converged').length;
+    assert.equal(told(), 1);
+    fixture.service.publish('p', second);
+    fixture.service.publish('p', first);
+    await client.nextAcked('cluster');
+    await client.nextAcked('cluster');
+    await client.silent();
+    assert.equal(told(), 2);
+    // While it takes something else nothing of the change is sent.
+    const third = snapshotOf({ cluster: { a: '3' } });
+    fixture.service.publish('p', third);
+    const answer = await client.next('cluster');
+    fixture.service.publish('p', second);
+    fixture.service.publish('p', third);
+    client.ack(answer);
+    await client.silent();
+    assert.equal(told(), 3);
+  });
+
   it('J3 a peer that does not read is cut off after a minute without progress', async () => {
     await using fixture = await Fixture.open();
     const bytes = Object.fromEntries(

@@ -135,8 +135,11 @@ export class XdsStream {
   }
 
   update(snapshot: Snapshot, onDemand: Snapshot): void {
-    // What is new on demand is a change too, of which somebody may wait to hear that it was taken.
-    if (this.#onDemand !== onDemand) this.#toldConverged = undefined;
+    // Of each change somebody may wait to hear that it was taken: of what is new on demand, and of what was so before, too.
+    if (this.#onDemand !== onDemand || this.#published !== snapshot) {
+      this.#toldConverged = undefined;
+      this.#convergedOn = undefined;
+    }
     this.#published = snapshot;
     this.#onDemand = onDemand;
     this.#refresh();
