@@ -142,10 +142,10 @@ export class Presence {
     });
   }
 
-  /** Resolves after the first beat. What ran in the same place before is gone. */
-  async start(): Promise<void> {
+  /** Resolves after the first beat, with what it knows the others by. What ran in the same place before is gone. */
+  async start(): Promise<readonly StoredDocument[]> {
     const { store, replica, name } = this.#options;
-    if (!store.isShared) return;
+    if (!store.isShared) return [];
     const before = await store.list(replicaKind);
     this.take(before.map((document) => ({ id: document.id, document })));
     for (const { about } of this.replicas) {
@@ -153,6 +153,7 @@ export class Presence {
     }
     await this.#beat();
     this.#plan();
+    return before;
   }
 
   /** Tells the others that it is about to leave. */

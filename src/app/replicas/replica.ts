@@ -67,7 +67,6 @@ export class Replica {
       onLag: (lagMs) => metrics.observe('chancery_replica_feed_seconds', lagMs / 1_000),
       onLease: () => this.leadership.heard(),
     });
-    this.feed.follow(replicaKind, [], (changes) => this.presence.take(changes));
     const sweep = sweeper(clock, sweepEveryMs, async () => {
       for (const one of this.presence.forgettable) await this.presence.forget(one);
     });
@@ -78,7 +77,9 @@ export class Replica {
   async start(): Promise<void> {
     await this.leadership.start();
     await this.role.became(this.leadership.epoch);
-    await this.presence.start();
+    const seen = await this.presence.start();
+    // Who goes before the feed hears anything is missed by what was seen.
+    this.feed.follow(replicaKind, seen, (changes) => this.presence.take(changes));
   }
 
   /** Ceases to lead, so that another one begins at once, and tells the others that it goes. */
