@@ -48,7 +48,13 @@ class World {
     const type = types[draw(types.length)] ?? types[0];
     const one = resource(type, names[draw(names.length)] ?? '', `v${draw(5)}`);
     const key = `${shortType(type)} ${one.name}`;
-    switch (draw(6)) {
+    switch (draw(7)) {
+      case 5:
+        // It has no use for it any more, and was told nothing.
+        this.ledger.dropped({ kind: 'dropped', proxy: 'p', type, names: [one.name] });
+        this.has.delete(key);
+        this.refused.delete(key);
+        return;
       case 0:
         this.ledger.refused({
           ...{ kind: 'nacked', proxy: 'p', type, names: [one.name], rejected: [one] },

@@ -119,6 +119,17 @@ export class ProxyLedger {
     });
   }
 
+  /** As an `ack` that took nothing, which readers of before understand, too. */
+  dropped({ proxy, type, names }: EventOf<'dropped'>): void {
+    const held = this.#held(proxy, type);
+    for (const name of names) {
+      held.delete(name);
+      this.#refusals.get(proxy)?.delete(`${type} ${name}`);
+    }
+    this.#set(proxy, type, held);
+    this.#record('ack', proxy, { type: shortType(type), tookMs: 0, gone: names.join('\n') });
+  }
+
   refused({ proxy, type, rejected, message }: EventOf<'nacked'>): void {
     this.#record('nack', proxy, { type: shortType(type), message, has: versionsText(rejected) });
     const sinceMs = this.#options.clock.nowMs();

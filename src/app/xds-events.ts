@@ -37,6 +37,9 @@ export function xdsEventSink(options: {
       case 'acked':
         proxies.accepted(event);
         return;
+      case 'dropped':
+        proxies.dropped(event);
+        return;
       case 'converged':
         if (!refuses(event.proxy)) plane.publisher.converged(event.proxy as WorkloadId);
         return;

@@ -68,6 +68,21 @@ describe('flow of xDS responses', { timeout: 20_000 }, () => {
     assert.equal(told(), 3);
   });
 
+  it('what a proxy gives up is told, and only what it had', async () => {
+    await using fixture = await Fixture.open();
+    fixture.publish({ endpoints: { a: '1', b: '1' } });
+    const client = fixture.connect();
+    client.send('endpoints', { sub: ['a', 'b', 'none'] });
+    await client.nextAcked('endpoints');
+    await client.nextAcked('endpoints');
+    client.send('endpoints', { unsub: ['a', 'none'] });
+    await client.silent();
+    assert.deepEqual(
+      fixture.eventsOf('dropped').map(({ proxy, names }) => [proxy, names]),
+      [['p', ['a']]],
+    );
+  });
+
   it('J3 a peer that does not read is cut off after a minute without progress', async () => {
     await using fixture = await Fixture.open();
     const bytes = Object.fromEntries(

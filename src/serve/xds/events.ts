@@ -29,6 +29,13 @@ export type XdsEvent =
       readonly overtaken: readonly string[];
       readonly tookMs: number;
     }
+  /** The proxy has no use any more for what it had of these. */
+  | {
+      readonly kind: 'dropped';
+      readonly proxy: string;
+      readonly type: TypeUrl;
+      readonly names: readonly string[];
+    }
   | {
       readonly kind: 'nacked';
       readonly proxy: string;

@@ -297,6 +297,7 @@ export class XdsService {
           this.#refused(id, type, outcome);
         }
       },
+      dropped: (type, names) => onEvent({ kind: 'dropped', proxy: id, type, names }),
       converged: () => {
         const sinceMs = Math.max(openedAtMs, proxy.publishedAtMs);
         proxy.incompleteResets = 0;

@@ -37,6 +37,8 @@ export interface StreamEvents {
   opened(type: TypeUrl, versions: ReadonlyMap<string, string>): void;
   sent(type: TypeUrl, due: Due, push: Push): void;
   acknowledged(type: TypeUrl, acknowledgement: Acknowledgement): void;
+  /** The peer gave up names of which it had something. */
+  dropped(type: TypeUrl, names: readonly string[]): void;
   converged(snapshot: Snapshot): void;
   /** A response is not acknowledged in time; said once for each (rule C10). */
   stuck(type: TypeUrl): void;
@@ -218,8 +220,12 @@ export class XdsStream {
     }
     // Honoured also when the nonce is stale (rule B17).
     const { kept, denied } = this.#remembered(type, state, request.resourceNamesSubscribe);
-    state.change(kept, request.resourceNamesUnsubscribe);
+    const unsubscribed = request.resourceNamesUnsubscribe;
+    const had = unsubscribed.filter((name) => state.acceptedVersion(name) !== undefined);
+    state.change(kept, unsubscribed);
     state.deny(denied);
+    const dropped = had.filter((name) => !state.wants(name));
+    if (dropped.length > 0) this.#options.events.dropped(type, dropped);
   }
 
   #pump(): void {

@@ -48,9 +48,15 @@ export class CommitEvents {
   #good(): Partial<SaidService> {
     this.#made += 1;
     const zone = `ok-${this.#made}`;
-    switch (this.#draw(5)) {
+    switch (this.#draw(9)) {
       case 0:
         return { zone };
+      case 4:
+        return { run: this.#made };
+      case 5:
+        return { timeoutMs: 1_000 + this.#made };
+      case 6:
+        return { v2: this.#draw(3) === 0 ? undefined : 10 * this.#draw(11), zone };
       case 3:
         return { step: this.#made, isPicky: this.#draw(2) === 0 };
       case 1:

@@ -6,6 +6,7 @@ import type { HostRecord } from '../../../src/identity/hosts/host-record.ts';
 import { grantRulePrefix } from '../../../src/model/grant-place.ts';
 import type { HostName } from '../../../src/model/types.ts';
 import type { AgentUpdate, HostReport, ReportedUse } from '../../../src/serve/api/wire.ts';
+import { SimApplications } from './applications.ts';
 import type { SimProxy } from './proxy.ts';
 
 export interface Running {
@@ -33,6 +34,7 @@ export function recordOf(name: string): HostRecord {
 export class SimHost {
   readonly name: string;
   readonly running = new Map<string, Running>();
+  readonly applications: SimApplications;
   readonly #clock: Clock;
   readonly #record: HostRecord;
   readonly #delayMs: () => number;
@@ -52,6 +54,7 @@ export class SimHost {
     this.#clock = clock;
     this.#delayMs = delayMs;
     this.#record = recordOf(name);
+    this.applications = new SimApplications(clock);
   }
 
   get isConnected(): boolean {
@@ -120,9 +123,10 @@ export class SimHost {
     }
   }
 
-  /** What decides for this workload, in its proxy and at its desk. */
+  /** What decides for this workload, in its proxy and at its desk, or what it runs. */
   decidesBy({ proxy }: Running, text: string): boolean {
-    return proxy.has(text) || this.deskHas(proxy.id, text);
+    const runs = this.applications.commandOf(proxy.id)?.includes(text) === true;
+    return runs || proxy.has(text) || this.deskHas(proxy.id, text);
   }
 
   deskHas(proxy: string, text: string): boolean {
@@ -159,6 +163,7 @@ export class SimHost {
         counters: { ...trouble, ...counted },
       })),
       ...(this.#policy === undefined ? {} : { policy: this.#policy.version }),
+      applications: this.applications.standings(workloads),
       breakglass: [...this.#untold].flatMap(([rule, uses]) =>
         uses === 0 ? [] : [this.#reported(rule, uses)],
       ),

@@ -16,6 +16,12 @@ export interface SaidService {
   readonly zone: string;
   readonly note: number;
   readonly isPicky: boolean;
+  /** Its route takes so long at most. */
+  readonly timeoutMs: number;
+  /** Which application it runs. */
+  readonly run: number;
+  /** The share of version v2; undefined: there is none. */
+  readonly v2: number | undefined;
   /** What it does to whoever has it; undefined: nothing bad. */
   readonly harm: string | undefined;
 }
@@ -28,14 +34,21 @@ export const harms = {
   ...{ denies: ['harm-*'], fails: ['fault-*', 'sour-*'], refuses: ['refuse-'] },
   /** Only a proxy of another version refuses it. */
   picky: 'picky-',
+  /** An application whose command holds it does not come up. */
+  ends: 'ends-',
 };
-export const harmKinds = ['harm', 'fault', 'sour', 'refuse'] as const;
+export const harmKinds = ['harm', 'fault', 'sour', 'refuse', 'ends'] as const;
 
 const port = { api: 8_097, web: 8_119 };
 
+const plain: SaidService = {
+  ...{ step: 0, zone: 'ok-0', note: 0, isPicky: false, timeoutMs: 2_000, run: 0 },
+  ...{ v2: undefined, harm: undefined },
+};
+
 export const firstSaid: Said = {
-  api: { step: 0, zone: 'ok-0', note: 0, isPicky: false, harm: undefined },
-  web: { step: 0, zone: 'ok-0', note: 0, isPicky: false, harm: undefined },
+  api: { ...plain },
+  web: { ...plain },
   ...{ ttlSeconds: 580, approvals: 1, isBroken: false },
 };
 
@@ -48,15 +61,36 @@ export function filesOf(said: Said): ReadonlyMap<string, string> {
   ]);
 }
 
-function serviceText(name: SimService, { step, zone, note, harm, isPicky }: SaidService): string {
+/** What a version of a service runs. */
+export function commandOf({ run, harm }: SaidService, version: string): string {
+  return version === 'v1' && harm?.startsWith(harms.ends) === true
+    ? `node ${harm}.js`
+    : `node app-${version}-${run}.js`;
+}
+
+function runText(said: SaidService, name: SimService): readonly string[] {
+  const { v2, timeoutMs } = said;
+  const split = v2 === undefined ? 'to: v1' : `split: { v1: ${100 - v2}, v2: ${v2} }`;
+  return [
+    ...['routes:', `  - ${split}`, `    timeout: ${timeoutMs}ms`],
+    ...['run:', `  v1: ${commandOf(said, 'v1')}`],
+    ...(v2 === undefined
+      ? []
+      : ['  v2:', `    command: ${commandOf(said, 'v2')}`, `    port: ${port[name] + 1}`]),
+  ];
+}
+
+function serviceText(name: SimService, said: SaidService): string {
+  const { step, zone, note, harm, isPicky } = said;
   const from = name === 'api' ? 'web' : 'api';
   const isDenied = harm?.startsWith('harm') === true;
-  const isRule = harm !== undefined && !isDenied && !harm.startsWith('sour');
+  const isRule = harm !== undefined && /^(fault|refuse)-/.test(harm);
   const where = harm?.startsWith('sour') === true ? harm : zone;
   return [
     `# note ${note}`,
     ...[`service: ${name}`, 'owner: t', 'protocol: http', `port: ${port[name]}`],
     'attributes: { zone: here }',
+    ...runText(said, name),
     ...(isDenied ? ['deny:', `  - { id: ${harm}, from: "*", to: GET /harm }`] : []),
     'allow:',
     `  - { id: all, from: ${from}, to: GET /** }`,

@@ -20,6 +20,7 @@ import type { Random } from '../../../src/base/random.ts';
 import type { Result } from '../../../src/base/result.ts';
 import type { CommitReply } from '../../../src/client/gen/api.ts';
 import type { TakenBack } from '../../../src/git/take-back.ts';
+import type { Rollout } from '../../../src/rollout/rollout.ts';
 import type { ApiRequest } from '../../../src/serve/api/server.ts';
 import { paths } from '../../../src/serve/api/wire.ts';
 import type { History } from './history.ts';
@@ -76,6 +77,10 @@ export async function openServer(parts: ServerParts) {
   const { plane, xds, revisions, gate, trouble, breakglass, signals } = opened;
   const { gatekeeper, verdicts, use } = gate;
   const { rollouts, fleet, follower, desks } = revisions;
+  let told: Rollout | undefined;
+  plane.events.follow((event) => {
+    if (event.kind === 'rollout') told = event.rollout;
+  });
   await follower.catchUp();
   tellSource(source, plane, replica);
   replica.feed.start();
@@ -105,6 +110,10 @@ export async function openServer(parts: ServerParts) {
       gateApi(gateParts, {
         ...{ method: 'POST', path: paths.approvals, body: { commit, by: 'ann' } },
       } as never),
+    /** Where a rollout is, as whoever watches was told. */
+    get told() {
+      return told ?? rollouts.all[0];
+    },
     /** An operator asks the one that leads. */
     operate: (request: Pick<ApiRequest, 'method' | 'path' | 'body'>) =>
       breakglassApi({ ...breakglass, store, random, plane, registry, reports, fleet, clock }, {

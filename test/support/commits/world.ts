@@ -16,6 +16,7 @@ import { isWorkingElsewhere } from './other-threads.ts';
 import { ProcessClock } from './process-clock.ts';
 import { SimProxy } from './proxy.ts';
 import type { MirrorDisk, RemoteState } from './remote.ts';
+import { followRuns } from './runs.ts';
 import { openServer, type ServerParts, type SimServer } from './server.ts';
 import { MemoryStore, SharedMemory } from './shared-store.ts';
 
@@ -281,16 +282,18 @@ export class CommitsWorld {
     return this.#memory.isAway;
   }
 
-  come(service: SimService): void {
+  /** Another instance of the first version; of another version there is one. */
+  come(service: SimService, version = 'v1'): void {
     this.#workloads += 1;
-    const isPicky = this.#draw(8) === 0;
-    if (isPicky) this.picky.add(`${service}-${this.#workloads}`);
+    const name = version === 'v1' ? this.#workloads : version;
+    const id = `${service}-${name}` as WorkloadId;
+    const isPicky = version === 'v1' && this.#draw(8) === 0;
+    if (isPicky) this.picky.add(id);
     const host = this.hosts[this.#workloads % this.hosts.length];
-    const id = `${service}-${this.#workloads}` as WorkloadId;
     const port = 20_000 + 10 * this.#workloads;
     host?.running.set(id, {
       workload: {
-        ...{ id, service: service as unknown as ServiceName, version: 'v1' as VersionName },
+        ...{ id, service: service as unknown as ServiceName, version: version as VersionName },
         ...{ host: host.name, address: '127.0.0.1', state: 'ready' },
         ...{ egressPort: port, ingressPort: port + 1, appPort: port + 2 },
       },
@@ -327,6 +330,7 @@ export class CommitsWorld {
     for (let passedMs = 0; passedMs < ms; passedMs += tickMs) {
       this.clock.advance(tickMs);
       await this.start();
+      followRuns(this);
       this.#connect();
       await this.idle();
       if (this.clock.monotonicMs() - this.#servedMs >= 1_000) {
