@@ -39,6 +39,7 @@ function isOpen({ server, head }: CommitsWorld): boolean {
   // A repository that was away for long is asked again after minutes.
   if (verdicts.get(head.id) === undefined && plane.revision?.running !== head.id) return true;
   const state = rollouts.all[0]?.state;
+  if (plane.revision?.next !== undefined) return true;
   if (state === undefined) return false;
   return isUnderWay(state) || (state.kind === 'taken-back' && state.branch.kind === 'open');
 }

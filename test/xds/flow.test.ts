@@ -83,6 +83,22 @@ describe('flow of xDS responses', { timeout: 20_000 }, () => {
     );
   });
 
+  it('what a proxy gave up while it was on its way is not told as taken', async () => {
+    await using fixture = await Fixture.open();
+    fixture.publish({ endpoints: { a: '1', b: '1' } });
+    const client = fixture.connect();
+    client.send('endpoints', { sub: ['a', 'b'] });
+    const answer = await client.next('endpoints');
+    client.send('endpoints', { unsub: ['a'] });
+    client.ack(answer);
+    await client.silent();
+    const [acked] = fixture.eventsOf('acked');
+    assert.deepEqual(
+      acked?.accepted.map(({ name }) => name),
+      ['b'],
+    );
+  });
+
   it('J3 a peer that does not read is cut off after a minute without progress', async () => {
     await using fixture = await Fixture.open();
     const bytes = Object.fromEntries(

@@ -265,10 +265,8 @@ export class TypeState {
   hasDueAdditions(present: Present): boolean {
     if (this.isAdding) return true;
     if (this.#isAllSent(present)) return false;
-    for (const name of this.#candidates(present)) {
-      if (this.#dueOf(present.get(name)) !== undefined) return true;
-    }
-    return false;
+    const isDue = (name: string): boolean => this.#dueOf(present.get(name)) !== undefined;
+    return Iterator.from(this.#candidates(present)).some(isDue);
   }
 
   /** Each change of a subscription and each answer looks at every type: most have nothing new, which this finds fast. */
@@ -351,9 +349,11 @@ export class TypeState {
     if (error !== undefined) {
       return { kind: 'nack', ...this.#refuse(flight.resources, error), tookMs };
     }
-    for (const resource of flight.resources) this.#accept(resource, present.get(resource.name));
+    // What the peer gave up meanwhile it does not have.
+    const resources = flight.resources.filter(({ name }) => this.wants(name));
+    for (const resource of resources) this.#accept(resource, present.get(resource.name));
     for (const name of flight.removed) this.#context.memory.forget(name);
-    const taken = takenWith(flight, present, tookMs);
+    const taken = takenWith({ ...flight, resources }, present, tookMs);
     if (taken.overtaken.length > 0) this.#settled.takenOf = undefined;
     else this.#settled.took(present, (name) => this.#isTaken(present.get(name)));
     return taken;
@@ -361,7 +361,6 @@ export class TypeState {
 
   #accept(resource: Resource, wanted: Resource | undefined): void {
     const { name, version } = resource;
-    if (!this.#subscription.wants(name)) return;
     this.#accepted.set(name, { version, atMs: this.#context.nowMs() });
     this.#context.memory.accept(resource);
     if (this.#context.refusalsSpread) this.#rejections.excuseVictimsOf(name);

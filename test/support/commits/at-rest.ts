@@ -43,8 +43,20 @@ export class AtRest {
       for (const key of [...wanted.keys()]) if (/Secret|Runtime/.test(key)) wanted.delete(key);
       assert.deepEqual(new Map([...proxy.versions].sort()), new Map([...wanted].sort()), proxy.id);
     }
+    this.#checkVerdicts();
     this.#headRuns(running);
     await this.#allEnd(running);
+  }
+
+  /** Each commit has one verdict, the same at all replicas. */
+  #checkVerdicts(): void {
+    const told = ({ verdicts }: SimServer): readonly string[] =>
+      verdicts.all.map(({ commit, verdict }) => `${commit} ${verdict.kind}`).sort();
+    const leaders = told(this.world.server);
+    assert.equal(new Set(leaders.map((one) => one.slice(0, 40))).size, leaders.length);
+    for (const server of this.world.servers) {
+      assert.deepEqual(told(server), leaders, `verdicts at ${server.port}`);
+    }
   }
 
   #headRuns(running: string): void {

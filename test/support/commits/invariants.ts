@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { next } from '../../../src/cli/wait-step.ts';
 import type { Draw } from '../../../src/compile/random-mesh.fixture.ts';
+import type { Rollout } from '../../../src/rollout/rollout.ts';
 import type { Running } from './host.ts';
 import { isBad, type SimService, services } from './intent.ts';
 import { LedgerProbes } from './ledger-probes.ts';
@@ -30,6 +31,7 @@ export class Invariants {
     if (world.failures.length > 0) throw world.failures[0];
     const one = this.#pick(world.running);
     if (one !== undefined) this.probes.take(one.proxy);
+    assert.deepEqual(world.unfenced, [], 'written by who may not lead any more');
     this.#checkIdle();
     const { rollouts } = world.server;
     const [rollout] = rollouts.all;
@@ -99,5 +101,24 @@ export class Invariants {
       isIn(revision?.running) || (isNextLive && isIn(revision?.next)),
       `wait says 0 of ${id.slice(0, 8)}, and what runs has it not: ${JSON.stringify({ revision, carried: reply.carried, live: reply.live, rollout: rollout?.state })}`,
     );
+    if (rollout?.state.kind === 'live') this.#checkHeld(id, rollout);
+  }
+
+  /** Who was there all the time, and is at nothing, has what is said to be live, or what came after it. */
+  #checkHeld(id: string, { commit, startedMs }: Rollout): void {
+    const { world } = this;
+    const { running, next } = world.server.plane.revision ?? {};
+    if (!world.isTimeClear || commit !== (next ?? running)) return;
+    for (const { proxy, workload } of world.running) {
+      const { connectedSinceMs } = proxy;
+      if (connectedSinceMs === undefined || connectedSinceMs >= startedMs) continue;
+      if (world.picky.has(proxy.id) || workload.version !== 'v1') continue;
+      const said = world.saidBy(commit)[workload.service as unknown as SimService];
+      const step = `${said.isPicky ? 'picky' : 'step'}-${said.step}`;
+      assert.ok(
+        proxy.has(step),
+        `wait says 0 of ${id.slice(0, 8)}, and ${proxy.id} has no ${step}`,
+      );
+    }
   }
 }

@@ -35,6 +35,7 @@ export class SimProxy {
   readonly #has = new Map<TypeUrl, Map<string, Held>>();
   /** What it was sent although it had it and had not asked for it. */
   readonly idle: string[] = [];
+  connectedSinceMs: number | undefined;
   #hangsUntilMs = 0;
   /** What comes is taken in the order in which it came. */
   #busyUntilMs = 0;
@@ -99,11 +100,14 @@ export class SimProxy {
     if (this.#link !== undefined || method.kind !== 'bidi') return;
     this.#server = server;
     this.#waiting = 0;
+    this.connectedSinceMs = this.#clock.monotonicMs();
     this.#movedMs = this.#clock.monotonicMs();
     const link = new Link(peer, {
       message: (bytes) => this.#take(link, fromBinary(DeltaDiscoveryResponseSchema, bytes)),
       end: () => {
-        if (this.#link === link) this.#link = undefined;
+        if (this.#link !== link) return;
+        this.#link = undefined;
+        this.connectedSinceMs = undefined;
       },
     });
     this.#link = link;
@@ -119,6 +123,7 @@ export class SimProxy {
   disconnect(): void {
     this.#link?.over();
     this.#link = undefined;
+    this.connectedSinceMs = undefined;
   }
 
   #ask(link: Link, type: TypeUrl, names: readonly string[]): void {

@@ -21,6 +21,9 @@ export class SharedMemory {
   readonly watchers = new Set<(change: StoreChange) => void>();
   readonly resources = new Map<string, MadeResource>();
   ledger: LedgerEntry[] = [];
+  /** Kinds that only a leader may write, and what was written of them without its epoch. */
+  leaderKinds: ReadonlySet<string> = new Set();
+  readonly unfenced: string[] = [];
   lease: StoredLease | undefined;
   /** The process that comes to its so manieth moment from now ends there; undefined: none does. */
   momentsLeft: number | undefined;
@@ -148,6 +151,7 @@ export class MemoryStore implements Store {
     epoch?: number,
   ): Promise<number | undefined> {
     const kept = value.slice();
+    this.#noteFence(kind, id, epoch);
     return this.#call(() => {
       if (!this.#leads(epoch)) return undefined;
       const present = this.#memory.kind(kind).get(id)?.version ?? 0;
@@ -159,11 +163,17 @@ export class MemoryStore implements Store {
   }
 
   remove(kind: string, id: string, epoch?: number): Promise<boolean> {
+    this.#noteFence(kind, id, epoch);
     return this.#call(() => {
       if (!this.#leads(epoch) || !this.#memory.kind(kind).delete(id)) return false;
       this.#memory.tell({ kind: 'document', of: kind, id });
       return true;
     });
+  }
+
+  #noteFence(kind: string, id: string, epoch: number | undefined): void {
+    const { leaderKinds, unfenced } = this.#memory;
+    if (epoch === undefined && leaderKinds.has(kind)) unfenced.push(`${kind} ${id}`);
   }
 
   #leads(epoch: number | undefined): boolean {

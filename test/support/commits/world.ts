@@ -1,4 +1,7 @@
+import { grantKind } from '../../../src/app/breakglass/grants.ts';
+import { verdictKind } from '../../../src/app/gate/verdicts.ts';
 import { hostKind } from '../../../src/app/hosts/registry.ts';
+import { revisionKind } from '../../../src/app/replicas/revision-store.ts';
 import { throwawayCa } from '../../../src/app/verify/throwaway-ca.ts';
 import { sleep } from '../../../src/base/clock.ts';
 import { err } from '../../../src/base/result.ts';
@@ -90,6 +93,7 @@ export class CommitsWorld {
   static async open(draw: Draw, options: WorldOptions): Promise<CommitsWorld> {
     const { approvals } = options;
     const world = new CommitsWorld(draw, options);
+    world.#memory.leaderKinds = new Set([revisionKind, 'intent', verdictKind, grantKind]);
     const records = world.#memory.kind(hostKind);
     for (const { name } of world.hosts) {
       records.set(name, { version: 1, value: Buffer.from(JSON.stringify(recordOf(name))) });
@@ -276,6 +280,11 @@ export class CommitsWorld {
     if (this.#memory.isAway && !isAway) this.storeQuietSinceMs = this.clock.monotonicMs();
     this.#memory.isAway = isAway;
     if (isAway) this.storeQuietSinceMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** What was written without the epoch of who leads, and must not be. */
+  get unfenced(): readonly string[] {
+    return this.#memory.unfenced;
   }
 
   get storeIsAway(): boolean {
