@@ -210,3 +210,32 @@ it('what is granted beside Git goes to its proxies at once, and no commit is hel
   assert.ok(!clusters(publisher.snapshots).includes('a/v1'));
   assert.equal(publisher.bareSnapshots.size, publisher.snapshots.size);
 });
+
+it('a commit that changes nothing is live when those are back who had what it took the place of', () => {
+  const events: MeshEvent[] = [];
+  const publisher = new Publisher({
+    clock,
+    emit: (event) => events.push(event),
+    sink: { publish: () => {}, retire: () => {} },
+  });
+  const files = { 'mesh.yaml': meshFile, 'services/a.yaml': serviceFile('a') };
+  const other = { ...files, 'services/a.yaml': serviceFile('a', 'allow:\n  - from: a\n') };
+  const [first, second, third] = [intentOf(files), intentOf(other), intentOf(files)];
+  const { id } = workloadOf('a');
+  const live = (): readonly string[] =>
+    events.flatMap((event) => (event.kind === 'live' ? [event.commit] : []));
+  publisher.start(first, [workloadOf('a')], { id: 'one', subject: '' });
+  publisher.propose(second, { id: 'two', subject: '' });
+  publisher.reach(new Set([id]));
+  publisher.converged(id);
+  assert.deepEqual(live(), ['two']);
+  assert.deepEqual(publisher.propose(third, { id: 'three', subject: '' }), []);
+  publisher.reach(new Set());
+  assert.deepEqual([live(), publisher.pending], [['two'], 'three']);
+  publisher.converged(id);
+  assert.deepEqual([live(), publisher.pending], [['two', 'three'], undefined]);
+  // And nobody is waited for who has it already.
+  publisher.propose(intentOf(files), { id: 'four', subject: '' });
+  publisher.settle();
+  assert.deepEqual([live(), publisher.pending], [['two', 'three', 'four'], undefined]);
+});

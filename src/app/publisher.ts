@@ -104,13 +104,17 @@ export class Publisher {
     this.#next = next;
     this.#reached = nobody;
     const touched = new Map<WorkloadId, readonly string[]>();
+    const waiting = new Set<WorkloadId>();
     for (const proxy of next.snapshots.keys()) {
       const [before, after] = [publishedOf(this.#base, proxy), publishedOf(next, proxy)];
-      if (after === undefined || (before !== undefined && samePublished(before, after))) continue;
-      touched.set(proxy, news(before, after));
+      if (after === undefined) continue;
+      const isSame = before !== undefined && samePublished(before, after);
+      if (!isSame) touched.set(proxy, news(before, after));
+      // Whoever has something of what this one takes the place of goes back first.
+      if (!isSame || !this.#has(proxy, after)) waiting.add(proxy);
     }
     const startedMs = this.#clock.monotonicMs();
-    this.#pending = { commit, startedMs, touched, waiting: new Set(touched.keys()) };
+    this.#pending = { commit, startedMs, touched, waiting };
     const before = this.#base?.bare;
     const moves = before && loadMoves(before, intent);
     const sent = this.#inventory
@@ -166,8 +170,16 @@ export class Publisher {
 
   /** What it has taken may be what ran before, as long as its wave has not come. */
   #isThere(proxy: WorkloadId): boolean {
-    const isReached = this.#next === undefined || this.#reached.has(proxy);
-    return isReached && this.#settled.has(proxy);
+    if (!this.#settled.has(proxy)) return false;
+    if (this.#next === undefined || this.#reached.has(proxy)) return true;
+    const after = publishedOf(this.#next, proxy);
+    const isUntouched = this.#pending?.touched.has(proxy) === false;
+    return isUntouched && after !== undefined && this.#has(proxy, after);
+  }
+
+  #has(proxy: WorkloadId, wanted: Published): boolean {
+    const sent = this.#published.get(proxy);
+    return sent !== undefined && samePublished(sent, wanted);
   }
 
   /** Compiling again what was compiled of this very intent and of equal workloads would give the same. */
