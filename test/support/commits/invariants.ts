@@ -101,7 +101,8 @@ export class Invariants {
       isIn(revision?.running) || (isNextLive && isIn(revision?.next)),
       `wait says 0 of ${id.slice(0, 8)}, and what runs has it not: ${JSON.stringify({ revision, carried: reply.carried, live: reply.live, rollout: rollout?.state })}`,
     );
-    if (rollout?.state.kind === 'live') this.#checkHeld(id, rollout);
+    // What it took the place of may still be on its way back where it is not live itself.
+    if (reply.live && rollout?.state.kind === 'live') this.#checkHeld(id, rollout);
   }
 
   /** Who was there all the time, and is at nothing, has what is said to be live, or what came after it. */
