@@ -76,12 +76,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   const desks = new DeskLog();
   const pool = new PoolDesks({ plane, fleet, desks, clock });
   const rollouts = openRollouts({ ...parts, applications, desks, pool, moves, fleet, write });
-  const yields = (): boolean => {
-    if (!follower.isBlind || !replica.presence.hasReaders) return false;
-    log.warn('what the mesh runs cannot be read here: another replica is to lead', {});
-    void replica.leadership.yield();
-    return true;
-  };
+  const yields = (): boolean => yieldsTo(replica, follower, log);
   plane.onMoved(() => {
     const { revision } = plane;
     if (revision !== undefined) rollouts.ran(revision.running);
@@ -95,11 +90,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     // Who leads is where it has written, or stops to lead.
     if (replica.isLeading) return;
     await follower.catchUp();
-    const { rollout } = follower;
-    if (rollout !== undefined && rollout !== rollouts.all[0]) {
-      rollouts.observe(rollout);
-      plane.events.emit({ kind: 'rollout', rollout });
-    }
+    observe({ plane, follower, rollouts });
     fleet.revised();
   });
   return {
@@ -135,6 +126,28 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
       moves.propose(intent, { id: tree.commit, subject: tree.subject }, compiled);
     },
   };
+}
+
+function yieldsTo(
+  { presence, leadership }: Replica,
+  { isBlind }: Pick<RevisionFollower, 'isBlind'>,
+  log: Log,
+): boolean {
+  if (!isBlind || !presence.hasReaders) return false;
+  log.warn('what the mesh runs cannot be read here: another replica is to lead', {});
+  void leadership.yield();
+  return true;
+}
+
+/** Where the leader's rollout is now. */
+function observe({
+  plane,
+  follower: { rollout },
+  rollouts,
+}: Pick<OpenRevisionsParts, 'plane'> & Pick<Revisions, 'follower' | 'rollouts'>): void {
+  if (rollout === undefined || rollout === rollouts.all[0]) return;
+  rollouts.observe(rollout);
+  plane.events.emit({ kind: 'rollout', rollout });
 }
 
 function first({ commit }: IntentTree): StoredRevision {
