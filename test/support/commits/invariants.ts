@@ -26,7 +26,7 @@ export class Invariants {
   }
 
   /** What holds at any moment. */
-  async check(): Promise<void> {
+  check(): void {
     const { world } = this;
     if (world.failures.length > 0) throw world.failures[0];
     const one = this.#pick(world.running);
@@ -42,7 +42,10 @@ export class Invariants {
     for (const service of services) this.#checkReach(service);
     const ids = [...world.said.keys()];
     const [asked, id] = [this.#pick(world.servers), this.#pick(ids)];
-    if (asked !== undefined && id !== undefined) await this.#checkWait(asked, id);
+    // One that asks a repository first answers later.
+    if (asked !== undefined && id !== undefined) {
+      void this.#checkWait(asked, id).catch(world.fails);
+    }
   }
 
   #checkIdle(): void {
@@ -91,7 +94,7 @@ export class Invariants {
     const { world } = this;
     const reply = await server.answer(id);
     const step = next(reply, id);
-    if (!('end' in step) || step.code !== 0) return;
+    if (!world.isUp || !('end' in step) || step.code !== 0) return;
     const { revision } = server.plane;
     const [rollout] = server.rollouts.all;
     const isIn = (commit: string | undefined): boolean =>

@@ -335,7 +335,7 @@ export class CommitsWorld {
     return (this.#away.get(name) ?? 0) > this.clock.monotonicMs();
   }
 
-  async pass(ms: number, check: () => Promise<void> = async () => {}): Promise<void> {
+  async pass(ms: number, check: () => void = () => {}): Promise<void> {
     for (let passedMs = 0; passedMs < ms; passedMs += tickMs) {
       this.clock.advance(tickMs);
       await this.start();
@@ -354,7 +354,8 @@ export class CommitsWorld {
       const leader = this.isUp ? this.server : undefined;
       if (leader !== this.#leader) this.#movedMs = this.clock.monotonicMs();
       this.#leader = leader;
-      if (this.isUp) await check();
+      if (this.isUp) check();
+      await this.idle();
     }
   }
 
