@@ -131,7 +131,10 @@ describe('uses of break-glass grants', () => {
     const log = open(folder());
     await Promise.all([log.write(used), log.write(used)]);
     const told = log.untold;
-    assert.deepEqual(told, [{ grant: 'ab12', uses: 2, lastMs: used.timeMs }]);
+    assert.deepEqual(
+      told.map(({ counted: _, ...rest }) => rest),
+      [{ grant: 'ab12', uses: 2, lastMs: used.timeMs }],
+    );
     await log.write(used);
     log.told(told);
     assert.equal(log.untold[0]?.uses, 1);
