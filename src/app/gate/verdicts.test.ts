@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { FakeClock } from '../../../test/xds/fake-clock.ts';
 import type { CommitVerdict } from '../../serve/api/wire-gate.ts';
 import { openStore } from '../../store/open.ts';
+import { fencedStore } from '../replicas/fenced-store.ts';
 import { Verdicts, verdictKind } from './verdicts.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -72,5 +73,23 @@ describe('the order of verdicts', () => {
     const verdicts = await Verdicts.open({ store, clock, log });
     verdicts.set(accepted('d', 0));
     assert.deepEqual(commitsOf(verdicts), ['d', 'a', 'c', 'b']);
+  });
+});
+
+describe('a verdict that was not written before another replica led', () => {
+  it('is not known, or as it was written before', async () => {
+    const [store, clock] = [await openStore(':memory:'), new FakeClock()];
+    await store.putLease({ epoch: 1, holder: 'this one' }, 0);
+    const verdicts = await Verdicts.open({ store: fencedStore(store, () => 1), clock, log });
+    verdicts.set(accepted('one', 1));
+    await verdicts.flushed();
+    await store.putLease({ epoch: 2, holder: 'another one' }, 1);
+    verdicts.set({ ...accepted('one', 2), verdict: { kind: 'refused', atMs: 2, findings: [] } });
+    verdicts.set(accepted('two', 3));
+    await verdicts.flushed();
+    assert.deepEqual(
+      verdicts.all.map(({ commit, verdict }) => [commit, verdict.kind]),
+      [['one', 'accepted']],
+    );
   });
 });

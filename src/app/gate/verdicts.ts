@@ -159,8 +159,16 @@ export class Verdicts {
         this.#log.error('the store did not take a verdict', { commit, ...problemFields(error) });
         // Another replica leads, and judges what is to be judged.
         const isOver = error instanceof ChanceryError && error.code === 'CH5450';
-        if (!isOver) this.#writeLater(commit);
+        if (!isOver) return this.#writeLater(commit);
+        return this.#reread(commit).catch(() => this.#writeLater(commit));
       });
+  }
+
+  /** What was not written when another one began to lead is not what became of the commit. */
+  async #reread(commit: string): Promise<void> {
+    const stored = await this.#store.get(verdictKind, commit);
+    if (stored === undefined) this.#known.delete(commit);
+    else this.#put([verdictOf(stored)]);
   }
 
   #writeLater(commit: string): void {

@@ -179,7 +179,7 @@ export class SimHost {
       }
     };
     to.reports.take(this.#record, report).then(
-      () => over(true),
+      (reply) => over(reply.kind === 'json' && (reply.status ?? 200) < 400),
       () => over(false),
     );
   }

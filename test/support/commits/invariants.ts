@@ -69,7 +69,9 @@ export class Invariants {
 
   #checkReach(service: SimService): void {
     for (const mark of this.#harms(service)) {
-      const hurt = this.world.hosts.flatMap((host) =>
+      // A desk that nobody reaches decides by what it had.
+      const heard = this.world.hosts.filter(({ isConnected }) => isConnected);
+      const hurt = heard.flatMap((host) =>
         [...host.running.values()]
           .filter(({ workload }) => workload.service === (service as string))
           .filter((one) => !this.#isUncalled(one) && host.decidesBy(one, mark))
