@@ -77,10 +77,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   const pool = new PoolDesks({ plane, fleet, desks, clock });
   const rollouts = openRollouts({ ...parts, applications, desks, pool, moves, fleet, write });
   const yields = (): boolean => yieldsTo(replica, follower, log);
-  plane.onMoved(() => {
-    const { revision } = plane;
-    if (revision !== undefined) rollouts.ran(revision.running);
-  });
+  plane.onMoved(() => rollouts.ran(plane.revision?.running));
   replica.onBeat = () => {
     fleet.heard();
     if (replica.isLeading) yields();

@@ -162,8 +162,8 @@ export class Rollouts {
   }
 
   /** What runs for everybody, whoever led it there. */
-  ran(commit: string): void {
-    this.#history.ran(commit, this.#options.clock.nowMs());
+  ran(commit: string | undefined): void {
+    if (commit !== undefined) this.#history.ran(commit, this.#options.clock.nowMs());
   }
 
   /** Whoever leads next holds nothing against it, either. */
