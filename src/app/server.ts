@@ -61,7 +61,7 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     watched?.closeAllConnections();
     watched?.close();
   };
-  await revisions.follower.catchUp();
+  await revisions.start();
   const unfollow = tellSource(source, plane, replica);
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));

@@ -47,6 +47,8 @@ export interface Revisions {
   readonly pool: PoolDesks;
   /** Makes a tree that passed the gates durable. False: this replica does not lead any more. */
   keep(tree: IntentTree): Promise<boolean>;
+  /** Brings the plane to where the store says that the mesh is, before anybody is answered. */
+  start(): Promise<void>;
   /** Leaves the lease to a replica that can read what the mesh runs, where this one cannot. False: it can, or nobody does. */
   yields(): boolean;
   /** Brings what is on its way back where this version, which leads now, cannot read it. */
@@ -113,6 +115,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
       return false;
     },
     yields,
+    start: () => startAt(follower, rollouts),
     abandonUnread: async () => {
       const rest = follower.withoutUnread;
       if (rest !== undefined) await write(rest);
@@ -134,6 +137,15 @@ function yieldsTo(
   log.warn('what the mesh runs cannot be read here: another replica is to lead', {});
   void leadership.yield();
   return true;
+}
+
+/** Who follows from its start on knows how far the commit is that is on its way: what is watched is not live. */
+export async function startAt(
+  follower: Pick<RevisionFollower, 'catchUp' | 'rollout'>,
+  rollouts: Pick<Rollouts, 'observe'>,
+): Promise<void> {
+  await follower.catchUp();
+  if (follower.rollout !== undefined) rollouts.observe(follower.rollout);
 }
 
 /** Where the leader's rollout is now. */

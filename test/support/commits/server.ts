@@ -76,12 +76,12 @@ export async function openServer(parts: ServerParts) {
   });
   const { plane, xds, revisions, gate, trouble, breakglass, signals } = opened;
   const { gatekeeper, verdicts, use } = gate;
-  const { rollouts, fleet, follower, desks } = revisions;
+  const { rollouts, fleet, desks } = revisions;
   let told: Rollout | undefined;
   plane.events.follow((event) => {
     if (event.kind === 'rollout') told = event.rollout;
   });
-  await follower.catchUp();
+  await revisions.start();
   tellSource(source, plane, replica);
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
