@@ -85,6 +85,8 @@ export class PeerProcess {
       return `process ${this.pid} is gone`;
     }
     const exe = this.exeIdentity();
+    // Whoever ends loses its program before it is seen to have ended.
+    if (exe === undefined && this.#exe !== undefined) return `process ${this.pid} is gone`;
     if (exe?.dev !== this.#exe?.dev || exe?.ino !== this.#exe?.ino) {
       return `process ${this.pid} runs another program than when it connected`;
     }
