@@ -144,7 +144,7 @@ export class ControlPlane {
   tryOut(intent: Intent, commit: string): Compiled {
     identityEntries(intent);
     this.#policies.tryOut({ intent, commit });
-    return this.publisher.tryOut(intent);
+    return this.publisher.tryOut(intent, this.#inventory);
   }
 
   /** Leads what has passed the gates to all proxies, as a whole. `approved`: a person said that it may take away. */

@@ -43,6 +43,20 @@ it('a change of what is only on demand goes to its proxies, and is live when the
   assert.ok(live?.kind === 'live' && live.proxies[0]?.resources.includes('Cluster api/v1'));
 });
 
+it('what was tried out before anything ran is what starts, compiled for all who are there', () => {
+  const sent: Snapshot[] = [];
+  const publisher = new Publisher({
+    clock,
+    emit: () => {},
+    sink: { publish: (_proxy, snapshot) => void sent.push(snapshot), retire: () => {} },
+  });
+  const intent = intentOf({ 'mesh.yaml': meshFile, 'services/a.yaml': serviceFile('a') });
+  const inventory = [workloadOf('a')];
+  const tried = publisher.tryOut(intent, inventory);
+  publisher.start(intent, inventory, { id: 'c', subject: '' }, tried);
+  assert.equal(sent[0], tried.snapshots.get(workloadOf('a').id));
+});
+
 it('what was compiled of the same intent for equal workloads is taken as it is, and nothing else is', () => {
   const publisher = new Publisher({
     clock,

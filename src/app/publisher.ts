@@ -91,8 +91,8 @@ export class Publisher {
   }
 
   /** What an intent would be here. Throws where it cannot be compiled; nothing has changed then. */
-  tryOut(intent: Intent): Compiled {
-    return recompile(this.#base, intentWith(intent, this.#grants), this.#inventory);
+  tryOut(intent: Intent, inventory: Inventory): Compiled {
+    return recompile(this.#base, intentWith(intent, this.#grants), inventory);
   }
 
   /**
