@@ -57,7 +57,7 @@ it('what was compiled of the same intent for equal workloads is taken as it is, 
   const inventory = [workloadOf('a')];
   const { id } = workloadOf('a');
   const commit = { id: 'c', subject: '' };
-  publisher.start(first, inventory, commit, compileRevision(first, inventory));
+  publisher.start(first, inventory, commit, { compiled: compileRevision(first, inventory) });
   const before = publisher.snapshots.get(id);
   assert.deepEqual(before, compileRevision(first, inventory).snapshots.get(id));
 

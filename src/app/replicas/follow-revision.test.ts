@@ -56,6 +56,8 @@ async function started(running: Files, next?: Files) {
     moves: still,
     revisions: revisions as unknown as RevisionStore,
     read: (tree) => readIntent(tree.files, clock.nowMs()),
+    holdOf: async () => undefined,
+    programVersion: '1',
     log: silent,
   });
   await follower.catchUp();

@@ -1,11 +1,15 @@
 import type { Finding } from '../../base/finding.ts';
 import { findingFields, type Log } from '../../base/log.ts';
+import { intentWith } from '../../breakglass/grant-rule.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
+import type { Intent } from '../../model/types.ts';
 import { reached } from '../../rollout/rollout.ts';
 import { unreadFinding } from '../carried-findings.ts';
-import { type ControlPlane, takenBackFinding } from '../control-plane.ts';
+import { type AcceptMore, type ControlPlane, takenBackFinding } from '../control-plane.ts';
 import type { IntentTree } from '../intent-source.ts';
 import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
+import type { Hold, RunningCompiled } from '../upgrade/open-hold.ts';
+import { followUpgrade } from '../upgrade/upgrades.ts';
 import type { ReadRevision, RevisionStore, StoredRevision } from './revision-store.ts';
 
 interface RevisionFollowerParts {
@@ -14,7 +18,11 @@ interface RevisionFollowerParts {
   readonly moves: RolloutPlane;
   readonly revisions: RevisionStore;
   readonly read: (tree: IntentTree) => ParsedIntent;
+  /** Who is to go on with what another version made of what runs; it fails for nothing. */
+  readonly holdOf: (running: RunningCompiled) => Promise<Hold | undefined>;
   readonly log: Log;
+  /** Of this program. */
+  readonly programVersion: string;
 }
 
 /**
@@ -77,6 +85,18 @@ export class RevisionFollower {
     return { rollout, denialsExpected, touched, isSettled: false };
   }
 
+  /** How far what another version of the control plane compiles otherwise got. */
+  get upgrade(): StoredRevision['upgrade'] {
+    return this.#taken?.upgrade;
+  }
+
+  /** As the store has it, without its version; undefined: nothing is known yet. */
+  get stored(): StoredRevision | undefined {
+    if (this.#taken === undefined) return undefined;
+    const { version: _, ...stored } = this.#taken;
+    return stored;
+  }
+
   get rollout(): ReadRevision['rollout'] {
     return this.#taken?.rollout;
   }
@@ -102,8 +122,8 @@ export class RevisionFollower {
   }
 
   async #take(revision: ReadRevision): Promise<void> {
-    const { plane, moves } = this.#parts;
-    const { running, next, rollout } = revision;
+    const { plane, moves, programVersion } = this.#parts;
+    const { running, next, rollout, upgrade } = revision;
     this.#unreadNext = undefined;
     const isBack = rollout?.state.kind === 'taken-back';
     if (isBack) plane.forbid(rollout.commit, takenBackFinding(rollout.state.reason));
@@ -118,6 +138,7 @@ export class RevisionFollower {
       if (plane.revision?.next !== running && !(await this.#accept(running))) return;
       if (plane.revision?.next === running) moves.settle();
     }
+    followUpgrade(plane, upgrade, { running, version: programVersion });
     if (next !== undefined) {
       if (plane.revision?.next !== next && !(await this.#accept(next))) {
         this.#unreadNext = revision;
@@ -151,8 +172,17 @@ export class RevisionFollower {
     // It passed the gates of whoever accepted it, and runs; what this version says of it is for the next commit.
     const carried = reading?.intent === undefined ? reading?.carried?.errors : undefined;
     const warnings = (reading?.findings ?? []).filter(({ severity }) => severity === 'warning');
+    const first = plane.revision === undefined ? await this.#first(commit, intent) : {};
     const more = { warnings, approved: false, compiled: undefined };
-    plane.accept(tree, intent, { ...more, carried: carried ?? [] });
+    plane.accept(tree, intent, { ...more, carried: carried ?? [], ...first });
     return true;
+  }
+
+  /** What proxies have of it another version may have made, whatever it came to be since. */
+  async #first(commit: string, bare: Intent): Promise<Pick<AcceptMore, 'compiled' | 'hold'>> {
+    const { plane, holdOf } = this.#parts;
+    const { publisher, inventory } = plane;
+    const now = publisher.compile(undefined, intentWith(bare, publisher.given.grants), inventory);
+    return { compiled: now, hold: await holdOf({ commit, bare, now, compile: publisher.compile }) };
   }
 }

@@ -1,6 +1,7 @@
 import { sleep } from '../../base/clock.ts';
 import type { TellingClock } from '../../base/clock-watch.ts';
 import { ChanceryError } from '../../base/error.ts';
+import type { Finding } from '../../base/finding.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
@@ -14,10 +15,14 @@ import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollout
 import { PoolDesks } from '../rollouts/pool-desks.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
+import { heldFrom, openUpgrades } from '../upgrade/open-upgrades.ts';
+import type { Upgrades } from '../upgrade/upgrades.ts';
+import { ownVersion } from '../version.ts';
 import { Fleet, standingKind } from './fleet.ts';
 import { RevisionFollower } from './follow-revision.ts';
 import type { Replica } from './replica.ts';
 import { RevisionStore, revisionKind, type StoredRevision } from './revision-store.ts';
+import { serialWrites } from './serial-writes.ts';
 
 const retryMs = 500;
 
@@ -32,11 +37,17 @@ interface OpenRevisionsParts {
   readonly watchMs: () => number;
   readonly read: (tree: IntentTree) => ParsedIntent;
   readonly takeBack: IntentSource['takeBack'];
+  /** Gates for what no commit changed. */
+  readonly judge: () => Promise<readonly Finding[]>;
+  /** Of this program, where it stands for another one. */
+  readonly version?: string;
 }
 
 /** What the mesh runs on, in the store and at every replica: who leads writes it, the others follow. */
 export interface Revisions {
   readonly rollouts: Rollouts;
+  /** What this version of the control plane makes otherwise of what runs. */
+  readonly upgrades: Upgrades;
   readonly follower: RevisionFollower;
   readonly fleet: Fleet;
   /** To be told how the applications of hosts stand. */
@@ -57,20 +68,34 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   const { replica, plane, xds, store, clock, log, watchMs, read } = parts;
   const revisions = new RevisionStore(store, replica.fenced);
   const moves = rolloutMoves(plane, watchMs);
-  const follower = new RevisionFollower({ plane, moves, revisions, read, log });
+  const programVersion = parts.version ?? ownVersion();
+  const follower = new RevisionFollower({
+    ...{ plane, moves, revisions, read, log, programVersion },
+    holdOf: (running) => heldFrom(store, running, log),
+  });
   const fleet = new Fleet({
     ...{ store, clock, xds, plane, replica: replica.id },
     revision: () => follower.version,
     nameOf: (id) => replica.presence.nameOf(id),
   });
-  const write = async (revision: StoredRevision): Promise<void> => {
+  const change = serialWrites(async (make) => {
+    const revision = make(follower.stored);
+    if (revision === undefined) return;
     follower.wrote({ ...revision, version: await revisions.write(revision) });
     fleet.revised();
-  };
+  });
+  const write = (revision: StoredRevision): Promise<void> =>
+    change((before) => withUpgrade(revision, before));
   const applications = new ApplicationLog();
   const desks = new DeskLog();
   const pool = new PoolDesks({ plane, fleet, desks, clock });
-  const rollouts = openRollouts({ ...parts, applications, desks, pool, moves, fleet, write });
+  const evidence = { ...parts, applications, desks, pool, fleet };
+  const rollouts = openRollouts({ ...evidence, moves, write });
+  const upgrades = openUpgrades({
+    ...{ ...evidence, fenced: replica.fenced, version: programVersion },
+    stored: () => follower.upgrade,
+    keep: (upgrade) => change((before) => before && { ...before, upgrade }),
+  });
   replica.onBeat = () => fleet.heard();
   replica.feed.follow(standingKind, [], (changes) => fleet.take(changes));
   replica.feed.follow(revisionKind, [], async () => {
@@ -85,7 +110,7 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     fleet.revised();
   });
   return {
-    ...{ rollouts, follower, fleet, applications, desks, pool },
+    ...{ rollouts, upgrades, follower, fleet, applications, desks, pool },
     keep: async (tree) => {
       while (replica.isLeading) {
         try {
@@ -112,10 +137,19 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     },
     accepted: (accepted) => {
       const { intent, tree, compiled } = accepted;
-      if (!follower.isTaking) return rollouts.begin(proposalOf(accepted));
+      if (!follower.isTaking) {
+        upgrades.pause();
+        return rollouts.begin(proposalOf(accepted));
+      }
       moves.propose(intent, { id: tree.commit, subject: tree.subject }, compiled);
     },
   };
+}
+
+/** Another commit that runs brought along what was compiled otherwise; else that is where it was. */
+function withUpgrade(revision: StoredRevision, before: StoredRevision | undefined): StoredRevision {
+  const upgrade = before?.running === revision.running ? before.upgrade : undefined;
+  return upgrade === undefined ? revision : { ...revision, upgrade };
 }
 
 function first({ commit }: IntentTree): StoredRevision {

@@ -82,6 +82,8 @@ export interface Proposal {
   readonly urgent: boolean;
   /** It takes permissions away on purpose. */
   readonly denialsExpected: boolean;
+  /** The same commit as this version of the control plane compiles it; undefined: a commit that came. */
+  readonly compiledBy?: string;
 }
 
 interface Active extends KeptRollout {
@@ -198,7 +200,7 @@ export class Rollouts {
   /** A newer commit takes the place of one that is under way, and rides in waves of its own. */
   begin(proposal: Proposal): void {
     const { clock, plane, signals, standing } = this.#options;
-    const { intent, compiled, commit, base, urgent, denialsExpected } = proposal;
+    const { intent, compiled, commit, base, urgent, denialsExpected, compiledBy } = proposal;
     const before = this.#active?.rollout;
     const touched = plane.propose(intent, commit, compiled);
     const nowMs = clock.nowMs();
@@ -210,6 +212,7 @@ export class Rollouts {
       startedMs: nowMs,
       ...(before === undefined ? {} : { calmUntilMs: calmUntil(before) }),
       ...(urgent ? { urgent } : {}),
+      ...(compiledBy === undefined ? {} : { compiledBy }),
       waves: urgent
         ? wavesAtOnce(touched)
         : wavesAfter(before ?? this.#lastTakenBack, touched, commit.id, requestsOf),
