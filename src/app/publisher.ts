@@ -54,7 +54,7 @@ export class Publisher {
   #base: Side | undefined;
   #next: Side | undefined;
   #reached: ReadonlySet<WorkloadId> = nobody;
-  /** What another version made of what runs: whoever it concerns and was not released goes on with that. */
+  /** What another version made of what runs: whoever it concerns and is not released goes on with that. */
   #hold: Hold | undefined;
   #released: ReadonlySet<WorkloadId> = nobody;
   /** Of this very side: it is asked for every second. */
@@ -198,6 +198,7 @@ export class Publisher {
     const next = this.#taken(intent, commit, compiled) ?? this.#compile(intent, commit, this.#base);
     this.#next = next;
     this.#reached = nobody;
+    this.#released = nobody;
     const touched = new Map<WorkloadId, readonly string[]>();
     for (const proxy of next.snapshots.keys()) {
       const before = this.#publishedOf(this.#base, proxy);

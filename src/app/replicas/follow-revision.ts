@@ -123,7 +123,7 @@ export class RevisionFollower {
 
   async #take(revision: ReadRevision): Promise<void> {
     const { plane, moves, programVersion } = this.#parts;
-    const { running, next, rollout, upgrade } = revision;
+    const { running, next, rollout } = revision;
     this.#unreadNext = undefined;
     const isBack = rollout?.state.kind === 'taken-back';
     if (isBack) plane.forbid(rollout.commit, takenBackFinding(rollout.state.reason));
@@ -138,7 +138,7 @@ export class RevisionFollower {
       if (plane.revision?.next !== running && !(await this.#accept(running))) return;
       if (plane.revision?.next === running) moves.settle();
     }
-    followUpgrade(plane, upgrade, { running, version: programVersion });
+    followUpgrade(plane, revision, programVersion);
     if (next !== undefined) {
       if (plane.revision?.next !== next && !(await this.#accept(next))) {
         this.#unreadNext = revision;

@@ -5,7 +5,7 @@ import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import { type Rollout, type RolloutStep, reached } from '../../rollout/rollout.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { StoredUpgrade } from '../replicas/revision-store.ts';
+import type { StoredRevision, StoredUpgrade } from '../replicas/revision-store.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { CompiledRecorder } from './compiled-recorder.ts';
 
@@ -66,9 +66,10 @@ export class Upgrades {
     this.#options.rollouts.stop();
   }
 
-  /** A commit takes its place: what is worse from now on is blamed on that one. */
+  /** A commit takes its place, and brings it along where not all have it yet. */
   pause(): void {
     const { rollouts } = this.#options;
+    rollouts.concede();
     if (rollouts.current !== undefined) rollouts.stop();
   }
 
@@ -137,7 +138,10 @@ export class Upgrades {
     if (rollouts.current !== undefined) return;
     const own = this.#own;
     const isBack = own?.rollout.state.kind === 'taken-back';
-    if (own !== undefined && !isBack) return rollouts.resume({ ...own, denialsExpected: false });
+    if (own !== undefined && !isBack) {
+      plane.publisher.release(reached(own.rollout));
+      return rollouts.resume({ ...own, denialsExpected: false });
+    }
     if (isBack && !this.#isAsked) return;
     lookClose();
     if (!this.#isReady()) return;
@@ -195,13 +199,14 @@ export function isOwn(
   return upgrade !== undefined && commit === running && compiledBy === version;
 }
 
-/** Brings the plane to where the store says that it is. */
+/** Brings the plane to where the store says that it is. A commit on its way brings it to those that it reaches. */
 export function followUpgrade(
   plane: ControlPlane,
-  upgrade: StoredUpgrade | undefined,
-  own: { readonly running: string; readonly version: string },
+  { running, next, upgrade }: StoredRevision,
+  version: string,
 ): void {
-  if (!isOwn(upgrade, own)) plane.publisher.release(new Set());
-  else if (upgrade.isSettled) plane.publisher.releaseAll();
-  else plane.publisher.release(reached(upgrade.rollout));
+  const { publisher } = plane;
+  const own = isOwn(upgrade, { running, version }) ? upgrade : undefined;
+  if (own?.isSettled === true) publisher.releaseAll();
+  else publisher.release(next === undefined && own ? reached(own.rollout) : new Set());
 }

@@ -22,6 +22,7 @@ import { paths } from '../../../src/serve/api/wire.ts';
 import type { History } from './history.ts';
 import { ProcessClock } from './process-clock.ts';
 import { MemoryStore, type SharedMemory } from './shared-store.ts';
+import type { SimVersion } from './version.ts';
 
 export interface ServerParts {
   readonly clock: Clock;
@@ -32,6 +33,8 @@ export interface ServerParts {
   readonly watchMs: number;
   readonly log: Log;
   readonly envoy: Gate;
+  /** Of the program. */
+  readonly version: SimVersion;
   /** It ends by itself, in the middle of a write. */
   readonly onCrash: () => void;
   /** How long the watcher of the branch takes to say that it moved. */
@@ -67,10 +70,11 @@ export async function openServer(parts: ServerParts) {
   const opened = await openPlane({
     ...{ store, registry, replica, clock, log, metrics, tracing: noTracing, envoy: parts.envoy },
     ...{ watchMs: () => parts.watchMs, takeBack: source.takeBack },
+    ...{ compile: parts.version.compile, version: parts.version.name },
   });
   const { plane, xds, revisions, gate, trouble, breakglass, signals } = opened;
   const { gatekeeper, verdicts, use } = gate;
-  const { rollouts, fleet, follower, desks } = revisions;
+  const { rollouts, upgrades, fleet, follower, desks } = revisions;
   await follower.catchUp();
   replica.feed.start();
   void replica.role.add(leadIntent({ plane, source, gatekeeper, verdicts, revisions, clock }));
@@ -86,7 +90,7 @@ export async function openServer(parts: ServerParts) {
   if (method === undefined) throw new Error('there is no method');
   return {
     ...{ plane, xds, rollouts, gatekeeper, verdicts, reports, replica, breakglass, method, clock },
-    ...{ fleet, store, port: parts.port },
+    ...{ fleet, store, upgrades, port: parts.port, version: parts.version },
     /** It reads from the store what it is to be. */
     get isTaking() {
       return follower.isTaking;

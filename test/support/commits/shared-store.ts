@@ -1,3 +1,4 @@
+import { type MadeResource, resourceId } from '../../../src/base/ledger.ts';
 import type {
   DocumentVersion,
   LedgerQuery,
@@ -16,6 +17,7 @@ interface Kept {
 export class SharedMemory {
   readonly documents = new Map<string, Map<string, Kept>>();
   readonly watchers = new Set<(change: StoreChange) => void>();
+  readonly resources = new Map<string, MadeResource>();
   lease: StoredLease | undefined;
   isAway = false;
   /** Its process ends instead of the write after so many; undefined: it does not. */
@@ -147,10 +149,13 @@ export class MemoryStore implements Store {
     return [];
   }
 
-  keepResource(): void {}
+  keepResource(resource: MadeResource): void {
+    if (!this.#isDead) this.#memory.resources.set(resourceId(resource), resource);
+  }
 
-  async resource(): Promise<undefined> {
-    return undefined;
+  async resource(id: string): Promise<MadeResource | undefined> {
+    this.#reach();
+    return this.#memory.resources.get(id);
   }
 
   async touchResources(): Promise<void> {}

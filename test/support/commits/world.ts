@@ -12,10 +12,19 @@ import type { Peer } from '../../../src/serve/grpc/peer.ts';
 import { FakeClock } from '../../xds/fake-clock.ts';
 import { History } from './history.ts';
 import { type Running, recordOf, SimHost } from './host.ts';
-import { filesOf, firstSaid, harms, type Said, type SimService, services } from './intent.ts';
+import {
+  filesOf,
+  firstSaid,
+  harmKinds,
+  harms,
+  type Said,
+  type SimService,
+  services,
+} from './intent.ts';
 import { SimProxy } from './proxy.ts';
 import { openServer, type ServerParts, type SimServer } from './server.ts';
 import { SharedMemory } from './shared-store.ts';
+import { type SimVersion, versionOf } from './version.ts';
 
 export const watchMs = 3_000;
 const tickMs = 100;
@@ -48,6 +57,8 @@ export class CommitsWorld {
   #sleeping = 0;
   #gateMs = 0;
   #servedMs = 0;
+  /** What is started from now on. */
+  version: SimVersion = versionOf(1, 'api', harmKinds.length);
   /** What is wrong with the way to the branch. */
   pushFails = false;
   #workloads = 0;
@@ -142,7 +153,7 @@ export class CommitsWorld {
       if (this.lines.at(-1)?.endsWith(line) !== true) this.say(line.slice(0, 300));
     };
     return {
-      ...{ clock, history, memory: this.#memory, port, watchMs },
+      ...{ clock, history, memory: this.#memory, port, watchMs, version: this.version },
       isShared: this.#ports.length > 1,
       onCrash: () => {
         this.say(`${port} crashes`);
@@ -235,6 +246,15 @@ export class CommitsWorld {
       one?.proxy.disconnect();
       host.forget(id);
     }
+  }
+
+  /** All are of it when they are back. */
+  async upgrade(version: SimVersion): Promise<void> {
+    this.version = version;
+    this.say(`version ${version.name} with ${version.text} for ${version.service}`);
+    for (const { port } of this.servers) this.kill(port);
+    this.#startsMs.clear();
+    await this.start();
   }
 
   /** A proxy, or the agent of a host, has no control plane for so long. */

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { CommitEvents } from '../../test/support/commits/events.ts';
+import { harmKinds } from '../../test/support/commits/intent.ts';
+import { type SimVersion, versionOf } from '../../test/support/commits/version.ts';
+import { CommitsWorld } from '../../test/support/commits/world.ts';
+import { type Draw, drawFrom } from '../compile/random-mesh.fixture.ts';
+import { type Snapshot, typeUrls } from '../compile/resource.ts';
+import { readCompiled } from './upgrade/compiled-store.ts';
+
+/** `CHANCERY_UPGRADES=1000` for a night, `CHANCERY_FROM=500` to go on; `CHANCERY_SEED` for one of them. */
+const runs = Number(process.env['CHANCERY_UPGRADES'] ?? 8);
+const from = Number(process.env['CHANCERY_FROM'] ?? 1);
+const only = process.env['CHANCERY_SEED'];
+const steps = 24;
+
+/** Control planes of one version after the other on one mesh, whatever else befalls it. */
+class Ride {
+  readonly world: CommitsWorld;
+  readonly #draw: Draw;
+  readonly #events: CommitEvents;
+  readonly #versions: SimVersion[] = [];
+  /** By version: proxies of which it knew what they had. */
+  readonly #known = new Map<SimVersion, ReadonlySet<string>>();
+
+  constructor(world: CommitsWorld, draw: Draw) {
+    this.world = world;
+    this.#draw = draw;
+    this.#events = new CommitEvents(world, draw);
+  }
+
+  async step(): Promise<void> {
+    if (this.#draw(4) === 0) await this.#upgrade();
+    else if (!this.world.version.isBad || !this.#isUrgent()) await this.#events.happen();
+    await this.world.idle();
+    await this.world.pass(this.#draw(4) === 0 ? 20_000 : this.#draw(30) * 100, () => this.check());
+  }
+
+  /** What is urgent goes to all, whatever else comes with it. */
+  #isUrgent(): boolean {
+    return this.world.server.rollouts.current?.urgent === true;
+  }
+
+  async #upgrade(): Promise<void> {
+    const way = this.#draw(2) === 0 ? this.#draw(harmKinds.length) : harmKinds.length;
+    const number = this.#versions.length + 2;
+    await this.to(versionOf(number, this.#draw(3) === 0 ? 'web' : 'api', way));
+  }
+
+  /** As operate.md has it: what is on its way comes to its end before. */
+  async to(version: SimVersion): Promise<void> {
+    const { world } = this;
+    if (!world.isUp || world.storeIsAway || world.crashAfter !== undefined) return;
+    const { plane, store, fleet } = world.server;
+    if (plane.revision?.next !== undefined) return;
+    const record = await readCompiled(store);
+    if (record?.commit !== plane.revision?.running) return;
+    const recorded = new Set<string>(record?.proxies.map(([proxy]) => proxy));
+    const known = world.running
+      .map(({ proxy }) => proxy.id)
+      .filter((id) => recorded.has(id) && fleet.status(id).converged);
+    this.#known.set(version, new Set(known));
+    this.#versions.push(version);
+    await world.upgrade(version);
+  }
+
+  /** What hurts is at one proxy of a service at most, but for those of which nobody knew what they had. */
+  async check(): Promise<void> {
+    for (const version of this.#versions.filter((one) => one.isBad)) {
+      const known = this.#known.get(version);
+      const hurt = this.world.running
+        .filter(({ proxy }) => known?.has(proxy.id) === true && proxy.has(version.text))
+        .map(({ proxy }) => proxy.id);
+      assert.ok(hurt.length <= 1, `${version.text} is at ${hurt.join(', ')}`);
+    }
+    this.#checkHeld();
+  }
+
+  /** Who is held has the endpoints of now, and so has everybody. */
+  #checkHeld(): void {
+    const { publisher, revision } = this.world.server.plane;
+    const { running } = publisher;
+    if (running === undefined || revision?.next !== undefined) return;
+    for (const [id, snapshot] of publisher.snapshots) {
+      const now: ReturnType<Snapshot['get']> = running.snapshots.get(id)?.get(typeUrls.endpoints);
+      if (now === undefined) continue;
+      const bytesOf = (all: ReturnType<Snapshot['get']>) =>
+        [...(all ?? [])].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')]);
+      assert.deepEqual(
+        bytesOf(snapshot.get(typeUrls.endpoints)).sort(),
+        bytesOf(now).sort(),
+        `${id} is held with other endpoints`,
+      );
+    }
+  }
+
+  async rest(): Promise<void> {
+    const { world } = this;
+    world.say('rest');
+    world.pushFails = false;
+    world.storeIsAway = false;
+    world.slowGate(0);
+    world.crashAfter = undefined;
+    await world.pass(20_000);
+    await world.server.rollouts.step({ kind: 'resume' });
+    await world.pass(180_000, () => this.check());
+  }
+
+  atRest(): void {
+    const { world } = this;
+    const { plane, upgrades, fleet } = world.server;
+    const { publisher } = plane;
+    assert.equal(plane.revision?.next, undefined, 'something is on its way');
+    const isBack = upgrades.rollout?.state.kind === 'taken-back';
+    if (publisher.hold === undefined) assert.ok(!upgrades.stands);
+    else assert.ok(isBack && world.version.isBad, JSON.stringify(upgrades.rollout));
+    for (const { proxy } of world.running) {
+      assert.equal(
+        fleet.status(proxy.id).converged,
+        true,
+        `${proxy.id} has not what it is to have`,
+      );
+      const wanted = versionsOf(publisher.snapshots.get(proxy.id));
+      assert.deepEqual(new Map([...proxy.versions].sort()), wanted, proxy.id);
+    }
+  }
+
+  /** Nobody stays behind where nobody is hurt. */
+  async mended(): Promise<void> {
+    const good = versionOf(1, 'api', harmKinds.length);
+    for (let tries = 0; this.world.version !== good && tries < 10; tries += 1) {
+      await this.to(good);
+      await this.world.pass(5_000);
+    }
+    assert.equal(this.world.version, good);
+    await this.rest();
+    this.atRest();
+    assert.equal(this.world.server.plane.publisher.hold, undefined);
+    for (const { proxy } of this.world.running) {
+      for (const { text, isBad } of this.#versions) {
+        if (text !== good.text) assert.ok(!isBad || !proxy.has(text), `${proxy.id} has ${text}`);
+      }
+    }
+  }
+}
+
+function versionsOf(snapshot: Snapshot | undefined): ReadonlyMap<string, string> {
+  const all = [...(snapshot ?? [])].flatMap(([type, named]) =>
+    [...named].map(([name, { version }]) => [`${type} ${name}`, version] as const),
+  );
+  return new Map(all.filter(([key]) => !/Secret|Runtime/.test(key)).sort());
+}
+
+async function ride(seed: number): Promise<void> {
+  const draw = drawFrom(seed);
+  const world = await CommitsWorld.open(draw, seed % 3 === 0 ? 2 : 1);
+  const one = new Ride(world, draw);
+  try {
+    await world.pass(10_000);
+    for (let step = 0; step < steps; step += 1) await one.step();
+    await one.rest();
+    one.atRest();
+    await one.mended();
+  } catch (error) {
+    const { message, stack } = error as Error;
+    const now = world.isUp
+      ? [world.server.upgrades.rollout, ...world.server.rollouts.all.slice(0, 3)]
+      : [];
+    const said = [...world.lines, ...now.map((each) => JSON.stringify(each))].join('\n');
+    throw new Error(`CHANCERY_SEED=${seed} ${message}\n${said}\n${stack}`);
+  } finally {
+    world.end();
+  }
+}
+
+it('whatever a new version compiles otherwise, it hurts one proxy of a service at most, and whoever is not hurt gets it', async () => {
+  if (only !== undefined) return ride(Number(only));
+  for (let seed = from; seed < from + runs; seed += 1) await ride(seed);
+});
