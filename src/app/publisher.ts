@@ -121,8 +121,9 @@ export class Publisher {
     return held;
   }
 
-  get released(): ReadonlySet<WorkloadId> {
-    return this.#released;
+  /** Those of them that go on with what that version compiled. */
+  get behind(): readonly WorkloadId[] {
+    return [...this.held.keys()].filter((id) => !this.#released.has(id));
   }
 
   /** These get what this version compiles; all others that are held go on with what they had. */

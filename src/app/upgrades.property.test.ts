@@ -31,14 +31,9 @@ class Ride {
 
   async step(): Promise<void> {
     if (this.#draw(4) === 0) await this.#upgrade();
-    else if (!this.world.version.isBad || !this.#isUrgent()) await this.#events.happen();
+    else await this.#events.happen();
     await this.world.idle();
     await this.world.pass(this.#draw(4) === 0 ? 20_000 : this.#draw(30) * 100, () => this.check());
-  }
-
-  /** What is urgent goes to all, whatever else comes with it. */
-  #isUrgent(): boolean {
-    return this.world.server.rollouts.current?.urgent === true;
   }
 
   async #upgrade(): Promise<void> {
@@ -66,6 +61,8 @@ class Ride {
 
   /** What hurts is at one proxy of a service at most, but for those of which nobody knew what they had. */
   async check(): Promise<void> {
+    // What is urgent goes to all at once, with all that comes along.
+    if (this.world.server.rollouts.current?.urgent === true) this.#known.clear();
     for (const version of this.#versions.filter((one) => one.isBad)) {
       const known = this.#known.get(version);
       const hurt = this.world.running

@@ -139,7 +139,10 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
       const { intent, tree, compiled } = accepted;
       if (!follower.isTaking) {
         upgrades.pause();
-        return rollouts.begin(proposalOf(accepted));
+        const proposal = proposalOf(accepted);
+        // Whoever said that it may deny did not say so of what another version makes of it.
+        const denialsExpected = proposal.denialsExpected && plane.publisher.behind.length === 0;
+        return rollouts.begin({ ...proposal, denialsExpected });
       }
       moves.propose(intent, { id: tree.commit, subject: tree.subject }, compiled);
     },

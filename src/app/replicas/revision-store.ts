@@ -30,6 +30,7 @@ export interface StoredRevision {
 
 export interface StoredUpgrade {
   readonly rollout: Rollout & { readonly compiledBy: string };
+  readonly denialsExpected: boolean;
   readonly touched: readonly TouchedProxy[];
   /** All have it, and it did no harm. */
   readonly isSettled: boolean;

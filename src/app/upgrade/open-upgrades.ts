@@ -55,8 +55,8 @@ export function openUpgrades(parts: OpenUpgradesParts): Upgrades {
   });
 }
 
-function storedOf({ rollout, touched, isSettled }: KeptRollout, version: string): StoredUpgrade {
-  return { rollout: { ...rollout, compiledBy: version }, touched, isSettled };
+function storedOf({ rollout, ...kept }: KeptRollout, version: string): StoredUpgrade {
+  return { ...kept, rollout: { ...rollout, compiledBy: version } };
 }
 
 function upgradeMoves(plane: ControlPlane, look: (isClose: boolean) => void): RolloutPlane {

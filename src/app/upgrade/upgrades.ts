@@ -4,6 +4,7 @@ import { findingFields, type Log, problemFields } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import { type Rollout, type RolloutStep, reached } from '../../rollout/rollout.ts';
+import { goesOn } from '../carried-findings.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { StoredRevision, StoredUpgrade } from '../replicas/revision-store.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
@@ -78,13 +79,19 @@ export class Upgrades {
     return this.#options.rollouts.current ?? this.#own?.rollout;
   }
 
+  /** Of this program. */
+  get version(): string {
+    return this.#options.version;
+  }
+
   /** Why no proxy is to get it, by a real Envoy. */
   get refused(): Finding | undefined {
     return this.#judgement.kind === 'refused' ? this.#judgement.error : undefined;
   }
 
-  get isUnderWay(): boolean {
-    return this.#options.rollouts.current !== undefined;
+  /** It is what a person's steps are about, as nothing else is under way. */
+  get isOpen(): boolean {
+    return this.#holds && this.#options.plane.revision?.next === undefined;
   }
 
   /** A person's step, durable when it resolves. Errors: why it cannot come. */
@@ -140,7 +147,7 @@ export class Upgrades {
     const isBack = own?.rollout.state.kind === 'taken-back';
     if (own !== undefined && !isBack) {
       plane.publisher.release(reached(own.rollout));
-      return rollouts.resume({ ...own, denialsExpected: false });
+      return rollouts.resume(own);
     }
     if (isBack && !this.#isAsked) return;
     lookClose();
@@ -183,9 +190,11 @@ export class Upgrades {
     if (!this.#holds || !isFree || intent.kind !== 'running') return;
     this.#isAsked = false;
     const commit = { id: intent.tree.commit, subject: intent.tree.subject };
+    // What this version does not understand is closed, and that denies.
+    const denialsExpected = intent.carried.some((error) => !goesOn(error));
     rollouts.begin({
       ...{ intent: intent.intent, compiled: undefined, commit, base: commit },
-      ...{ urgent: false, denialsExpected: false, compiledBy: version },
+      ...{ urgent: false, denialsExpected, compiledBy: version },
     });
   }
 }
