@@ -39,7 +39,7 @@ export function leadIntent(parts: {
       unfollow();
       unfollow = () => {};
       rollouts.stop();
-      upgrades.follow();
+      await upgrades.follow();
       await gatekeeper.settled();
       await verdicts.flushed();
       // What was accepted a moment ago and is not in the store is taken back.

@@ -138,11 +138,12 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     accepted: (accepted) => {
       const { intent, tree, compiled } = accepted;
       if (!follower.isTaking) {
+        const ahead = plane.publisher.hold === undefined ? undefined : upgrades.rollout;
         upgrades.pause();
         const proposal = proposalOf(accepted);
         // Whoever said that it may deny did not say so of what another version makes of it.
         const denialsExpected = proposal.denialsExpected && plane.publisher.behind.length === 0;
-        return rollouts.begin({ ...proposal, denialsExpected });
+        return rollouts.begin({ ...proposal, denialsExpected, ahead });
       }
       moves.propose(intent, { id: tree.commit, subject: tree.subject }, compiled);
     },

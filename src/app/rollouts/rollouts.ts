@@ -30,6 +30,7 @@ import {
   type ProxyStanding,
   restarting,
 } from './judge.ts';
+import type { Proposal } from './proposal.ts';
 import { rolloutFindings } from './rollout-findings.ts';
 import type { SignalLog } from './signal-log.ts';
 import { signalsBefore, type Watched } from './watched.ts';
@@ -71,20 +72,6 @@ const lookEveryMs = 100;
 const takenBackMs = 500;
 /** For the history in `revision list`. */
 const historyMax = 200;
-
-export interface Proposal {
-  readonly intent: Intent;
-  /** What a gate compiled of it, where one did. */
-  readonly compiled: Compiled | undefined;
-  readonly commit: Commit;
-  readonly base: Commit;
-  /** Everybody at once: the commit says that it cannot wait. */
-  readonly urgent: boolean;
-  /** It takes permissions away on purpose. */
-  readonly denialsExpected: boolean;
-  /** The same commit as this version of the control plane compiles it; undefined: a commit that came. */
-  readonly compiledBy?: string;
-}
 
 interface Active extends KeptRollout {
   rollout: Rollout;
@@ -215,7 +202,12 @@ export class Rollouts {
       ...(compiledBy === undefined ? {} : { compiledBy }),
       waves: urgent
         ? wavesAtOnce(touched)
-        : wavesAfter(before ?? this.#lastTakenBack, touched, commit.id, requestsOf),
+        : wavesAfter(
+            before ?? proposal.ahead ?? this.#lastTakenBack,
+            touched,
+            commit.id,
+            requestsOf,
+          ),
       state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
     this.#branch.overtake();

@@ -17,9 +17,10 @@ interface CompiledRecorderOptions {
 
 /**
  * Of one commit no more often than this, as endpoints move all the time. What is written may be of before: it says of what it
- * was made, so whoever reads it knows what of it still holds.
+ * was made, so whoever reads it knows what of it still holds. Of a proxy that is not in it nothing is known.
  */
 const rewriteMinMs = 60_000;
+const rewriteForNewMinMs = 2_000;
 
 /** Writes down what this version makes of the commit that runs, for whichever version comes next. */
 export class CompiledRecorder {
@@ -35,13 +36,27 @@ export class CompiledRecorder {
   async look(): Promise<void> {
     const { publisher, clock } = this.#options;
     const { running } = publisher;
-    if (running === undefined || this.#isWriting) return;
-    const { snapshots, offers } = running;
-    const [before, nowMs] = [this.#written, clock.monotonicMs()];
+    const before = this.#written;
+    if (running === undefined || this.#isWriting || this.#isWrittenAs(running)) return;
     if (before?.commit === running.commit.id) {
-      if (before.snapshots === snapshots && before.offers === offers) return;
-      if (nowMs - before.atMs < rewriteMinMs) return;
+      const agoMs = clock.monotonicMs() - before.atMs;
+      if (agoMs < rewriteForNewMinMs) return;
+      const isNew = [...running.snapshots.keys()].some((id) => !before.snapshots.has(id));
+      if (!isNew && agoMs < rewriteMinMs) return;
     }
+    await this.flush();
+  }
+
+  #isWrittenAs({ commit, snapshots, offers }: NonNullable<Publisher['running']>): boolean {
+    const before = this.#written;
+    const isSame = before?.snapshots === snapshots && before.offers === offers;
+    return isSame && before.commit === commit.id;
+  }
+
+  /** Writes down how things are, as before it ends. */
+  async flush(): Promise<void> {
+    const { running } = this.#options.publisher;
+    if (running === undefined || this.#isWriting || this.#isWrittenAs(running)) return;
     this.#isWriting = true;
     try {
       await this.#write();

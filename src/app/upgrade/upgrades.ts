@@ -62,9 +62,11 @@ export class Upgrades {
     this.#look();
   }
 
-  follow(): void {
+  async follow(): Promise<void> {
+    const { rollouts, recorder } = this.#options;
     this.#cancel();
-    this.#options.rollouts.stop();
+    rollouts.stop();
+    if (!this.#holds) await recorder.flush();
   }
 
   /** A commit takes its place, and brings it along where not all have it yet. */
