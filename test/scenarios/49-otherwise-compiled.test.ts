@@ -97,12 +97,19 @@ describe('an upgrade to a version that compiles what runs otherwise, under load'
   };
   const state = async (): Promise<string | undefined> => (await upgrade())?.rollout?.state.kind;
 
+  const inSync = async (): Promise<boolean> =>
+    (await status())?.workloads.every((one) => one.proxy === 'converged') === true;
+  /** All have it, and were looked at: nobody would go back to what was before. */
+  const settled = (): Promise<void> =>
+    until(async () => {
+      const reply = await upgrade();
+      return reply?.rollout?.state.kind === 'live' && reply.before === undefined;
+    });
+
   it('what it compiles otherwise goes to proxies in waves, and no request fails', async (t) => {
     const running = load(t);
     // What is running was written down.
-    await until(
-      async () => (await status())?.workloads.every((one) => one.proxy === 'converged') === true,
-    );
+    await until(inSync);
     await install('better');
     await until(async () => (await state()) === 'watching');
     const some = await have('x-better');
@@ -111,7 +118,7 @@ describe('an upgrade to a version that compiles what runs otherwise, under load'
     assert.deepEqual([reply?.version, reply?.before, reply?.proxies], ['0.2.0', '0.1.0', 7]);
     assert.deepEqual(reply?.resources, ['RouteConfiguration ingress']);
     assert.deepEqual(said(await status()), ['CH4249']);
-    await until(async () => (await state()) === 'live' && said(await status()).length === 0);
+    await settled();
     assert.equal((await have('x-better')).length, 7);
     assert.deepEqual(await recorded('upgrade-live')(), ['0.2.0']);
     assert.deepEqual((await running.stop()).failures, []);
@@ -128,15 +135,13 @@ describe('an upgrade to a version that compiles what runs otherwise, under load'
     await until(async () => said(await status()).join() === 'CH4250');
     const reply = await upgrade();
     assert.deepEqual([reply?.held, reply?.before], [7, '0.2.0']);
-    assert.match(JSON.stringify(reply?.rollout), /payments-v[12] has \d+ answers of 500/);
-    const pid = mesh.pidOf('chancery.js server');
-    process.kill(pid, 'SIGKILL');
-    await until(
-      async () => mesh.pidOf('chancery.js server') !== pid && (await status()) !== undefined,
-    );
-    await until(
-      async () => (await status())?.workloads.every((one) => one.proxy === 'converged') === true,
-    );
+    assert.match(JSON.stringify(reply?.rollout), /-v[12] has \d+ answers of 500/);
+    const bornMs = (await status())?.replicas[0]?.startedMs;
+    process.kill(mesh.pidOf('chancery.js server'), 'SIGKILL');
+    await until(async () => {
+      const startedMs = (await status())?.replicas[0]?.startedMs;
+      return startedMs !== undefined && startedMs !== bornMs && (await inSync());
+    });
     assert.deepEqual(await have('x-bad'), []);
     assert.deepEqual(said(await status()), ['CH4250']);
     assert.deepEqual((await calm.stop()).failures, []);
@@ -154,13 +159,11 @@ describe('an upgrade to a version that compiles what runs otherwise, under load'
   it('the version before goes on with what all have; one back takes waves, too', async (t) => {
     const running = load(t);
     await install('better');
-    await until(
-      async () => (await status())?.workloads.every((one) => one.proxy === 'converged') === true,
-    );
+    await until(inSync);
     assert.deepEqual(said(await status()), []);
     assert.equal((await upgrade())?.held ?? 0, 0);
     await install('present');
-    await until(async () => (await state()) === 'live' && said(await status()).length === 0);
+    await settled();
     assert.deepEqual(await have('x-better'), []);
     assert.deepEqual((await running.stop()).failures, []);
   });
