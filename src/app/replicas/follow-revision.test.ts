@@ -14,7 +14,8 @@ import { systemClock as clock } from '../../base/clock.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import { carriedFindings } from '../carried-findings.ts';
 import { readIntent } from '../read-intent.ts';
-import type { RolloutPlane } from '../rollouts/rollouts.ts';
+import type { RolloutPlane } from '../rollouts/proposal.ts';
+
 import { RevisionFollower } from './follow-revision.ts';
 import type { ReadRevision, RevisionStore } from './revision-store.ts';
 

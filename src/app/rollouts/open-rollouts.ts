@@ -16,8 +16,8 @@ import type { BranchReturnOptions } from './branch-return.ts';
 import type { DeskLog } from './desk-log.ts';
 import type { ProxyStanding } from './judge.ts';
 import type { PoolDesks } from './pool-desks.ts';
-import type { Proposal } from './proposal.ts';
-import { type KeptRollout, type RolloutPlane, Rollouts } from './rollouts.ts';
+import type { Proposal, RolloutPlane } from './proposal.ts';
+import { type KeptRollout, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 import { lookCloseMs } from './watched.ts';
 

@@ -1,6 +1,8 @@
+import type { WorkloadId } from '../../compile/inventory.ts';
 import type { Compiled } from '../../compile/revision.ts';
 import type { Intent } from '../../model/types.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
+import type { TouchedProxy } from '../../rollout/waves.ts';
 import type { Commit } from '../publisher.ts';
 
 /** What is to be led to all proxies. */
@@ -18,4 +20,13 @@ export interface Proposal {
   readonly compiledBy?: string;
   /** What it brings along: who had that, or bore it, is rather first than others. */
   readonly ahead?: Rollout | undefined;
+}
+
+/** What a rollout does to the mesh. */
+export interface RolloutPlane {
+  /** Whom it changes something for. */
+  propose(intent: Intent, commit: Commit, compiled: Compiled | undefined): readonly TouchedProxy[];
+  reach(proxies: ReadonlySet<WorkloadId>): void;
+  settle(): void;
+  withdraw(commit: string, reason: string | undefined): void;
 }

@@ -3,8 +3,6 @@ import type { Finding } from '../../base/finding.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
-import type { Compiled } from '../../compile/revision.ts';
-import type { Intent } from '../../model/types.ts';
 import {
   advance,
   type BranchState,
@@ -16,10 +14,8 @@ import {
   reached,
   takenOver,
 } from '../../rollout/rollout.ts';
-import type { TouchedProxy } from '../../rollout/waves.ts';
 import { wavesAfter, wavesAtOnce } from '../../rollout/waves-after.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
-import type { Commit } from '../publisher.ts';
 import type { ApplicationLog } from './application-log.ts';
 import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
 import {
@@ -30,7 +26,7 @@ import {
   type ProxyStanding,
   restarting,
 } from './judge.ts';
-import type { Proposal } from './proposal.ts';
+import type { Proposal, RolloutPlane } from './proposal.ts';
 import { rolloutFindings } from './rollout-findings.ts';
 import type { SignalLog } from './signal-log.ts';
 import { signalsBefore, type Watched } from './watched.ts';
@@ -58,18 +54,10 @@ export interface KeptRollout extends Omit<Watched, 'since'> {
   readonly isSettled: boolean;
 }
 
-/** What a rollout does to the mesh. */
-export interface RolloutPlane {
-  /** Whom it changes something for. */
-  propose(intent: Intent, commit: Commit, compiled: Compiled | undefined): readonly TouchedProxy[];
-  reach(proxies: ReadonlySet<WorkloadId>): void;
-  settle(): void;
-  withdraw(commit: string, reason: string | undefined): void;
-}
-
 const lookEveryMs = 100;
-/** Until proxies have what ran before again. */
+/** Until proxies have what ran before again, and what they counted until then is reported. */
 const takenBackMs = 500;
+const backMaxMs = 30_000;
 /** For the history in `revision list`. */
 const historyMax = 200;
 
@@ -262,10 +250,23 @@ export class Rollouts {
   #look(): void {
     this.#cancel();
     const active = this.#active;
-    if (active === undefined) return;
+    if (active === undefined) {
+      this.#strikeOn();
+      return;
+    }
     this.#plan();
     if (active.isKept) this.#advance(active);
     else void this.#keep(active);
+  }
+
+  /** For as long as some go on with what was taken back. */
+  #strikeOn(): void {
+    const [last, { clock, standing }] = [this.#lastTakenBack, this.#options];
+    if (last === undefined || clock.nowMs() - last.state.sinceMs > backMaxMs) return;
+    const isOut = ({ connected, converged }: ProxyStanding) => connected && !converged;
+    if (!last.waves.flat().some((proxy) => isOut(standing(proxy)))) return;
+    this.#strike(last, clock.nowMs());
+    this.#plan();
   }
 
   #plan(): void {

@@ -13,7 +13,8 @@ import {
   type RolloutEvidenceParts,
   standingOf,
 } from '../rollouts/open-rollouts.ts';
-import { type KeptRollout, type RolloutPlane, Rollouts } from '../rollouts/rollouts.ts';
+import type { RolloutPlane } from '../rollouts/proposal.ts';
+import { type KeptRollout, Rollouts } from '../rollouts/rollouts.ts';
 import { CompiledRecorder } from './compiled-recorder.ts';
 import { type Hold, openHold, type RunningCompiled } from './open-hold.ts';
 import { Upgrades } from './upgrades.ts';

@@ -73,7 +73,7 @@ export class Upgrades {
   pause(): void {
     const { rollouts } = this.#options;
     rollouts.concede();
-    if (rollouts.current !== undefined) rollouts.stop();
+    rollouts.stop();
   }
 
   /** How far it got, of this version; undefined: it has not begun, or there is nothing to lead. */
@@ -143,7 +143,7 @@ export class Upgrades {
       return recorder.look();
     }
     // A commit brings it along; where that one is taken back, it goes on.
-    if (plane.revision?.next !== undefined) return this.pause();
+    if (plane.revision?.next !== undefined) return rollouts.current && this.pause();
     if (rollouts.current !== undefined) return;
     const own = this.#own;
     const isBack = own?.rollout.state.kind === 'taken-back';
