@@ -2,12 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
 import type { LedgerReply } from '../../src/serve/api/ledger-wire.ts';
-import {
-  paths,
-  type RevisionsReply,
-  type StatusReply,
-  type UpgradeReply,
-} from '../../src/serve/api/wire.ts';
+import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
+import type { UpgradeReply } from '../../src/serve/api/wire-upgrade.ts';
 import { Installation, putChanged, putPresent } from '../support/installation.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
 

@@ -111,43 +111,62 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   });
   return {
     ...{ rollouts, upgrades, follower, fleet, applications, desks, pool },
-    keep: async (tree) => {
-      while (replica.isLeading) {
-        try {
-          await revisions.keepTree(tree);
-          if (plane.revision === undefined) await write(first(tree));
-          // One that is just being taken back is not what this one comes on top of.
-          if (await rollouts.written()) return true;
-          if (replica.role.isEnding) return false;
-          await sleep(clock, retryMs);
-        } catch (error) {
-          if (error instanceof ChanceryError && error.code === 'CH5450') return false;
-          const { commit } = tree;
-          log.error('the store did not take a commit', { commit, ...problemFields(error) });
-          // Whoever leads next reads it again.
-          if (replica.role.isEnding) return false;
-          await sleep(clock, retryMs);
-        }
-      }
-      return false;
-    },
+    keep: (tree) => keepTree({ ...parts, revisions, rollouts, write }, tree),
     abandonUnread: async () => {
       const rest = follower.withoutUnread;
       if (rest !== undefined) await write(rest);
     },
     accepted: (accepted) => {
       const { intent, tree, compiled } = accepted;
-      if (!follower.isTaking) {
-        const ahead = plane.publisher.hold === undefined ? undefined : upgrades.rollout;
-        upgrades.pause();
-        const proposal = proposalOf(accepted);
-        // Whoever said that it may deny did not say so of what another version makes of it.
-        const denialsExpected = proposal.denialsExpected && plane.publisher.behind.length === 0;
-        return rollouts.begin({ ...proposal, denialsExpected, ahead });
-      }
+      if (!follower.isTaking) return begin({ plane, rollouts, upgrades }, accepted);
       moves.propose(intent, { id: tree.commit, subject: tree.subject }, compiled);
     },
   };
+}
+
+interface KeepParts extends Pick<OpenRevisionsParts, 'replica' | 'plane' | 'clock' | 'log'> {
+  readonly revisions: RevisionStore;
+  readonly rollouts: Rollouts;
+  readonly write: (revision: StoredRevision) => Promise<void>;
+}
+
+async function keepTree(parts: KeepParts, tree: IntentTree): Promise<boolean> {
+  const { replica, revisions, plane, rollouts, write, clock, log } = parts;
+  while (replica.isLeading) {
+    try {
+      await revisions.keepTree(tree);
+      if (plane.revision === undefined) await write(first(tree));
+      // One that is just being taken back is not what this one comes on top of.
+      if (await rollouts.written()) return true;
+      if (replica.role.isEnding) return false;
+      await sleep(clock, retryMs);
+    } catch (error) {
+      if (error instanceof ChanceryError && error.code === 'CH5450') return false;
+      const { commit } = tree;
+      log.error('the store did not take a commit', { commit, ...problemFields(error) });
+      // Whoever leads next reads it again.
+      if (replica.role.isEnding) return false;
+      await sleep(clock, retryMs);
+    }
+  }
+  return false;
+}
+
+/** A commit brings along what this version compiles otherwise. */
+function begin(
+  {
+    plane,
+    rollouts,
+    upgrades,
+  }: { readonly plane: ControlPlane } & Pick<Revisions, 'rollouts' | 'upgrades'>,
+  accepted: Accepted,
+): void {
+  const ahead = plane.publisher.hold === undefined ? undefined : upgrades.rollout;
+  upgrades.pause();
+  const proposal = proposalOf(accepted);
+  // Whoever said that it may deny did not say so of what another version makes of it.
+  const denialsExpected = proposal.denialsExpected && plane.publisher.behind.length === 0;
+  rollouts.begin({ ...proposal, denialsExpected, ahead });
 }
 
 /** Another commit that runs brought along what was compiled otherwise; else that is where it was. */

@@ -1,6 +1,6 @@
 import type { Finding } from '../../base/finding.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
-import type { UpgradeReply } from '../../serve/api/wire.ts';
+import type { UpgradeReply } from '../../serve/api/wire-upgrade.ts';
 import type { Publisher } from '../publisher.ts';
 import type { Upgrades } from './upgrades.ts';
 

@@ -14,6 +14,7 @@ import type { ProxyFlows } from './wire-flows.ts';
 import type { GateEvent } from './wire-gate.ts';
 import type { ShadowOrder, ShadowReport } from './wire-shadow.ts';
 import type { HostTrouble } from './wire-trouble.ts';
+import type { UpgradeReply } from './wire-upgrade.ts';
 
 export * from './wire-flows.ts';
 export * from './wire-replicas.ts';
@@ -340,23 +341,6 @@ export interface RevisionsReply {
   readonly revisions: readonly Rollout[];
   /** What this version of the control plane compiles otherwise than the one before; left out where nothing is known to be. */
   readonly upgrade?: UpgradeReply;
-}
-
-/** How far it is what a version of the control plane compiles otherwise of the commit that runs. */
-export interface UpgradeReply {
-  readonly version: string;
-  /** What those compiled who go on with it; left out when nobody does. */
-  readonly before?: string;
-  /** Proxies that it concerns. */
-  readonly proxies: number;
-  /** Those of them that go on with what the version before compiled. */
-  readonly held: number;
-  /** `Type name` of what differs, with a minus where it went; the first of them. */
-  readonly resources: readonly string[];
-  /** Left out: it has not begun. */
-  readonly rollout?: Rollout;
-  /** What the gates found: nobody gets it. */
-  readonly refused?: Finding;
 }
 
 /** POST /v1/revisions/steps */
