@@ -104,7 +104,9 @@ export class Upgrades {
     this.#isAsked = true;
     await this.#tryNow();
     const begun = rollouts.current;
-    if (begun === undefined) return { ok: false, error: 'it waits for proxies to come back' };
+    if (begun === undefined) {
+      return { ok: false, error: this.refused?.message ?? 'it waits for proxies to come back' };
+    }
     await rollouts.written();
     return { ok: true, value: begun };
   }
