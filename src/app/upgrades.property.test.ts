@@ -65,7 +65,7 @@ class Ride {
       .filter((id) => recorded.has(id) && fleet.status(id).converged);
     this.#known.set(version, new Set(known));
     this.#versions.push(version);
-    await world.upgrade(version);
+    await world.upgrade(version, this.#draw(2) * this.#draw(10) * 1_000);
   }
 
   /** What hurts is at one proxy of a service at most, but for those of which nobody knew what they had. */

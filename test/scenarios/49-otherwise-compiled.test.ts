@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
 import type { LedgerReply } from '../../src/serve/api/ledger-wire.ts';
@@ -126,7 +127,19 @@ describe('an upgrade to a version that compiles what runs otherwise, under load'
     await until(async () => (await state()) === 'taken-back');
     assert.deepEqual(await recorded('upgrade-taken-back')(), ['0.3.0']);
     await until(async () => (await have('x-bad')).length === 0);
+    const again = (await callApi(mesh.layout.controlSocket, {
+      ...{ method: 'POST', path: paths.revisionSteps },
+      body: { step: 'resume', by: 'ann' },
+    })) as RevisionsReply;
+    assert.equal(again.upgrade?.rollout?.state.kind, 'pushing');
+    await until(async () => (await state()) === 'taken-back');
+    await until(async () => (await have('x-bad')).length === 0);
     await running.stop();
+    const list = [installation.entry, 'revision', 'list', mesh.layout.intentDir];
+    const { stdout, status: code } = spawnSync(process.execPath, list, { encoding: 'utf8' });
+    assert.match(stdout, /what version 0\.3\.0 compiles otherwise: taken back: .*-v[12] has/);
+    assert.match(stdout, /7 of 7 proxies go on with what version 0\.2\.0 compiled/);
+    assert.equal(code, 2);
     const calm = load(t);
     await until(async () => said(await status()).join() === 'CH4250');
     const reply = await upgrade();

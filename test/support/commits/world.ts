@@ -248,11 +248,15 @@ export class CommitsWorld {
     }
   }
 
-  /** All are of it when they are back. */
-  async upgrade(version: SimVersion): Promise<void> {
+  /** All are of it in the end, one after the other, or with 0 all at once. */
+  async upgrade(version: SimVersion, betweenMs: number): Promise<void> {
     this.version = version;
     this.say(`version ${version.name} with ${version.text} for ${version.service}`);
-    for (const { port } of this.servers) this.kill(port);
+    for (const port of this.#ports) {
+      if (!this.#servers.has(port)) continue;
+      this.kill(port);
+      if (betweenMs > 0) await this.pass(betweenMs);
+    }
     this.#startsMs.clear();
     await this.start();
   }
