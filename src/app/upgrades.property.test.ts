@@ -5,6 +5,7 @@ import { harmKinds } from '../../test/support/commits/intent.ts';
 import { type SimVersion, versionOf } from '../../test/support/commits/version.ts';
 import { CommitsWorld } from '../../test/support/commits/world.ts';
 import { type Draw, drawFrom } from '../compile/random-mesh.fixture.ts';
+import { type RecordedResource, recordedProxies } from '../compile/recorded.ts';
 import { type Snapshot, typeUrls } from '../compile/resource.ts';
 import { readCompiled } from './upgrade/compiled-store.ts';
 
@@ -58,11 +59,19 @@ class Ride {
     const { plane, store, fleet } = world.server;
     if (plane.revision?.next !== undefined) return;
     const record = await readCompiled(store);
-    if (record?.commit !== plane.revision?.running) return;
-    const recorded = new Set<string>(record?.proxies.map(([proxy]) => proxy));
+    if (record === undefined || record.commit !== plane.revision?.running) return;
+    const recorded = recordedProxies(record).map(
+      ({ proxy, snapshot }) => [proxy as string, snapshot.flat()] as const,
+    );
+    const has = new Map(recorded);
     const known = world.running
-      .map(({ proxy }) => proxy.id)
-      .filter((id) => recorded.has(id) && fleet.status(id).converged);
+      .filter(({ proxy: { id, versions } }) => {
+        const all = has.get(id)?.filter(({ type }) => type !== typeUrls.endpoints);
+        const isHere = (one: RecordedResource): boolean =>
+          one.type === typeUrls.runtime || versions.get(`${one.type} ${one.name}`) === one.version;
+        return all?.every(isHere) === true && fleet.status(id).converged;
+      })
+      .map(({ proxy }) => proxy.id);
     this.#known.set(version, new Set(known));
     this.#versions.push(version);
     await world.upgrade(version, this.#draw(2) * this.#draw(10) * 1_000);

@@ -139,7 +139,8 @@ export class RevisionFollower {
       if (plane.revision?.next !== running && !(await this.#accept(running))) return;
       if (plane.revision?.next === running) moves.settle();
     }
-    followUpgrade(plane, revision, programVersion);
+    const isFirst = this.#taken === undefined;
+    followUpgrade(plane, revision, { version: programVersion, isFirst });
     if (next !== undefined) {
       if (plane.revision?.next !== next && !(await this.#accept(next))) {
         this.#unreadNext = revision;

@@ -1,6 +1,4 @@
 import type { Clock } from '../../base/clock.ts';
-import { ChanceryError } from '../../base/error.ts';
-import { type Log, problemFields } from '../../base/log.ts';
 import { recordOf } from '../../compile/recorded.ts';
 import type { Revision } from '../../compile/revision.ts';
 import type { Publisher } from '../publisher.ts';
@@ -11,7 +9,6 @@ interface CompiledRecorderOptions {
   readonly publisher: Publisher;
   readonly store: Pick<FencedStore, 'put'>;
   readonly clock: Clock;
-  readonly log: Log;
   readonly version: string;
 }
 
@@ -22,11 +19,11 @@ interface CompiledRecorderOptions {
 const rewriteMinMs = 60_000;
 const rewriteForNewMinMs = 2_000;
 
-/** Writes down what this version makes of the commit that runs, for whichever version comes next. */
+/** Writes down what this version makes of the commit that runs, for whichever version comes next. What the store says goes on. */
 export class CompiledRecorder {
   readonly #options: CompiledRecorderOptions;
   #written: (Revision & { readonly commit: string; readonly atMs: number }) | undefined;
-  #isWriting = false;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(options: CompiledRecorderOptions) {
     this.#options = options;
@@ -37,7 +34,7 @@ export class CompiledRecorder {
     const { publisher, clock } = this.#options;
     const { running } = publisher;
     const before = this.#written;
-    if (running === undefined || this.#isWriting || this.#isWrittenAs(running)) return;
+    if (running === undefined || this.#isWrittenAs(running)) return;
     if (before?.commit === running.commit.id) {
       const agoMs = clock.monotonicMs() - before.atMs;
       if (agoMs < rewriteForNewMinMs) return;
@@ -53,31 +50,20 @@ export class CompiledRecorder {
     return isSame && before.commit === commit.id;
   }
 
-  /** Writes down how things are, as before it ends. */
-  async flush(): Promise<void> {
-    const { running } = this.#options.publisher;
-    if (running === undefined || this.#isWriting || this.#isWrittenAs(running)) return;
-    this.#isWriting = true;
-    try {
-      await this.#write();
-    } finally {
-      this.#isWriting = false;
-    }
+  /** Durable when it resolves, as it is to be before all go on with it, and before the process ends. */
+  flush(): Promise<void> {
+    const run = this.#writing.then(() => this.#write());
+    this.#writing = run.catch(() => {});
+    return run;
   }
 
   async #write(): Promise<void> {
-    const { publisher, store, clock, log, version } = this.#options;
+    const { publisher, store, clock, version } = this.#options;
     const { running, given } = publisher;
-    if (running === undefined) return;
+    if (running === undefined || this.#isWrittenAs(running)) return;
     const { snapshots, offers, commit } = running;
-    try {
-      const record = { version, commit: commit.id, ...given, ...recordOf(running) };
-      await writeCompiled(store, record);
-      this.#written = { snapshots, offers, commit: commit.id, atMs: clock.monotonicMs() };
-    } catch (error) {
-      // Who does not lead any more leaves it to whoever does; what the store does not take now it takes at the next look.
-      if (error instanceof ChanceryError && error.code === 'CH5450') return;
-      log.warn('the store did not take what was compiled', problemFields(error));
-    }
+    const record = { version, commit: commit.id, ...given, ...recordOf(running) };
+    await writeCompiled(store, record);
+    this.#written = { snapshots, offers, commit: commit.id, atMs: clock.monotonicMs() };
   }
 }

@@ -33,21 +33,25 @@ interface OpenUpgradesParts extends RolloutEvidenceParts {
 export function openUpgrades(parts: OpenUpgradesParts): Upgrades {
   const { plane, fenced, judge, stored, keep, clock, log, watchMs, version } = parts;
   const look = looker(plane, watchMs);
+  const recorder = new CompiledRecorder({
+    ...{ publisher: plane.publisher, store: fenced, clock, version },
+  });
   const rollouts = new Rollouts({
     ...evidenceParts(parts),
     plane: upgradeMoves(plane, look),
-    keep: (kept) => keep(storedOf(kept, version)),
+    // Whoever comes back then finds that what all have is what this version makes.
+    keep: async (kept) => {
+      if (kept.isSettled) await recorder.flush();
+      await keep(storedOf(kept, version));
+    },
     record: (rollout) => recordUpgrade(parts, rollout),
     emit: () => {},
     // The branch holds what runs.
     takeBack: async () => err(gitFailed('taking back', 'an upgrade is no commit')),
   });
-  const recorder = new CompiledRecorder({
-    ...{ publisher: plane.publisher, store: fenced, clock, log, version },
-  });
   return new Upgrades({
     ...{ plane, rollouts, recorder, stored, judge, watchMs, clock, log, version },
-    forget: () => keep(undefined),
+    keep,
     isThere: (proxy) => {
       const { connected, converged } = standingOf(parts, proxy);
       return connected && converged;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { ChanceryError } from '../../base/error.ts';
 import type { Finding } from '../../base/finding.ts';
 import { findingFields, type Log, problemFields } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
@@ -17,8 +18,8 @@ interface UpgradesOptions {
   readonly recorder: CompiledRecorder;
   /** As the store has it, whoever wrote it. */
   readonly stored: () => StoredUpgrade | undefined;
-  /** Takes it out of the store. */
-  readonly forget: () => Promise<void>;
+  /** Durable when it resolves; undefined: takes it out of the store. */
+  readonly keep: (upgrade: StoredUpgrade | undefined) => Promise<void>;
   /** What a real Envoy and the references say to what this version compiles otherwise; errors: nobody is to get it. */
   readonly judge: () => Promise<readonly Finding[]>;
   readonly isThere: (proxy: WorkloadId) => boolean;
@@ -32,6 +33,8 @@ interface UpgradesOptions {
 }
 
 const lookEveryMs = 500;
+/** After something failed. */
+const restMs = 5_000;
 /** Proxies come back within this after their control plane was away, or are away themselves. */
 const comeBackMs = 30_000;
 
@@ -47,6 +50,7 @@ export class Upgrades {
   readonly #options: UpgradesOptions;
   #judgement: Judgement = { kind: 'none' };
   #sinceMs = 0;
+  #restsUntilMs = 0;
   /** A person wants it tried once more. */
   #isAsked = false;
   #cancel = (): void => {};
@@ -66,7 +70,7 @@ export class Upgrades {
     const { rollouts, recorder } = this.#options;
     this.#cancel();
     rollouts.stop();
-    if (!this.#holds) await recorder.flush();
+    if (!this.#holds) await recorder.flush().catch((error: unknown) => this.#failed(error));
   }
 
   /** A commit takes its place, and brings it along where not all have it yet. */
@@ -130,24 +134,27 @@ export class Upgrades {
 
   #look(): void {
     this.#cancel();
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     this.#cancel = clock.after(lookEveryMs, () => this.#look());
-    void this.#tryNow().catch((error: unknown) => {
-      log.error('what this version compiles otherwise waits', problemFields(error));
-    });
+    if (clock.monotonicMs() < this.#restsUntilMs) return;
+    void this.#tryNow().catch((error: unknown) => this.#failed(error));
+  }
+
+  /** Whoever leads now goes on; what the store does not take now it takes later. */
+  #failed(error: unknown): void {
+    const { clock, log } = this.#options;
+    this.#restsUntilMs = clock.monotonicMs() + restMs;
+    if (error instanceof ChanceryError && error.code === 'CH5450') return;
+    log.warn('what this version compiles cannot be written down or led now', problemFields(error));
   }
 
   async #tryNow(): Promise<void> {
-    const { plane, rollouts, recorder, stored, forget, version, lookClose } = this.#options;
-    if (!this.#holds) {
-      this.#judgement = { kind: 'none' };
-      if (stored() !== undefined && stored()?.rollout.compiledBy !== version) await forget();
-      return recorder.look();
-    }
+    const { plane, rollouts, lookClose } = this.#options;
+    if (!this.#holds) return this.#rest();
     // A commit brings it along; where that one is taken back, it goes on.
     if (plane.revision?.next !== undefined) return rollouts.current && this.pause();
     if (rollouts.current !== undefined) return;
-    const own = this.#own;
+    const own = this.#own?.isSettled === true ? undefined : this.#own;
     const isBack = own?.rollout.state.kind === 'taken-back';
     if (own !== undefined && !isBack) {
       plane.publisher.release(reached(own.rollout));
@@ -157,6 +164,16 @@ export class Upgrades {
     lookClose();
     if (!this.#isReady()) return;
     if (await this.#isSound()) this.#begin();
+  }
+
+  /** Nobody is held: what is left is to say so to those who follow, and to write down what all have. */
+  async #rest(): Promise<void> {
+    const { recorder, stored, keep, version } = this.#options;
+    const [before, own] = [stored(), this.#own];
+    this.#judgement = { kind: 'none' };
+    await recorder.look();
+    if (before !== undefined && before.rollout.compiledBy !== version) await keep(undefined);
+    else if (own?.isSettled === false) await keep({ ...own, isSettled: true });
   }
 
   /** As many as can be are there to be looked at, and have been for a while: what they count is held against that. */
@@ -212,14 +229,18 @@ export function isOwn(
   return upgrade !== undefined && commit === running && compiledBy === version;
 }
 
-/** Brings the plane to where the store says that it is. A commit on its way brings it to those that it reaches. */
+/**
+ * Brings the plane to where the store says that it is. A commit on its way brings it to those that it reaches. `isFirst`: who
+ * is held was found out just now, from what was written down before it was settled.
+ */
 export function followUpgrade(
   plane: ControlPlane,
   { running, next, upgrade }: StoredRevision,
-  version: string,
+  { version, isFirst }: { readonly version: string; readonly isFirst: boolean },
 ): void {
   const { publisher } = plane;
   const own = isOwn(upgrade, { running, version }) ? upgrade : undefined;
-  if (own?.isSettled === true) publisher.releaseAll();
+  if (own?.isSettled === true && !isFirst) publisher.releaseAll();
+  else if (own?.isSettled === true) publisher.release(new Set());
   else publisher.release(next === undefined && own ? reached(own.rollout) : new Set());
 }
