@@ -177,6 +177,8 @@ export class Rollouts {
     const { clock, plane, signals, standing } = this.#options;
     const { intent, compiled, commit, base, urgent, denialsExpected, compiledBy } = proposal;
     const before = this.#active?.rollout;
+    const { ahead } = proposal;
+    const overtaken = before ?? (ahead?.state.kind === 'taken-back' ? undefined : ahead);
     const touched = plane.propose(intent, commit, compiled);
     const nowMs = clock.nowMs();
     // Who is away tells nothing of it.
@@ -185,17 +187,12 @@ export class Rollouts {
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
-      ...(before === undefined ? {} : { calmUntilMs: calmUntil(before) }),
+      ...(overtaken === undefined ? {} : { calmUntilMs: calmUntil(overtaken) }),
       ...(urgent ? { urgent } : {}),
       ...(compiledBy === undefined ? {} : { compiledBy }),
       waves: urgent
         ? wavesAtOnce(touched)
-        : wavesAfter(
-            before ?? proposal.ahead ?? this.#lastTakenBack,
-            touched,
-            commit.id,
-            requestsOf,
-          ),
+        : wavesAfter(before ?? ahead ?? this.#lastTakenBack, touched, commit.id, requestsOf),
       state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
     this.#branch.overtake();
