@@ -29,7 +29,7 @@ it('says which version goes on where, for how many, and which resources differ',
   });
   const [finding, ...more] = upgradeFindings(parts);
   assert.deepEqual(more, []);
-  assert.equal(finding?.code, 'CH4249');
+  assert.equal(finding?.code, 'CH4251');
   assert.match(finding?.message ?? '', /1 of 2 proxies go on with what version 1\.0\.0 compiled/);
   assert.equal(finding?.found, 'pushing at wave 1 of 2');
 });

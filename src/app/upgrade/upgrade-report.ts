@@ -52,7 +52,7 @@ export function upgradeFindings(parts: Parts): readonly Finding[] {
   }
   return [
     {
-      ...{ code: 'CH4249', severity: 'warning' },
+      ...{ code: 'CH4251', severity: 'warning' },
       message: `this version compiles the commit that runs otherwise than the one before, and ${goOn}`,
       found: progressOf(rollout),
       notes: [differs],
