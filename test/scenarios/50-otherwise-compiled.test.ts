@@ -25,8 +25,7 @@ const answersNothing: Changes = [
                 clusterSpecifier: { case: 'cluster', value: appCluster },
                 // The caller's route owns the timeout; the stream idle timeout guards this side.
                 timeout: duration(0),
-                // An idle connection that the application closed just now; nothing was written on it.
-                retryPolicy: { retryOn: 'reset-before-request', numRetries: 1 },
+                retryPolicy: retryUnsent,
               },`,
     "              case: 'directResponse', value: { status: 503 },",
   ],
