@@ -19,6 +19,7 @@ import type { Rollouts } from './rollouts/rollouts.ts';
 import { type ShadowApiParts, shadowApi } from './shadow/shadow-api.ts';
 import { type StatusApiParts, statusApi } from './status-api.ts';
 import { type FlowsApiParts, flowsApi } from './traffic/flows-api.ts';
+import type { Upgrades } from './upgrade/upgrades.ts';
 
 interface ControlApiParts
   extends BreakglassApiParts,
@@ -32,6 +33,7 @@ interface ControlApiParts
   readonly plane: ControlPlane;
   readonly ca: CaController;
   readonly rollouts: Rollouts;
+  readonly upgrades: Upgrades;
   readonly operations: Operations;
 }
 

@@ -8,7 +8,7 @@ import {
   type WorkloadId,
 } from '../compile/inventory.ts';
 import { sameInventory } from '../compile/inventory-index.ts';
-import type { Compiled } from '../compile/revision.ts';
+import type { Compile, Compiled } from '../compile/revision.ts';
 import { identityEntries, sameEntries } from '../identity/entries.ts';
 import type { Contained } from '../model/contained.ts';
 import type { Intent, Mesh } from '../model/types.ts';
@@ -22,6 +22,14 @@ import { Policies } from './policies.ts';
 import type { PolicyUpdate } from './policy-update.ts';
 import { type Commit, Publisher, type SnapshotSink } from './publisher.ts';
 import { type AgentListener, Subscribers } from './subscribers.ts';
+import type { Hold } from './upgrade/open-hold.ts';
+
+export interface AcceptMore extends Pick<Accepted, 'approved' | 'compiled'> {
+  readonly warnings: readonly Finding[];
+  readonly carried?: readonly Contained[];
+  /** Of what runs: what another version of the control plane made of it. */
+  readonly hold?: Hold | undefined;
+}
 
 /** Holds intent and inventory, and keeps proxies and policy desks in step with them. No I/O of its own. */
 export class ControlPlane {
@@ -56,6 +64,7 @@ export class ControlPlane {
     readonly onAccepted: (accepted: Accepted) => void;
     /** The folder is back at this one, which runs. */
     readonly onStayed: (commit: string) => void;
+    readonly compile?: Compile | undefined;
   }) {
     this.#inventory = sortInventory(options.inventory);
     this.#hosts = Map.groupBy(options.inventory, (workload) => workload.host);
@@ -67,6 +76,7 @@ export class ControlPlane {
       clock: options.clock,
       sink: options.sink,
       emit: (event) => this.events.emit(event),
+      compile: options.compile,
     });
   }
 
@@ -148,15 +158,8 @@ export class ControlPlane {
   }
 
   /** Leads what has passed the gates to all proxies, as a whole. `approved`: a person said that it may take away. */
-  accept(
-    tree: IntentTree,
-    intent: Intent,
-    more: Pick<Accepted, 'approved' | 'compiled'> & {
-      readonly warnings: readonly Finding[];
-      readonly carried?: readonly Contained[];
-    },
-  ): void {
-    const { warnings, approved, compiled, carried = [] } = more;
+  accept(tree: IntentTree, intent: Intent, more: AcceptMore): void {
+    const { warnings, approved, compiled, carried = [], hold } = more;
     this.#onAccepting();
     const before = this.#intent;
     const entries = { kind: 'entries' as const, entries: identityEntries(intent) };
@@ -176,7 +179,7 @@ export class ControlPlane {
     }
     this.#moved();
     this.#tellPolicies();
-    this.publisher.start(intent, this.#inventory, { id: commit, subject }, compiled);
+    this.publisher.start(intent, this.#inventory, { id: commit, subject }, { compiled, hold });
     this.#onReady();
   }
 
@@ -267,6 +270,15 @@ export class ControlPlane {
     this.#tellPolicies();
     this.publisher.settle();
     this.#moved();
+  }
+
+  /** Whom it concerns that another version of the control plane compiled what runs, each with its service. */
+  get held(): readonly TouchedProxy[] {
+    const { held } = this.publisher;
+    if (held.size === 0) return [];
+    return this.#inventory
+      .filter(({ id }) => held.has(id))
+      .map(({ id, service }) => ({ proxy: id, service }));
   }
 
   /**

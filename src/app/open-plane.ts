@@ -3,6 +3,7 @@ import { tellingClock } from '../base/clock-watch.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { refusedFrom } from '../compile/refused-parts.ts';
+import type { Compile } from '../compile/revision.ts';
 import { XdsService } from '../serve/xds/service.ts';
 import type { Store } from '../store/store.ts';
 import { openBreakglass } from './breakglass/open-breakglass.ts';
@@ -25,6 +26,7 @@ import { SharedSignals } from './replicas/shared-signals.ts';
 import { SignalLog } from './rollouts/signal-log.ts';
 import type { Tracing } from './tracing/tracing.ts';
 import { Trouble } from './trouble.ts';
+import { judgeUpgrade } from './upgrade/judge-upgrade.ts';
 import { xdsEventSink } from './xds-events.ts';
 
 interface PlaneParts {
@@ -39,6 +41,9 @@ interface PlaneParts {
   readonly takeBack: IntentSource['takeBack'];
   /** In place of the real Envoy, where nothing of it is to be looked for. */
   readonly envoy?: Gate;
+  /** In place of this version's, and its name. */
+  readonly compile?: Compile;
+  readonly version?: string;
 }
 
 /** What proxies are told, and who hears of what they do; not yet of any intent. */
@@ -77,6 +82,7 @@ export async function openPlane(parts: PlaneParts) {
     onStayed: (commit) => revisions.rollouts.stayed(commit),
     sink: proxies.sink(xds),
     inventory: storedInventory(reports),
+    compile: parts.compile,
     onReady: start,
   });
   const refuses = (proxy: string): boolean => xds.status(proxy).rejected.length > 0;
@@ -90,6 +96,7 @@ export async function openPlane(parts: PlaneParts) {
   const revisions: Revisions = openRevisions({
     ...{ ...parts, plane, xds, signals: counted, clock: counting },
     read: (tree) => gate.gatekeeper.read(tree),
+    judge: () => judgeUpgrade(plane, gate.gates),
   });
   // Before the first commit: what is granted is in the first snapshot, too.
   const breakglass = await openBreakglass({

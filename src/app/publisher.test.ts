@@ -53,7 +53,7 @@ it('what was tried out before anything ran is what starts, compiled for all who 
   const intent = intentOf({ 'mesh.yaml': meshFile, 'services/a.yaml': serviceFile('a') });
   const inventory = [workloadOf('a')];
   const tried = publisher.tryOut(intent, inventory);
-  publisher.start(intent, inventory, { id: 'c', subject: '' }, tried);
+  publisher.start(intent, inventory, { id: 'c', subject: '' }, { compiled: tried });
   assert.equal(sent[0], tried.snapshots.get(workloadOf('a').id));
 });
 
@@ -71,7 +71,7 @@ it('what was compiled of the same intent for equal workloads is taken as it is, 
   const inventory = [workloadOf('a')];
   const { id } = workloadOf('a');
   const commit = { id: 'c', subject: '' };
-  publisher.start(first, inventory, commit, compileRevision(first, inventory));
+  publisher.start(first, inventory, commit, { compiled: compileRevision(first, inventory) });
   const before = publisher.snapshots.get(id);
   assert.deepEqual(before, compileRevision(first, inventory).snapshots.get(id));
 

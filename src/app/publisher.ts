@@ -1,17 +1,19 @@
 import type { Clock } from '../base/clock.ts';
 import type { Grant } from '../breakglass/grant.ts';
 import { intentWith } from '../breakglass/grant-rule.ts';
+import { heldNow } from '../compile/hold.ts';
 import type { Inventory, WorkloadId } from '../compile/inventory.ts';
 import { sameInventory } from '../compile/inventory-index.ts';
-import { nothingOffered, withOffers } from '../compile/on-demand.ts';
+import { withOffers } from '../compile/on-demand.ts';
+import { news, type Published, publishedOf, samePublished } from '../compile/published.ts';
 import type { Snapshot } from '../compile/resource.ts';
-import { type Compiled, recompile } from '../compile/revision.ts';
-import { changedResources, sameVersions } from '../compile/snapshot-changes.ts';
+import { type Compile, type Compiled, type Revision, recompile } from '../compile/revision.ts';
 import type { Intent } from '../model/types.ts';
 import { loadMoves } from '../rollout/load-moves.ts';
 import { runChanges, withRunChanges } from '../rollout/run-changes.ts';
 import type { TouchedProxy } from '../rollout/waves.ts';
 import type { MeshEvent } from '../serve/api/wire.ts';
+import type { Hold } from './upgrade/open-hold.ts';
 
 /** What the xDS service offers to the publisher. */
 export interface SnapshotSink {
@@ -26,6 +28,7 @@ export interface Commit {
 }
 
 type Snapshots = ReadonlyMap<WorkloadId, Snapshot>;
+type HeldProxies = ReadonlyMap<WorkloadId, readonly string[]>;
 
 /** An intent and what it makes of the present inventory. */
 interface Side extends Compiled {
@@ -42,6 +45,7 @@ const nobody: ReadonlySet<WorkloadId> = new Set();
  * that it is on, if it changed. Follows a commit until every proxy that it touched has taken it.
  */
 export class Publisher {
+  readonly compile: Compile;
   readonly #sink: SnapshotSink;
   readonly #clock: Clock;
   readonly #emit: (event: MeshEvent) => void;
@@ -50,6 +54,13 @@ export class Publisher {
   #base: Side | undefined;
   #next: Side | undefined;
   #reached: ReadonlySet<WorkloadId> = nobody;
+  /** What another version made of what runs: whoever it concerns and is not released goes on with that. */
+  #hold: Hold | undefined;
+  #released: ReadonlySet<WorkloadId> = nobody;
+  /** Of this very side: it is asked for every second. */
+  #heldBy: { readonly base: Side | undefined; readonly held: HeldProxies } = {
+    ...{ base: undefined, held: new Map() },
+  };
   readonly #published = new Map<WorkloadId, Published>();
   /** Those that have taken all of what they were sent last. */
   readonly #settled = new Set<WorkloadId>();
@@ -59,30 +70,120 @@ export class Publisher {
     readonly sink: SnapshotSink;
     readonly clock: Clock;
     readonly emit: (event: MeshEvent) => void;
+    readonly compile?: Compile | undefined;
   }) {
+    this.compile = options.compile ?? recompile;
     this.#sink = options.sink;
     this.#clock = options.clock;
     this.#emit = options.emit;
   }
 
   /** The first intent after a start, for everybody. What proxies lack is sent, but no change is announced: nobody knows what they have. */
-  start(intent: Intent, inventory: Inventory, commit: Commit, compiled?: Compiled): void {
+  start(
+    intent: Intent,
+    inventory: Inventory,
+    commit: Commit,
+    more: { readonly compiled?: Compiled | undefined; readonly hold?: Hold | undefined } = {},
+  ): void {
     this.#inventory = inventory;
+    const { compiled, hold } = more;
     this.#base = this.#taken(intent, commit, compiled) ?? this.#compile(intent, commit, undefined);
+    this.#holdBy(hold);
     this.#send();
+  }
+
+  /** What runs, as this version compiles it, whoever is held; undefined before there is something. */
+  get running(): (Compiled & { readonly commit: Commit }) | undefined {
+    return this.#base;
+  }
+
+  /** What is granted beside it, and for whom it was compiled. */
+  get given(): { readonly inventory: Inventory; readonly grants: readonly Grant[] } {
+    return { inventory: this.#inventory, grants: this.#grants };
+  }
+
+  get hold(): Hold | undefined {
+    return this.#hold;
+  }
+
+  /** Whom another version's compiling concerns, released or not, with what this version makes otherwise. */
+  get held(): HeldProxies {
+    const base = this.#base;
+    if (this.#heldBy.base === base) return this.#heldBy.held;
+    const held = new Map<WorkloadId, readonly string[]>();
+    for (const id of this.#hold?.proxies.keys() ?? []) {
+      const now = publishedOf(base, id);
+      const before = now && this.#heldOf(id, now);
+      if (now === undefined || before === undefined || before === now) continue;
+      if (!samePublished(before, now)) held.set(id, news(before, now));
+    }
+    this.#heldBy = { base, held };
+    return held;
+  }
+
+  /** Those of them that go on with what that version compiled. */
+  get behind(): readonly WorkloadId[] {
+    return [...this.held.keys()].filter((id) => !this.#released.has(id));
+  }
+
+  /** These get what this version compiles; all others that are held go on with what they had. */
+  release(proxies: ReadonlySet<WorkloadId>): void {
+    if (this.#hold === undefined && proxies.size === 0) return;
+    this.#released = proxies;
+    if (this.#hold !== undefined) this.#send();
+  }
+
+  /** Nobody is held any more. */
+  releaseAll(): void {
+    if (this.#hold === undefined) return;
+    this.#holdBy(undefined);
+    this.#send();
+  }
+
+  #holdBy(hold: Hold | undefined): void {
+    this.#hold = hold;
+    this.#released = nobody;
+    this.#heldBy = { base: undefined, held: new Map() };
   }
 
   /** What all is on its way to: compiled for every proxy, with what it gets on demand. */
   get snapshots(): Snapshots {
-    const side = this.#next ?? this.#base;
-    return side === undefined ? noSnapshots : withOffers(side);
+    if (this.#next !== undefined) return withOffers(this.#next);
+    return this.#base === undefined ? noSnapshots : withOffers(this.#asHeld(this.#base));
   }
 
   /** The same without what is granted beside Git: what a commit is held against. */
   get bareSnapshots(): Snapshots {
     const side = this.#next ?? this.#base;
     if (side === undefined || side.intent === side.bare) return this.snapshots;
-    return withOffers(recompile(side, side.bare, this.#inventory));
+    const bare = this.compile(side, side.bare, this.#inventory);
+    return withOffers(this.#next === undefined ? this.#asHeld(bare) : bare);
+  }
+
+  /** With what those have who are held. */
+  #asHeld(revision: Revision): Revision {
+    if (this.#hold === undefined) return revision;
+    const [snapshots, offers] = [new Map(revision.snapshots), new Map(revision.offers)];
+    for (const id of this.#hold.proxies.keys()) {
+      const now = publishedOf(revision, id);
+      const held = now && !this.#released.has(id) ? this.#heldOf(id, now) : undefined;
+      if (held === undefined || held === now) continue;
+      snapshots.set(id, held.snapshot);
+      offers.set(id, held.onDemand);
+    }
+    return { snapshots, offers };
+  }
+
+  #heldOf(id: WorkloadId, now: Published): Published | undefined {
+    const held = this.#hold?.proxies.get(id);
+    return held && heldNow(held, now);
+  }
+
+  /** Held is who has nothing of what is on its way: that one brings all of this version with it. */
+  #publishedOf(side: Side | undefined, id: WorkloadId): Published | undefined {
+    const now = publishedOf(side, id);
+    if (now === undefined || side !== this.#base || this.#released.has(id)) return now;
+    return this.#heldOf(id, now) ?? now;
   }
 
   /** The commit that some proxies have not taken yet. */
@@ -92,7 +193,7 @@ export class Publisher {
 
   /** What an intent would be here. Throws where it cannot be compiled; nothing has changed then. */
   tryOut(intent: Intent, inventory: Inventory): Compiled {
-    return recompile(this.#base, intentWith(intent, this.#grants), inventory);
+    return this.compile(this.#base, intentWith(intent, this.#grants), inventory);
   }
 
   /**
@@ -103,10 +204,12 @@ export class Publisher {
     const next = this.#taken(intent, commit, compiled) ?? this.#compile(intent, commit, this.#base);
     this.#next = next;
     this.#reached = nobody;
+    this.#released = nobody;
     const touched = new Map<WorkloadId, readonly string[]>();
     const waiting = new Set<WorkloadId>();
     for (const proxy of next.snapshots.keys()) {
-      const [before, after] = [publishedOf(this.#base, proxy), publishedOf(next, proxy)];
+      const before = this.#publishedOf(this.#base, proxy);
+      const after = publishedOf(next, proxy);
       if (after === undefined) continue;
       const isSame = before !== undefined && samePublished(before, after);
       if (!isSame) touched.set(proxy, news(before, after));
@@ -135,7 +238,10 @@ export class Publisher {
 
   /** What was to run is what runs, for everybody. */
   settle(): void {
-    if (this.#next !== undefined) this.#base = this.#next;
+    if (this.#next !== undefined) {
+      this.#base = this.#next;
+      this.#holdBy(undefined);
+    }
     this.#next = undefined;
     this.#reached = nobody;
     this.#send();
@@ -204,7 +310,7 @@ export class Publisher {
 
   #compile(bare: Intent, commit: Commit, known: Side | undefined): Side {
     const intent = intentWith(bare, this.#grants);
-    return { ...recompile(known, intent, this.#inventory), commit, bare };
+    return { ...this.compile(known, intent, this.#inventory), commit, bare };
   }
 
   /** A proxy of a service that ran never before has nothing to go back to. */
@@ -230,7 +336,7 @@ export class Publisher {
 
   #sendOne(id: WorkloadId): void {
     const side = this.#sideOf(id);
-    const now = publishedOf(side, id);
+    const now = this.#publishedOf(side, id);
     const before = this.#published.get(id);
     if (side === undefined || now === undefined) {
       if (before !== undefined) this.#retire(id);
@@ -261,32 +367,6 @@ export class Publisher {
       tookMs: Math.round(this.#clock.monotonicMs() - pending.startedMs),
     });
   }
-}
-
-/** What one proxy is to have, and what it may ask for. */
-interface Published {
-  readonly snapshot: Snapshot;
-  readonly onDemand: Snapshot;
-}
-
-function publishedOf(side: Side | undefined, proxy: WorkloadId): Published | undefined {
-  const snapshot = side?.snapshots.get(proxy);
-  return snapshot && { snapshot, onDemand: side?.offers.get(proxy) ?? nothingOffered };
-}
-
-/** Where nothing is on demand any more the snapshot has other routes too. */
-function samePublished(before: Published, after: Published): boolean {
-  return (
-    (before.snapshot === after.snapshot || sameVersions(before.snapshot, after.snapshot)) &&
-    (before.onDemand === after.onDemand || sameVersions(before.onDemand, after.onDemand))
-  );
-}
-
-function news(before: Published | undefined, after: Published): string[] {
-  return [
-    ...changedResources(before?.snapshot, after.snapshot),
-    ...changedResources(before?.onDemand, after.onDemand),
-  ];
 }
 
 interface PendingCommit {

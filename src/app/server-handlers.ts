@@ -48,7 +48,7 @@ export function handlers(foundation: Foundation, trust: TrustParts) {
     operations,
     use,
   } = foundation;
-  const { rollouts, fleet, pool: desks } = revisions;
+  const { rollouts, upgrades, fleet, pool: desks } = revisions;
   const { log, advertise, agentPort } = options;
   const admission = () => plane.mesh?.hosts ?? admissionUnlessSaid;
   registry.onCut((host) => reports.forget(host));
@@ -70,6 +70,7 @@ export function handlers(foundation: Foundation, trust: TrustParts) {
       ...parts,
       xds,
       rollouts,
+      upgrades,
       ca,
       notices,
       random,

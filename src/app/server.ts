@@ -46,14 +46,14 @@ export async function startServer(given: ServerOptions): Promise<() => Promise<v
     methods: xds.methods,
     onError: (error, path) => log.error('a call failed', { path, ...problemFields(error) }),
   });
-  const { fleet, rollouts } = revisions;
+  const { fleet, rollouts, upgrades } = revisions;
   const unread = () => revisions.follower.findings;
   const counted = { store, clock, registry, plane, xds, metrics, fleet, replica, unread };
   const operations = createOperations(counted);
   const watched =
     options.metricsAddress && (await listenForMetrics(options.metricsAddress, operations));
   const { gatekeeper, verdicts, use } = gate;
-  const parts = { ...counted, source, gatekeeper, verdicts, rollouts, operations };
+  const parts = { ...counted, source, gatekeeper, verdicts, rollouts, upgrades, operations };
   const door = await openDoor(options, startingApi({ ...parts, log }));
   const closeDoors = (): void => {
     opened.stop();

@@ -24,6 +24,7 @@ import { shareReplica } from './replicas/share.ts';
 import { handlers } from './server-handlers.ts';
 import { ServerIdentity } from './server-identity.ts';
 import { tlsDoors } from './tls-doors.ts';
+import { upgradeFindings } from './upgrade/upgrade-report.ts';
 
 /** Hosts that were away with their control plane come back by themselves within this. */
 const comeBackMs = 60_000;
@@ -109,6 +110,7 @@ function lastingNotices(
       () => [...(source.findings ?? []), ...foundation.webhookFindings()],
       () => [...revisions.rollouts.findings, ...revisions.desks.findings],
       () => [...revisions.follower.findings, ...carriedFindings(plane.carried)],
+      () => upgradeFindings({ publisher: plane.publisher, upgrades: revisions.upgrades }),
       () => [...tracing.findings, ...use.shadows.findings],
       () => [...replica.findings, ...breakglass.findings, ...revisions.pool.findings],
       () => [...trouble.look(), ...silentAgents.look()],

@@ -13,9 +13,11 @@ import type { Replica } from './replicas/replica.ts';
 import { rolloutApi } from './rollouts/rollout-api.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { statusApi } from './status-api.ts';
+import type { Upgrades } from './upgrade/upgrades.ts';
 
 interface StartingApiParts extends GateApiParts, LedgerApiParts {
   readonly rollouts: Rollouts;
+  readonly upgrades: Upgrades;
   readonly replica: Replica;
   readonly operations: Operations;
   readonly log: Log;

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { systemClock } from '../base/clock.ts';
 import { ChanceryError } from '../base/error.ts';
 import type { ApiClient } from '../client/client.ts';
-import type { CommitVerdict, Rollout } from '../client/gen/api.ts';
+import type { CommitVerdict, Rollout, UpgradeReply } from '../client/gen/api.ts';
 import { subjectOf, usageError } from './arguments.ts';
 import { type Called, command, type ExitCode } from './command.ts';
 import { commitNamed } from './commit-name.ts';
@@ -10,6 +10,7 @@ import { controlClient, targetFlags, targetHelp } from './control-target.ts';
 import { momentOf } from './moment-flag.ts';
 import { type Revision, revisionTable, waveText } from './revision-text.ts';
 import type { Terminal } from './terminal.ts';
+import { stands, upgradeText } from './upgrade-text.ts';
 import { reportVerdict } from './verdict-text.ts';
 
 const flags = {
@@ -26,7 +27,7 @@ export const revision = command({
     '',
     [
       'revision list [DIR]',
-      'the newest first, and how far each got; 2: the newest is refused, waits or is halted',
+      'the newest first, and how far each got; 2: the newest is refused, waits or is halted, or what a new version of the control plane compiles otherwise is',
     ],
     ['  --limit N', 'at most so many; 20 when left out'],
     [
@@ -110,11 +111,14 @@ async function list(look: Look): Promise<ExitCode> {
   const { api, json, limit, at, terminal } = look;
   const query = at === undefined ? {} : { at };
   const { verdicts } = await api.get('/v1/verdicts', { query });
-  const rollouts = await rolloutsOf(look);
+  const { rollouts, upgrade } = await rolloutsOf(look);
   const shown = verdicts.slice(0, limit).map((one) => joined(one, rollouts));
   if (json) terminal.out(JSON.stringify(shown));
-  else terminal.out(shown.length === 0 ? 'no commit came yet' : revisionTable(shown, terminal));
-  return exitCodeOf(shown[0]);
+  else {
+    terminal.out(shown.length === 0 ? 'no commit came yet' : revisionTable(shown, terminal));
+    if (upgrade !== undefined) terminal.out(`\n${upgradeText(upgrade, terminal)}`);
+  }
+  return upgrade !== undefined && stands(upgrade) ? 2 : exitCodeOf(shown[0]);
 }
 
 async function show(commit: string, look: Look): Promise<ExitCode> {
@@ -127,7 +131,7 @@ async function show(commit: string, look: Look): Promise<ExitCode> {
       help: 'chancery revision list shows those that it has',
     });
   }
-  const rollouts = await rolloutsOf(look);
+  const { rollouts } = await rolloutsOf(look);
   const found = joined(verdict, rollouts);
   if (json) terminal.out(JSON.stringify(found));
   else {
@@ -147,11 +151,15 @@ async function verdictOf(commit: string, { api, at }: Look): Promise<CommitVerdi
 }
 
 /** Of those before its start, and of a time, the control plane knows from the ledger. */
-async function rolloutsOf({ api, at, terminal }: Look): Promise<readonly Rollout[]> {
+async function rolloutsOf({
+  api,
+  at,
+  terminal,
+}: Look): Promise<{ readonly rollouts: readonly Rollout[]; readonly upgrade?: UpgradeReply }> {
   const past = async (atMs: number): Promise<readonly Rollout[]> =>
     (await api.get('/v1/revisions', { query: { at: atMs } })).revisions;
-  if (at !== undefined) return past(at);
-  const { revisions: now } = await api.get('/v1/revisions');
+  if (at !== undefined) return { rollouts: await past(at) };
+  const { revisions: now, upgrade } = await api.get('/v1/revisions');
   // What is under way matters most when the store is away, and needs nothing of it.
   const then = await past(systemClock.nowMs()).catch((error: unknown) => {
     if (!(error instanceof ChanceryError) || error.code !== 'CH5205') throw error;
@@ -159,7 +167,8 @@ async function rolloutsOf({ api, at, terminal }: Look): Promise<readonly Rollout
     return [];
   });
   const known = new Set(now.map(({ commit }) => commit));
-  return [...now, ...then.filter(({ commit }) => !known.has(commit))];
+  const rollouts = [...now, ...then.filter(({ commit }) => !known.has(commit))];
+  return { rollouts, ...(upgrade === undefined ? {} : { upgrade }) };
 }
 
 function joined(verdict: CommitVerdict, rollouts: readonly Rollout[]): Revision {

@@ -31,6 +31,9 @@ export interface Compiled extends Revision {
   readonly parts: CompiledParts;
 }
 
+/** What compiles: `recompile`, or in tests what stands for that of another version. */
+export type Compile = typeof recompile;
+
 /** Everything that was compiled, by what it was compiled from; for `recompile` alone. */
 interface CompiledParts {
   readonly index: InventoryChanges['index'];

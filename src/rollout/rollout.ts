@@ -52,6 +52,8 @@ export interface Rollout {
   readonly calmUntilMs?: number;
   /** All get it at once. */
   readonly urgent?: true;
+  /** It is no other commit: this version of the control plane compiles it otherwise than the one before. */
+  readonly compiledBy?: string;
   readonly waves: readonly Wave[];
   readonly state: RolloutState;
 }
@@ -101,7 +103,7 @@ export function advance(
         : wrong(state, 'nothing is being watched');
     case 'hurts':
       return isUnderWay(state) || state.kind === 'live'
-        ? to(takenBack(step.reason, sinceMs, step.evidence))
+        ? to(takenBack(rollout, step.reason, sinceMs, step.evidence))
         : wrong(state, 'it is not under way');
     case 'halt':
       return isUnderWay(state)
@@ -114,7 +116,7 @@ export function advance(
     case 'roll-back':
       return state.kind === 'taken-back'
         ? wrong(state, 'it was taken back already')
-        : to(takenBack(`taken back by ${step.by}`, sinceMs));
+        : to(takenBack(rollout, `taken back by ${step.by}`, sinceMs));
     case 'branch':
       return state.kind === 'taken-back'
         ? to({ ...state, branch: step.branch })
@@ -141,12 +143,16 @@ function exchanged(
 }
 
 function takenBack(
+  { commit, compiledBy }: Rollout,
   reason: string,
   sinceMs: number,
   evidence: readonly string[] | undefined = undefined,
 ): RolloutState {
+  // The commit itself goes on, and so does the branch.
+  const branch: BranchState =
+    compiledBy === undefined ? { kind: 'open', problem: undefined } : { kind: 'as before', commit };
   return {
-    ...{ kind: 'taken-back', sinceMs, reason, branch: { kind: 'open', problem: undefined } },
+    ...{ kind: 'taken-back', sinceMs, reason, branch },
     ...(evidence === undefined ? {} : { evidence }),
   };
 }

@@ -45,9 +45,9 @@ async function replica(store: Store, fenced: FencedStore) {
   const revisions = new RevisionStore(store, fenced);
   const moves = rolloutMoves(plane, () => 0);
   const read = ({ files }: ReturnType<typeof treeWith>) => parseIntent(files);
-  const follower = new RevisionFollower({
-    ...{ plane, moves, revisions, read, log: silent, onUnread: () => {} },
-  });
+  const holdOf = async () => undefined;
+  const parts = { plane, moves, revisions, read, holdOf, programVersion: '1', log: silent };
+  const follower = new RevisionFollower({ ...parts, onUnread: () => {} });
   return { fixture, plane, revisions, follower, published };
 }
 

@@ -20,6 +20,7 @@ const wireFiles = [
   'src/serve/api/wire-shadow.ts',
   'src/policy/shadow.ts',
   'src/serve/api/wire-trust.ts',
+  'src/serve/api/wire-upgrade.ts',
   'src/base/finding.ts',
   'src/serve/api/wire-status.ts',
   'src/compile/inventory.ts',

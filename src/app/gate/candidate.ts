@@ -7,7 +7,7 @@ import {
 } from '../../compile/inventory.ts';
 import { withOffers } from '../../compile/on-demand.ts';
 import type { Snapshot } from '../../compile/resource.ts';
-import { type Compiled, recompile } from '../../compile/revision.ts';
+import { type Compile, type Compiled, recompile } from '../../compile/revision.ts';
 import { standIn } from '../../compile/stand-in.ts';
 import type { Intent, Service, ServiceName } from '../../model/types.ts';
 import type { IntentTree } from '../intent-source.ts';
@@ -54,11 +54,12 @@ export function compileCandidate(
   intent: Intent,
   world: { readonly base: Base | undefined; readonly inventory: Inventory },
   known?: Compiled,
+  compile: Compile = recompile,
 ): Candidate {
   const running = new Set(world.inventory.map((workload) => workload.service));
   const idle = [...intent.services.values()].filter(({ name }) => !running.has(name));
   const inventory = sortInventory([...world.inventory, ...idle.map(stranger)]);
-  const compiled = recompile(known, intent, inventory);
+  const compiled = compile(known, intent, inventory);
   const whole = withOffers(compiled);
   const samples = new Map<ServiceName, Snapshot>();
   for (const { id, service } of inventory) {

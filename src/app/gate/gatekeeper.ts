@@ -232,7 +232,9 @@ export class Gatekeeper {
     const { intent, carried } = parsed.value;
     const compiled = await this.#pass('compile', passed, () => {
       const world = { base: this.#base(), inventory: this.#plane.inventory };
-      const value = compileCandidate(tree, intent, world, this.#compiled);
+      const value = compileCandidate(
+        ...([tree, intent, world, this.#compiled, this.#plane.publisher.compile] as const),
+      );
       this.#compiled = value.compiled;
       return { findings: [], value };
     });

@@ -56,14 +56,15 @@ export async function openGate(parts: {
       ...{ accepted: acceptedIn(verdicts), env: process.env, clock },
       onProgress: (text) => log.info('the gate looks for Envoy', { text }),
     });
+  const all = gates({
+    ...{ envoy, traffic, nowMs: () => clock.nowMs() },
+    hostShows: (host) => registry.shows(host),
+  });
   const gatekeeper = new Gatekeeper({
     ...{ plane, clock, verdicts, tracing, keep, isUnread, isLeading: () => replica.isLeading },
-    gates: gates({
-      ...{ envoy, traffic, nowMs: () => clock.nowMs() },
-      hostShows: (host) => registry.shows(host),
-    }),
+    gates: all,
   });
-  return { gatekeeper, verdicts, use: { traffic, flows, shadows } };
+  return { gatekeeper, gates: all, verdicts, use: { traffic, flows, shadows } };
 }
 
 /** What hurt once is not tried again, also when the branch is set back to it after a restart. */

@@ -100,6 +100,9 @@ export const metricTable = {
     'Errors of the commit that runs, by what is made of the part.',
     'part',
   ),
+  chancery_upgrade_held_proxies: gauge(
+    'Proxies that go on with what another version of the control plane compiled.',
+  ),
   chancery_warnings: gauge('What a person must do something about now.'),
   chancery_store_seconds: seconds('How long the store took.', 'operation'),
   chancery_store_errors_total: counterOf(

@@ -127,6 +127,7 @@ function setFleet({ metrics, plane, registry, xds, fleet, store }: OperationsPar
   const standing = carried.filter(goesOn).length;
   metrics.set('chancery_intent_carried_errors', standing, { part: 'as_written' });
   metrics.set('chancery_intent_carried_errors', carried.length - standing, { part: 'closed' });
+  metrics.set('chancery_upgrade_held_proxies', plane.publisher.behind.length);
   const { all, active } = registry;
   const present = active.filter(({ name }) => fleet.watchers(name) > 0).length;
   metrics.set('chancery_hosts', present, { state: 'present' });

@@ -6,6 +6,7 @@ import { shortType } from '../../compile/resource.ts';
 import type { Rollout } from '../../rollout/rollout.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
 import type { XdsEvent } from '../../serve/xds/events.ts';
+import { ownVersion } from '../version.ts';
 import type { MetricName, rolloutOutcomes } from './metric-table.ts';
 
 type SelfMetrics = Metrics<MetricName>;
@@ -18,7 +19,7 @@ export function processMetrics(metrics: SelfMetrics, clock: Clock): () => void {
   delay.enable();
   const startedMs = clock.nowMs() - process.uptime() * 1_000;
   metrics.set('chancery_start_time_seconds', startedMs / 1_000);
-  metrics.set('chancery_build_info', 1, { version: versionOf() });
+  metrics.set('chancery_build_info', 1, { version: ownVersion() });
   const lag = 'chancery_event_loop_lag_seconds';
   return () => {
     // The monitor counts its own resolution in.
@@ -49,11 +50,6 @@ function setOpenFiles(metrics: SelfMetrics): void {
       /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
     if (most !== undefined) metrics.set('chancery_open_files_max', Number(most));
   } catch {}
-}
-
-function versionOf(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 export function countXdsEvent(metrics: SelfMetrics, event: XdsEvent): void {

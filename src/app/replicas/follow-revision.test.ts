@@ -14,7 +14,8 @@ import { systemClock as clock } from '../../base/clock.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
 import { carriedFindings } from '../carried-findings.ts';
 import { readIntent } from '../read-intent.ts';
-import type { RolloutPlane } from '../rollouts/rollouts.ts';
+import type { RolloutPlane } from '../rollouts/proposal.ts';
+
 import { RevisionFollower } from './follow-revision.ts';
 import type { ReadRevision, RevisionStore } from './revision-store.ts';
 
@@ -60,6 +61,7 @@ async function started(running: Files, next?: Files, breaks?: 'reader' | 'compil
       if (breaks === 'reader') throw new Error('out of its depth');
       return readIntent(tree.files, clock.nowMs());
     },
+    ...{ holdOf: async () => undefined, programVersion: '1' },
     ...{ log: silent, onUnread: (commit) => unread.push(commit) },
   });
   if (breaks === 'compiler') {

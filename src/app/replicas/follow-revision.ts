@@ -8,7 +8,10 @@ import { unreadFinding } from '../carried-findings.ts';
 import { type ControlPlane, takenBackFinding } from '../control-plane.ts';
 import { brokenGate } from '../gate/outcome.ts';
 import type { IntentTree } from '../intent-source.ts';
-import type { KeptRollout, RolloutPlane } from '../rollouts/rollouts.ts';
+import type { RolloutPlane } from '../rollouts/proposal.ts';
+import type { KeptRollout } from '../rollouts/rollouts.ts';
+import type { Hold, RunningCompiled } from '../upgrade/open-hold.ts';
+import { followUpgrade } from '../upgrade/upgrades.ts';
 import type { ReadRevision, RevisionStore, StoredRevision } from './revision-store.ts';
 
 interface RevisionFollowerParts {
@@ -17,7 +20,11 @@ interface RevisionFollowerParts {
   readonly moves: RolloutPlane;
   readonly revisions: RevisionStore;
   readonly read: (tree: IntentTree) => ParsedIntent;
+  /** Who is to go on with what another version made of what runs; it fails for nothing. */
+  readonly holdOf: (running: RunningCompiled) => Promise<Hold | undefined>;
   readonly log: Log;
+  /** Of this program. */
+  readonly programVersion: string;
   /** Of what the mesh runs it cannot read this commit (any more). */
   readonly onUnread: (commit: string | undefined) => void;
 }
@@ -87,6 +94,18 @@ export class RevisionFollower {
     return { rollout, denialsExpected, touched, isSettled: false };
   }
 
+  /** How far what another version of the control plane compiles otherwise got. */
+  get upgrade(): StoredRevision['upgrade'] {
+    return this.#taken?.upgrade;
+  }
+
+  /** As the store has it, without its version; undefined: nothing is known yet. */
+  get stored(): StoredRevision | undefined {
+    if (this.#taken === undefined) return undefined;
+    const { version: _, ...stored } = this.#taken;
+    return stored;
+  }
+
   get rollout(): ReadRevision['rollout'] {
     return this.#taken?.rollout;
   }
@@ -112,7 +131,7 @@ export class RevisionFollower {
   }
 
   async #take(revision: ReadRevision): Promise<void> {
-    const { plane, moves } = this.#parts;
+    const { plane, moves, programVersion } = this.#parts;
     const { running, next, rollout } = revision;
     this.#unreadNext = undefined;
     const isBack = rollout?.state.kind === 'taken-back';
@@ -128,6 +147,8 @@ export class RevisionFollower {
       if (plane.revision?.next !== running && !(await this.#accept(running))) return;
       if (plane.revision?.next === running) moves.settle();
     }
+    const isFirst = this.#taken === undefined;
+    followUpgrade(plane, revision, { version: programVersion, isFirst });
     if (next !== undefined) {
       if (plane.revision?.next !== next && !(await this.#accept(next))) {
         this.#unreadNext = revision;
@@ -147,7 +168,7 @@ export class RevisionFollower {
 
   /** False: what ran here before goes on, if anything did, and no proxy here counts as having the commit. */
   async #accept(commit: string): Promise<boolean> {
-    const { plane, revisions, log, onUnread } = this.#parts;
+    const { plane, revisions, log, holdOf, onUnread } = this.#parts;
     const tree = await revisions.tree(commit);
     const tried = tree === undefined ? { findings: [] } : this.#tried(tree);
     if (tree === undefined || 'findings' in tried) {
@@ -163,7 +184,13 @@ export class RevisionFollower {
     // It passed the gates of whoever accepted it, and runs; what this version says of it is for the next commit.
     const carried = reading.intent === undefined ? reading.carried?.errors : undefined;
     const warnings = reading.findings.filter(({ severity }) => severity === 'warning');
-    plane.accept(tree, intent, { warnings, approved: false, compiled, carried: carried ?? [] });
+    const more = { warnings, approved: false, compiled, carried: carried ?? [] };
+    // What proxies have of it another version may have made, whatever it came to be since.
+    const hold =
+      plane.revision === undefined
+        ? await holdOf({ commit, bare: intent, now: compiled, compile: plane.publisher.compile })
+        : undefined;
+    plane.accept(tree, intent, { ...more, hold });
     return true;
   }
 

@@ -21,7 +21,7 @@ export function leadIntent(parts: {
   readonly clock: Clock;
 }): LeaderPart {
   const { plane, source, gatekeeper, verdicts, revisions, clock } = parts;
-  const { follower, rollouts, fleet } = revisions;
+  const { follower, rollouts, upgrades, fleet } = revisions;
   let unfollow = (): void => {};
   return {
     lead: async () => {
@@ -33,12 +33,14 @@ export function leadIntent(parts: {
       if (follower.underWay !== undefined) rollouts.resume(follower.underWay);
       const { intent } = plane;
       if (intent.kind === 'running') source.stand?.(intent.tree.commit);
+      upgrades.lead();
       unfollow = await followIntent({ source, gatekeeper, plane, clock });
     },
     follow: async () => {
       unfollow();
       unfollow = () => {};
       rollouts.stop();
+      await upgrades.follow();
       await gatekeeper.settled();
       await verdicts.flushed();
       // What was accepted a moment ago and is not in the store is taken back.

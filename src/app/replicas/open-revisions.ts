@@ -1,6 +1,7 @@
 import { sleep } from '../../base/clock.ts';
 import type { TellingClock } from '../../base/clock-watch.ts';
 import { ChanceryError } from '../../base/error.ts';
+import type { Finding } from '../../base/finding.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { ParsedIntent } from '../../model/parse.ts';
 import type { XdsService } from '../../serve/xds/service.ts';
@@ -14,10 +15,14 @@ import { openRollouts, proposalOf, rolloutMoves } from '../rollouts/open-rollout
 import { PoolDesks } from '../rollouts/pool-desks.ts';
 import type { Rollouts } from '../rollouts/rollouts.ts';
 import type { SignalLog } from '../rollouts/signal-log.ts';
+import { heldFrom, openUpgrades } from '../upgrade/open-upgrades.ts';
+import type { Upgrades } from '../upgrade/upgrades.ts';
+import { ownVersion } from '../version.ts';
 import { Fleet, standingKind } from './fleet.ts';
 import { RevisionFollower } from './follow-revision.ts';
 import type { Replica } from './replica.ts';
 import { RevisionStore, revisionKind, type StoredRevision } from './revision-store.ts';
+import { serialWrites } from './serial-writes.ts';
 
 const retryMs = 500;
 
@@ -32,11 +37,17 @@ interface OpenRevisionsParts {
   readonly watchMs: () => number;
   readonly read: (tree: IntentTree) => ParsedIntent;
   readonly takeBack: IntentSource['takeBack'];
+  /** Gates for what no commit changed. */
+  readonly judge: () => Promise<readonly Finding[]>;
+  /** Of this program, where it stands for another one. */
+  readonly version?: string;
 }
 
 /** What the mesh runs on, in the store and at every replica: who leads writes it, the others follow. */
 export interface Revisions {
   readonly rollouts: Rollouts;
+  /** What this version of the control plane makes otherwise of what runs. */
+  readonly upgrades: Upgrades;
   readonly follower: RevisionFollower;
   readonly fleet: Fleet;
   /** To be told how the applications of hosts stand. */
@@ -61,8 +72,10 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
   const { replica, plane, xds, store, clock, log, watchMs, read } = parts;
   const revisions = new RevisionStore(store, replica.fenced);
   const moves = rolloutMoves(plane, watchMs);
+  const programVersion = parts.version ?? ownVersion();
   const follower = new RevisionFollower({
-    ...{ plane, moves, revisions, read, log },
+    ...{ plane, moves, revisions, read, log, programVersion },
+    holdOf: (running) => heldFrom(store, running, log),
     onUnread: (commit) => void replica.presence.unread(commit),
   });
   const fleet = new Fleet({
@@ -70,14 +83,24 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     revision: () => follower.version,
     nameOf: (id) => replica.presence.nameOf(id),
   });
-  const write = async (revision: StoredRevision): Promise<void> => {
+  const change = serialWrites(async (make) => {
+    const revision = make(follower.stored);
+    if (revision === undefined) return;
     follower.wrote({ ...revision, version: await revisions.write(revision) });
     fleet.revised();
-  };
+  });
+  const write = (revision: StoredRevision): Promise<void> =>
+    change((before) => withUpgrade(revision, before));
   const applications = new ApplicationLog();
   const desks = new DeskLog();
   const pool = new PoolDesks({ plane, fleet, desks, clock });
-  const rollouts = openRollouts({ ...parts, applications, desks, pool, moves, fleet, write });
+  const evidence = { ...parts, applications, desks, pool, fleet };
+  const rollouts = openRollouts({ ...evidence, moves, write });
+  const upgrades = openUpgrades({
+    ...{ ...evidence, fenced: replica.fenced, version: programVersion },
+    stored: () => follower.upgrade,
+    keep: (upgrade) => change((before) => before && { ...before, upgrade }),
+  });
   const yields = (): boolean => yieldsTo(replica, follower, log);
   plane.onMoved(() => rollouts.ran(plane.revision?.running));
   replica.onBeat = () => {
@@ -93,27 +116,8 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     fleet.revised();
   });
   return {
-    ...{ rollouts, follower, fleet, applications, desks, pool },
-    keep: async (tree) => {
-      while (replica.isLeading) {
-        try {
-          await revisions.keepTree(tree);
-          if (plane.revision === undefined) await write(first(tree));
-          // One that is just being taken back is not what this one comes on top of.
-          if (await rollouts.written()) return true;
-          if (replica.role.isEnding) return false;
-          await sleep(clock, retryMs);
-        } catch (error) {
-          if (error instanceof ChanceryError && error.code === 'CH5450') return false;
-          const { commit } = tree;
-          log.error('the store did not take a commit', { commit, ...problemFields(error) });
-          // Whoever leads next reads it again.
-          if (replica.role.isEnding) return false;
-          await sleep(clock, retryMs);
-        }
-      }
-      return false;
-    },
+    ...{ rollouts, upgrades, follower, fleet, applications, desks, pool },
+    keep: (tree) => keepTree({ ...parts, revisions, rollouts, write }, tree),
     yields,
     start: () => startAt(follower, rollouts),
     abandonUnread: async () => {
@@ -122,10 +126,61 @@ export function openRevisions(parts: OpenRevisionsParts): Revisions {
     },
     accepted: (accepted) => {
       const { intent, tree, compiled } = accepted;
-      if (!follower.isTaking) return rollouts.begin(proposalOf(accepted));
+      if (!follower.isTaking) return begin({ plane, rollouts, upgrades }, accepted);
       moves.propose(intent, { id: tree.commit, subject: tree.subject }, compiled);
     },
   };
+}
+
+interface KeepParts extends Pick<OpenRevisionsParts, 'replica' | 'plane' | 'clock' | 'log'> {
+  readonly revisions: RevisionStore;
+  readonly rollouts: Rollouts;
+  readonly write: (revision: StoredRevision) => Promise<void>;
+}
+
+async function keepTree(parts: KeepParts, tree: IntentTree): Promise<boolean> {
+  const { replica, revisions, plane, rollouts, write, clock, log } = parts;
+  while (replica.isLeading) {
+    try {
+      await revisions.keepTree(tree);
+      if (plane.revision === undefined) await write(first(tree));
+      // One that is just being taken back is not what this one comes on top of.
+      if (await rollouts.written()) return true;
+      if (replica.role.isEnding) return false;
+      await sleep(clock, retryMs);
+    } catch (error) {
+      if (error instanceof ChanceryError && error.code === 'CH5450') return false;
+      const { commit } = tree;
+      log.error('the store did not take a commit', { commit, ...problemFields(error) });
+      // Whoever leads next reads it again.
+      if (replica.role.isEnding) return false;
+      await sleep(clock, retryMs);
+    }
+  }
+  return false;
+}
+
+/** A commit brings along what this version compiles otherwise. */
+function begin(
+  {
+    plane,
+    rollouts,
+    upgrades,
+  }: { readonly plane: ControlPlane } & Pick<Revisions, 'rollouts' | 'upgrades'>,
+  accepted: Accepted,
+): void {
+  const ahead = plane.publisher.hold === undefined ? undefined : upgrades.rollout;
+  upgrades.pause();
+  const proposal = proposalOf(accepted);
+  // Whoever said that it may deny did not say so of what another version makes of it.
+  const denialsExpected = proposal.denialsExpected && plane.publisher.behind.length === 0;
+  rollouts.begin({ ...proposal, denialsExpected, ahead });
+}
+
+/** Another commit that runs brought along what was compiled otherwise; else that is where it was. */
+function withUpgrade(revision: StoredRevision, before: StoredRevision | undefined): StoredRevision {
+  const upgrade = before?.running === revision.running ? before.upgrade : undefined;
+  return upgrade === undefined ? revision : { ...revision, upgrade };
 }
 
 function yieldsTo(

@@ -24,6 +24,16 @@ export interface StoredRevision {
   readonly denialsExpected: boolean;
   /** Whom the commit of the rollout concerns. */
   readonly touched: readonly TouchedProxy[];
+  /** How far what this version of the control plane compiles otherwise of `running` got; a version of before leaves it out. */
+  readonly upgrade?: StoredUpgrade | undefined;
+}
+
+export interface StoredUpgrade {
+  readonly rollout: Rollout & { readonly compiledBy: string };
+  readonly denialsExpected: boolean;
+  readonly touched: readonly TouchedProxy[];
+  /** All have it, and it did no harm. */
+  readonly isSettled: boolean;
 }
 
 /** As it was read, with the version of its document. */
@@ -43,10 +53,14 @@ async function readRevision(store: Readable): Promise<ReadRevision | undefined> 
   const stored = await store.get(revisionKind, currentId);
   if (stored === undefined) return undefined;
   const value = JSON.parse(Buffer.from(stored.value).toString('utf8')) as StoredRevision;
-  const { rollout } = value;
+  const { rollout, upgrade, ...rest } = value;
   // In a state that only a later version knows, it reaches nobody here.
-  const isKnown = rollout !== undefined && isRolloutState(rollout.state);
-  return { ...value, rollout: isKnown ? rollout : undefined, version: stored.version };
+  const isKnown = (one: Rollout | undefined): boolean =>
+    one !== undefined && isRolloutState(one.state);
+  return {
+    ...{ ...rest, rollout: isKnown(rollout) ? rollout : undefined, version: stored.version },
+    ...(isKnown(upgrade?.rollout) ? { upgrade } : {}),
+  };
 }
 
 async function readTree(store: Readable, commit: string): Promise<IntentTree | undefined> {

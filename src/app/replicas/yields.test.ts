@@ -4,6 +4,7 @@ import { History } from '../../../test/support/commits/history.ts';
 import { ProcessClock } from '../../../test/support/commits/process-clock.ts';
 import { openServer } from '../../../test/support/commits/server.ts';
 import { MemoryStore, SharedMemory } from '../../../test/support/commits/shared-store.ts';
+import { versionOf } from '../../../test/support/commits/version.ts';
 import { meshFile, serviceFile, silent, treeOf } from '../../../test/support/gate-world.ts';
 import { FakeClock } from '../../../test/xds/fake-clock.ts';
 import { systemRandom as random } from '../../base/random.ts';
@@ -44,7 +45,7 @@ async function world() {
   void openServer({
     ...{ ...process, random, history, port: 1, watchMs: 0, log: silent, noticeMs: () => 0 },
     ...{ envoy: { name: 'envoy', onErrors: 'refuse', check: async () => [] } },
-    ...{ remote: undefined, disk: { accepted: undefined } },
+    ...{ remote: undefined, disk: { accepted: undefined }, version: versionOf(1, 'api') },
     takeBack: async () => err(remoteUnreachable('https://git.test', 'away')),
   });
   const pass = async (ms: number): Promise<readonly string[]> => {

@@ -16,17 +16,22 @@ import type { BranchReturnOptions } from './branch-return.ts';
 import type { DeskLog } from './desk-log.ts';
 import type { ProxyStanding } from './judge.ts';
 import type { PoolDesks } from './pool-desks.ts';
-import { type KeptRollout, type Proposal, type RolloutPlane, Rollouts } from './rollouts.ts';
+import type { Proposal, RolloutPlane } from './proposal.ts';
+import { type KeptRollout, Rollouts } from './rollouts.ts';
 import type { SignalLog } from './signal-log.ts';
 import { lookCloseMs } from './watched.ts';
 
 /** While nothing is on its way: what a commit is held against. */
 const lookCalmMs = 5_000;
 
+/** Agents are to tell often what proxies count, or seldom. */
+export function looker(plane: ControlPlane, watchMs: () => number): (isClose: boolean) => void {
+  return (isClose) => plane.look(watchMs() === 0 ? 0 : isClose ? lookCloseMs : lookCalmMs);
+}
+
 /** What a rollout does to the plane, for who leads it and for who follows; agents look closely while one is under way. */
 export function rolloutMoves(plane: ControlPlane, watchMs: () => number): RolloutPlane {
-  const look = (isUnderWay: boolean): void =>
-    plane.look(watchMs() === 0 ? 0 : isUnderWay ? lookCloseMs : lookCalmMs);
+  const look = looker(plane, watchMs);
   look(false);
   return {
     propose: (intent, commit, compiled) => plane.propose(intent, commit, compiled),
@@ -45,9 +50,8 @@ export function rolloutMoves(plane: ControlPlane, watchMs: () => number): Rollou
   };
 }
 
-interface OpenRolloutsParts {
+export interface RolloutEvidenceParts {
   readonly plane: ControlPlane;
-  readonly moves: RolloutPlane;
   readonly fleet: Pick<Fleet, 'status'>;
   readonly store: Pick<Store, 'record'>;
   readonly signals: SignalLog;
@@ -57,6 +61,10 @@ interface OpenRolloutsParts {
   readonly clock: TellingClock;
   readonly log: Log;
   readonly watchMs: () => number;
+}
+
+interface OpenRolloutsParts extends RolloutEvidenceParts {
+  readonly moves: RolloutPlane;
   readonly write: (revision: StoredRevision) => Promise<void>;
   /** Makes the commit that brings the branch back. */
   readonly takeBack: BranchReturnOptions['takeBack'];
@@ -64,11 +72,10 @@ interface OpenRolloutsParts {
 
 /** The rollouts of this control plane, over its proxies, its store and its events. */
 export function openRollouts(parts: OpenRolloutsParts): Rollouts {
-  const { plane, moves, store, signals, applications, clock, log, watchMs, write, takeBack } =
-    parts;
+  const { plane, moves, store, clock, write, takeBack } = parts;
   return new Rollouts({
-    ...{ clock, log, signals, applications, watchMs, takeBack, plane: moves },
-    standing: (proxy) => standingOf(parts, proxy),
+    ...evidenceParts(parts),
+    ...{ takeBack, plane: moves },
     emit: (event) => plane.events.emit(event),
     keep: (kept) => write(revisionOf(kept)),
     record: (rollout) => {
@@ -79,6 +86,13 @@ export function openRollouts(parts: OpenRolloutsParts): Rollouts {
   });
 }
 
+/** What any rollout is led by, whatever it leads. */
+export function evidenceParts(parts: RolloutEvidenceParts) {
+  const { clock, log, signals, applications, watchMs } = parts;
+  const standing = (proxy: WorkloadId): ProxyStanding => standingOf(parts, proxy);
+  return { clock, log, signals, applications, watchMs, standing };
+}
+
 /** What the mesh runs on while a rollout is here. */
 function revisionOf({ isSettled, ...kept }: KeptRollout): StoredRevision {
   const { commit, base, state } = kept.rollout;
@@ -86,7 +100,7 @@ function revisionOf({ isSettled, ...kept }: KeptRollout): StoredRevision {
   return { ...kept, running: base, next: state.kind === 'taken-back' ? undefined : commit };
 }
 
-function factsOf(rollout: Rollout): NewLedgerEntry['facts'] {
+export function factsOf(rollout: Rollout): NewLedgerEntry['facts'] {
   const { state, waves } = rollout;
   return {
     ...(state.kind === 'pushing' && state.wave === 0 ? planFacts(rollout) : {}),

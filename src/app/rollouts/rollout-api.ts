@@ -1,29 +1,45 @@
 import type { RolloutStep } from '../../rollout/rollout.ts';
 import { type ApiReply, type ApiRequest, refused } from '../../serve/api/server.ts';
-import { paths, type RevisionStepRequest } from '../../serve/api/wire.ts';
+import { paths, type RevisionStepRequest, type RevisionsReply } from '../../serve/api/wire.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { upgradeReply } from '../upgrade/upgrade-report.ts';
+import type { Upgrades } from '../upgrade/upgrades.ts';
 import type { Rollouts } from './rollouts.ts';
+
+export interface RolloutApiParts {
+  readonly rollouts: Rollouts;
+  readonly upgrades: Upgrades;
+  readonly plane: Pick<ControlPlane, 'publisher'>;
+}
 
 /** What operators ask about revisions; undefined when the request is about something else. */
 export async function rolloutApi(
-  { rollouts }: { readonly rollouts: Rollouts },
+  parts: RolloutApiParts,
   { method, path, body }: ApiRequest,
 ): Promise<ApiReply | undefined> {
-  if (method === 'GET' && path === paths.revisions) return list(rollouts);
+  if (method === 'GET' && path === paths.revisions) return list(parts);
   if (method === 'POST' && path === paths.revisionSteps) {
-    return step(rollouts, body as RevisionStepRequest);
+    return step(parts, body as RevisionStepRequest);
   }
   return undefined;
 }
 
-function list(rollouts: Rollouts): ApiReply {
-  return { kind: 'json', body: { revisions: rollouts.all } };
+function list({ rollouts, upgrades, plane }: RolloutApiParts): ApiReply {
+  const upgrade = upgradeReply({ publisher: plane.publisher, upgrades });
+  const body: RevisionsReply = {
+    revisions: rollouts.all,
+    ...(upgrade === undefined ? {} : { upgrade }),
+  };
+  return { kind: 'json', body };
 }
 
 async function step(
-  rollouts: Rollouts,
+  parts: RolloutApiParts,
   { step, commit, by }: RevisionStepRequest,
 ): Promise<ApiReply> {
-  const current = rollouts.current;
+  const { rollouts, upgrades } = parts;
+  const isUpgrade = rollouts.current === undefined && upgrades.isOpen;
+  const current = isUpgrade ? upgrades.rollout : rollouts.current;
   if (commit !== undefined && current?.commit.startsWith(commit) !== true) {
     return refused(409, {
       code: 'CH4222',
@@ -31,7 +47,7 @@ async function step(
       expected: current === undefined ? 'no revision is under way' : current.commit,
     });
   }
-  const result = await rollouts.step(stepOf(step, by));
+  const result = await (isUpgrade ? upgrades : rollouts).step(stepOf(step, by));
   if (!result.ok) {
     const help =
       current === undefined && step === 'rollback'
@@ -39,7 +55,7 @@ async function step(
         : 'chancery revision list shows where each one stands';
     return refused(409, { code: 'CH4222', message: result.error, help });
   }
-  return list(rollouts);
+  return list(parts);
 }
 
 function stepOf(step: RevisionStepRequest['step'], by: string): RolloutStep {

@@ -3,8 +3,6 @@ import type { Finding } from '../../base/finding.ts';
 import { type Log, problemFields } from '../../base/log.ts';
 import type { Result } from '../../base/result.ts';
 import type { WorkloadId } from '../../compile/inventory.ts';
-import type { Compiled } from '../../compile/revision.ts';
-import type { Intent } from '../../model/types.ts';
 import {
   advance,
   type BranchState,
@@ -16,10 +14,8 @@ import {
   reached,
   takenOver,
 } from '../../rollout/rollout.ts';
-import type { TouchedProxy } from '../../rollout/waves.ts';
 import { wavesAfter, wavesAtOnce } from '../../rollout/waves-after.ts';
 import type { MeshEvent } from '../../serve/api/wire.ts';
-import type { Commit } from '../publisher.ts';
 import type { ApplicationLog } from './application-log.ts';
 import { BranchReturn, type BranchReturnOptions } from './branch-return.ts';
 import {
@@ -30,6 +26,7 @@ import {
   type ProxyStanding,
   restarting,
 } from './judge.ts';
+import type { Proposal, RolloutPlane } from './proposal.ts';
 import { rolloutFindings } from './rollout-findings.ts';
 import { RolloutHistory } from './rollout-history.ts';
 import type { SignalLog } from './signal-log.ts';
@@ -58,29 +55,10 @@ export interface KeptRollout extends Omit<Watched, 'since'> {
   readonly isSettled: boolean;
 }
 
-/** What a rollout does to the mesh. */
-export interface RolloutPlane {
-  /** Whom it changes something for. */
-  propose(intent: Intent, commit: Commit, compiled: Compiled | undefined): readonly TouchedProxy[];
-  reach(proxies: ReadonlySet<WorkloadId>): void;
-  settle(): void;
-  withdraw(commit: string, reason: string | undefined): void;
-}
-
 const lookEveryMs = 100;
-/** Until proxies have what ran before again. */
+/** Until proxies have what ran before again, and what they counted until then is reported. */
 const takenBackMs = 500;
-export interface Proposal {
-  readonly intent: Intent;
-  /** What a gate compiled of it, where one did. */
-  readonly compiled: Compiled | undefined;
-  readonly commit: Commit;
-  readonly base: Commit;
-  /** Everybody at once: the commit says that it cannot wait. */
-  readonly urgent: boolean;
-  /** It takes permissions away on purpose. */
-  readonly denialsExpected: boolean;
-}
+const backMaxMs = 30_000;
 
 interface Active extends KeptRollout {
   rollout: Rollout;
@@ -196,8 +174,10 @@ export class Rollouts {
   /** A newer commit takes the place of one that is under way, and rides in waves of its own. */
   begin(proposal: Proposal): void {
     const { clock, plane, signals, standing } = this.#options;
-    const { intent, compiled, commit, base, urgent, denialsExpected } = proposal;
+    const { intent, compiled, commit, base, urgent, denialsExpected, compiledBy } = proposal;
     const before = this.#active?.rollout;
+    const { ahead } = proposal;
+    const overtaken = before ?? (ahead?.state.kind === 'taken-back' ? undefined : ahead);
     const touched = plane.propose(intent, commit, compiled);
     const nowMs = clock.nowMs();
     // Who is away tells nothing of it.
@@ -206,11 +186,12 @@ export class Rollouts {
     const rollout: Rollout = {
       ...{ commit: commit.id, subject: commit.subject, base: before?.base ?? base.id },
       startedMs: nowMs,
-      ...(before === undefined ? {} : { calmUntilMs: calmUntil(before) }),
+      ...(overtaken === undefined ? {} : { calmUntilMs: calmUntil(overtaken) }),
       ...(urgent ? { urgent } : {}),
+      ...(compiledBy === undefined ? {} : { compiledBy }),
       waves: urgent
         ? wavesAtOnce(touched)
-        : wavesAfter(before ?? this.#lastTakenBack, touched, commit.id, requestsOf),
+        : wavesAfter(before ?? ahead ?? this.#lastTakenBack, touched, commit.id, requestsOf),
       state: { kind: 'pushing', wave: 0, sinceMs: nowMs },
     };
     this.#branch.overtake();
@@ -265,13 +246,26 @@ export class Rollouts {
   #look(): void {
     this.#cancel();
     const active = this.#active;
-    if (active === undefined) return;
+    if (active === undefined) {
+      this.#strikeOn();
+      return;
+    }
     this.#plan();
     // What hurts while the store takes nothing goes no further when it does.
     const due = active.isKept ? undefined : dueStep(active, this.#evidence);
     if (due?.kind === 'hurts') this.#step(active, due);
     if (active.isKept) this.#advance(active);
     else void this.#keep(active);
+  }
+
+  /** For as long as some go on with what was taken back. */
+  #strikeOn(): void {
+    const [last, { clock, standing }] = [this.#lastTakenBack, this.#options];
+    if (last === undefined || clock.nowMs() - last.state.sinceMs > backMaxMs) return;
+    const isOut = ({ connected, converged }: ProxyStanding) => connected && !converged;
+    if (!last.waves.flat().some((proxy) => isOut(standing(proxy)))) return;
+    this.#strike(last, clock.nowMs());
+    this.#plan();
   }
 
   #plan(): void {

@@ -1209,11 +1209,13 @@ export interface components {
         };
         readonly RevisionsReply: {
             readonly revisions: readonly components["schemas"]["Rollout"][];
+            readonly upgrade?: components["schemas"]["UpgradeReply"];
         };
         readonly Rollout: {
             readonly base: string;
             readonly calmUntilMs?: number;
             readonly commit: string;
+            readonly compiledBy?: string;
             readonly startedMs: number;
             readonly state: components["schemas"]["RolloutState"];
             readonly subject: string;
@@ -1347,6 +1349,15 @@ export interface components {
             readonly warnings: readonly components["schemas"]["Finding"][];
             readonly withheld: readonly components["schemas"]["WithheldResource"][];
             readonly workloads: readonly components["schemas"]["WorkloadStatus"][];
+        };
+        readonly UpgradeReply: {
+            readonly before?: string;
+            readonly held: number;
+            readonly proxies: number;
+            readonly refused?: components["schemas"]["Finding"];
+            readonly resources: readonly string[];
+            readonly rollout?: components["schemas"]["Rollout"];
+            readonly version: string;
         };
         readonly Verdict: {
             /** @constant */
@@ -1507,6 +1518,7 @@ export type ShadowReply = components['schemas']['ShadowReply'];
 export type ShadowSample = components['schemas']['ShadowSample'];
 export type ShadowTotals = components['schemas']['ShadowTotals'];
 export type StatusReply = components['schemas']['StatusReply'];
+export type UpgradeReply = components['schemas']['UpgradeReply'];
 export type Verdict = components['schemas']['Verdict'];
 export type VerdictsReply = components['schemas']['VerdictsReply'];
 export type WaitingCommit = components['schemas']['WaitingCommit'];

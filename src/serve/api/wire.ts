@@ -14,6 +14,7 @@ import type { ProxyFlows } from './wire-flows.ts';
 import type { GateEvent } from './wire-gate.ts';
 import type { ShadowOrder, ShadowReport } from './wire-shadow.ts';
 import type { HostTrouble } from './wire-trouble.ts';
+import type { UpgradeReply } from './wire-upgrade.ts';
 
 export * from './wire-flows.ts';
 export * from './wire-replicas.ts';
@@ -345,6 +346,8 @@ export interface JoinTokenReply {
 /** GET /v1/revisions: newest first. */
 export interface RevisionsReply {
   readonly revisions: readonly Rollout[];
+  /** What this version of the control plane compiles otherwise than the one before; left out where nothing is known to be. */
+  readonly upgrade?: UpgradeReply;
 }
 
 /** POST /v1/revisions/steps */

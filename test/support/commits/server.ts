@@ -27,6 +27,7 @@ import type { History } from './history.ts';
 import type { ProcessClock } from './process-clock.ts';
 import { type MirrorDisk, type RemoteState, remoteSource, remoteUrl } from './remote.ts';
 import type { MemoryStore } from './shared-store.ts';
+import type { SimVersion } from './version.ts';
 
 export interface ServerParts {
   readonly clock: ProcessClock;
@@ -37,6 +38,8 @@ export interface ServerParts {
   readonly watchMs: number;
   readonly log: Log;
   readonly envoy: Gate;
+  /** Of the program. */
+  readonly version: SimVersion;
   /** How long the watcher of the branch takes to say that it moved. */
   readonly noticeMs: () => number;
   /** The repository elsewhere that it follows; undefined: a folder. */
@@ -73,10 +76,11 @@ export async function openServer(parts: ServerParts) {
   const opened = await openPlane({
     ...{ store, registry, replica, clock, log, metrics, tracing: noTracing, envoy: parts.envoy },
     ...{ watchMs: () => parts.watchMs, takeBack: (request) => source.takeBack(request) },
+    ...{ compile: parts.version.compile, version: parts.version.name },
   });
   const { plane, xds, revisions, gate, trouble, breakglass, signals } = opened;
   const { gatekeeper, verdicts, use } = gate;
-  const { rollouts, fleet, desks } = revisions;
+  const { rollouts, upgrades, fleet, follower, desks } = revisions;
   let told: Rollout | undefined;
   plane.events.follow((event) => {
     if (event.kind === 'rollout') told = event.rollout;
@@ -98,7 +102,11 @@ export async function openServer(parts: ServerParts) {
   if (method === undefined) throw new Error('there is no method');
   return {
     ...{ plane, xds, rollouts, gatekeeper, verdicts, reports, replica, breakglass, method, clock },
-    ...{ fleet, store, metrics, port: parts.port },
+    ...{ fleet, store, metrics, upgrades, port: parts.port, version: parts.version },
+    /** It reads from the store what it is to be. */
+    get isTaking() {
+      return follower.isTaking;
+    },
     answer: async (commit: string): Promise<CommitReply> => {
       const request = { method: 'GET', path: `${paths.verdicts}/${commit}`, body: undefined };
       const reply = await gateApi(gateParts, request as never);

@@ -4,14 +4,13 @@ import { hostKind } from '../../../src/app/hosts/registry.ts';
 import { revisionKind } from '../../../src/app/replicas/revision-store.ts';
 import { throwawayCa } from '../../../src/app/verify/throwaway-ca.ts';
 import { sleep } from '../../../src/base/clock.ts';
-import { err } from '../../../src/base/result.ts';
 import type { WorkloadId } from '../../../src/compile/inventory.ts';
 import type { Draw } from '../../../src/compile/random-mesh.fixture.ts';
-import { remoteUnreachable } from '../../../src/git/remote-findings.ts';
 import { workloadId } from '../../../src/identity/spiffe-id.ts';
 import type { ServiceName, TrustDomain, VersionName } from '../../../src/model/types.ts';
 import type { Peer } from '../../../src/serve/grpc/peer.ts';
 import { FakeClock } from '../../xds/fake-clock.ts';
+import { branchBack } from './branch-back.ts';
 import { History } from './history.ts';
 import { type Running, recordOf, SimHost } from './host.ts';
 import { filesOf, firstSaid, harms, type Said, type SimService, services } from './intent.ts';
@@ -22,6 +21,7 @@ import type { MirrorDisk, RemoteState } from './remote.ts';
 import { followRuns } from './runs.ts';
 import { openServer, type ServerParts, type SimServer } from './server.ts';
 import { MemoryStore, SharedMemory } from './shared-store.ts';
+import { type SimVersion, versionOf } from './version.ts';
 
 export const watchMs = 3_000;
 const tickMs = 100;
@@ -71,6 +71,8 @@ export class CommitsWorld {
   /** Since when what is written is so at once; a wall clock that moves makes two times of one. */
   storeQuietSinceMs = 0;
   #servedMs = 0;
+  /** What is started from now on. */
+  version: SimVersion = versionOf(1, 'api');
   isTimeClear = true;
   /** When a control plane came, went, or began to lead last. */
   #movedMs = 0;
@@ -214,6 +216,7 @@ export class CommitsWorld {
     };
     return {
       ...{ ...process, history, port, watchMs, remote: this.remote, disk: this.#diskOf(port) },
+      version: this.version,
       random: {
         bytes: (length) => Uint8Array.from({ length }, () => draw(256)),
         fraction: () => draw(1_000) / 1_000,
@@ -228,21 +231,7 @@ export class CommitsWorld {
         },
       },
       noticeMs: () => this.#draw(4) * tickMs,
-      takeBack: async (request, own) => {
-        await sleep(own, this.#draw(8) * tickMs);
-        if (this.pushFails || this.remote?.isAway === true)
-          return err(remoteUnreachable('https://git.test/', 'it is away'));
-        const { head } = this.history;
-        const done = this.history.takeBack(request);
-        this.say(
-          `  taken back ${request.from.slice(0, 8)} to ${request.to.slice(0, 8)}: ${JSON.stringify(done).slice(0, 90)}`,
-        );
-        const said = this.said.get(request.to);
-        if (this.history.head !== head && said !== undefined) {
-          this.said.set(this.history.head.id, said);
-        }
-        return done;
-      },
+      takeBack: branchBack(this, () => this.#draw(8) * tickMs),
     };
   }
 
@@ -267,6 +256,15 @@ export class CommitsWorld {
   /** Whoever comes to its so manieth moment at the store from now ends there; undefined: nobody does. */
   crashAfter(moments: number | undefined): void {
     this.#memory.momentsLeft = moments;
+  }
+
+  get mayCrash(): boolean {
+    return this.#memory.momentsLeft !== undefined;
+  }
+
+  /** What the store holds, without the way there. */
+  get stored(): MemoryStore {
+    return new MemoryStore(this.#memory, { isShared: false });
   }
 
   /** How long each way to the store takes from now on, at most. */
@@ -321,6 +319,19 @@ export class CommitsWorld {
       one?.proxy.disconnect();
       host.forget(id);
     }
+  }
+
+  /** All are of it in the end, one after the other, or with 0 all at once. */
+  async upgrade(version: SimVersion, betweenMs: number): Promise<void> {
+    this.version = version;
+    this.say(`version ${version.name} with ${version.text} for ${version.service}`);
+    for (const port of this.#ports) {
+      if (!this.#servers.has(port)) continue;
+      this.kill(port);
+      if (betweenMs > 0) await this.pass(betweenMs);
+    }
+    this.#startsMs.clear();
+    await this.start();
   }
 
   /** A proxy, or the agent of a host, has no control plane for so long. */
