@@ -1,6 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts';
 import type { Refusal } from './canonical.ts';
-import { hiddenIn } from './hidden-path.ts';
 
 /** The proxies take no longer headers, so that this never decides; it bounds the work. Counts the query too. */
 const pathLengthMax = 65_536;
@@ -17,6 +16,12 @@ const encodedSeparator = /%(?:5c|[01][0-9a-f]|7f)/i;
 /** It stays as it is: decoded it would be a boundary of segments. What takes it for one is another reading. */
 const encodedSlash = /%2f/i;
 const escapeLeft = /%[0-9a-f]{2}/i;
+/**
+ * Whoever cuts parameters away is left with a step up, or with nothing: and where one of two is encoded, with nothing where
+ * another sees a name.
+ */
+const noNameBefore = /(?:^|\/)\.{0,2};/;
+const dots = /(?:^|\/)\.{1,2}(?:\/|$)/;
 
 /** Takes the path with its query; gives the path alone. */
 export function canonicalPath(target: string): Result<string, Refusal> {
@@ -68,6 +73,20 @@ function decodeOnce(raw: string): Result<string, Refusal> {
     return err({ code: 'CH2123', reason: 'the path is encoded twice' });
   }
   return ok(decoded.join('%2F'));
+}
+
+/**
+ * Why a canonical path is not to be read on: who takes an encoded slash for one, or cuts parameters away, would find in it a
+ * way up. One that hides none makes readings, and rules are asked about each.
+ */
+function hiddenIn(path: string): Refusal | undefined {
+  const decoded = path.replaceAll('%2F', '/');
+  if (noNameBefore.test(path) || noNameBefore.test(decoded)) {
+    return { code: 'CH2125', reason: 'the path holds ";" with no name before it' };
+  }
+  return dots.test(decoded)
+    ? { code: 'CH2122', reason: 'the path holds an encoded slash that hides a "." or ".."' }
+    : undefined;
 }
 
 /**

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { callApi } from '../../src/serve/api/client.ts';
-import { paths, type RevisionsReply, type StatusReply } from '../../src/serve/api/wire.ts';
+import { paths, type RevisionsReply } from '../../src/serve/api/wire.ts';
 import { noPostgres, PostgresServer } from '../support/postgres.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
 
@@ -176,8 +176,7 @@ describe('the control plane is killed while a wave is under way', () => {
       () => 'the commit does not get live',
     );
     assert.notEqual(mesh.pidOf('chancery.js server'), pid);
-    const call = { method: 'GET' as const, path: paths.status };
-    const status = (await callApi(mesh.layout.controlSocket, call)) as StatusReply;
+    const status = await mesh.status();
     assert.deepEqual(
       status.workloads
         .filter(({ proxy }) => proxy !== 'converged')

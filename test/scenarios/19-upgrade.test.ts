@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { callApi } from '../../src/serve/api/client.ts';
 import type { LedgerReply } from '../../src/serve/api/ledger-wire.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
 import { Installation, parts, putPresent } from '../support/installation.ts';
@@ -47,11 +46,7 @@ describe('an upgrade from the version before, under load', { skip: from === unde
     installation.remove();
   });
 
-  const status = async (): Promise<StatusReply | undefined> => {
-    const call = { method: 'GET' as const, path: paths.status };
-    const reply = callApi(mesh.layout.controlSocket, call);
-    return (await reply.catch(() => undefined)) as StatusReply | undefined;
-  };
+  const status = (): Promise<StatusReply | undefined> => mesh.status().catch(() => undefined);
   const share = async (v1: number): Promise<void> => {
     mesh.edit('services/payments.yaml', (text) =>
       text.replace(/v1: \d+, v2: \d+/, `v1: ${v1}, v2: ${100 - v1}`),
@@ -92,8 +87,7 @@ describe('an upgrade from the version before, under load', { skip: from === unde
     await mesh.restart('chancery.js server');
     await inSync();
     assert.equal((await status())?.commit, known?.commit);
-    const call = { method: 'GET' as const, path: `${paths.ledger}?kind=commit-accepted` };
-    const { entries } = (await callApi(mesh.layout.controlSocket, call)) as LedgerReply;
+    const { entries } = await mesh.get<LedgerReply>(`${paths.ledger}?kind=commit-accepted`);
     assert.ok(entries.some(({ subject }) => subject === known?.commit));
     await share(60);
     await mesh.restart('chancery.js agent');

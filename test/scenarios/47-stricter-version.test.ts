@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Finding } from '../../src/base/finding.ts';
 import { callText } from '../../src/client/transport.ts';
-import { callApi, nodeTransport } from '../../src/serve/api/client.ts';
+import { nodeTransport } from '../../src/serve/api/client.ts';
 import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
 import { Installation, putChanged, putPresent } from '../support/installation.ts';
 import { eventually, RunningMesh, startLoad } from '../support/running-mesh.ts';
@@ -43,9 +43,7 @@ describe('an upgrade to a version that would refuse what runs, under load', () =
     installation.remove();
   });
 
-  const get = (path: string) => callApi(mesh.layout.controlSocket, { method: 'GET', path });
-  const status = async (): Promise<StatusReply | undefined> =>
-    (await get(paths.status).catch(() => undefined)) as StatusReply | undefined;
+  const status = (): Promise<StatusReply | undefined> => mesh.status().catch(() => undefined);
   const carried = (reply: StatusReply | undefined): readonly Finding[] =>
     reply?.warnings.filter(({ code }) => code === 'CH4246' || code === 'CH4247') ?? [];
   const head = (): string => mesh.git('rev-parse', 'HEAD').trim();

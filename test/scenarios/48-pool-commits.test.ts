@@ -68,11 +68,7 @@ describe('commits that change only what desks of a pool decide, under load', () 
       path: paths.revisionSteps,
       body: { step: kind, by: 'test' },
     });
-  const status = async (): Promise<StatusReply> =>
-    (await callApi(mesh.layout.controlSocket, {
-      method: 'GET',
-      path: paths.status,
-    })) as StatusReply;
+  const status = (): Promise<StatusReply> => mesh.status();
   const denials = () =>
     new Map(
       callees.map((one) => [

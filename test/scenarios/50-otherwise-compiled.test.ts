@@ -53,11 +53,9 @@ describe('an upgrade to a version that compiles what runs otherwise, under load'
     installation.remove();
   });
 
-  const get = (path: string) => callApi(mesh.layout.controlSocket, { method: 'GET', path });
-  const status = async (): Promise<StatusReply | undefined> =>
-    (await get(paths.status).catch(() => undefined)) as StatusReply | undefined;
+  const status = (): Promise<StatusReply | undefined> => mesh.status().catch(() => undefined);
   const upgrade = async (): Promise<UpgradeReply | undefined> =>
-    ((await get(paths.revisions).catch(() => undefined)) as RevisionsReply | undefined)?.upgrade;
+    (await mesh.get<RevisionsReply>(paths.revisions).catch(() => undefined))?.upgrade;
   const said = (reply: StatusReply | undefined): readonly string[] =>
     reply?.warnings.map(({ code }) => code).filter((code) => /^CH425[01]$/.test(code)) ?? [];
   /** Proxies of the shop that have what this version made. */
@@ -74,7 +72,7 @@ describe('an upgrade to a version that compiles what runs otherwise, under load'
   const until = (holds: () => Promise<boolean>, withinMs = 60_000): Promise<void> =>
     eventually(holds, withinMs, () => mesh.output.slice(-40).join(''));
   const recorded = (kind: string) => async (): Promise<readonly string[]> => {
-    const { entries } = (await get(`${paths.ledger}?kind=${kind}`)) as LedgerReply;
+    const { entries } = await mesh.get<LedgerReply>(`${paths.ledger}?kind=${kind}`);
     return entries.map(({ subject }) => subject);
   };
   const load = (t: TestContext) => {

@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import { tetherPrefix } from '../../src/app/child.ts';
 import type { PortBook, Ports } from '../../src/app/host-plan.ts';
 import { layoutOf } from '../../src/app/layout.ts';
+import { callApi } from '../../src/serve/api/client.ts';
+import { paths, type StatusReply } from '../../src/serve/api/wire.ts';
 import { endProcess } from './end-process.ts';
 import { socketText } from './socket-text.ts';
 
@@ -153,6 +155,16 @@ export class RunningMesh {
         .map((line) => line.split(': '))
         .map(([name = '', value]) => [name, Number(value)]),
     );
+  }
+
+  /** What its control plane says at a path of the API; rejects while nobody answers. */
+  get<Reply>(path: string): Promise<Reply> {
+    const call = { method: 'GET', path } as const;
+    return callApi(this.layout.controlSocket, call) as Promise<Reply>;
+  }
+
+  status(): Promise<StatusReply> {
+    return this.get(paths.status);
   }
 
   admin(workload: string, path: string): Promise<string> {

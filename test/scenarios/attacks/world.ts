@@ -9,6 +9,7 @@ import { intentFolder } from '../../support/intents.ts';
 import { type Certificate, capturedIssuer, pemOf } from '../../support/peer.ts';
 import { type Made, makeUnread, type Wanted } from '../../support/pki.ts';
 import { RunningMesh } from '../../support/running-mesh.ts';
+import { sendRaw, type Wait } from '../../support/send-raw.ts';
 import { exchange } from './h2-frames.ts';
 
 /** What reached the application, as its parser read it. */
@@ -249,52 +250,10 @@ export class Siege {
   }
 }
 
-interface Wait {
-  /** A peer that is silent for so long gives no answer. */
-  readonly quietMs: number;
-  /** So long something more may come after a whole answer. */
-  readonly settleMs: number;
-}
-
-const forOne: Wait = { quietMs: 1_500, settleMs: 5 };
 /** For bytes that may be taken for several requests. */
 export const forMore: Wait = { quietMs: 800, settleMs: 150 };
 /** Envoy holds a connection that it has given up for a second, in silence. */
 const closingMs = 400;
-
-/** All that comes back until the peer closes, has given a whole answer, or falls silent. */
-function sendRaw(
-  socket: net.Socket,
-  ready: 'connect' | 'secureConnect',
-  bytes: string,
-  { quietMs, settleMs }: Wait = forOne,
-): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const done = (): void => {
-      socket.destroy();
-      resolve(text);
-    };
-    socket.setTimeout(quietMs, done);
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      if (isWhole(text)) socket.setTimeout(settleMs);
-    });
-    socket.once('close', done);
-    socket.once('error', () => {});
-    socket.once(ready, () => socket.write(Buffer.from(bytes, 'latin1')));
-  });
-}
-
-function isWhole(text: string): boolean {
-  const end = text.indexOf('\r\n\r\n');
-  if (end === -1) return false;
-  const head = text.slice(0, end);
-  if (head.startsWith('HTTP/1.1 100')) return isWhole(text.slice(end + 4));
-  const length = /^content-length: (\d+)/im.exec(head)?.[1];
-  if (length !== undefined) return text.length >= end + 4 + Number(length);
-  return text.endsWith('0\r\n\r\n') || /^HTTP\S+ (?:101|204|304)/.test(head);
-}
 
 function answerOf(status: string, text: string): string {
   const code = /CH\d{4}/.exec(text)?.[0];

@@ -2,6 +2,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { intentFolder } from '../../support/intents.ts';
 import { RunningMesh } from '../../support/running-mesh.ts';
+import { sendRaw } from '../../support/send-raw.ts';
 import { idle, victim } from '../attacks/world.ts';
 import { crowded } from './crowded.ts';
 import { rpc, rpcPort } from './rpc.ts';
@@ -138,7 +139,7 @@ export class Peace {
   /** Through both proxies unless another port is named. `answer`: what the application says to it. */
   async pass(bytes: string, answer = '', port = this.egressPort): Promise<Passed> {
     await this.#tell('PUT', answer);
-    const answered = await sendRaw(port, bytes);
+    const answered = await sendRaw(net.connect(port, '127.0.0.1'), 'connect', bytes);
     return { answer: answered, requests: await this.#tell('GET') };
   }
 
@@ -162,36 +163,4 @@ export class Peace {
       call.end(Buffer.from(body, 'latin1'));
     });
   }
-}
-
-const quietMs = 1_500;
-
-function sendRaw(port: number, bytes: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
-    let text = '';
-    const done = (): void => {
-      socket.destroy();
-      resolve(text);
-    };
-    socket.setTimeout(quietMs, done);
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      if (isWhole(text, bytes.startsWith('HEAD '))) socket.setTimeout(5);
-    });
-    socket.once('close', done);
-    socket.once('error', () => {});
-    socket.once('connect', () => socket.write(Buffer.from(bytes, 'latin1')));
-  });
-}
-
-function isWhole(text: string, isHead: boolean): boolean {
-  const end = text.indexOf('\r\n\r\n');
-  if (end === -1) return false;
-  const head = text.slice(0, end);
-  if (/^HTTP\/1\.1 1(?:00|02|03)/.test(head)) return isWhole(text.slice(end + 4), isHead);
-  if (isHead || /^HTTP\S+ (?:101|204|304)/.test(head)) return true;
-  const length = /^content-length: (\d+)/im.exec(head)?.[1];
-  if (length !== undefined) return text.length >= end + 4 + Number(length);
-  return text.endsWith('0\r\n\r\n');
 }
